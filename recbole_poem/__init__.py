@@ -1,0 +1,45 @@
+"""POEM (arXiv 2606.29946) as a RecBole plugin.
+
+``import recbole_poem`` is cheap and works on a broken installation, so that ``--doctor`` can say
+what is wrong with it; RecBole, torch and DGL are loaded when one of the public names below is
+first used, after the versions have been checked.
+
+>>> from recbole_poem import run_recbole_poem, load
+>>> result = run_recbole_poem(model="POEM", dataset="ml-100k")  # doctest: +SKIP
+"""
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any, List
+
+from recbole_poem import stack
+
+if TYPE_CHECKING:
+    from recbole_poem.config import Config
+    from recbole_poem.errors import InputError
+    from recbole_poem.quick_start import load, objective_function, run_recbole_poem
+
+__version__ = "0.1.0"
+__all__ = ["Config", "InputError", "load", "objective_function", "run_recbole_poem"]
+
+# Without it DGL writes ~/.dgl/config.json at its first import, and dies where it may not.
+os.environ.setdefault("DGLBACKEND", "pytorch")
+
+_HOME = {
+    "Config": "recbole_poem.config",
+    "InputError": "recbole_poem.errors",
+    "load": "recbole_poem.quick_start",
+    "objective_function": "recbole_poem.quick_start",
+    "run_recbole_poem": "recbole_poem.quick_start",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'recbole_poem' has no attribute '{name}'")
+    stack.require()
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> List[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,75 @@
+"""The command: RecBole's flags, ``--doctor`` and ``--resume``; nothing but argument handling.
+
+``python -m recbole_poem --model=POEM --dataset=ml-100k --epochs=50``
+"""
+
+import argparse
+import sys
+from typing import Any, Dict, List, Optional
+
+import recbole_poem
+from recbole_poem import doctor, stack
+from recbole_poem.errors import InputError
+
+
+def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
+    """Split a command line into the named options and the keys ``--key=value``.
+
+    Raises
+    ------
+    InputError
+        For an argument of another form.
+    """
+    parser = argparse.ArgumentParser(
+        prog="run_recbole_poem.py",
+        description="Train, validate and test POEM or any model of RecBole.",
+        epilog="Any key of the configuration may follow as --key=value; properties/model/POEM.yaml "
+        "explains those of POEM.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--model", "-m", help="name of the model (default: POEM)")
+    parser.add_argument("--dataset", "-d", help="name of the data set (default: ml-100k)")
+    parser.add_argument("--config_files", help="YAML files, separated by blanks")
+    parser.add_argument("--nproc", type=int, default=1, help="processes to train on")
+    parser.add_argument("--resume", metavar="CHECKPOINT", help="continue an interrupted run")
+    parser.add_argument("--doctor", action="store_true", help="check the installation and stop")
+    options, rest = parser.parse_known_args(arguments)
+    keys: Dict[str, Any] = {}
+    for argument in rest:
+        name, equals, value = argument[2:].partition("=")
+        if not (argument.startswith("--") and equals and name):
+            raise InputError(f"cannot read the argument '{argument}'; write --key=value")
+        if name in keys:
+            raise InputError(f"--{name} is given twice")
+        keys[name] = value
+    return options, keys
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Run the command; return its exit status: 0, 1 (doctor), 2 (bad input) or 130 (Ctrl-C)."""
+    try:
+        options, keys = parse(sys.argv[1:] if arguments is None else arguments)
+        if options.doctor:
+            return doctor.report()
+        stack.require()
+        if options.nproc > 1:
+            keys["nproc"] = options.nproc
+        if options.resume is not None:
+            keys["resume"] = options.resume
+        fresh = options.resume is None and not options.config_files
+        recbole_poem.run_recbole_poem(
+            model=options.model or ("POEM" if fresh else None),
+            dataset=options.dataset or ("ml-100k" if fresh else None),
+            config_file_list=options.config_files.split() if options.config_files else None,
+            config_dict=keys,
+        )
+    except (InputError, stack.StackError) as error:
+        print(f"recbole_poem: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Fusion of the objectives by rank: the quintuple and the fused score.
+
+Within one request, for objective m and candidate i,
+
+    r_m(i) = 1 + #{j : s_m(j) > s_m(i)}                      competition rank, ties share
+    u_m(i) = (kappa + r_m(i))^-p / sum_j (kappa + r_m(j))^-p  normalised rank weight
+    S(i)   = sum_m a_m u_m(i),  a >= 0,  sum_m a_m = 1        fused score
+
+and the *quintuple* of i is (u_1(i), ..., u_M(i)). The inverse rank is POEM's (arXiv 2606.29946);
+kappa = 60 gives reciprocal rank fusion (Cormack et al., SIGIR 2009). Only ranks enter, so any
+increasing map of an objective's scores leaves the result unchanged.
+"""
+
+import torch
+
+
+def competition_ranks(scores: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    """Rank the candidates of each request by each objective, best first.
+
+    Parameters
+    ----------
+    scores : (..., N, M) float
+        Higher is better; finite.
+    valid : (..., N) bool
+        False where there is no candidate; such a slot is ranked behind every candidate.
+
+    Returns
+    -------
+    (..., N, M) int64
+        From 1; tied candidates share the best of their ranks.
+    """
+    scores = scores.masked_fill(~valid.unsqueeze(-1), -torch.inf).transpose(-1, -2).contiguous()
+    ascending = scores.sort(dim=-1).values
+    not_greater = torch.searchsorted(ascending, scores, right=True)
+    return (scores.shape[-1] - not_greater + 1).transpose(-1, -2)
+
+
+def rank_weights(
+    scores: torch.Tensor, valid: torch.Tensor, kappa: float, power: float
+) -> torch.Tensor:
+    """Return the normalised rank weights u, the quintuple of every candidate.
+
+    Parameters
+    ----------
+    scores : (..., N, M) float
+    valid : (..., N) bool
+    kappa, power : float
+        kappa >= 0 flattens the weights, power > 0 sharpens them.
+
+    Returns
+    -------
+    (..., N, M) float
+        Sums to 1 over the candidates of a request; 0 where there is no candidate.
+    """
+    ranks = competition_ranks(scores, valid)
+    weights = (kappa + ranks.to(scores.dtype)) ** -power * valid.unsqueeze(-1)
+    return weights / weights.sum(dim=-2, keepdim=True).clamp_min(torch.finfo(scores.dtype).tiny)
+
+
+def fuse(quintuple: torch.Tensor, objective_weights: torch.Tensor) -> torch.Tensor:
+    """Return the fused score S of every candidate.
+
+    Parameters
+    ----------
+    quintuple : (..., N, M)
+    objective_weights : (M,)
+        a, non-negative, summing to 1.
+
+    Returns
+    -------
+    (..., N), summing to 1 over the candidates of a request.
+    """
+    return quintuple @ objective_weights

@@ -1,0 +1,103 @@
+"""From fused scores to the partially ordered sequence: groups, and a draw from each.
+
+The candidates of a request, sorted by fused score, are cut into G contiguous groups; n items are
+drawn without replacement from each group and concatenated, best group first (POEM,
+arXiv 2606.29946). Between groups the order is asserted, inside a group it is not.
+"""
+
+from typing import Tuple
+
+import torch
+
+
+def assign_groups(
+    fused: torch.Tensor, items: torch.Tensor, valid: torch.Tensor, n_groups: int
+) -> torch.Tensor:
+    """Cut the candidates of each request into groups of (almost) equal size.
+
+    Parameters
+    ----------
+    fused : (..., N) float
+        Fused scores, higher is better.
+    items : (..., N) int64
+        Item ids, which break ties, so that the groups do not depend on the order of the slots.
+    valid : (..., N) bool
+    n_groups : int
+        G.
+
+    Returns
+    -------
+    (..., N) int64
+        0 (best) to G - 1; G where there is no candidate.
+    """
+    by_item = items.argsort(dim=-1, stable=True)
+    fused = fused.masked_fill(~valid, -torch.inf).gather(-1, by_item)
+    order = by_item.gather(-1, fused.argsort(dim=-1, descending=True, stable=True))
+    place = torch.arange(fused.shape[-1], device=fused.device).expand_as(order)
+    n_valid = valid.sum(dim=-1, keepdim=True)
+    group = (place * n_groups).div(n_valid.clamp_min(1), rounding_mode="floor")
+    group = torch.where(place < n_valid, group, n_groups)
+    return torch.empty_like(group).scatter_(-1, order, group)
+
+
+def draw(
+    groups: torch.Tensor, noise: torch.Tensor, n_groups: int, per_group: int
+) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Draw items from each group without replacement: those of the smallest noise.
+
+    Parameters
+    ----------
+    groups : (..., N) int64
+        From `assign_groups`.
+    noise : (..., N) float in [0, 1)
+        Independent and uniform for a uniform draw; see `uniform_noise`.
+    n_groups, per_group : int
+        G and n.
+
+    Returns
+    -------
+    index : (..., G * n) int64
+        Slots of the drawn candidates, best group first.
+    drawn : (..., G * n) bool
+        False where a group has fewer than n candidates; the index there is meaningless.
+    """
+    by_noise = noise.argsort(dim=-1)
+    order = by_noise.gather(-1, groups.gather(-1, by_noise).argsort(dim=-1, stable=True))
+    sizes = (groups.unsqueeze(-1) == torch.arange(n_groups, device=groups.device)).sum(dim=-2)
+    begin = sizes.cumsum(dim=-1) - sizes  # (..., G)
+    offset = torch.arange(per_group, device=groups.device)
+    place = (begin.unsqueeze(-1) + offset).flatten(-2)
+    drawn = (offset < sizes.unsqueeze(-1)).flatten(-2)
+    return order.gather(-1, place.clamp_max(groups.shape[-1] - 1)), drawn
+
+
+def uniform_noise(seed: int, requests: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+    """Return noise in [0, 1) that depends on (seed, request, item) alone.
+
+    A request gets the same draw in every batch, on every device, in every order of its slots.
+    The mixing function is SplitMix64's (Steele, Lea, Flood, OOPSLA 2014), in wrapping int64.
+
+    Parameters
+    ----------
+    seed : int
+    requests : (...,) int64
+    items : (..., N) int64
+
+    Returns
+    -------
+    (..., N) float64
+    """
+    state = _mix(_mix(requests + _signed(seed * 0x9E3779B97F4A7C15)).unsqueeze(-1) + items)
+    return ((state >> 11) & ((1 << 53) - 1)).double() / (1 << 53)
+
+
+def _mix(state: torch.Tensor) -> torch.Tensor:
+    state = state + _signed(0x9E3779B97F4A7C15)
+    state = (state ^ ((state >> 30) & ((1 << 34) - 1))) * _signed(0xBF58476D1CE4E5B9)
+    state = (state ^ ((state >> 27) & ((1 << 37) - 1))) * _signed(0x94D049BB133111EB)
+    return state ^ ((state >> 31) & ((1 << 33) - 1))
+
+
+def _signed(constant: int) -> int:
+    """Wrap a constant into the range of int64."""
+    return (constant + (1 << 63)) % (1 << 64) - (1 << 63)

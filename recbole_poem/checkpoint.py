@@ -1,0 +1,172 @@
+"""Checkpoints of tensors and plain values: written whole or not at all, read without running code.
+
+``torch.load(path, weights_only=True)`` opens them. One file holds the best epoch, which evaluation
+loads, and the last one, which ``--resume`` continues:
+
+========================  ==========================================================================
+``format``                the name and version of this layout
+``config``                the keys that the user gave, with ``model`` and ``dataset``
+``state_dict``            weights of the best epoch
+``other_parameter``       what RecBole's models keep beside their weights, of the best epoch
+``last_state_dict``       weights of the last epoch
+``optimizer``             state of the optimizer after the last epoch
+``epoch``                 the last epoch, from 0
+``finished``              whether training had ended by itself
+``cur_step``              evaluations without a better score
+``best_valid_score``      float
+``best_valid_result``     dict of metric to float, or None
+========================  ==========================================================================
+"""
+
+import os
+import pickle
+import tempfile
+from enum import Enum
+from pathlib import Path
+from typing import Any, Dict, Mapping, Union
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import nn
+
+from recbole_poem.errors import InputError
+
+FORMAT = "recbole_poem checkpoint 1"
+
+_CONTENT = {
+    "config": dict,
+    "state_dict": dict,
+    "other_parameter": dict,
+    "last_state_dict": dict,
+    "optimizer": dict,
+    "epoch": int,
+    "finished": bool,
+    "cur_step": int,
+    "best_valid_score": float,
+}
+_ARRAY, _SPARSE = "numpy array", "scipy csr matrix"
+
+
+def write(path: Union[str, Path], state: Dict[str, Any]) -> None:
+    """Write `state` to `path` atomically: a kill at any moment leaves the file that was there.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written; the file that was there stays.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}-", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            torch.save({"format": FORMAT, **state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise InputError(f"checkpoint_dir: {path} cannot be written: {reason}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def read(path: Union[str, Path], device: Union[str, torch.device] = "cpu") -> Dict[str, Any]:
+    """Read a checkpoint; nothing that the file holds is executed.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, cut short, or was not written by `write`.
+    """
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such checkpoint") from error
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path}: refused, and nothing in it executed: it holds more than tensors and plain "
+            "values, so it is damaged or not a checkpoint of recbole_poem"
+        ) from error
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, IndexError,
+            TypeError, AssertionError, OverflowError, MemoryError, UnicodeDecodeError) as error:  # fmt: skip
+        # whatever torch's reader meets in a file that is cut short or no archive at all
+        words = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: the checkpoint is cut short or damaged ({words})") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise InputError(f"{path}: this is not a checkpoint of recbole_poem ('{FORMAT}')")
+    for key, kind in _CONTENT.items():
+        if not isinstance(state.get(key), kind):
+            raise InputError(f"{path}: the checkpoint's '{key}' is missing or no {kind.__name__}")
+    return state
+
+
+def plain(value: Any, name: str) -> Any:
+    """Return `value` as tensors and plain values; `restore` is the inverse.
+
+    Modules, which the model builds anew and whose weights the state dict holds, become None.
+
+    Raises
+    ------
+    TypeError
+        Naming `name`, for a value that has no plain form.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str, torch.Tensor)):
+        return value
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, nn.Module):
+        return None
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return {_ARRAY: torch.from_numpy(np.ascontiguousarray(value))}
+    if sparse.issparse(value):
+        csr = value.tocsr()
+        parts = {part: plain(getattr(csr, part), name) for part in ("data", "indices", "indptr")}
+        return {_SPARSE: {**parts, "shape": [int(size) for size in csr.shape]}}
+    if isinstance(value, Mapping):
+        return {plain(k, name): plain(v, name) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(element, name) for element in value]
+    raise TypeError(f"'{name}' of type {type(value).__name__} has no place in a checkpoint")
+
+
+def restore(value: Any) -> Any:
+    """Return what `plain` was given, arrays and matrices included."""
+    if isinstance(value, dict):
+        if set(value) == {_ARRAY}:
+            return value[_ARRAY].cpu().numpy()
+        if set(value) == {_SPARSE}:
+            parts = {part: restore(content) for part, content in value[_SPARSE].items()}
+            shape = tuple(parts.pop("shape"))
+            return sparse.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape)
+        return {key: restore(content) for key, content in value.items()}
+    if isinstance(value, list):
+        return [restore(element) for element in value]
+    return value
+
+
+def load_weights(model: Any, state: Dict[str, Any], path: Union[str, Path]) -> None:
+    """Give `model` the weights of the best epoch.
+
+    Raises
+    ------
+    InputError
+        If they do not fit: the data set or the keys are not those of the training.
+    """
+    try:
+        model.load_state_dict(state["state_dict"])
+    except RuntimeError as error:
+        raise InputError(
+            f"{path}: its weights do not fit the {type(model).__name__} that its data set and keys "
+            f"make now; were they changed since? ({str(error).splitlines()[-1].strip()})"
+        ) from error
+    other = restore(state["other_parameter"])
+    names = model.other_parameter()
+    model.load_other_parameter({k: v for k, v in other.items() if k in names and v is not None})

@@ -1,0 +1,162 @@
+"""RecBole's configuration, plus the plugin's models and properties.
+
+Order of precedence, lowest first: RecBole's own files (overall, model, sample, data set,
+quick start), the plugin's files of the same names in ``properties/``, ``config_files``,
+``config_dict``. The command line reaches `Config` through ``config_dict`` alone: what else is in
+``sys.argv`` belongs to whoever started the process.
+"""
+
+import ast
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import recbole.config
+import torch
+import torch.distributed
+import yaml
+from recbole.utils import ModelType
+
+from recbole_poem.errors import InputError
+from recbole_poem.keys import check_values
+from recbole_poem.registry import MODELS, get_model
+
+_PACKAGED = Path(__file__).parent / "properties"
+#: The plugin's YAML files: inside the package once installed, beside it in a checkout.
+PROPERTIES = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "properties"
+
+#: Keys that the command and RecBole's launcher use, which stand in no properties file.
+_LAUNCH_KEYS = {
+    "model", "dataset", "config_files", "nproc", "world_size", "ip", "port", "offset",
+    "group_offset", "local_rank", "single_spec",
+}  # fmt: skip
+
+
+class Config(recbole.config.Config):
+    """The configuration of one run.
+
+    Parameters
+    ----------
+    model : str or class, optional
+        Name or class of the model; default: key ``model`` of the files or the dictionary.
+    dataset : str, optional
+        Name of the data set; default: key ``dataset``.
+    config_file_list : list of str, optional
+        YAML files.
+    config_dict : dict, optional
+        Keys and values; strings are read as Python literals where they are.
+
+    Raises
+    ------
+    InputError
+        For whatever is wrong with a file, a key or a value.
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        dataset: Optional[str] = None,
+        config_file_list: Optional[List[str]] = None,
+        config_dict: Optional[Dict[str, Any]] = None,
+    ) -> None:
+        try:
+            super().__init__(model, dataset, config_file_list, config_dict)
+        except InputError:
+            raise
+        except (ValueError, KeyError, TypeError, RuntimeError, NotImplementedError) as error:
+            # RecBole's own checks of the configuration, in its own words
+            raise InputError(f"configuration: {error.args[0] if error.args else error}") from error
+        if self.model in MODELS:
+            check_values(self.final_config_dict)
+
+    def unknown_keys(self) -> List[Tuple[str, Optional[str]]]:
+        """List the given keys that nothing reads, each with the nearest known key or None."""
+        known = set(self.internal_config_dict) | _LAUNCH_KEYS
+        known = known.union(*self.parameters.values())
+        return [
+            (key, next(iter(get_close_matches(key, known, n=1)), None))
+            for key in self.external_config_dict
+            if key not in known
+        ]
+
+    def given(self) -> Dict[str, Any]:
+        """Return the keys that the user gave, from which an equal configuration can be made."""
+        launch = _LAUNCH_KEYS | {"resume"}
+        given = {k: v for k, v in self.external_config_dict.items() if k not in launch}
+        return {**given, "model": self.model, "dataset": self.dataset}
+
+    def _load_cmd_line(self) -> Dict[str, Any]:
+        return {}
+
+    def _convert_config_dict(self, config_dict: Dict[str, Any]) -> Dict[str, Any]:
+        """Read strings as literals; RecBole evaluates them as code (configurator.py:131)."""
+        return {key: _literal(value) for key, value in config_dict.items()}
+
+    def _load_config_files(self, file_list: Optional[List[str]]) -> Dict[str, Any]:
+        for file in file_list or []:
+            try:
+                with Path(file).open(encoding="utf-8") as stream:
+                    content = yaml.load(stream, Loader=self.yaml_loader)
+            except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+                words = " ".join(str(error).split())
+                raise InputError(f"config_files: {file} cannot be read: {words}") from error
+            if not isinstance(content, dict):
+                raise InputError(f"config_files: {file} holds no mapping of keys to values")
+        return super()._load_config_files(file_list)
+
+    def _get_model_and_dataset(self, model: Any, dataset: Optional[str]) -> Tuple[Any, Any, Any]:
+        model = model or self.external_config_dict.get("model")
+        if isinstance(model, str):
+            model = get_model(model)
+        return super()._get_model_and_dataset(model, dataset)
+
+    def _load_internal_config_dict(self, model: str, model_class: Any, dataset: str) -> None:
+        super()._load_internal_config_dict(model, model_class, dataset)
+        files = [PROPERTIES / "overall.yaml"]
+        if model in MODELS:
+            files += [PROPERTIES / "model" / "POEM.yaml", PROPERTIES / "model" / f"{model}.yaml"]
+        files.append(PROPERTIES / "dataset" / f"{dataset}.yaml")
+        for file in files:
+            if file.is_file():
+                self._update_internal_config_dict(str(file))
+        internal, external = self.internal_config_dict, self.external_config_dict
+        loss = external.get("loss_type", internal.get("loss_type"))
+        if internal["MODEL_TYPE"] == ModelType.SEQUENTIAL and loss == "CE":
+            # RecBole's overall default, which its own check then refuses (configurator.py:350)
+            internal["train_neg_sample_args"] = None
+
+    def _init_device(self) -> None:
+        final = self.final_config_dict
+        if not final["use_gpu"]:
+            final["gpu_id"] = ""
+        on_gpu = final["use_gpu"] and torch.cuda.is_available()
+        if "local_rank" not in final or on_gpu:
+            super()._init_device()
+            return
+        # several processes on the CPU: RecBole knows nccl only (configurator.py:498)
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        torch.distributed.init_process_group(
+            backend="gloo",
+            rank=final["local_rank"] + final["offset"],
+            world_size=final["world_size"],
+            init_method=f"tcp://{final['ip']}:{final['port']}",
+        )
+        final["device"] = torch.device("cpu")
+        final["single_spec"] = False
+        if final["local_rank"] != 0:
+            final["state"] = "error"
+            final["show_progress"] = False
+            final["verbose"] = False
+
+
+def _literal(value: Any) -> Any:
+    """Return the Python literal that a string spells, ``true`` and ``false`` included."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return value

@@ -1,0 +1,132 @@
+"""Training batches of POEM: windows with a target at every position, and the requests they carry.
+
+A batch holds B windows of up to W rows. Every row of the training split is the target of exactly
+one window position per epoch. Of each window, R positions are drawn as *requests*: they carry what
+the model reads and learns from beside the history.
+"""
+
+from typing import Any, Optional
+
+import numpy as np
+import torch
+from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
+from recbole.data.interaction import Interaction
+
+from recbole_poem.data.dataset import POEMDataset
+from recbole_poem.data.sampler import GraphNegatives, SharedNegatives
+from recbole_poem.data.windows import cut_into_windows, gather_windows
+from recbole_poem.fields import (
+    CACHE_ITEM,
+    CACHE_SCORE,
+    HARD_NEGATIVE,
+    LOG_Q,
+    REQUEST_ID,
+    REQUEST_POSITION,
+    SAMPLED_NEGATIVE,
+    SYSTEM_POSITIVE,
+    TARGET_ID,
+)
+
+
+class POEMTrainDataLoader(AbstractDataLoader):
+    """Windows over the training rows, cut anew at each epoch.
+
+    ``train_batch_size`` counts prediction rows, as RecBole's does: a batch has so many windows
+    that it holds at most that many targets.
+
+    Parameters
+    ----------
+    config : Config
+    dataset : POEMDataset
+        The training split.
+    graph_negatives : GraphNegatives or None
+        Source of hard negatives, where the model uses them.
+    shared_negatives : SharedNegatives or None
+        Source of the sampled softmax's negatives, where the catalogue is too large for all items.
+    shuffle : bool
+    """
+
+    def __init__(
+        self,
+        config: Any,
+        dataset: POEMDataset,
+        graph_negatives: Optional[GraphNegatives] = None,
+        shared_negatives: Optional[SharedNegatives] = None,
+        shuffle: bool = False,
+    ) -> None:
+        log = dataset.log
+        training = np.bincount(log.user[log.training], minlength=log.n_users)
+        users = np.unique(log.user[log.training])
+        first_row = np.full(log.n_users, len(log))
+        np.minimum.at(first_row, log.user, log.first)
+        self._user_start, self._user_targets = first_row[users], training[users] - 1
+        self._is_target = np.zeros(len(log), dtype=bool)
+        self._is_target[dataset.inter_feat[REQUEST_ID].numpy()] = True
+        self._is_target = torch.from_numpy(self._is_target)
+        self._graph_negatives, self._shared_negatives = graph_negatives, shared_negatives
+        self._n_requests = config["requests_per_window"]
+        self._max_length = config["MAX_ITEM_LIST_LENGTH"]
+        self._seed = config["seed"]
+        self.item_list = dataset.iid_field + config["LIST_SUFFIX"]
+        self._dataset = dataset
+        self.set_epoch(0)
+        self.sample_size = len(self._start)
+        super().__init__(config, dataset, None, shuffle=shuffle)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Cut the windows of `epoch`; the cuts depend on the seed and the epoch alone."""
+        start, length = cut_into_windows(
+            self._user_start,
+            self._user_targets,
+            self._max_length,
+            np.random.default_rng((self._seed, epoch)),
+        )
+        self._start, self._length = torch.from_numpy(start), torch.from_numpy(length)
+
+    def _init_batch_size_and_step(self) -> None:
+        self.step = max(1, self.config["train_batch_size"] // self._max_length)
+        self.set_batch_size(self.step)
+
+    def collate_fn(self, index: Any) -> Interaction:
+        """Collect the windows `index`, their targets and their requests."""
+        index = torch.as_tensor(index)
+        start, length = self._start[index], self._length[index]
+        width = int(length.max())
+        item = self._dataset.flat[self._dataset.iid_field]
+        is_target = gather_windows(self._is_target, start + 1, length, width)
+        target = gather_windows(item, start + 1, length, width) * is_target
+        batch = Interaction(
+            {
+                self._dataset.uid_field: self._dataset.flat[self._dataset.uid_field][start],
+                self.item_list: gather_windows(item, start, length, width),
+                TARGET_ID: target,
+            }
+        )
+        self._add_requests(batch, start, is_target)
+        if self._shared_negatives is not None:
+            negative, log_q = self._shared_negatives.draw()
+            batch[SAMPLED_NEGATIVE], batch[SAMPLED_NEGATIVE + LOG_Q] = negative, log_q
+            for field in (TARGET_ID, SYSTEM_POSITIVE):
+                if field in batch:
+                    batch[field + LOG_Q] = self._shared_negatives.log_probability(batch[field])
+        return batch
+
+    def _add_requests(
+        self, batch: Interaction, start: torch.Tensor, is_target: torch.Tensor
+    ) -> None:
+        """Draw R target positions of each window, and collect what their requests carry."""
+        n_requests = min(self._n_requests, is_target.shape[1])
+        lottery = torch.rand(is_target.shape) - (~is_target).float()
+        ticket, position = lottery.topk(n_requests, dim=1)  # (B, R)
+        request = torch.where(ticket >= 0, start.unsqueeze(1) + 1 + position, -1)
+        batch[REQUEST_ID], batch[REQUEST_POSITION] = request, position
+        dataset = self._dataset
+        if self.config["use_partial_order"]:
+            items, scores = dataset.entries(request.numpy(), self.config["request_lag"])
+            batch[CACHE_ITEM], batch[CACHE_SCORE] = items, scores
+        if self.config["use_system_positives"]:
+            batch[SYSTEM_POSITIVE] = dataset.system_positives(request.numpy())
+        if self._graph_negatives is not None:
+            batch[HARD_NEGATIVE] = self._graph_negatives.draw(
+                request, batch[SYSTEM_POSITIVE] if SYSTEM_POSITIVE in batch else None
+            )

@@ -1,0 +1,117 @@
+"""The flat sequential data set: the log is kept once, windows are cut when a batch is made.
+
+RecBole's `SequentialDataset` copies, for every prediction row, the padded window of every field:
+memory grows with interactions x length x fields. `FlatSequentialDataset` keeps one row per
+interaction and yields the same rows, windows, lengths, targets and splits.
+"""
+
+from typing import Any, List, Optional, Tuple
+
+import numpy as np
+import torch
+from recbole.data.dataset import SequentialDataset
+from recbole.data.interaction import Interaction
+
+from recbole_poem.data.time_order import RequestLogMixin
+from recbole_poem.data.windows import gather_windows
+from recbole_poem.errors import InputError
+from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.upstream.cache import RequestCache, read_entries
+from recbole_poem.upstream.preferred import preferred_items
+
+
+class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
+    """RecBole's `SequentialDataset` in memory proportional to the interactions.
+
+    `inter_feat` holds one row per prediction row (its own fields, ``item_length`` and
+    ``request_id``); `flat` holds one row per interaction and is shared by all splits. Indexing
+    adds the ``*_list`` fields.
+    """
+
+    flat: Interaction
+
+    def __init__(self, config: Any) -> None:
+        if config["benchmark_filename"] is not None:
+            raise InputError(
+                "benchmark_filename: files that are split beforehand carry no flat log to cut "
+                "windows from; give one .inter file and eval_args instead"
+            )
+        super().__init__(config)
+
+    def data_augmentation(self) -> None:
+        """Index the prediction rows; no window is materialised."""
+        self._aug_presets()
+        targets = np.flatnonzero(self._target_rows())
+        # `_change_feat_format` has sorted the rows by user and time already
+        self.flat = self.inter_feat
+        rows = torch.from_numpy(targets)
+        fields = {field: self.flat[field][rows] for field in self.flat}
+        length = np.minimum(self.log.position[targets], self.max_item_list_len)
+        fields[self.item_list_length_field] = torch.from_numpy(length)
+        fields[REQUEST_ID] = rows
+        self.inter_feat = Interaction(fields)
+
+    def build(self) -> List["FlatSequentialDataset"]:
+        """Split as RecBole does; the flat log returns to single precision with the rows."""
+        datasets = super().build()
+        for field in self.flat:
+            if self.flat[field].dtype == torch.float64:
+                self.flat[field] = self.flat[field].float()
+        return datasets
+
+    def __getitem__(self, index: Any, join: bool = True) -> Interaction:
+        """Return prediction rows with their windows, as RecBole's data set does."""
+        rows = torch.as_tensor(index)
+        batch = Interaction({field: self.inter_feat[field][rows] for field in self.inter_feat})
+        single = batch[REQUEST_ID].dim() == 0
+        length = batch[self.item_list_length_field].reshape(-1)
+        start = batch[REQUEST_ID].reshape(-1) - length
+        for field in self.flat:
+            if field != self.uid_field:
+                window = gather_windows(self.flat[field], start, length, self.max_item_list_len)
+                list_field = getattr(self, f"{field}_list_field")
+                batch[list_field] = window[0] if single else window
+        return self.join(batch) if join else batch
+
+
+class POEMDataset(FlatSequentialDataset):
+    """The flat data set whose rows also carry what the ranking stage said before.
+
+    Once a cache is attached, every row has the raw entry that its request reads:
+    ``cache_item`` (N,) int64, 0 where there is no candidate, and ``cache_score`` (N, M) float32.
+    """
+
+    cache: Optional[RequestCache] = None
+    #: a, the weight of each of the M objectives in the fused score
+    objective_weights: List[float]
+
+    def attach(self, cache: RequestCache, objective_weights: List[float]) -> None:
+        """Let the rows of this split carry entries of `cache`."""
+        self.cache, self.objective_weights = cache, objective_weights
+
+    def entries(self, requests: np.ndarray, lag: int) -> Tuple[torch.Tensor, torch.Tensor]:
+        """Read what `requests` (...) see at `lag`: items (..., N) and scores (..., N, M)."""
+        if self.cache is None:
+            raise RuntimeError("the data set has no request cache; call attach() first")
+        items, scores = read_entries(self.cache, self.log, requests, lag)
+        return torch.from_numpy(items), torch.from_numpy(scores)
+
+    def system_positives(self, requests: np.ndarray) -> torch.Tensor:
+        """Return what the rankings of `requests` (...) themselves put on top, (..., k)."""
+        items, scores = self.entries(requests, lag=0)
+        return preferred_items(
+            items,
+            scores,
+            self.config["system_positives"],
+            torch.tensor(self.objective_weights, dtype=scores.dtype),
+            self.config["rank_kappa"],
+            self.config["rank_power"],
+        )
+
+    def __getitem__(self, index: Any, join: bool = True) -> Interaction:
+        """Return prediction rows with windows and, once attached, cache entries."""
+        batch = super().__getitem__(index, join)
+        if self.cache is not None:
+            items, scores = self.entries(batch[REQUEST_ID].numpy(), self.config["request_lag"])
+            batch[CACHE_ITEM], batch[CACHE_SCORE] = items, scores
+        return batch

@@ -1,0 +1,124 @@
+"""From a loaded data set to the three loaders, for the plugin's models and for RecBole's.
+
+Unlike RecBole's function of the same name this one never reads or writes pickled data sets and
+loaders: a pickle runs whatever it holds, and RecBole's ignores the plugin's keys.
+"""
+
+from logging import getLogger
+from typing import Any, Callable, Optional, Tuple, TypeVar
+
+import torch
+import torch.distributed
+from recbole.data.dataloader import FullSortEvalDataLoader, KnowledgeBasedDataLoader
+from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
+from recbole.data.dataset import Dataset
+from recbole.data.utils import create_samplers, get_dataloader
+from recbole.sampler import KGSampler
+from recbole.utils import ModelType
+from scipy import sparse
+
+from recbole_poem.data.dataloader import POEMTrainDataLoader
+from recbole_poem.data.dataset import POEMDataset
+from recbole_poem.data.sampler import GraphNegatives, SharedNegatives
+from recbole_poem.data.seen import SeenMaskingDataLoader
+from recbole_poem.graph.neighbours import HardNegativeSampler
+from recbole_poem.graph.swing import item_graph, swing
+from recbole_poem.upstream.build import objective_weights, request_cache
+from recbole_poem.upstream.requests import RequestLog
+
+Loaders = Tuple[AbstractDataLoader, AbstractDataLoader, AbstractDataLoader]
+Result = TypeVar("Result")
+
+
+def data_preparation(config: Any, dataset: Dataset) -> Loaders:
+    """Split `dataset` and return the loaders for training, validation and test."""
+    train, valid, test = dataset.build()
+    if isinstance(dataset, POEMDataset):
+        if config["use_partial_order"] or config["use_system_positives"]:
+            cache = first_process_first(config, lambda: request_cache(config, train))
+            weights = objective_weights(config, len(cache.objectives))
+            for split in (train, valid, test):
+                split.attach(cache, weights)
+        train_loader: AbstractDataLoader = POEMTrainDataLoader(
+            config,
+            train,
+            _graph_negatives(config, train.log) if config["use_hard_negatives"] else None,
+            _shared_negatives(config, train.log),
+            shuffle=config["shuffle"],
+        )
+        samplers = create_samplers(config, dataset, [train, valid, test])
+    else:
+        samplers = create_samplers(config, dataset, [train, valid, test])
+        train_loader = _stock_train_loader(config, dataset, train, samplers[0])
+    valid_loader, test_loader = (
+        _eval_loader(config, phase)(config, split, sampler, shuffle=False)
+        for phase, split, sampler in (("valid", valid, samplers[1]), ("test", test, samplers[2]))
+    )
+    return train_loader, valid_loader, test_loader
+
+
+def first_process_first(config: Any, build: Callable[[], Result]) -> Result:
+    """Call `build` in every process, the first one ahead, so that it is the one that writes."""
+    if config["single_spec"]:
+        return build()
+    if config["local_rank"] == 0:
+        result = build()
+        torch.distributed.barrier()
+        return result
+    torch.distributed.barrier()
+    return build()
+
+
+def _stock_train_loader(
+    config: Any, dataset: Dataset, train: Dataset, sampler: Any
+) -> AbstractDataLoader:
+    """Make RecBole's own training loader for one of its models."""
+    loader = get_dataloader(config, "train")
+    if config["MODEL_TYPE"] != ModelType.KNOWLEDGE:
+        return loader(config, train, sampler, shuffle=config["shuffle"])
+    negative = config["train_neg_sample_args"]
+    kg_sampler = KGSampler(dataset, negative["distribution"], negative["alpha"])
+    return KnowledgeBasedDataLoader(config, train, sampler, kg_sampler, shuffle=True)
+
+
+def _eval_loader(config: Any, phase: str) -> Callable[..., AbstractDataLoader]:
+    """Return RecBole's evaluation loader; with ``mask_seen``, the one that masks seen items."""
+    loader = get_dataloader(config, phase)
+    if not config["mask_seen"] or config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
+        return loader
+    if loader is not FullSortEvalDataLoader:
+        getLogger().warning("mask_seen: sampled evaluation is left as RecBole does it")
+        return loader
+    return SeenMaskingDataLoader
+
+
+def _graph_negatives(config: Any, log: RequestLog) -> GraphNegatives:
+    rows = log.training.nonzero()[0]
+    interactions = sparse.csr_matrix(
+        ([1.0] * len(rows), (log.user[rows], log.item[rows])), (log.n_users, log.n_items)
+    )
+    similarity = swing(
+        interactions,
+        alpha=config["swing_alpha"],
+        max_users_per_item=config["swing_max_users_per_item"],
+        max_items_per_user=config["swing_max_items_per_user"],
+        seed=config["seed"],
+        show_progress=config["show_progress"],
+    )
+    graph = item_graph(similarity, config["swing_neighbours"])
+    sampler = HardNegativeSampler(
+        graph, fanout=config["swing_neighbours"], hops=config["hard_negative_hops"]
+    )
+    return GraphNegatives(
+        sampler,
+        log,
+        number=config["hard_negatives"],
+        share=config["hard_negative_share"],
+        n_recent=config["hard_negative_context"],
+    )
+
+
+def _shared_negatives(config: Any, log: RequestLog) -> Optional[SharedNegatives]:
+    if log.n_items <= config["full_softmax_limit"]:
+        return None
+    return SharedNegatives(log, config["negative_distribution"], config["sampled_negatives"])

@@ -1,0 +1,140 @@
+"""RecBole's data sets in the exact order of time.
+
+RecBole turns timestamps into float32 before it sorts by them (data/interaction.py:38), so that
+seconds since 1970 are rounded to 64 s and a user's last item is picked wrongly. The mixins here
+keep the time in float64 while RecBole sorts and splits, and hand the model float32 afterwards.
+Ties keep the order of the file. Every data set that the command builds, for the plugin's models
+and for RecBole's, inherits from one of them, so that all models are given the same task.
+"""
+
+from typing import Any, List
+
+import numpy as np
+import pandas as pd
+import torch
+from recbole.data.dataset import Dataset
+from recbole.data.interaction import Interaction
+from recbole.utils.enum_type import FeatureType
+
+from recbole_poem.upstream.feedback import positive_rows
+from recbole_poem.errors import InputError
+from recbole_poem.fields import REQUEST_ID
+from recbole_poem.upstream.requests import RequestLog, first_rows
+
+
+class TimeOrderMixin(Dataset):
+    """Mixin for any RecBole data set: sorts by time in full precision, ties by file order."""
+
+    def _load_inter_feat(self, token: str, dataset_path: str) -> None:
+        super()._load_inter_feat(token, dataset_path)
+        path = f"{dataset_path}/{token}.inter"
+        for field in filter(None, (self.uid_field, self.iid_field, self._required_time_field)):
+            if field not in self.inter_feat:
+                raise InputError(
+                    f"{path}: column '{field}' is missing or not named in load_col "
+                    f"(loaded: {', '.join(map(str, self.inter_feat.columns))})"
+                )
+        if self.inter_feat.empty:
+            raise InputError(f"{path}: the file has no interactions")
+        if self.time_field in self.inter_feat:
+            missing = np.flatnonzero(~np.isfinite(self.inter_feat[self.time_field].to_numpy(float)))
+            if len(missing):
+                raise InputError(
+                    f"{path}: column '{self.time_field}' has no finite time in {len(missing)} "
+                    f"rows, the first on line {missing[0] + 2}"
+                )
+
+    @property
+    def _required_time_field(self) -> Any:
+        return self.time_field if self.config["eval_args"]["order"] == "TO" else None
+
+    def _remove_duplication(self) -> None:
+        super()._remove_duplication()
+        # RecBole's sort by time is not stable; what is left goes back to the order of the file
+        self.inter_feat.sort_index(inplace=True)
+
+    def _dataframe_to_interaction(self, data: pd.DataFrame) -> Interaction:
+        interaction = super()._dataframe_to_interaction(data)
+        if data is self.inter_feat and self.time_field in data:
+            time = np.array(data[self.time_field].tolist(), dtype=np.float64)
+            interaction[self.time_field] = torch.from_numpy(time)
+        return interaction
+
+    def build(self) -> List[Dataset]:
+        """Order and split as RecBole does, by exact times; then return to single precision."""
+        datasets = super().build()
+        for dataset in (self, *datasets):
+            for field in dataset.inter_feat:
+                if dataset.inter_feat[field].dtype == torch.float64:
+                    dataset.inter_feat[field] = dataset.inter_feat[field].float()
+        return datasets
+
+
+class RequestLogMixin(TimeOrderMixin):
+    """Mixin for sequential data sets: numbers the requests and keeps the flat log they index.
+
+    Adds `log`, the `RequestLog` of all rows (its training part is set by `build`), the inter field
+    ``request_id``, and the rule that rows which miss ``positive_feedback`` are context, never
+    targets.
+    """
+
+    log: RequestLog
+
+    @property
+    def _required_time_field(self) -> Any:
+        return self.time_field
+
+    def _fill_nan(self) -> None:
+        # a missing rating is no feedback, whatever mean RecBole puts in its place for the models
+        floats = [f for f in self.inter_feat if self.field2type[f] == FeatureType.FLOAT]
+        self._file_values = self.inter_feat[floats].astype(np.float64)
+        super()._fill_nan()
+
+    def _change_feat_format(self) -> None:
+        user = self.inter_feat[self.uid_field].to_numpy()
+        time = self._file_values[self.time_field].to_numpy()
+        order = np.lexsort((time, user))
+        self.inter_feat = self.inter_feat.iloc[order].reset_index(drop=True)
+        values = {field: column.to_numpy()[order] for field, column in self._file_values.items()}
+        self.log = RequestLog(
+            user=user[order],
+            item=self.inter_feat[self.iid_field].to_numpy(),
+            time=values[self.time_field],
+            first=first_rows(user[order]),
+            values=values,
+            n_users=self.user_num,
+            n_items=self.item_num,
+            training=np.zeros(len(order), dtype=bool),
+        )
+        if self.config["benchmark_filename"] is None and not self._target_rows().any():
+            raise InputError(
+                f"{self.dataset_path}: no row is left to predict: a target needs an earlier row of "
+                "its user and has to meet positive_feedback"
+            )
+        super()._change_feat_format()
+
+    def _target_rows(self) -> np.ndarray:
+        """Mark the rows to predict: not the first of their user, and positive, (R,) bool."""
+        condition = self.config["positive_feedback"]
+        positive = positive_rows(self.log.values, condition, "positive_feedback", len(self.log))
+        return positive & (self.log.position > 0)
+
+    def data_augmentation(self) -> None:
+        """Augment as RecBole does; then number the rows and drop those that are no targets."""
+        super().data_augmentation()
+        # RecBole makes a row of every interaction that is not the first of its user, in order
+        requests = np.flatnonzero(self.log.position > 0)
+        self.inter_feat[REQUEST_ID] = torch.from_numpy(requests)
+        targets = np.flatnonzero(self._target_rows()[requests])
+        if len(targets) < len(requests):
+            self.inter_feat = self.inter_feat[targets]
+
+    def build(self) -> List[Dataset]:
+        """Split as RecBole does; what the training split holds defines the log's training part."""
+        datasets = super().build()
+        if REQUEST_ID in datasets[0].inter_feat:
+            targets = datasets[0].inter_feat[REQUEST_ID].numpy()
+            self.log = self.log.with_training_targets(targets)
+            for dataset in datasets:
+                dataset.log = self.log
+        return datasets

@@ -1,0 +1,26 @@
+"""Names of the batch fields that pass between the data and the model.
+
+Shapes: B windows (or prediction rows), W positions, R requests per window, N candidates,
+M objectives. At evaluation a batch has one request per row, and the request dimension is absent.
+"""
+
+#: (B,) or (B, R) int64: row of the log that the request wants to predict; -1 = no request
+REQUEST_ID = "request_id"
+#: (..., N) int64: candidates that the request reads from the cache; 0 = none
+CACHE_ITEM = "cache_item"
+#: (..., N, M) float32: their raw scores
+CACHE_SCORE = "cache_score"
+
+#: (B, W) int64: the item to predict at each position of a training window; 0 = no target
+TARGET_ID = "target_id"
+#: (B, R) int64: position in the window of each request that carries a partial-order sequence
+REQUEST_POSITION = "request_position"
+#: (B, R, k) int64: what the ranking of the current request put on top; 0 = none
+SYSTEM_POSITIVE = "system_positive"
+#: (B, R, n) int64: hard negatives of the target; 0 = none
+HARD_NEGATIVE = "hard_negative"
+
+#: (K,) int64: negatives of the sampled softmax, shared by the batch
+SAMPLED_NEGATIVE = "sampled_negative"
+#: suffix of the log probability of sampled negatives, targets and system positives
+LOG_Q = "_log_q"

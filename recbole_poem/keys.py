@@ -1,0 +1,89 @@
+"""The ranges of the plugin's keys, so that a wrong value is refused by name before any work."""
+
+from typing import Any, Callable, Dict, NamedTuple
+
+from recbole_poem.errors import InputError
+
+
+class _Rule(NamedTuple):
+    holds: Callable[[Any], bool]
+    words: str
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+_FLAG = _Rule(lambda v: isinstance(v, bool), "True or False")
+_FROM_0 = _Rule(lambda v: _is_int(v) and v >= 0, "a whole number from 0")
+_FROM_1 = _Rule(lambda v: _is_int(v) and v >= 1, "a whole number from 1")
+_FROM_2 = _Rule(lambda v: _is_int(v) and v >= 2, "a whole number from 2")
+_CAP = _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or ~ for all")
+_WEIGHT = _Rule(lambda v: _is_number(v) and v >= 0, "a number from 0")
+_POSITIVE = _Rule(lambda v: _is_number(v) and v > 0, "a number above 0")
+_SHARE = _Rule(lambda v: _is_number(v) and 0 <= v <= 1, "a number from 0 to 1")
+_PROBABILITY = _Rule(lambda v: _is_number(v) and 0 <= v < 1, "a number from 0, below 1")
+
+
+def _one_of(*names: str) -> _Rule:
+    return _Rule(lambda v: v in names, "one of " + ", ".join(names))
+
+
+RULES: Dict[str, _Rule] = {
+    "mask_seen": _FLAG,
+    "use_partial_order": _FLAG,
+    "use_system_positives": _FLAG,
+    "use_hard_negatives": _FLAG,
+    "cascade_head": _FLAG,
+    "n_layers": _FROM_1,
+    "n_heads": _FROM_1,
+    "hidden_size": _FROM_1,
+    "inner_size": _FROM_1,
+    "hidden_dropout_prob": _PROBABILITY,
+    "attn_dropout_prob": _PROBABILITY,
+    "initializer_range": _POSITIVE,
+    "n_candidates": _FROM_1,
+    "upstream_folds": _FROM_2,
+    "upstream_neighbours": _FROM_1,
+    "rank_kappa": _WEIGHT,
+    "rank_power": _POSITIVE,
+    "request_lag": _FROM_0,
+    "n_groups": _FROM_1,
+    "group_samples": _FROM_1,
+    "partial_order_layers": _FROM_1,
+    "partial_order_attention": _one_of("better", "all"),
+    "requests_per_window": _FROM_1,
+    "system_positives": _FROM_1,
+    "system_weight": _WEIGHT,
+    "hard_negatives": _FROM_1,
+    "hard_negative_share": _SHARE,
+    "hard_negative_context": _FROM_1,
+    "hard_negative_hops": _FROM_1,
+    "swing_alpha": _POSITIVE,
+    "swing_neighbours": _FROM_1,
+    "swing_max_users_per_item": _CAP,
+    "swing_max_items_per_user": _CAP,
+    "margin": _WEIGHT,
+    "margin_weight": _WEIGHT,
+    "history_weight": _WEIGHT,
+    "full_softmax_limit": _FROM_0,
+    "sampled_negatives": _FROM_1,
+    "negative_distribution": _one_of("uniform", "popularity"),
+    "MAX_ITEM_LIST_LENGTH": _FROM_1,
+    "train_batch_size": _FROM_1,
+}
+
+
+def check_values(config: Dict[str, Any]) -> None:
+    """Raise `InputError` for the first key of the plugin whose value is out of range."""
+    for key, rule in RULES.items():
+        if not rule.holds(config.get(key)):
+            raise InputError(f"{key}: expected {rule.words}, not {config.get(key)!r}")
+    if config["hidden_size"] % config["n_heads"]:
+        raise InputError(
+            f"hidden_size: {config['hidden_size']} is no multiple of n_heads, {config['n_heads']}"
+        )

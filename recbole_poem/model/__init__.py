@@ -1,0 +1,1 @@
+"""POEM: two encoders, a gate, three losses."""

@@ -1,0 +1,183 @@
+"""The Transformer block and the two encoders that POEM builds from it.
+
+Pre-norm blocks (Xiong et al., ICML 2020) around torch's `scaled_dot_product_attention`.
+"""
+
+import math
+from typing import Optional
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class TransformerBlock(nn.Module):
+    """Self-attention and a feed-forward layer, each behind a LayerNorm and around a residual.
+
+    Parameters
+    ----------
+    hidden_size : int
+        d, a multiple of `n_heads`.
+    n_heads : int
+    inner_size : int
+        Width of the feed-forward layer.
+    dropout : float
+        Of both residual branches.
+    attention_dropout : float
+        Of the attention weights.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        n_heads: int,
+        inner_size: int,
+        dropout: float,
+        attention_dropout: float,
+    ) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.attention_dropout = attention_dropout
+        self.attention_norm = nn.LayerNorm(hidden_size)
+        self.query_key_value = nn.Linear(hidden_size, 3 * hidden_size)
+        self.output = nn.Linear(hidden_size, hidden_size)
+        self.feed_forward_norm = nn.LayerNorm(hidden_size)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(hidden_size, inner_size), nn.GELU(), nn.Linear(inner_size, hidden_size)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: torch.Tensor, may_attend: Optional[torch.Tensor]) -> torch.Tensor:
+        """Transform `tokens` (B, T, d); `may_attend` (B, 1, T, T) bool, or None for causal."""
+        batch, length, size = tokens.shape
+        projected = self.query_key_value(self.attention_norm(tokens))
+        query, key, value = projected.view(
+            batch, length, 3, self.n_heads, size // self.n_heads
+        ).permute(2, 0, 3, 1, 4)  # each (B, heads, T, d / heads)
+        attended = F.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=may_attend,
+            dropout_p=self.attention_dropout if self.training else 0.0,
+            is_causal=may_attend is None,
+        )
+        attended = attended.transpose(1, 2).reshape(batch, length, size)
+        tokens = tokens + self.dropout(self.output(attended))
+        return tokens + self.dropout(self.feed_forward(self.feed_forward_norm(tokens)))
+
+
+class HistoryEncoder(nn.Module):
+    """A causal Transformer over the history: the state at t knows the rows up to t.
+
+    Windows are padded on the right, where a causal state never looks, so no padding mask is
+    needed; states at padded positions are meaningless.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        max_length: int,
+        n_layers: int,
+        n_heads: int,
+        inner_size: int,
+        dropout: float,
+        attention_dropout: float,
+    ) -> None:
+        super().__init__()
+        self.position_embedding = nn.Embedding(max_length, hidden_size)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(
+            TransformerBlock(hidden_size, n_heads, inner_size, dropout, attention_dropout)
+            for _ in range(n_layers)
+        )
+        self.norm = nn.LayerNorm(hidden_size)
+        self.scale = math.sqrt(hidden_size)
+
+    def forward(self, items: torch.Tensor) -> torch.Tensor:
+        """Encode item embeddings (B, W, d), W <= the maximal length, into states (B, W, d)."""
+        position = torch.arange(items.shape[1], device=items.device)
+        tokens = self.dropout(self.scale * items + self.position_embedding(position))
+        for block in self.blocks:
+            tokens = block(tokens, None)
+        return self.norm(tokens)
+
+
+class PartialOrderEncoder(nn.Module):
+    """A Transformer over the partially ordered sequence, blind to the order inside a group.
+
+    A token is item embedding + projection of the quintuple + group embedding, with no position;
+    a learned query token reads the sequence. A token may attend to its own and better groups
+    (``attention: better``) or everywhere (``attention: all``); the query token reads everything.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        n_objectives: int,
+        n_groups: int,
+        n_layers: int,
+        n_heads: int,
+        inner_size: int,
+        dropout: float,
+        attention_dropout: float,
+        attention: str,
+    ) -> None:
+        super().__init__()
+        self.sees_worse_groups = {"better": False, "all": True}[attention]
+        self.n_groups = n_groups
+        self.quintuple_projection = nn.Linear(n_objectives, hidden_size)
+        self.group_embedding = nn.Embedding(n_groups, hidden_size)
+        self.query = nn.Parameter(torch.empty(hidden_size))
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(
+            TransformerBlock(hidden_size, n_heads, inner_size, dropout, attention_dropout)
+            for _ in range(n_layers)
+        )
+        self.norm = nn.LayerNorm(hidden_size)
+        self.scale = math.sqrt(hidden_size)
+
+    def forward(
+        self,
+        items: torch.Tensor,
+        quintuples: torch.Tensor,
+        groups: torch.Tensor,
+        present: torch.Tensor,
+    ) -> "tuple[torch.Tensor, torch.Tensor]":
+        """Encode one sequence per request.
+
+        Parameters
+        ----------
+        items : (Q, T, d)
+            Item embeddings of the drawn candidates.
+        quintuples : (Q, T, M)
+            Rank weights, relative to the mean weight of the request (1 = average).
+        groups : (Q, T) int64
+            0 (best) to G - 1.
+        present : (Q, T) bool
+            False where nothing was drawn.
+
+        Returns
+        -------
+        state : (Q, d)
+            The query token's, the state of the whole sequence.
+        tokens : (Q, T, d)
+            The state of each drawn candidate; meaningless where nothing was drawn.
+        """
+        tokens = self.scale * items + self.quintuple_projection(quintuples)
+        tokens = tokens + self.group_embedding(groups)
+        query = self.query.expand(len(tokens), 1, -1)
+        tokens = self.dropout(torch.cat([tokens, query], dim=1))
+        # the query token stands behind the worst group, so that it reads every candidate
+        groups = F.pad(groups, (0, 1), value=self.n_groups)
+        present = F.pad(present, (0, 1), value=True)
+        may_attend = present.unsqueeze(1)  # (Q, 1, T + 1)
+        if not self.sees_worse_groups:
+            may_attend = may_attend & (groups.unsqueeze(1) <= groups.unsqueeze(2))
+        # a slot where nothing was drawn reads the query token: some weight must be finite
+        may_attend = may_attend | ~present.unsqueeze(2)
+        may_attend = may_attend.expand(-1, groups.shape[1], -1).unsqueeze(1)
+        for block in self.blocks:
+            tokens = block(tokens, may_attend)
+        tokens = self.norm(tokens)
+        return tokens[:, -1], tokens[:, :-1]

@@ -1,0 +1,247 @@
+"""Run, load, tune: the functions that a user calls, in the manner of ``recbole.quick_start``.
+
+That module is never imported: it loads ray.
+"""
+
+import logging
+import socket
+import sys
+from logging import getLogger
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional
+
+import torch
+import torch.distributed
+import torch.multiprocessing
+from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
+from recbole.data.dataset import Dataset
+from recbole.model.abstract_recommender import AbstractRecommender
+from recbole.utils import init_logger, set_color
+
+from recbole_poem import checkpoint
+from recbole_poem.config import Config
+from recbole_poem.data.preparation import data_preparation
+from recbole_poem.errors import InputError
+from recbole_poem.registry import get_dataset, get_trainer
+from recbole_poem.trainer import seed_everything
+
+
+class Experiment(NamedTuple):
+    """A model with the data it is trained and evaluated on; what `load` returns."""
+
+    config: Config
+    model: AbstractRecommender
+    dataset: Dataset
+    train_data: AbstractDataLoader
+    valid_data: AbstractDataLoader
+    test_data: AbstractDataLoader
+
+    def evaluate(self, phase: str = "test") -> Dict[str, float]:
+        """Return the metrics of the ``valid`` or ``test`` rows."""
+        data = {"valid": self.valid_data, "test": self.test_data}[phase]
+        trainer = get_trainer(self.config)(self.config, self.model)
+        return dict(trainer.evaluate(data, load_best_model=False))
+
+
+def run_recbole_poem(
+    model: Optional[str] = None,
+    dataset: Optional[str] = None,
+    config_file_list: Optional[List[str]] = None,
+    config_dict: Optional[Dict[str, Any]] = None,
+    saved: bool = True,
+) -> Dict[str, Any]:
+    """Train a model of the plugin or of RecBole to early stopping, and test it.
+
+    Parameters
+    ----------
+    model, dataset : str, optional
+        Names; default: the keys of the files or the dictionary.
+    config_file_list : list of str, optional
+        YAML files.
+    config_dict : dict, optional
+        Keys and values; ``resume`` continues a checkpoint, whose keys then hold where none is
+        given, and ``nproc`` trains on several processes.
+    saved : bool
+        Whether to write a checkpoint. Without one the model of the last epoch is tested.
+
+    Returns
+    -------
+    dict
+        ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result``, ``test_result`` as
+        RecBole's, and ``model_file``, the checkpoint (None without one).
+
+    Raises
+    ------
+    InputError
+        For whatever is wrong with a file, a column, a key or a value.
+    """
+    given = dict(config_dict or {})
+    if given.get("resume") is not None:
+        given = {**checkpoint.read(given["resume"])["config"], **given}
+    model = model or given.pop("model", None)
+    dataset = dataset or given.pop("dataset", None)
+    if int(given.get("nproc", 1)) > 1:
+        return _run_on_several(model, dataset, config_file_list, given, saved)
+    return _run(model, dataset, config_file_list, given, saved)
+
+
+def _run(
+    model: Optional[str],
+    dataset: Optional[str],
+    config_file_list: Optional[List[str]],
+    config_dict: Dict[str, Any],
+    saved: bool,
+) -> Dict[str, Any]:
+    config = Config(model, dataset, config_file_list, config_dict)
+    init_logger(config)
+    logger = getLogger()
+    logger.info(sys.argv)
+    logger.info(config)
+    for key, near in config.unknown_keys():
+        hint = f"; the nearest known key is '{near}'" if near else ""
+        logger.warning(f"'{key}' is not a key of {config.model} or RecBole, and does nothing{hint}")
+    experiment = assemble(config)
+    logger.info(experiment.dataset)
+    logger.info(experiment.model)
+    trainer = get_trainer(config)(config, experiment.model)
+    if config["resume"] is not None:
+        trainer.resume_checkpoint(config["resume"])
+    show_progress = config["show_progress"]
+    best_valid_score, best_valid_result = trainer.fit(
+        experiment.train_data, experiment.valid_data, saved=saved, show_progress=show_progress
+    )
+    test_result = trainer.evaluate(
+        experiment.test_data, load_best_model=saved, show_progress=show_progress
+    )
+    result = {
+        "best_valid_score": best_valid_score,
+        "valid_score_bigger": config["valid_metric_bigger"],
+        "best_valid_result": best_valid_result,
+        "test_result": test_result,
+        "model_file": trainer.saved_model_file if saved else None,
+    }
+    logger.info(set_color("best valid ", "yellow") + f": {best_valid_result}")
+    logger.info(set_color("test result", "yellow") + f": {test_result}")
+    logger.info(set_color("checkpoint ", "yellow") + f": {result['model_file']}")
+    return result
+
+
+def assemble(config: Config) -> Experiment:
+    """Load the data, split it, build cache, graph and loaders, and make the untrained model."""
+    if config["threads"] is not None:
+        torch.set_num_threads(int(config["threads"]))
+    seed_everything(config["seed"], config["reproducibility"])
+    dataset = create_dataset(config)
+    loaders = data_preparation(config, dataset)
+    seed_everything(config["seed"] + config["local_rank"], config["reproducibility"])
+    model = config.model_class(config, loaders[0]._dataset).to(config["device"])
+    return Experiment(config, model, dataset, *loaders)
+
+
+def create_dataset(config: Config) -> Dataset:
+    """Load and filter the data set of a configuration, in the class that its model needs.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or RecBole cannot make sense of it.
+    """
+    for key in ("save_dataset", "save_dataloaders", "dataset_save_path", "dataloaders_save_path"):
+        if config[key]:
+            getLogger().warning(f"'{key}' does nothing here: it would write or run a pickle")
+    path = Path(config["data_path"])
+    if not path.is_dir():
+        raise InputError(
+            f"data_path: there is no folder {path}; put {config['dataset']}.inter there, or name "
+            "another folder with --data_path"
+        )
+    try:
+        return get_dataset(config)(config)
+    except InputError:
+        raise
+    except (ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
+        words = error.args[0] if isinstance(error, KeyError) and error.args else error
+        raise InputError(f"data set {config['dataset']} in {path}: {words}") from error
+
+
+def load(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
+    """Return the experiment whose best epoch a checkpoint holds.
+
+    Parameters
+    ----------
+    path : str
+        The checkpoint.
+    config_dict : dict, optional
+        Keys to change, such as ``data_path``, ``gpu_id`` or ``mask_seen``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, cut short, foreign, or does not fit its data set any more.
+    """
+    state = checkpoint.read(path)
+    given = {**state["config"], **(config_dict or {})}
+    model, dataset = given.pop("model"), given.pop("dataset")
+    given.pop("nproc", None)
+    experiment = assemble(Config(model, dataset, config_dict=given))
+    checkpoint.load_weights(experiment.model, state, path)
+    return experiment
+
+
+def objective_function(
+    config_dict: Optional[Dict[str, Any]] = None,
+    config_file_list: Optional[List[str]] = None,
+    saved: bool = True,
+) -> Dict[str, Any]:
+    """Train and test one configuration: the function that RecBole's `HyperTuning` calls."""
+    logger = getLogger()
+    for handler in logger.handlers[:]:
+        logger.removeHandler(handler)
+    given = {"show_progress": False, "state": "ERROR", **(config_dict or {})}
+    result = run_recbole_poem(config_file_list=config_file_list, config_dict=given, saved=saved)
+    logging.captureWarnings(False)
+    return {"model": given.get("model"), **result}
+
+
+def _run_on_several(
+    model: Optional[str],
+    dataset: Optional[str],
+    config_file_list: Optional[List[str]],
+    config_dict: Dict[str, Any],
+    saved: bool,
+) -> Dict[str, Any]:
+    """Train on ``nproc`` processes of this machine; the first one's result is returned."""
+    nproc = int(config_dict["nproc"])
+    launch = {"world_size": nproc, "ip": "localhost", "port": _free_port(), "offset": 0}
+    given = {**launch, **config_dict}
+    queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
+    torch.multiprocessing.spawn(
+        _worker, args=(queue, model, dataset, config_file_list, given, saved), nprocs=nproc
+    )
+    return queue.get()
+
+
+def _worker(
+    rank: int,
+    queue: Any,
+    model: Optional[str],
+    dataset: Optional[str],
+    config_file_list: Optional[List[str]],
+    config_dict: Dict[str, Any],
+    saved: bool,
+) -> None:
+    try:
+        result = _run(
+            model, dataset, config_file_list, {**config_dict, "local_rank": rank}, saved
+        )
+        if rank == 0:
+            queue.put(result)
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return str(probe.getsockname()[1])

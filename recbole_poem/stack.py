@@ -1,0 +1,94 @@
+"""Which versions of the packages below the plugin work, and what to say when they do not.
+
+The bounds are those of ``setup.cfg`` (a test holds the two together); the reasons stand there.
+Nothing outside the standard library is imported here, apart from ``packaging`` where it exists.
+"""
+
+import sys
+from importlib import metadata
+from typing import Dict, List, NamedTuple, Optional
+
+try:
+    from packaging.specifiers import SpecifierSet
+except ModuleNotFoundError:  # reported by problems(), like every other missing package
+    SpecifierSet = None  # type: ignore[assignment,misc]
+
+PYTHON = ">=3.8,<3.12"
+
+#: package -> (bounds, what goes wrong outside them)
+BOUNDS: Dict[str, "tuple[str, str]"] = {
+    "recbole": ("==1.2.1", "the plugin overrides inner methods of exactly this release"),
+    "torch": (">=2.1,<2.14", "older ones lack scaled_dot_product_attention, newer ones are untried"),
+    "dgl": ("==1.1.3", "2.x cannot be imported beside a current torch"),
+    "packaging": ("", "dgl imports it without declaring it"),
+    "numpy": (">=1.23,<2", "numpy 2 removed names that recbole and ray use"),
+    "pandas": (">=1.5,<3", "under pandas 3 recbole silently leaves NaN in its batches"),
+    "scipy": (">=1.9", "sparse products"),
+    "setuptools": ("<81", "ray 2.6.3 imports pkg_resources, which later ones lack"),
+    "pyyaml": (">=5.4", "the properties are YAML"),
+    "tqdm": (">=4.48", "progress bars"),
+}
+
+
+class StackError(ImportError):
+    """The installed packages cannot work together; the message says what to install."""
+
+
+class Finding(NamedTuple):
+    """One package: what is needed, what is there, and whether that will do."""
+
+    package: str
+    bounds: str
+    found: Optional[str]
+    reason: str
+
+    @property
+    def fits(self) -> bool:
+        """Whether the version found lies within the bounds."""
+        if self.found is None:
+            return False
+        return SpecifierSet is None or self.found in SpecifierSet(self.bounds, prereleases=True)
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what to install, for a package that does not fit."""
+        found = "is not installed" if self.found is None else f"{self.found} is installed"
+        return (
+            f"{self.package} {found}, but recbole_poem needs {self.package}{self.bounds} "
+            f"({self.reason}): pip install '{self.package}{self.bounds}'"
+        )
+
+
+def _installed(package: str) -> Optional[str]:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def findings() -> List[Finding]:
+    """Compare every requirement with what is installed, without importing any of it."""
+    return [
+        Finding(package, bounds, _installed(package), reason)
+        for package, (bounds, reason) in BOUNDS.items()
+    ]
+
+
+def problems() -> List[str]:
+    """One sentence for every requirement that is not met; empty where all is well."""
+    sentences = [finding.sentence for finding in findings() if not finding.fits]
+    if not (3, 8) <= sys.version_info[:2] < (3, 12):
+        sentences.insert(
+            0,
+            f"Python {sys.version.split()[0]} is running, but recbole_poem needs Python {PYTHON} "
+            "(dgl 1.1.3 and ray 2.6.3 have no wheel for others): make the environment with "
+            "python3.11",
+        )
+    return sentences
+
+
+def require() -> None:
+    """Raise `StackError` with one sentence per unmet requirement."""
+    sentences = problems()
+    if sentences:
+        raise StackError("\n".join(sentences))

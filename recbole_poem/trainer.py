@@ -1,0 +1,187 @@
+"""RecBole's trainers with checkpoints that survive a kill and runs that resume exactly.
+
+The mixin works over any of RecBole's trainers. Every random number of a training epoch is a
+function of the seed and the epoch, so a resumed run repeats what an uninterrupted one does.
+"""
+
+from logging import getLogger
+from typing import Any, Callable, Dict, Optional, Tuple
+from uuid import uuid4
+
+import dgl
+import torch
+import torch.distributed
+from recbole.evaluator import Collector
+from recbole.trainer import Trainer
+from recbole.trainer.trainer import AbstractTrainer
+from recbole.utils import init_seed, set_color
+from torch.nn.parallel import DistributedDataParallel
+
+from recbole_poem import checkpoint
+
+
+def seed_everything(seed: int, reproducibility: bool) -> None:
+    """Seed Python, numpy, torch and DGL, which RecBole's `init_seed` leaves out."""
+    init_seed(seed % 2**32, reproducibility)
+    dgl.seed(seed % 2**31)
+
+
+class PlainCollector(Collector):
+    """RecBole's collector, for metrics that need more than tensors.
+
+    RecBole calls ``.cpu()`` on everything it has collected (evaluator/collector.py:227), numbers
+    and counters included, so ItemCoverage, GiniIndex and the like fail.
+    """
+
+    def get_data_struct(self) -> Any:
+        """Return what was collected, as RecBole does."""
+        collected = self.data_struct._data_dict
+        aside = {k: v for k, v in collected.items() if not isinstance(v, torch.Tensor)}
+        for key in aside:
+            del collected[key]
+        struct = super().get_data_struct()
+        for key, value in aside.items():
+            self.data_struct.set(key, value)
+            struct.set(key, value)
+        return struct
+
+
+class WrapForDevice(AbstractTrainer):
+    """Stands behind RecBole's `Trainer` and wraps the model for several processes on the CPU."""
+
+    def __init__(self, config: Any, model: Any) -> None:
+        if config["single_spec"] or config["device"].type == "cuda":
+            super().__init__(config, model)
+            return
+        self.config, self.model = config, model
+        # RecBole passes device_ids, which the CPU must not have (trainer/trainer.py:63)
+        self.distributed_model = DistributedDataParallel(model)
+
+
+class TrainingMixin(Trainer):
+    """Mixin over RecBole's trainers: exact epochs, safe checkpoints, exact resumption."""
+
+    def __init__(self, config: Any, model: Any) -> None:
+        super().__init__(config, model)
+        self.eval_collector = PlainCollector(config)
+        # two runs may start within the same second, and processes of one run in different ones
+        self.saved_model_file = self.saved_model_file.replace(".pth", f"-{uuid4().hex[:6]}.pth")
+        if not config["single_spec"]:
+            name = [self.saved_model_file]
+            torch.distributed.broadcast_object_list(name, src=0)
+            self.saved_model_file = name[0]
+        self._best: Optional[Dict[str, Any]] = None
+        self._validates = False
+
+    def _train_epoch(
+        self,
+        train_data: Any,
+        epoch_idx: int,
+        loss_func: Optional[Callable[..., Any]] = None,
+        show_progress: bool = False,
+    ) -> Any:
+        seed = self.config["seed"] * 1_000_003 + epoch_idx
+        seed_everything(seed * 1_009 + self.config["local_rank"], self.config["reproducibility"])
+        train_data.generator.manual_seed(seed)
+        set_epoch = getattr(train_data, "set_epoch", None)
+        if set_epoch is not None:
+            set_epoch(epoch_idx)
+        return super()._train_epoch(
+            train_data, epoch_idx, loss_func=loss_func, show_progress=show_progress
+        )
+
+    def fit(
+        self,
+        train_data: Any,
+        valid_data: Any = None,
+        verbose: bool = True,
+        saved: bool = True,
+        show_progress: bool = False,
+        callback_fn: Optional[Callable[[int, float], Any]] = None,
+    ) -> Tuple[float, Optional[Dict[str, float]]]:
+        """Train as RecBole does; a checkpoint is written after every evaluated epoch."""
+        self._validates = bool(valid_data) and self.eval_step > 0
+
+        def at_epoch_end(epoch: int, score: float) -> None:
+            if saved:
+                self._write(epoch, finished=self.cur_step > self.stopping_step)
+            if callback_fn is not None:
+                callback_fn(epoch, score)
+
+        try:
+            result = super().fit(
+                train_data,
+                valid_data,
+                verbose=verbose,
+                saved=saved,
+                show_progress=show_progress,
+                callback_fn=at_epoch_end,
+            )
+        except KeyboardInterrupt:
+            if saved and self._best is not None:
+                getLogger().warning(f"interrupted; continue with --resume={self.saved_model_file}")
+            raise
+        if not self.config["single_spec"]:
+            torch.distributed.barrier()  # the file is whole before another process reads it
+        return result
+
+    def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
+        """Remember the best weights; RecBole calls this when the score has improved."""
+        if epoch < 0 and self._best is not None:
+            return  # a resumed run that had finished: its file stays as it is
+        state_dict = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        other = checkpoint.plain(self.model.other_parameter(), "other_parameter")
+        self._best = {"state_dict": state_dict, "other_parameter": other}
+        if not self._validates:
+            self._write(epoch, finished=epoch + 1 >= self.epochs)
+
+    def _write(self, epoch: int, finished: bool) -> None:
+        """Write the best and the last epoch to `saved_model_file`, from the first process."""
+        if self.config["local_rank"] != 0 or self._best is None:
+            return
+        result = self.best_valid_result
+        state = {
+            "config": checkpoint.plain(self.config.given(), "config"),
+            **self._best,
+            "last_state_dict": dict(self.model.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": epoch,
+            "finished": finished or epoch + 1 >= self.epochs,
+            "cur_step": self.cur_step,
+            "best_valid_score": float(self.best_valid_score),
+            "best_valid_result": checkpoint.plain(result, "best_valid_result"),
+        }
+        checkpoint.write(self.saved_model_file, state)
+
+    def resume_checkpoint(self, resume_file: str) -> None:
+        """Continue the run whose checkpoint this is: its last epoch, its best epoch, its file."""
+        state = checkpoint.read(resume_file, self.device)
+        self.saved_model_file = str(resume_file)
+        checkpoint.load_weights(self.model, state, resume_file)
+        self._best = {key: state[key] for key in ("state_dict", "other_parameter")}
+        self.cur_step = state["cur_step"]
+        self.best_valid_score = state["best_valid_score"]
+        self.best_valid_result = state["best_valid_result"]
+        more_epochs = self.cur_step <= self.stopping_step and state["epoch"] + 1 < self.epochs
+        self.start_epoch = state["epoch"] + 1 if more_epochs else self.epochs
+        if more_epochs:
+            self.model.load_state_dict(state["last_state_dict"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        self.logger.info(
+            set_color("Resuming", "blue") + f": {resume_file} after epoch {state['epoch']}"
+        )
+
+    @torch.no_grad()
+    def evaluate(
+        self,
+        eval_data: Any,
+        load_best_model: bool = True,
+        model_file: Optional[str] = None,
+        show_progress: bool = False,
+    ) -> Any:
+        """Evaluate as RecBole does, the best weights read by `checkpoint.read`."""
+        if load_best_model and eval_data:
+            path = model_file or self.saved_model_file
+            checkpoint.load_weights(self.model, checkpoint.read(path, self.device), path)
+            self.logger.info(f"Loading model structure and parameters from {path}")
+        return super().evaluate(eval_data, load_best_model=False, show_progress=show_progress)

@@ -1,0 +1,1 @@
+"""Who fills the request cache: the rankings that the model reads at the next request."""

@@ -1,0 +1,95 @@
+"""From the configuration to a filled request cache: the upstreams by name."""
+
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import numpy as np
+
+from recbole_poem.errors import InputError
+from recbole_poem.upstream.cache import Ranker, RequestCache, open_or_build
+from recbole_poem.upstream.item_to_item import ItemToItemRanker
+from recbole_poem.upstream.logged import LoggedRanker
+from recbole_poem.upstream.objectives import parse_objectives
+
+
+def objective_weights(config: Any, n_objectives: int) -> List[float]:
+    """Read a, the weights of the objectives in the fused score, scaled to sum 1.
+
+    Raises
+    ------
+    InputError
+        For a wrong number of weights, a negative one, or only zeros.
+    """
+    weights = config["objective_weights"]
+    if weights is None:
+        return [1 / n_objectives] * n_objectives
+    valid = isinstance(weights, (list, tuple)) and len(weights) == n_objectives
+    if not valid or min(weights) < 0 or sum(weights) <= 0:
+        raise InputError(
+            f"objective_weights: expected {n_objectives} numbers from 0, one per objective, not "
+            f"all 0, and got {weights!r}"
+        )
+    return [float(weight) / sum(weights) for weight in weights]
+
+
+def _item_to_item(config: Any, dataset: Any) -> Ranker:
+    objectives = parse_objectives(config["objectives"])
+    return ItemToItemRanker(
+        dataset.log,
+        objectives,
+        n_candidates=config["n_candidates"],
+        n_folds=config["upstream_folds"],
+        top_k=config["upstream_neighbours"],
+        weights=np.array(objective_weights(config, len(objectives))),
+        kappa=config["rank_kappa"],
+        power=config["rank_power"],
+        seed=config["seed"],
+    )
+
+
+def _logged(config: Any, dataset: Any) -> Ranker:
+    path = Path(config["data_path"]) / f"{dataset.dataset_name}.cand"
+    return LoggedRanker(
+        path,
+        dataset.log,
+        dataset.field2token_id[dataset.uid_field],
+        dataset.field2token_id[dataset.iid_field],
+        (dataset.uid_field, dataset.time_field, dataset.iid_field),
+        config["field_separator"],
+        config["n_candidates"],
+        lambda n_objectives: np.array(objective_weights(config, n_objectives)),
+        config["rank_kappa"],
+        config["rank_power"],
+    )
+
+
+#: name -> function of (config, data set) that makes the ranker
+UPSTREAMS: Dict[str, Callable[[Any, Any], Ranker]] = {
+    "item_to_item": _item_to_item,
+    "logged": _logged,
+}
+
+
+def request_cache(config: Any, dataset: Any) -> RequestCache:
+    """Open or build the request cache of a data set whose training part is known.
+
+    Raises
+    ------
+    InputError
+        For an unknown ``upstream``, and whatever the upstream finds wrong with its input.
+    """
+    name = config["upstream"]
+    if name not in UPSTREAMS:
+        raise InputError(
+            f"upstream: there is no '{name}'; known are {', '.join(sorted(UPSTREAMS))}"
+        )
+    folder = config["request_cache_dir"] or Path(config["checkpoint_dir"]) / "request_cache"
+    # a chunk's dense scores take 4 bytes x objectives x items a request: bounded by about 400 MB
+    chunk = int(np.clip(2e7 / dataset.log.n_items, 16, 4096))
+    return open_or_build(
+        Path(folder) / dataset.dataset_name,
+        dataset.log,
+        UPSTREAMS[name](config, dataset),
+        chunk=chunk,
+        show_progress=config["show_progress"],
+    )

@@ -1,0 +1,221 @@
+"""The request cache: for every request of the log, the ranking stage's candidates and scores.
+
+On disk an entry is N item ids and N x M scores, in two ``.npy`` files that are memory-mapped, so
+that a cache may be larger than memory. A cache is built once and found again by the hash of
+everything it depends on; its files carry a checksum, and one that was changed or cut short is
+built anew.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from logging import getLogger
+from pathlib import Path
+from typing import Any, Dict, Optional, Protocol, Sequence, Tuple
+
+import numpy as np
+from tqdm import tqdm
+
+from recbole_poem.errors import InputError
+from recbole_poem.upstream.requests import RequestLog
+
+FORMAT = 1
+
+
+class Ranker(Protocol):
+    """An upstream: fills the request cache.
+
+    Attributes
+    ----------
+    objectives : sequence of str
+        Names of the M objectives, in the order of the scores.
+    """
+
+    objectives: Sequence[str]
+
+    def depends_on(self) -> Dict[str, Any]:
+        """Return every setting that the ranking depends on, as JSON values."""
+
+    def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Rank for `requests` (B,): item ids (B, N), 0 = none, and raw scores (B, N, M).
+
+        The ranking of request r is made from rows ``first[r]..r-1`` of the log alone.
+        """
+
+
+@dataclass(frozen=True)
+class RequestCache:
+    """N candidates and M scores of every request, read from disk when asked for.
+
+    Attributes
+    ----------
+    items : (R, N) int32 memory map
+        Candidates, best first as the ranker saw them; 0 = no candidate.
+    scores : (R, N, M) float32 memory map
+        Raw scores of the candidates, one column per objective.
+    objectives : tuple of str
+        Names of the M columns.
+    path : Path
+        The folder that holds the files.
+    """
+
+    items: np.ndarray
+    scores: np.ndarray
+    objectives: Tuple[str, ...]
+    path: Path
+
+    def read(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Return items (..., N) int64 and scores (..., N, M) of `requests` (...); -1 is empty."""
+        items = np.where(requests[..., None] < 0, 0, self.items[requests]).astype(np.int64)
+        return items, np.asarray(self.scores[requests])
+
+
+def read_entries(
+    cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Read the entry that was written `lag` requests before each of `requests`.
+
+    The entry knows the history up to its own request only; candidates that the user consumed
+    since are dropped. Where the user has no such earlier request the entry is empty.
+
+    Parameters
+    ----------
+    requests : (...,) int64
+        Request ids; -1 stands for no request.
+    lag : int
+        0 reads the ranking of the same request.
+
+    Returns
+    -------
+    items (..., N) int64, 0 = none, and scores (..., N, M) float32.
+    """
+    written = requests - lag
+    written = np.where((requests >= 0) & (written > log.first[requests]), written, -1)
+    items, scores = cache.read(written)
+    for age in range(1, lag + 1):
+        since = log.item[requests - age]
+        items[items == since[..., None]] = 0
+    return items, scores
+
+
+def open_or_build(
+    folder: Path, log: RequestLog, ranker: Ranker, chunk: int = 4096, show_progress: bool = False
+) -> RequestCache:
+    """Open the cache that `ranker` would fill for `log`, or build it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where caches lie; one sub-folder each, named by the hash of log and settings.
+    chunk : int
+        Requests ranked at a time.
+
+    Raises
+    ------
+    InputError
+        If the files cannot be written (the disk is full, say); nothing half-written stays.
+    """
+    logger = getLogger()
+    key = _key(log, ranker)
+    path = folder / key[:16]
+    cache, why = _open(path, key)
+    if cache is not None:
+        logger.info(f"request cache: {len(log)} entries read from [{path}]")
+        return cache
+    logger.info(f"request cache: building {len(log)} entries in [{path}] ({why})")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _build(path, key, log, ranker, chunk, show_progress)
+    except OSError as error:
+        raise InputError(
+            f"request_cache_dir: the request cache cannot be written to {path}: {error.strerror}"
+        ) from error
+    cache, why = _open(path, key)
+    if cache is None:
+        raise InputError(f"request_cache_dir: {path} changed while it was written ({why})")
+    return cache
+
+
+def _key(log: RequestLog, ranker: Ranker) -> str:
+    """Hash of the log, its training part and the ranker's settings."""
+    digest = hashlib.blake2b(digest_size=32)
+    for name in ("user", "item", "time", "training"):
+        digest.update(np.ascontiguousarray(getattr(log, name)).data)
+    for name in sorted(log.values):
+        digest.update(name.encode() + np.ascontiguousarray(log.values[name]).data)
+    settings = {"format": FORMAT, "n_items": log.n_items, **ranker.depends_on()}
+    digest.update(json.dumps(settings, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _checksum(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=32)
+    with path.open("rb") as file:
+        while block := file.read(1 << 24):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _open(path: Path, key: str) -> Tuple[Optional[RequestCache], str]:
+    """Return the cache in `path`, or None and the reason why it will not do."""
+    if not path.is_dir():
+        return None, "there is none for this data, split and keys"
+    try:
+        meta = json.loads((path / "meta.json").read_text())
+        if meta["key"] != key:
+            return None, "the one there was built from other data or keys"
+        for name in ("items", "scores"):
+            if _checksum(path / f"{name}.npy") != meta[name]:
+                return None, f"{name}.npy was changed or cut short"
+        items, scores = (
+            np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ("items", "scores")
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return None, f"the one there cannot be read: {error}"
+    return RequestCache(items, scores, tuple(meta["objectives"]), path), ""
+
+
+def _build(
+    path: Path, key: str, log: RequestLog, ranker: Ranker, chunk: int, show_progress: bool
+) -> None:
+    """Fill a temporary folder and move it into place, so that no half-built cache is ever seen."""
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        # written as a stream: on a full disk a memory map would die of a bus error instead
+        with (temporary / "items.npy").open("wb") as items_file, (
+            temporary / "scores.npy"
+        ).open("wb") as scores_file:
+            bar = tqdm(
+                total=len(log), desc="Request cache", unit="request", disable=not show_progress
+            )
+            with bar:
+                for begin in range(0, len(log), chunk):
+                    requests = np.arange(begin, min(begin + chunk, len(log)))
+                    items, scores = ranker.rank(requests)
+                    if begin == 0:
+                        _write_header(items_file, "<i4", (len(log), *items.shape[1:]))
+                        _write_header(scores_file, "<f4", (len(log), *scores.shape[1:]))
+                    items_file.write(np.ascontiguousarray(items, "<i4").data)
+                    scores_file.write(np.ascontiguousarray(scores, "<f4").data)
+                    bar.update(len(requests))
+        meta = {
+            "key": key,
+            "objectives": list(ranker.objectives),
+            "settings": ranker.depends_on(),
+            "items": _checksum(temporary / "items.npy"),
+            "scores": _checksum(temporary / "scores.npy"),
+        }
+        (temporary / "meta.json").write_text(json.dumps(meta, indent=1))
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_header(file: Any, dtype: str, shape: Tuple[int, ...]) -> None:
+    header = {"descr": dtype, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)

@@ -1,0 +1,93 @@
+"""The objectives of the ranking stage, as the configuration names them.
+
+An objective is one question a ranker answers about a candidate: will it be clicked, liked, watched
+next? The configuration gives each a name, the item-to-item similarity that answers it, and the
+feedback that a row must have to be evidence for it::
+
+    objectives:
+      liked: {similarity: cosine, feedback: {rating: "[4,inf)"}}
+      next: {similarity: transition, steps: 1}
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Dict, List, Optional
+
+from recbole_poem.errors import InputError
+from recbole_poem.upstream.similarity import PARAMETERS, SIMILARITIES
+
+_SHARED: Dict[str, Any] = {"feedback": None, "history": 10, "decay": 0.9}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One objective of the item-to-item upstream.
+
+    Attributes
+    ----------
+    name : str
+    similarity : str
+        Name of a function of `recbole_poem.upstream.similarity`.
+    parameters : dict
+        What that function takes beside the log.
+    feedback : dict or None
+        Condition that a row must meet to be evidence; see `recbole_poem.upstream.feedback`.
+    history : int
+        h, the number of the user's latest rows that are looked at.
+    decay : float in (0, 1]
+        Weight of a row relative to the next later one.
+    """
+
+    name: str
+    similarity: str
+    parameters: Dict[str, Any]
+    feedback: Optional[Dict[str, Any]]
+    history: int
+    decay: float
+
+
+def parse_objectives(config: Any) -> List[Objective]:
+    """Read the key ``objectives``.
+
+    Raises
+    ------
+    InputError
+        For an empty mapping, an unknown similarity or parameter, and values out of range.
+    """
+    if not isinstance(config, dict) or not config:
+        raise InputError(
+            "objectives: expected a mapping from a name to {similarity: ..., feedback: ...}, "
+            f"not {config!r}"
+        )
+    return [_parse(str(name), settings or {}) for name, settings in config.items()]
+
+
+def _parse(name: str, settings: Dict[str, Any]) -> Objective:
+    key = f"objectives.{name}"
+    if not isinstance(settings, dict):
+        raise InputError(f"{key}: expected a mapping, not {settings!r}")
+    similarity = settings.get("similarity", "cosine")
+    if similarity not in SIMILARITIES:
+        raise InputError(
+            f"{key}.similarity: there is no similarity '{similarity}'; "
+            f"known are {', '.join(sorted(SIMILARITIES))}"
+        )
+    known = {**_SHARED, **PARAMETERS[similarity]}
+    for given in settings:
+        if given not in known and given != "similarity":
+            near = get_close_matches(given, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else f"; known are {', '.join(known)}"
+            raise InputError(f"{key}: unknown setting '{given}'{hint}")
+    values = {**known, **{k: v for k, v in settings.items() if k != "similarity"}}
+    if not (isinstance(values["history"], int) and values["history"] >= 1):
+        raise InputError(f"{key}.history: expected a whole number from 1, not {values['history']!r}")
+    if not 0 < values["decay"] <= 1:
+        raise InputError(f"{key}.decay: expected a number in (0, 1], not {values['decay']!r}")
+    return Objective(
+        name=name,
+        similarity=similarity,
+        parameters={parameter: values[parameter] for parameter in PARAMETERS[similarity]},
+        feedback=values["feedback"],
+        history=values["history"],
+        decay=float(values["decay"]),
+    )
