@@ -22,5 +22,3 @@ HARD_NEGATIVE = "hard_negative"
 
 #: (K,) int64: negatives of the sampled softmax, shared by the batch
 SAMPLED_NEGATIVE = "sampled_negative"
-#: suffix of the log probability of sampled negatives, targets and system positives
-LOG_Q = "_log_q"

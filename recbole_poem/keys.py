@@ -62,6 +62,7 @@ RULES: Dict[str, _Rule] = {
     "hard_negatives": _FROM_1,
     "hard_negative_share": _SHARE,
     "hard_negative_context": _FROM_1,
+    "hard_negative_epsilon": _POSITIVE,
     "hard_negative_hops": _FROM_1,
     "swing_alpha": _POSITIVE,
     "swing_neighbours": _FROM_1,

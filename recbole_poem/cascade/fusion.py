@@ -12,6 +12,7 @@ increasing map of an objective's scores leaves the result unchanged.
 """
 
 import torch
+import torch.nn.functional as F
 
 
 def competition_ranks(scores: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
@@ -29,10 +30,13 @@ def competition_ranks(scores: torch.Tensor, valid: torch.Tensor) -> torch.Tensor
     (..., N, M) int64
         From 1; tied candidates share the best of their ranks.
     """
-    scores = scores.masked_fill(~valid.unsqueeze(-1), -torch.inf).transpose(-1, -2).contiguous()
-    ascending = scores.sort(dim=-1).values
-    not_greater = torch.searchsorted(ascending, scores, right=True)
-    return (scores.shape[-1] - not_greater + 1).transpose(-1, -2)
+    scores = scores.masked_fill(~valid.unsqueeze(-1), -torch.inf).transpose(-1, -2)
+    descending, order = scores.sort(dim=-1, descending=True)
+    place = torch.arange(scores.shape[-1], device=scores.device)
+    is_tied = F.pad(descending[..., 1:] == descending[..., :-1], (1, 0))
+    # a tied candidate takes the place of the first of its tie
+    first = torch.where(is_tied, 0, place).cummax(dim=-1).values
+    return torch.empty_like(order).scatter_(-1, order, first + 1).transpose(-1, -2)
 
 
 def rank_weights(

@@ -19,7 +19,6 @@ from recbole_poem.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
     HARD_NEGATIVE,
-    LOG_Q,
     REQUEST_ID,
     REQUEST_POSITION,
     SAMPLED_NEGATIVE,
@@ -104,11 +103,7 @@ class POEMTrainDataLoader(AbstractDataLoader):
         )
         self._add_requests(batch, start, is_target)
         if self._shared_negatives is not None:
-            negative, log_q = self._shared_negatives.draw()
-            batch[SAMPLED_NEGATIVE], batch[SAMPLED_NEGATIVE + LOG_Q] = negative, log_q
-            for field in (TARGET_ID, SYSTEM_POSITIVE):
-                if field in batch:
-                    batch[field + LOG_Q] = self._shared_negatives.log_probability(batch[field])
+            batch[SAMPLED_NEGATIVE] = self._shared_negatives.draw()
         return batch
 
     def _add_requests(

@@ -17,7 +17,6 @@ from recbole_poem.data.windows import gather_windows
 from recbole_poem.errors import InputError
 from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.upstream.cache import RequestCache, read_entries
-from recbole_poem.upstream.preferred import preferred_items
 
 
 class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
@@ -82,6 +81,8 @@ class POEMDataset(FlatSequentialDataset):
     """
 
     cache: Optional[RequestCache] = None
+    #: log probability of each item as a sampled negative, (n_items,); None = the softmax is exact
+    log_q: Optional[torch.Tensor] = None
     #: a, the weight of each of the M objectives in the fused score
     objective_weights: List[float]
 
@@ -98,15 +99,8 @@ class POEMDataset(FlatSequentialDataset):
 
     def system_positives(self, requests: np.ndarray) -> torch.Tensor:
         """Return what the rankings of `requests` (...) themselves put on top, (..., k)."""
-        items, scores = self.entries(requests, lag=0)
-        return preferred_items(
-            items,
-            scores,
-            self.config["system_positives"],
-            torch.tensor(self.objective_weights, dtype=scores.dtype),
-            self.config["rank_kappa"],
-            self.config["rank_power"],
-        )
+        items, _ = self.entries(requests, lag=0)
+        return items[..., : self.config["system_positives"]]
 
     def __getitem__(self, index: Any, join: bool = True) -> Interaction:
         """Return prediction rows with windows and, once attached, cache entries."""

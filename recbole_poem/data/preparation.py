@@ -7,7 +7,7 @@ loaders: a pickle runs whatever it holds, and RecBole's ignores the plugin's key
 from logging import getLogger
 from typing import Any, Callable, Optional, Tuple, TypeVar
 
-import torch
+import numpy as np
 import torch.distributed
 from recbole.data.dataloader import FullSortEvalDataLoader, KnowledgeBasedDataLoader
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
@@ -39,11 +39,13 @@ def data_preparation(config: Any, dataset: Dataset) -> Loaders:
             weights = objective_weights(config, len(cache.objectives))
             for split in (train, valid, test):
                 split.attach(cache, weights)
+        shared = _shared_negatives(config, train.log)
+        train.log_q = shared.log_q if shared is not None else None
         train_loader: AbstractDataLoader = POEMTrainDataLoader(
             config,
             train,
             _graph_negatives(config, train.log) if config["use_hard_negatives"] else None,
-            _shared_negatives(config, train.log),
+            shared,
             shuffle=config["shuffle"],
         )
         samplers = create_samplers(config, dataset, [train, valid, test])
@@ -95,7 +97,7 @@ def _eval_loader(config: Any, phase: str) -> Callable[..., AbstractDataLoader]:
 def _graph_negatives(config: Any, log: RequestLog) -> GraphNegatives:
     rows = log.training.nonzero()[0]
     interactions = sparse.csr_matrix(
-        ([1.0] * len(rows), (log.user[rows], log.item[rows])), (log.n_users, log.n_items)
+        (np.ones(len(rows)), (log.user[rows], log.item[rows])), (log.n_users, log.n_items)
     )
     similarity = swing(
         interactions,
@@ -107,7 +109,10 @@ def _graph_negatives(config: Any, log: RequestLog) -> GraphNegatives:
     )
     graph = item_graph(similarity, config["swing_neighbours"])
     sampler = HardNegativeSampler(
-        graph, fanout=config["swing_neighbours"], hops=config["hard_negative_hops"]
+        graph,
+        fanout=config["swing_neighbours"],
+        hops=config["hard_negative_hops"],
+        epsilon=config["hard_negative_epsilon"],
     )
     return GraphNegatives(
         sampler,

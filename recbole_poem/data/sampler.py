@@ -1,6 +1,6 @@
 """Negatives: shared ones for the sampled softmax, hard ones from the item graph."""
 
-from typing import Any, Optional, Tuple
+from typing import Optional
 
 import numpy as np
 import torch
@@ -35,18 +35,14 @@ class SharedNegatives:
         counts[0] = 0
         self._cumulative = torch.from_numpy(np.cumsum(counts))
         with np.errstate(divide="ignore"):
-            self._log_q = torch.from_numpy(np.log(counts / counts.sum())).float()
+            #: (n_items,) log probability of each item; -inf for padding
+            self.log_q = torch.from_numpy(np.log(counts / counts.sum())).float()
         self._number = number
 
-    def draw(self) -> Tuple[torch.Tensor, torch.Tensor]:
-        """Draw K items; return ids (K,) and log probabilities (K,)."""
+    def draw(self) -> torch.Tensor:
+        """Draw K items with replacement, (K,) int64."""
         point = torch.rand(self._number, dtype=torch.float64) * self._cumulative[-1]
-        item = torch.searchsorted(self._cumulative, point, right=True)
-        return item, self.log_probability(item)
-
-    def log_probability(self, items: torch.Tensor) -> torch.Tensor:
-        """Log probability of drawing each of `items` (...); -inf for padding."""
-        return self._log_q[items]
+        return torch.searchsorted(self._cumulative, point, right=True)
 
 
 class GraphNegatives:
@@ -104,13 +100,13 @@ class GraphNegatives:
                 excluded |= (top[query] == item.unsqueeze(1)).any(1)
             return excluded
 
-        negative[asks] = self._sampler.draw(
+        negative[asks] = self._sampler.sample(
             torch.from_numpy(log.item[row]), torch.from_numpy(recent_item), unwanted, self._number
         )
         return negative
 
 
-def _contains(ascending: torch.Tensor, keys: torch.Tensor) -> Any:
+def _contains(ascending: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
     """Whether each of `keys` (E,) occurs in `ascending`."""
     place = torch.searchsorted(ascending, keys).clamp_max(len(ascending) - 1)
     return ascending[place] == keys

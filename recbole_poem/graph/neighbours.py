@@ -131,7 +131,7 @@ class HardNegativeSampler:
         Returns
         -------
         LongTensor
-            Shape (Q, num), in no particular order; 0 where fewer candidates exist, at the end
+            Shape (Q, num), in the order drawn; 0 where fewer candidates exist, at the end
             of the row. The caller masks the zeros.
 
         Raises

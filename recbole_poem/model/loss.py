@@ -3,20 +3,66 @@
     L = CE(feedback) + beta * CE(system) + lambda * mean max(0, delta - x(u, i+) + x(u, i-))
 """
 
+from typing import NamedTuple, Optional
+
 import torch
 import torch.nn.functional as F
 
 
-def sampled_logits(
+class ExtraLogits(NamedTuple):
+    """Logits that some states give to some items beside the dot product.
+
+    Attributes
+    ----------
+    row : (Q,) int64
+        Which of the T states.
+    item : (Q, S) int64
+        Item ids, each at most once a row apart from 0.
+    logit : (Q, S)
+    """
+
+    row: torch.Tensor
+    item: torch.Tensor
+    logit: torch.Tensor
+
+
+def full_log_probability(
     states: torch.Tensor,
-    positive: torch.Tensor,
-    negative: torch.Tensor,
-    positive_id: torch.Tensor,
-    negative_id: torch.Tensor,
-    positive_log_q: torch.Tensor,
-    negative_log_q: torch.Tensor,
+    items: torch.Tensor,
+    positives: torch.Tensor,
+    extra: Optional[ExtraLogits] = None,
 ) -> torch.Tensor:
-    """Score one positive per state against shared negatives, with the logQ correction.
+    """Log softmax over the whole catalogue, of the positives of each state.
+
+    Parameters
+    ----------
+    states : (T, d)
+    items : (n_items, d)
+        Item embeddings; row 0 is padding and takes no part.
+    positives : (T, P) int64
+        Item ids, 0 = none.
+    extra : ExtraLogits, optional
+        Logits to add before the softmax.
+
+    Returns
+    -------
+    (T, P); meaningless where there is no positive.
+    """
+    logits = states @ items.T
+    logits[:, 0] = -torch.inf
+    if extra is not None:
+        logits = logits.index_put((extra.row.unsqueeze(1), extra.item), extra.logit, True)
+    return logits.log_softmax(dim=-1).gather(1, positives)
+
+
+def sampled_log_probability(
+    states: torch.Tensor,
+    items: torch.Tensor,
+    positives: torch.Tensor,
+    negatives: torch.Tensor,
+    log_q: torch.Tensor,
+) -> torch.Tensor:
+    """Log softmax of each positive among shared sampled negatives, with the logQ correction.
 
     The logits of a softmax over a sample are unbiased for the full softmax once the log
     probability of having been sampled is subtracted (Bengio and Senecal, 2008). A negative that
@@ -24,45 +70,29 @@ def sampled_logits(
 
     Parameters
     ----------
-    states : (T, d)
-    positive : (T, d)
-        Embeddings of the positives.
-    negative : (K, d)
-        Embeddings of the negatives, shared by all states.
-    positive_id, negative_id : (T,) and (K,) int64
-    positive_log_q, negative_log_q : (T,) and (K,)
-        Log probabilities under the negatives' distribution.
+    states, items, positives
+        As in `full_log_probability`.
+    negatives : (K,) int64
+    log_q : (n_items,)
+        Log probability of each item under the negatives' distribution.
 
     Returns
     -------
-    (T, 1 + K), the positive in column 0.
+    (T, P); 0 where there is no positive.
     """
-    positive_logit = (states * positive).sum(-1) - positive_log_q
-    negative_logit = states @ negative.T - negative_log_q
-    same = positive_id.unsqueeze(1) == negative_id
-    negative_logit = negative_logit.masked_fill(same, -torch.inf)
-    return torch.cat([positive_logit.unsqueeze(1), negative_logit], dim=1)
+    row, column = positives.nonzero(as_tuple=True)
+    positive = positives[row, column]  # (E,)
+    positive_logit = (states[row] * items[positive]).sum(-1) - log_q[positive]
+    negative_logit = (states @ items[negatives].T - log_q[negatives])[row]  # (E, K)
+    negative_logit = negative_logit.masked_fill(positive.unsqueeze(1) == negatives, -torch.inf)
+    logits = torch.cat([positive_logit.unsqueeze(1), negative_logit], dim=1)
+    log_probability = logits.log_softmax(dim=-1)[:, 0]
+    return states.new_zeros(positives.shape).index_put((row, column), log_probability)
 
 
 def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Average `values` where `mask` holds; 0 (with a gradient of 0) where it holds nowhere."""
     return torch.where(mask, values, 0).sum() / mask.sum().clamp_min(1)
-
-
-def system_loss(
-    log_probability: torch.Tensor, preferred: torch.Tensor, present: torch.Tensor
-) -> torch.Tensor:
-    """Cross-entropy of the items that the ranking stage put on top of the current request.
-
-    Parameters
-    ----------
-    log_probability : (Q, n_items)
-        Log softmax of the scores of each request.
-    preferred : (Q, k) int64
-        System positives.
-    present : (Q, k) bool
-    """
-    return masked_mean(-log_probability.gather(1, preferred), present)
 
 
 def margin_loss(

@@ -6,10 +6,9 @@ drawn from the ranking of the previous request; a gate fuses their states into t
 README; what each key means in ``properties/model/POEM.yaml``.
 """
 
-from typing import Any, Optional, Tuple
+from typing import Any, NamedTuple, Optional, Tuple
 
 import torch
-import torch.nn.functional as F
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
@@ -21,7 +20,6 @@ from recbole_poem.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
     HARD_NEGATIVE,
-    LOG_Q,
     REQUEST_ID,
     REQUEST_POSITION,
     SAMPLED_NEGATIVE,
@@ -29,7 +27,30 @@ from recbole_poem.fields import (
     TARGET_ID,
 )
 from recbole_poem.model.encoder import HistoryEncoder, PartialOrderEncoder
-from recbole_poem.model.loss import margin_loss, masked_mean, sampled_logits, system_loss
+from recbole_poem.model.loss import (
+    ExtraLogits,
+    full_log_probability,
+    margin_loss,
+    masked_mean,
+    sampled_log_probability,
+)
+
+
+class _Requests(NamedTuple):
+    """Where the requests of a training batch stand; Q = those that exist."""
+
+    asks: torch.Tensor  # (B, R) bool
+    window: torch.Tensor  # (Q,) which of the B windows
+    position: torch.Tensor  # (Q,) where in it
+    row: torch.Tensor  # (Q,) which of the T targets
+
+
+def _locate_requests(interaction: Interaction, is_target: torch.Tensor) -> _Requests:
+    asks = interaction[REQUEST_ID] >= 0
+    window, _ = asks.nonzero(as_tuple=True)
+    position = interaction[REQUEST_POSITION][asks]
+    row = is_target.flatten().cumsum(0).view_as(is_target)[window, position] - 1
+    return _Requests(asks, window, position, row)
 
 
 class POEM(SequentialRecommender):
@@ -56,7 +77,9 @@ class POEM(SequentialRecommender):
         self.system_weight = config["system_weight"]
         self.margin, self.margin_weight = config["margin"], config["margin_weight"]
         self.history_weight = config["history_weight"]
-        self.full_softmax = self.n_items <= config["full_softmax_limit"]
+        #: log probability of each item as a sampled negative; None = the softmax is exact
+        self.log_q: Optional[torch.Tensor]
+        self.register_buffer("log_q", dataset.log_q, persistent=False)
         self.initializer_range = config["initializer_range"]
 
         size = config["hidden_size"]
@@ -157,94 +180,76 @@ class POEM(SequentialRecommender):
         """Return the weighted parts of the loss: feedback, then system, margin, history if on."""
         target = interaction[TARGET_ID]  # (B, W)
         is_target = target > 0
+        requests = _locate_requests(interaction, is_target)
         history = self.history_encoder(self.item_embedding(interaction[self.ITEM_SEQ]))
-        states, drawn, extra = history, None, None
-        carries = self.use_partial_order or self.use_system_positives or self.use_hard_negatives
-        if carries:
-            asks = interaction[REQUEST_ID] >= 0  # (B, R)
-            window, _ = asks.nonzero(as_tuple=True)
-            position = interaction[REQUEST_POSITION][asks]  # (Q,)
-        if self.use_partial_order:
-            cascade, drawn, extra = self.encode_entries(
-                interaction[CACHE_ITEM][asks],
-                interaction[CACHE_SCORE][asks],
-                interaction[REQUEST_ID][asks],
-            )
-            everywhere = self.empty_entry.expand_as(history).clone()
-            everywhere[window, position] = cascade
-            states = self.interest(history, everywhere)
+        interest, extra = self._training_interest(history, interaction, requests)
+        states = interest[is_target]  # (T, d)
 
-        interest = states[is_target]  # (T, d)
-        if carries:
-            row = is_target.flatten().cumsum(0).view_as(target)[window, position] - 1  # (Q,)
-        if self.full_softmax:
-            logits = self._all_logits(interest)
-            if self.cascade_head is not None:
-                logits = logits.index_put((row.unsqueeze(1), drawn), extra, accumulate=True)
-            log_probability = logits.log_softmax(dim=-1)
-            losses = [F.nll_loss(log_probability, target[is_target])]
-        else:
-            losses = [
-                self._sampled_loss(interest, target[is_target], interaction, TARGET_ID, is_target)
-            ]
+        positives = target[is_target].unsqueeze(1)  # (T, 1), then (T, 1 + k)
         if self.use_system_positives:
-            preferred = interaction[SYSTEM_POSITIVE][asks]  # (Q, k)
-            if self.full_softmax:
-                system = system_loss(log_probability[row], preferred, preferred > 0)
-            else:
-                present = interaction[SYSTEM_POSITIVE] > 0
-                present &= asks.unsqueeze(-1)
-                request, _ = (preferred > 0).nonzero(as_tuple=True)
-                system = self._sampled_loss(
-                    interest[row[request]],
-                    preferred[preferred > 0],
-                    interaction,
-                    SYSTEM_POSITIVE,
-                    present,
-                )
-            losses.append(self.system_weight * system)
+            preferred = interaction[SYSTEM_POSITIVE][requests.asks]  # (Q, k)
+            system = positives.new_zeros(len(positives), preferred.shape[1])
+            positives = torch.cat([positives, system.index_put((requests.row,), preferred)], dim=1)
+        loss = -self._log_probability(states, positives, interaction, extra)
+        parts = [loss[:, 0].mean()]
+        if self.use_system_positives:
+            parts.append(self.system_weight * masked_mean(loss[:, 1:], positives[:, 1:] > 0))
         if self.use_hard_negatives:
-            negative = interaction[HARD_NEGATIVE][asks]  # (Q, n)
-            asking = interest[row]
-            margin = margin_loss(
-                (asking * self.item_embedding(target[window, position])).sum(-1),
-                torch.einsum("qd,qnd->qn", asking, self.item_embedding(negative)),
-                negative > 0,
-                self.margin,
+            negatives = interaction[HARD_NEGATIVE][requests.asks]  # (Q, n)
+            parts.append(
+                self.margin_weight * self._margin(states, positives, negatives, requests.row)
             )
-            losses.append(self.margin_weight * margin)
-        if self.history_weight > 0 and self.use_partial_order:
-            alone = self._all_logits(history[is_target])
-            losses.append(self.history_weight * F.cross_entropy(alone, target[is_target]))
-        return tuple(losses)
+        if self.use_partial_order and self.history_weight > 0:
+            alone = -self._log_probability(history[is_target], positives[:, :1], interaction, None)
+            parts.append(self.history_weight * alone.mean())
+        return tuple(parts)
 
-    def _all_logits(self, states: torch.Tensor) -> torch.Tensor:
-        """Score the whole catalogue, (T, d) -> (T, n_items); padding gets -inf."""
-        logits = states @ self.item_embedding.weight.T
-        logits[:, 0] = -torch.inf
-        return logits
+    def _training_interest(
+        self, history: torch.Tensor, interaction: Interaction, requests: "_Requests"
+    ) -> Tuple[torch.Tensor, Optional[ExtraLogits]]:
+        """Return the interest at every position (B, W, d): with a sequence where one is carried."""
+        if not self.use_partial_order:
+            return history, None
+        state, drawn, logit = self.encode_entries(
+            interaction[CACHE_ITEM][requests.asks],
+            interaction[CACHE_SCORE][requests.asks],
+            interaction[REQUEST_ID][requests.asks],
+        )
+        cascade = self.empty_entry.expand_as(history).index_put(
+            (requests.window, requests.position), state
+        )
+        extra = None if self.cascade_head is None else ExtraLogits(requests.row, drawn, logit)
+        return self.interest(history, cascade), extra
 
-    def _sampled_loss(
+    def _log_probability(
         self,
         states: torch.Tensor,
-        positive: torch.Tensor,
+        positives: torch.Tensor,
         interaction: Interaction,
-        field: str,
-        present: torch.Tensor,
+        extra: Optional[ExtraLogits],
     ) -> torch.Tensor:
-        """Sampled softmax of one positive per state; `present` picks its log probabilities."""
-        negative = interaction[SAMPLED_NEGATIVE]
-        logits = sampled_logits(
-            states,
-            self.item_embedding(positive),
-            self.item_embedding(negative),
-            positive,
-            negative,
-            interaction[field + LOG_Q][present],
-            interaction[SAMPLED_NEGATIVE + LOG_Q],
+        """Log softmax of `positives` (T, P), over all items or over a sample of a large catalogue."""
+        items = self.item_embedding.weight
+        if self.log_q is None:
+            return full_log_probability(states, items, positives, extra)
+        negatives = interaction[SAMPLED_NEGATIVE]
+        return sampled_log_probability(states, items, positives, negatives, self.log_q)
+
+    def _margin(
+        self,
+        states: torch.Tensor,
+        positives: torch.Tensor,
+        negatives: torch.Tensor,
+        row: torch.Tensor,
+    ) -> torch.Tensor:
+        """Margin between the targets of the requests in `row` (Q,) and their hard negatives."""
+        asking, target = states[row], positives[row, 0]
+        return margin_loss(
+            (asking * self.item_embedding(target)).sum(-1),
+            torch.einsum("qd,qnd->qn", asking, self.item_embedding(negatives)),
+            negatives > 0,
+            self.margin,
         )
-        each = -logits.log_softmax(dim=-1)[:, 0]
-        return masked_mean(each, torch.ones_like(each, dtype=torch.bool))
 
     # -- evaluation -----------------------------------------------------------------------------
 

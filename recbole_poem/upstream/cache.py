@@ -41,7 +41,7 @@ class Ranker(Protocol):
     def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Rank for `requests` (B,): item ids (B, N), 0 = none, and raw scores (B, N, M).
 
-        The ranking of request r is made from rows ``first[r]..r-1`` of the log alone.
+        Candidates stand best first, as the ranking stage orders them. The ranking of request r is made from rows ``first[r]..r-1`` of the log alone.
         """
 
 
