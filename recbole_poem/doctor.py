@@ -13,7 +13,7 @@ def report() -> int:
     """Print the findings; return 0 if everything the plugin needs works, else 1."""
     print(f"Python      {sys.version.split()[0]:<14} needs {stack.PYTHON}")
     for finding in stack.findings():
-        state = "" if finding.fits else "   <-- " + (finding.found and "wrong" or "missing")
+        state = "" if finding.fits else "   <-- " + ("wrong" if finding.found else "missing")
         found = finding.found or "not installed"
         print(f"{finding.package:<11} {found:<14} needs {finding.bounds or 'any'}{state}")
     problems = stack.problems()

@@ -231,9 +231,7 @@ def _worker(
     saved: bool,
 ) -> None:
     try:
-        result = _run(
-            model, dataset, config_file_list, {**config_dict, "local_rank": rank}, saved
-        )
+        result = _run(model, dataset, config_file_list, {**config_dict, "local_rank": rank}, saved)
         if rank == 0:
             queue.put(result)
     finally:

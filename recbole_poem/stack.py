@@ -18,7 +18,10 @@ PYTHON = ">=3.8,<3.12"
 #: package -> (bounds, what goes wrong outside them)
 BOUNDS: Dict[str, "tuple[str, str]"] = {
     "recbole": ("==1.2.1", "the plugin overrides inner methods of exactly this release"),
-    "torch": (">=2.1,<2.14", "older ones lack scaled_dot_product_attention, newer ones are untried"),
+    "torch": (
+        ">=2.1,<2.14",
+        "older ones lack scaled_dot_product_attention, newer ones are untried",
+    ),
     "dgl": ("==1.1.3", "2.x cannot be imported beside a current torch"),
     "packaging": ("", "dgl imports it without declaring it"),
     "numpy": (">=1.23,<2", "numpy 2 removed names that recbole and ray use"),

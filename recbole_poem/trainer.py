@@ -61,6 +61,8 @@ class WrapForDevice(AbstractTrainer):
 class TrainingMixin(Trainer):
     """Mixin over RecBole's trainers: exact epochs, safe checkpoints, exact resumption."""
 
+    saved_model_file: str
+
     def __init__(self, config: Any, model: Any) -> None:
         super().__init__(config, model)
         self.eval_collector = PlainCollector(config)
@@ -129,7 +131,10 @@ class TrainingMixin(Trainer):
         """Remember the best weights; RecBole calls this when the score has improved."""
         if epoch < 0 and self._best is not None:
             return  # a resumed run that had finished: its file stays as it is
-        state_dict = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        state_dict = {
+            name: value.detach().to("cpu", copy=True)
+            for name, value in self.model.state_dict().items()
+        }
         other = checkpoint.plain(self.model.other_parameter(), "other_parameter")
         self._best = {"state_dict": state_dict, "other_parameter": other}
         if not self._validates:
@@ -155,7 +160,7 @@ class TrainingMixin(Trainer):
 
     def resume_checkpoint(self, resume_file: str) -> None:
         """Continue the run whose checkpoint this is: its last epoch, its best epoch, its file."""
-        state = checkpoint.read(resume_file, self.device)
+        state = checkpoint.read(resume_file)
         self.saved_model_file = str(resume_file)
         checkpoint.load_weights(self.model, state, resume_file)
         self._best = {key: state[key] for key in ("state_dict", "other_parameter")}
@@ -182,6 +187,6 @@ class TrainingMixin(Trainer):
         """Evaluate as RecBole does, the best weights read by `checkpoint.read`."""
         if load_best_model and eval_data:
             path = model_file or self.saved_model_file
-            checkpoint.load_weights(self.model, checkpoint.read(path, self.device), path)
+            checkpoint.load_weights(self.model, checkpoint.read(path), path)
             self.logger.info(f"Loading model structure and parameters from {path}")
         return super().evaluate(eval_data, load_best_model=False, show_progress=show_progress)

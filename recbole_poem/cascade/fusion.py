@@ -57,8 +57,10 @@ def rank_weights(
         Sums to 1 over the candidates of a request; 0 where there is no candidate.
     """
     ranks = competition_ranks(scores, valid)
-    weights = (kappa + ranks.to(scores.dtype)) ** -power * valid.unsqueeze(-1)
-    return weights / weights.sum(dim=-2, keepdim=True).clamp_min(torch.finfo(scores.dtype).tiny)
+    # relative to the best rank, whose weight is then 1: a large power cannot underflow them all
+    relative = (kappa + ranks.to(scores.dtype)) / (kappa + 1)
+    weights = relative**-power * valid.unsqueeze(-1)
+    return weights / weights.sum(dim=-2, keepdim=True).clamp_min(1)
 
 
 def fuse(quintuple: torch.Tensor, objective_weights: torch.Tensor) -> torch.Tensor:

@@ -59,9 +59,8 @@ class POEMTrainDataLoader(AbstractDataLoader):
         first_row = np.full(log.n_users, len(log))
         np.minimum.at(first_row, log.user, log.first)
         self._user_start, self._user_targets = first_row[users], training[users] - 1
-        self._is_target = np.zeros(len(log), dtype=bool)
-        self._is_target[dataset.inter_feat[REQUEST_ID].numpy()] = True
-        self._is_target = torch.from_numpy(self._is_target)
+        self._is_target = torch.zeros(len(log), dtype=torch.bool)
+        self._is_target[dataset.inter_feat[REQUEST_ID]] = True
         self._graph_negatives, self._shared_negatives = graph_negatives, shared_negatives
         self._n_requests = config["requests_per_window"]
         self._max_length = config["MAX_ITEM_LIST_LENGTH"]
@@ -122,6 +121,5 @@ class POEMTrainDataLoader(AbstractDataLoader):
         if self.config["use_system_positives"]:
             batch[SYSTEM_POSITIVE] = dataset.system_positives(request.numpy())
         if self._graph_negatives is not None:
-            batch[HARD_NEGATIVE] = self._graph_negatives.draw(
-                request, batch[SYSTEM_POSITIVE] if SYSTEM_POSITIVE in batch else None
-            )
+            preferred = batch.interaction.get(SYSTEM_POSITIVE)
+            batch[HARD_NEGATIVE] = self._graph_negatives.draw(request, preferred)

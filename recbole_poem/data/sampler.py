@@ -30,7 +30,8 @@ class SharedNegatives:
             counts += np.bincount(log.item[log.training], minlength=log.n_items)
         elif distribution != "uniform":
             raise InputError(
-                f"negative_distribution: there is no '{distribution}'; known are uniform, popularity"
+                f"negative_distribution: there is no '{distribution}'; known are uniform and "
+                "popularity"
             )
         counts[0] = 0
         self._cumulative = torch.from_numpy(np.cumsum(counts))

@@ -16,14 +16,16 @@ from recbole.data.dataset import Dataset
 from recbole.data.interaction import Interaction
 from recbole.utils.enum_type import FeatureType
 
-from recbole_poem.upstream.feedback import positive_rows
 from recbole_poem.errors import InputError
 from recbole_poem.fields import REQUEST_ID
+from recbole_poem.upstream.feedback import positive_rows
 from recbole_poem.upstream.requests import RequestLog, first_rows
 
 
 class TimeOrderMixin(Dataset):
     """Mixin for any RecBole data set: sorts by time in full precision, ties by file order."""
+
+    inter_feat: Any  # a DataFrame until RecBole turns it into an Interaction
 
     def _load_inter_feat(self, token: str, dataset_path: str) -> None:
         super()._load_inter_feat(token, dataset_path)

@@ -3,7 +3,6 @@
 Pre-norm blocks (Xiong et al., ICML 2020) around torch's `scaled_dot_product_attention`.
 """
 
-import math
 from typing import Optional
 
 import torch
@@ -92,12 +91,11 @@ class HistoryEncoder(nn.Module):
             for _ in range(n_layers)
         )
         self.norm = nn.LayerNorm(hidden_size)
-        self.scale = math.sqrt(hidden_size)
 
     def forward(self, items: torch.Tensor) -> torch.Tensor:
         """Encode item embeddings (B, W, d), W <= the maximal length, into states (B, W, d)."""
         position = torch.arange(items.shape[1], device=items.device)
-        tokens = self.dropout(self.scale * items + self.position_embedding(position))
+        tokens = self.dropout(items + self.position_embedding(position))
         for block in self.blocks:
             tokens = block(tokens, None)
         return self.norm(tokens)
@@ -135,7 +133,6 @@ class PartialOrderEncoder(nn.Module):
             for _ in range(n_layers)
         )
         self.norm = nn.LayerNorm(hidden_size)
-        self.scale = math.sqrt(hidden_size)
 
     def forward(
         self,
@@ -164,7 +161,7 @@ class PartialOrderEncoder(nn.Module):
         tokens : (Q, T, d)
             The state of each drawn candidate; meaningless where nothing was drawn.
         """
-        tokens = self.scale * items + self.quintuple_projection(quintuples)
+        tokens = items + self.quintuple_projection(quintuples)
         tokens = tokens + self.group_embedding(groups)
         query = self.query.expand(len(tokens), 1, -1)
         tokens = self.dropout(torch.cat([tokens, query], dim=1))

@@ -1,6 +1,6 @@
 """POEM's losses: feedback, system, margin (arXiv 2606.29946), as functions of states and scores.
 
-    L = CE(feedback) + beta * CE(system) + lambda * mean max(0, delta - x(u, i+) + x(u, i-))
+L = CE(feedback) + beta * CE(system) + lambda * mean max(0, delta - x(u, i+) + x(u, i-))
 """
 
 from typing import NamedTuple, Optional

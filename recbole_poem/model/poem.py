@@ -128,7 +128,7 @@ class POEM(SequentialRecommender):
 
     def encode_entries(
         self, items: torch.Tensor, scores: torch.Tensor, requests: torch.Tensor
-    ) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    ) -> Tuple[torch.Tensor, torch.Tensor, Optional[torch.Tensor]]:
         """Fuse, group, draw and encode the cache entries of Q requests.
 
         Parameters
@@ -144,8 +144,8 @@ class POEM(SequentialRecommender):
             p, the learned `empty_entry` where the entry has no candidate.
         drawn : (Q, T) int64
             Item ids of the sequence, 0 = nothing drawn.
-        extra : (Q, T) float
-            Additional logit of each drawn item; 0 without the cascade head.
+        extra : (Q, T) float or None
+            Additional logit of each drawn item; None without the cascade head.
         """
         valid = items > 0
         quintuple = rank_weights(scores, valid, self.rank_kappa, self.rank_power)
@@ -166,7 +166,7 @@ class POEM(SequentialRecommender):
         )
         state = torch.where(valid.any(1, keepdim=True), state, self.empty_entry)
         if self.cascade_head is None:
-            return state, drawn, torch.zeros_like(drawn, dtype=state.dtype)
+            return state, drawn, None
         return state, drawn, self.cascade_head(tokens).squeeze(-1) * present
 
     def interest(self, history: torch.Tensor, cascade: torch.Tensor) -> torch.Tensor:
@@ -218,7 +218,7 @@ class POEM(SequentialRecommender):
         cascade = self.empty_entry.expand_as(history).index_put(
             (requests.window, requests.position), state
         )
-        extra = None if self.cascade_head is None else ExtraLogits(requests.row, drawn, logit)
+        extra = None if logit is None else ExtraLogits(requests.row, drawn, logit)
         return self.interest(history, cascade), extra
 
     def _log_probability(
@@ -228,7 +228,7 @@ class POEM(SequentialRecommender):
         interaction: Interaction,
         extra: Optional[ExtraLogits],
     ) -> torch.Tensor:
-        """Log softmax of `positives` (T, P), over all items or over a sample of a large catalogue."""
+        """Log softmax of `positives` (T, P) over all items, or a sample of a large catalogue."""
         items = self.item_embedding.weight
         if self.log_q is None:
             return full_log_probability(states, items, positives, extra)
@@ -271,7 +271,7 @@ class POEM(SequentialRecommender):
         """Score the whole catalogue for prediction rows, (B, n_items)."""
         interest, drawn, extra = self.forward(interaction)
         scores = interest @ self.item_embedding.weight.T
-        if self.cascade_head is not None:
+        if drawn is not None and extra is not None:
             scores = scores.scatter_add(1, drawn, extra)
         return scores
 
@@ -280,6 +280,6 @@ class POEM(SequentialRecommender):
         interest, drawn, extra = self.forward(interaction)
         item = interaction[self.ITEM_ID]
         score = (interest * self.item_embedding(item)).sum(-1)
-        if self.cascade_head is not None:
+        if drawn is not None and extra is not None:
             score = score + (extra * (drawn == item.unsqueeze(1))).sum(1)
         return score

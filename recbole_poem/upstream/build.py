@@ -18,13 +18,14 @@ def objective_weights(config: Any, n_objectives: int) -> List[float]:
     Raises
     ------
     InputError
-        For a wrong number of weights, a negative one, or only zeros.
+        For a wrong number of weights, one that is no number from 0, or only zeros.
     """
     weights = config["objective_weights"]
     if weights is None:
         return [1 / n_objectives] * n_objectives
     valid = isinstance(weights, (list, tuple)) and len(weights) == n_objectives
-    if not valid or min(weights) < 0 or sum(weights) <= 0:
+    valid = valid and all(isinstance(w, (int, float)) and 0 <= w < np.inf for w in weights)
+    if not valid or sum(weights) <= 0:
         raise InputError(
             f"objective_weights: expected {n_objectives} numbers from 0, one per objective, not "
             f"all 0, and got {weights!r}"

@@ -25,15 +25,11 @@ FORMAT = 1
 
 
 class Ranker(Protocol):
-    """An upstream: fills the request cache.
+    """An upstream: fills the request cache."""
 
-    Attributes
-    ----------
-    objectives : sequence of str
-        Names of the M objectives, in the order of the scores.
-    """
-
-    objectives: Sequence[str]
+    @property
+    def objectives(self) -> Sequence[str]:
+        """Names of the M objectives, in the order of the scores."""
 
     def depends_on(self) -> Dict[str, Any]:
         """Return every setting that the ranking depends on, as JSON values."""
@@ -41,7 +37,8 @@ class Ranker(Protocol):
     def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Rank for `requests` (B,): item ids (B, N), 0 = none, and raw scores (B, N, M).
 
-        Candidates stand best first, as the ranking stage orders them. The ranking of request r is made from rows ``first[r]..r-1`` of the log alone.
+        Candidates stand best first, as the ranking stage orders them. The ranking of request r is
+        made from rows ``first[r]..r-1`` of the log alone.
         """
 
 
@@ -95,7 +92,7 @@ def read_entries(
     written = np.where((requests >= 0) & (written > log.first[requests]), written, -1)
     items, scores = cache.read(written)
     for age in range(1, lag + 1):
-        since = log.item[requests - age]
+        since = log.item[np.maximum(requests - age, 0)]
         items[items == since[..., None]] = 0
     return items, scores
 
@@ -130,7 +127,8 @@ def open_or_build(
         _build(path, key, log, ranker, chunk, show_progress)
     except OSError as error:
         raise InputError(
-            f"request_cache_dir: the request cache cannot be written to {path}: {error.strerror}"
+            f"request_cache_dir: the request cache cannot be written to {path}: "
+            f"{error.strerror or error}"
         ) from error
     cache, why = _open(path, key)
     if cache is None:
@@ -145,7 +143,8 @@ def _key(log: RequestLog, ranker: Ranker) -> str:
         digest.update(np.ascontiguousarray(getattr(log, name)).data)
     for name in sorted(log.values):
         digest.update(name.encode() + np.ascontiguousarray(log.values[name]).data)
-    settings = {"format": FORMAT, "n_items": log.n_items, **ranker.depends_on()}
+    sizes = {"n_users": log.n_users, "n_items": log.n_items}
+    settings = {"format": FORMAT, **sizes, **ranker.depends_on()}
     digest.update(json.dumps(settings, sort_keys=True).encode())
     return digest.hexdigest()
 
@@ -173,9 +172,10 @@ def _open(path: Path, key: str) -> Tuple[Optional[RequestCache], str]:
             np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in ("items", "scores")
         )
+        objectives = tuple(meta["objectives"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         return None, f"the one there cannot be read: {error}"
-    return RequestCache(items, scores, tuple(meta["objectives"]), path), ""
+    return RequestCache(items, scores, objectives, path), ""
 
 
 def _build(
@@ -185,9 +185,9 @@ def _build(
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         # written as a stream: on a full disk a memory map would die of a bus error instead
-        with (temporary / "items.npy").open("wb") as items_file, (
-            temporary / "scores.npy"
-        ).open("wb") as scores_file:
+        with (temporary / "items.npy").open("wb") as items_file, (temporary / "scores.npy").open(
+            "wb"
+        ) as scores_file:
             bar = tqdm(
                 total=len(log), desc="Request cache", unit="request", disable=not show_progress
             )

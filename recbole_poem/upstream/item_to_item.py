@@ -122,7 +122,10 @@ class ItemToItemRanker:
         weight = np.where(history >= log.first[requests][:, None], self._positive[m][rows], 0)
         weight = (weight * objective.decay**age).astype(np.float32)
         recent = sparse.csr_matrix(
-            (weight.ravel(), (np.repeat(np.arange(len(requests)), len(age)), log.item[rows].ravel())),
+            (
+                weight.ravel(),
+                (np.repeat(np.arange(len(requests)), len(age)), log.item[rows].ravel()),
+            ),
             (len(requests), log.n_items),
         )
         fold = self._fold[log.user[requests]]
@@ -137,13 +140,14 @@ class ItemToItemRanker:
         An item takes part in an objective's ranking where its score is positive and it is among
         the objective's first N.
         """
-        n_objectives, _, n_items = scores.shape
+        n_objectives = len(scores)
         fused = torch.zeros(scores.shape[1:])
         rank = torch.arange(1, self._n_candidates + 1, dtype=torch.float32)
+        # relative to the first rank, so that a large power does not underflow all of them
+        rank_weight = ((self._kappa + rank) / (self._kappa + 1)) ** -self._power
         for m in range(n_objectives):
             top, item = scores[m].topk(self._n_candidates, dim=1)
-            weight = float(self._weights[m]) * (self._kappa + rank) ** -self._power
-            fused.scatter_add_(1, item, weight * (top > 0))
+            fused.scatter_add_(1, item, float(self._weights[m]) * rank_weight * (top > 0))
         best, item = fused.topk(self._n_candidates, dim=1)  # (B, N)
         found = best > 0
         kept = scores.gather(2, item.expand(n_objectives, -1, -1)).permute(1, 2, 0)  # (B, N, M)

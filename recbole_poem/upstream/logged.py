@@ -22,6 +22,8 @@ from recbole_poem.cascade.fusion import fuse, rank_weights
 from recbole_poem.errors import InputError
 from recbole_poem.upstream.requests import RequestLog
 
+_TYPES = ("token", "token_seq", "float", "float_seq")
+
 
 class LoggedRanker:
     """Serves the rankings of a ``.cand`` file by request.
@@ -83,9 +85,8 @@ class LoggedRanker:
         self._item, self._scores = item[order].astype(np.int64), scores[order]
         twice = _same_as_before(self._user, self._time, self._item)
         if twice.any():
-            raise InputError(
-                f"{path}: line {order[twice][0] + 2}: the candidate is listed twice in one ranking"
-            )
+            second = table.index[order[twice][0]] + 2
+            raise InputError(f"{path}: line {second}: the candidate is listed twice in one ranking")
         starts = ~_same_as_before(self._user, self._time)
         self._begin = np.flatnonzero(starts)
         self._end = np.r_[self._begin[1:], len(starts)]
@@ -120,7 +121,9 @@ class LoggedRanker:
         scores = torch.from_numpy(self._scores[row]) * (items > 0).unsqueeze(-1)
         weights = torch.as_tensor(self._weights, dtype=torch.float32)
         fused = fuse(rank_weights(scores, items > 0, self._kappa, self._power), weights)
-        best = torch.where(items > 0, fused, -1.0).topk(self._n_candidates, dim=1).indices
+        # ties keep the order of the item ids: what topk does with them depends on the width
+        order = torch.where(items > 0, fused, -1.0).argsort(dim=1, descending=True, stable=True)
+        best = order[:, : self._n_candidates]
         kept = best.unsqueeze(-1).expand(-1, -1, scores.shape[-1])
         return items.gather(1, best).numpy(), scores.gather(1, kept).numpy()
 
@@ -149,22 +152,33 @@ def _same_as_before(*columns: np.ndarray) -> np.ndarray:
 def _read(
     path: Path, fields: Tuple[str, str, str], separator: str
 ) -> Tuple[pd.DataFrame, Tuple[str, ...]]:
-    """Read and validate the file; columns lose their types."""
+    """Read and validate the file; columns lose their types, the index + 2 is the line."""
     try:
-        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
+        table = pd.read_csv(
+            path, sep=separator, dtype=str, keep_default_na=False, skip_blank_lines=False
+        )
     except FileNotFoundError as error:
         raise InputError(f"{path}: upstream 'logged' needs this file") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as an atomic file: {error}") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise InputError(f"{path}: its lines have more columns than its header")
+    blank = (table == "").all(axis=1)
+    table = table.drop(index=table.index[blank])
     names, types = [], []
     for column in table.columns:
         name, colon, kind = str(column).rpartition(":")
         if not colon:
             raise InputError(f"{path}: column '{column}' has no type; write '{column}:float'")
+        if kind not in _TYPES:
+            raise InputError(
+                f"{path}: column '{column}' has the unknown type '{kind}'; known are "
+                f"{', '.join(_TYPES)}"
+            )
         names.append(name)
         types.append(kind)
     table.columns = pd.Index(names)
-    user_field, time_field, item_field = fields
+    time_field = fields[1]
     for field in fields:
         if field not in names:
             raise InputError(f"{path}: column '{field}' is missing (found: {', '.join(names)})")
@@ -177,11 +191,11 @@ def _read(
         raise InputError(f"{path}: no float column holds an objective's score")
     for field in (time_field, *objectives):
         values = pd.to_numeric(table[field], errors="coerce").to_numpy(float)
-        bad = np.flatnonzero(~np.isfinite(values))
+        bad = np.flatnonzero(~(np.abs(values) <= np.finfo(np.float32).max))
         if len(bad):
             raise InputError(
-                f"{path}: line {bad[0] + 2}: '{table[field].iloc[bad[0]]}' in column '{field}' is "
-                "no finite number"
+                f"{path}: line {table.index[bad[0]] + 2}: '{table[field].iloc[bad[0]]}' in column "
+                f"'{field}' is no finite number"
             )
         table[field] = values
     return table, objectives

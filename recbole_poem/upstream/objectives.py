@@ -11,7 +11,7 @@ feedback that a row must have to be evidence for it::
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from recbole_poem.errors import InputError
 from recbole_poem.upstream.similarity import PARAMETERS, SIMILARITIES
@@ -59,7 +59,9 @@ def parse_objectives(config: Any) -> List[Objective]:
             "objectives: expected a mapping from a name to {similarity: ..., feedback: ...}, "
             f"not {config!r}"
         )
-    return [_parse(str(name), settings or {}) for name, settings in config.items()]
+    return [
+        _parse(str(name), {} if settings is None else settings) for name, settings in config.items()
+    ]
 
 
 def _parse(name: str, settings: Dict[str, Any]) -> Objective:
@@ -67,7 +69,7 @@ def _parse(name: str, settings: Dict[str, Any]) -> Objective:
     if not isinstance(settings, dict):
         raise InputError(f"{key}: expected a mapping, not {settings!r}")
     similarity = settings.get("similarity", "cosine")
-    if similarity not in SIMILARITIES:
+    if not isinstance(similarity, str) or similarity not in SIMILARITIES:
         raise InputError(
             f"{key}.similarity: there is no similarity '{similarity}'; "
             f"known are {', '.join(sorted(SIMILARITIES))}"
@@ -75,14 +77,13 @@ def _parse(name: str, settings: Dict[str, Any]) -> Objective:
     known = {**_SHARED, **PARAMETERS[similarity]}
     for given in settings:
         if given not in known and given != "similarity":
-            near = get_close_matches(given, known, n=1)
+            near = get_close_matches(str(given), known, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else f"; known are {', '.join(known)}"
             raise InputError(f"{key}: unknown setting '{given}'{hint}")
     values = {**known, **{k: v for k, v in settings.items() if k != "similarity"}}
-    if not (isinstance(values["history"], int) and values["history"] >= 1):
-        raise InputError(f"{key}.history: expected a whole number from 1, not {values['history']!r}")
-    if not 0 < values["decay"] <= 1:
-        raise InputError(f"{key}.decay: expected a number in (0, 1], not {values['decay']!r}")
+    for setting, (holds, words) in _RANGES.items():
+        if setting in values and not holds(values[setting]):
+            raise InputError(f"{key}.{setting}: expected {words}, not {values[setting]!r}")
     return Objective(
         name=name,
         similarity=similarity,
@@ -91,3 +92,22 @@ def _parse(name: str, settings: Dict[str, Any]) -> Objective:
         history=values["history"],
         decay=float(values["decay"]),
     )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+#: setting -> (whether a value is in range, the range in words)
+_RANGES: Dict[str, Tuple[Callable[[Any], bool], str]] = {
+    "history": (_is_count, "a whole number from 1"),
+    "decay": (lambda v: _is_number(v) and 0 < v <= 1, "a number in (0, 1]"),
+    "shrinkage": (lambda v: _is_number(v) and 0 <= v < float("inf"), "a number from 0"),
+    "steps": (_is_count, "a whole number from 1"),
+    "discount": (lambda v: _is_number(v) and 0 < v <= 1, "a number in (0, 1]"),
+    "within": (lambda v: v is None or (_is_number(v) and v >= 0), "a number from 0, or ~ for all"),
+}

@@ -17,7 +17,6 @@ from scipy import sparse
 from recbole_poem.upstream.requests import RequestLog
 
 
-
 class Counts(NamedTuple):
     """What a similarity is made of; counts of disjoint sets of users add up.
 
@@ -35,9 +34,7 @@ class Counts(NamedTuple):
 
     def without(self, part: "Counts") -> "Counts":
         """Return these counts less those of a part of the users."""
-        return Counts(
-            self.pairs - part.pairs, self.source - part.source, self.target - part.target
-        )
+        return Counts(self.pairs - part.pairs, self.source - part.source, self.target - part.target)
 
 
 def co_consumption(log: RequestLog, rows: np.ndarray) -> Counts:

@@ -1,0 +1,170 @@
+"""Groups and draws: sizes, order, uniformity, and noise that depends on nothing it should not."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recbole_poem.cascade.partial_order import assign_groups, draw, uniform_noise
+
+
+@st.composite
+def cached(draw_from):
+    """Fused scores with ties, distinct items and valid slots of three requests, (3, N)."""
+    seed, n = draw_from(st.integers(0, 10**6)), draw_from(st.integers(1, 14))
+    share = draw_from(st.sampled_from([0.0, 0.3, 0.8, 1.0]))
+    rng = np.random.default_rng(seed)
+    fused = torch.from_numpy(rng.integers(0, 6, (3, n)) / 8).float()
+    items = torch.from_numpy(np.stack([rng.permutation(50)[:n] + 1 for _ in range(3)]))
+    valid = torch.from_numpy(rng.random((3, n)) < share)
+    return fused, torch.where(valid, items, 0), valid
+
+
+def shuffled(seed, *tensors):
+    order = torch.randperm(tensors[0].shape[-1], generator=torch.Generator().manual_seed(seed))
+    return order, [tensor[..., order] for tensor in tensors]
+
+
+@settings(max_examples=150, deadline=None)
+@given(entry=cached(), n_groups=st.integers(1, 7))
+def test_groups_are_even_and_in_the_order_of_the_fused_score(entry, n_groups):
+    fused, items, valid = entry
+    groups = assign_groups(fused, items, valid, n_groups)
+    assert (groups[~valid] == n_groups).all()
+    for r in range(3):
+        here = valid[r]
+        of_candidates = groups[r, here]
+        assert ((of_candidates >= 0) & (of_candidates < n_groups)).all()
+        sizes = torch.bincount(of_candidates, minlength=n_groups)
+        assert sizes.max() - sizes.min() <= 1
+        for i, j in combinations(torch.nonzero(here).flatten().tolist(), 2):
+            if groups[r, i] < groups[r, j]:
+                assert (fused[r, i], -items[r, i]) > (fused[r, j], -items[r, j])
+            elif groups[r, i] > groups[r, j]:
+                assert (fused[r, i], -items[r, i]) < (fused[r, j], -items[r, j])
+
+
+def test_ten_candidates_in_five_groups_of_two():
+    fused = torch.tensor([0.5, 0.1, 0.9, 0.3, 0.7, 0.2, 0.8, 0.4, 0.6, 0.0])
+    groups = assign_groups(fused, torch.arange(1, 11), torch.ones(10, dtype=torch.bool), 5)
+    assert groups.tolist() == [2, 4, 0, 3, 1, 3, 0, 2, 1, 4]
+
+
+@settings(max_examples=80, deadline=None)
+@given(entry=cached(), n_groups=st.integers(1, 7), seed=st.integers(0, 10**6))
+def test_permuting_the_slots_permutes_the_groups(entry, n_groups, seed):
+    order, permuted = shuffled(seed, *entry)
+    assert torch.equal(assign_groups(*permuted, n_groups), assign_groups(*entry, n_groups)[:, order])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    entry=cached(),
+    n_groups=st.integers(1, 6),
+    per_group=st.integers(1, 6),
+    seed=st.integers(0, 10**6),
+)
+def test_draw_takes_the_smallest_noise_of_each_group_once_best_group_first(
+    entry, n_groups, per_group, seed
+):
+    groups = assign_groups(*entry, n_groups)
+    noise = torch.rand(groups.shape, generator=torch.Generator().manual_seed(seed))
+    index, drawn = draw(groups, noise, n_groups, per_group)
+    assert index.shape == drawn.shape == (3, n_groups * per_group)
+    assert ((index >= 0) & (index < groups.shape[1])).all()  # also where it is meaningless
+    for r in range(3):
+        for g in range(n_groups):
+            block = slice(g * per_group, (g + 1) * per_group)
+            members = [i for i in range(groups.shape[1]) if groups[r, i] == g]
+            expected = sorted(members, key=lambda i, r=r: noise[r, i].item())[:per_group]
+            assert drawn[r, block].tolist() == [k < len(expected) for k in range(per_group)]
+            assert index[r, block][drawn[r, block]].tolist() == expected
+
+
+def test_every_member_and_every_pair_of_a_group_is_drawn_equally_often():
+    times = 21_000
+    groups = torch.tensor([0, 1, 0, 1, 0, 0, 2, 0, 0, 0]).expand(times, -1)
+    noise = torch.rand(groups.shape, generator=torch.Generator().manual_seed(1))
+    index, drawn = draw(groups, noise, 3, 2)
+    first = index[:, :2].sort(dim=1).values  # 2 of the 7 members of group 0: 21 pairs
+    pairs, count = (first[:, 0] * 10 + first[:, 1]).unique(return_counts=True)
+    assert len(pairs) == 21
+    expected = times / 21
+    chi_square = ((count - expected) ** 2 / expected).sum().item()
+    assert chi_square < 45  # 20 degrees of freedom: 1 in 900
+    assert drawn[:, :4].all()
+    assert not drawn[:, 5].any()  # group 2 has one member
+
+
+# -- noise -----------------------------------------------------------------------------------------
+
+
+def splitmix64(state):
+    """SplitMix64's output function after one step of its counter, in unbounded integers."""
+    state = (state + 0x9E3779B97F4A7C15) % 2**64
+    state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    state = (state ^ state >> 27) * 0x94D049BB133111EB % 2**64
+    return state ^ state >> 31
+
+
+def test_splitmix64_of_this_test_is_the_published_one():
+    # first outputs of the reference implementation with seed 1234567
+    state, found = 1234567, []
+    for _ in range(3):
+        found.append(splitmix64(state))
+        state += 0x9E3779B97F4A7C15
+    assert found == [6457827717110365317, 3203168211198807973, 9817491932198370423]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    seed=st.integers(0, 2**64),
+    request=st.integers(0, 10**10),
+    item=st.integers(0, 10**8),
+)
+def test_noise_equals_splitmix64_in_unbounded_integers(seed, request, item):
+    state = splitmix64((request + seed * 0x9E3779B97F4A7C15) % 2**64)
+    expected = (splitmix64((state + item) % 2**64) >> 11) / 2**53
+    found = uniform_noise(seed, torch.tensor([request]), torch.tensor([[item]]))
+    assert found.item() == expected
+    assert 0 <= expected < 1
+
+
+def test_noise_does_not_depend_on_the_batch_or_the_slots():
+    items = torch.randint(1, 1000, (6, 30), generator=torch.Generator().manual_seed(0))
+    requests = torch.tensor([5, 0, 77, 10**9, 3, 4])
+    together = uniform_noise(3, requests, items)
+    for r in range(6):
+        assert torch.equal(uniform_noise(3, requests[r], items[r]), together[r])
+    order, (permuted,) = shuffled(1, items)
+    assert torch.equal(uniform_noise(3, requests, permuted), together[:, order])
+    windows = uniform_noise(3, requests.view(2, 3), items.view(2, 3, 30))
+    assert torch.equal(windows, together.view(2, 3, 30))
+
+
+def test_noise_is_uniform():
+    noise = uniform_noise(2024, torch.arange(400), torch.arange(1, 251).expand(400, -1)).flatten()
+    assert noise.dtype == torch.float64
+    n = len(noise)
+    assert noise.mean().item() == pytest.approx(1 / 2, abs=4 * (1 / 12 / n) ** 0.5)
+    assert noise.var().item() == pytest.approx(1 / 12, abs=4 * (1 / 180 / n) ** 0.5)
+    count = torch.histc(noise, 100, 0, 1)
+    chi_square = ((count - n / 100) ** 2 / (n / 100)).sum().item()
+    assert 99 - 4 * 14.1 < chi_square < 99 + 4 * 14.1  # 99 degrees of freedom
+
+
+def test_neighbouring_requests_items_and_seeds_are_unrelated():
+    items = torch.arange(1, 251).expand(401, -1)
+    noise = uniform_noise(7, torch.arange(401), items)
+    other_seed = uniform_noise(8, torch.arange(401), items)
+    pairs = {
+        "requests": (noise[1:], noise[:-1]),
+        "items": (noise[:, 1:], noise[:, :-1]),
+        "seeds": (noise, other_seed),
+    }
+    for name, (a, b) in pairs.items():
+        correlation = torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item()
+        assert abs(correlation) < 4 / a.numel() ** 0.5, name

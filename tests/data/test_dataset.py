@@ -1,0 +1,188 @@
+"""The flat data set against RecBole's own, which it must equal in everything but memory."""
+
+from typing import Any, Dict, List
+
+import numpy as np
+import pandas as pd
+import pytest
+import recbole.config
+import torch
+from conftest import random_log
+from recbole.data.dataset import SequentialDataset
+from recbole.utils import init_seed
+
+from recbole_poem.config import Config
+from recbole_poem.data.dataset import FlatSequentialDataset, POEMDataset
+from recbole_poem.data.time_order import RequestLogMixin
+from recbole_poem.errors import InputError
+from recbole_poem.fields import REQUEST_ID
+
+SPLITS = [
+    {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "full", "group_by": "user"},
+    {"split": {"LS": "test_only"}, "order": "TO", "mode": "full", "group_by": "user"},
+    {"split": {"RS": [0.7, 0.1, 0.2]}, "order": "TO", "mode": "full", "group_by": "user"},
+    {"split": {"RS": [0.7, 0.1, 0.2]}, "order": "TO", "mode": "full", "group_by": "none"},
+]
+
+
+class RightOrder(SequentialDataset):
+    """RecBole's data set with its fault mended in the plainest way: integer times, file order.
+
+    The smallest whole numbers in the order of the times are exact in float32, so that RecBole's
+    own sorts are right.
+    """
+
+    def _change_feat_format(self) -> None:
+        times = self.inter_feat[self.time_field]
+        self.inter_feat[self.time_field] = np.unique(times, return_inverse=True)[1].astype(float)
+        super()._change_feat_format()
+
+
+def build(dataset_class: type, keys: Dict[str, Any]) -> List[Any]:
+    config = Config(model="SASRec", config_dict={**keys, "train_neg_sample_args": None})
+    init_seed(config["seed"], True)
+    return dataset_class(config).build()
+
+
+def assert_same_rows(ours: Any, reference: Any, but: str = "timestamp") -> None:
+    """Compare row by row all fields of the reference, windows included, in the same order."""
+    assert len(ours) == len(reference)
+    if not len(ours):
+        return
+    index = torch.arange(len(ours))
+    ours, reference = ours[index], reference[index]
+    for field in reference.columns:
+        if but not in field:
+            assert ours[field].dtype == reference[field].dtype, field
+            assert torch.equal(ours[field], reference[field]), field
+
+
+@pytest.mark.parametrize("split", SPLITS, ids=lambda split: str(split["split"]) + split["group_by"])
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_and_windows_equal_recbole(write_dataset: Any, split: Any, seed: int) -> None:
+    keys = {**write_dataset(random_log(seed)), "eval_args": split, "MAX_ITEM_LIST_LENGTH": 5}
+    for ours, reference in zip(build(FlatSequentialDataset, keys), build(RightOrder, keys)):
+        assert_same_rows(ours, reference)
+
+
+def test_rows_and_windows_equal_recbole_on_ml_100k() -> None:
+    keys = {"dataset": "ml-100k", "state": "WARNING"}
+    for ours, reference in zip(build(FlatSequentialDataset, keys), build(RightOrder, keys)):
+        assert_same_rows(ours, reference)
+
+
+def test_mixin_gives_recboles_data_set_the_same_rows(write_dataset: Any) -> None:
+    keys = {**write_dataset(random_log(5)), "eval_args": SPLITS[0]}
+    stock = type("Stock", (RequestLogMixin, SequentialDataset), {})
+    for ours, reference in zip(build(FlatSequentialDataset, keys), build(stock, keys)):
+        assert_same_rows(ours, reference, but="nothing")
+
+
+def test_recbole_picks_wrong_last_items_and_we_do_not() -> None:
+    """RecBole sorts float32 times: https://github.com/RUCAIBox/RecBole data/interaction.py:38."""
+    keys = {"dataset": "ml-100k", "normalize_all": False, "state": "WARNING"}
+    path = recbole.config.__path__[0] + "/../dataset_example/ml-100k/ml-100k.inter"
+    log = pd.read_csv(path, sep="\t")
+    log.columns = ["user", "item", "rating", "time"]
+    last = log.sort_values("time", kind="stable").groupby("user")["item"].last()
+
+    def wrong(dataset_class: type) -> int:
+        test = build(dataset_class, keys)[2]
+        user = test.id2token("user_id", test.inter_feat["user_id"]).astype(int)
+        item = test.id2token("item_id", test.inter_feat["item_id"]).astype(int)
+        return int((last.loc[user].to_numpy() != item).sum())
+
+    assert wrong(FlatSequentialDataset) == 0
+    assert wrong(SequentialDataset) > 100
+
+
+def test_ties_keep_the_order_of_the_file(write_dataset: Any) -> None:
+    log = pd.DataFrame(
+        {
+            "user_id": ["u"] * 4,
+            "item_id": ["c", "a", "b", "d"],
+            "timestamp": [1.6e9 + 1, 1.6e9, 1.6e9, 1.6e9 + 1],
+        }
+    )
+    dataset = build(FlatSequentialDataset, write_dataset(log))[0]
+    items = dataset.id2token("item_id", dataset.flat["item_id"])
+    assert items.tolist() == ["a", "b", "c", "d"]
+
+
+def test_deduplication_keeps_the_order_of_the_file(write_dataset: Any) -> None:
+    rng = np.random.default_rng(0)
+    log = pd.DataFrame(
+        {"user_id": "u", "item_id": [f"i{i}" for i in rng.permutation(40)], "timestamp": 1.6e9}
+    )
+    dataset = build(FlatSequentialDataset, {**write_dataset(log), "rm_dup_inter": "first"})[0]
+    items = dataset.id2token("item_id", dataset.flat["item_id"])
+    assert items.tolist() == log["item_id"].tolist()
+
+
+def test_the_log_is_kept_once() -> None:
+    """No field of the data set is larger than one number per interaction."""
+    datasets = build(FlatSequentialDataset, {"dataset": "ml-100k", "state": "WARNING"})
+    for dataset in datasets:
+        assert dataset.flat is datasets[0].flat
+        assert all(dataset.inter_feat[field].dim() == 1 for field in dataset.inter_feat)
+
+
+def test_rows_that_miss_positive_feedback_are_context_never_targets(write_dataset: Any) -> None:
+    keys = {**write_dataset(random_log(3, ties=False)), "positive_feedback": {"rating": "[4,inf)"}}
+    everything = {**keys, "positive_feedback": None}
+    for dataset_class in (
+        FlatSequentialDataset,
+        type("S", (RequestLogMixin, SequentialDataset), {}),
+    ):
+        splits = build(dataset_class, keys)
+        targets = torch.cat([split.inter_feat["rating"] for split in splits])
+        assert len(targets) > 10
+        assert (targets >= 4).all()
+        assert (splits[0].flat if hasattr(splits[0], "flat") else splits[0].log) is not None
+        # the windows still show the rows in between
+        full = torch.cat(
+            [s[torch.arange(len(s))]["item_id_list"] for s in build(dataset_class, everything)]
+        )
+        kept = torch.cat([s[torch.arange(len(s))]["item_id_list"] for s in splits if len(s)])
+        windows = {tuple(window.tolist()) for window in full}
+        assert all(tuple(window.tolist()) in windows for window in kept)
+
+
+def test_user_and_item_fields_survive() -> None:
+    keys = {"dataset": "ml-100k", "load_col": None, "state": "WARNING"}
+    ours, reference = (build(c, keys)[2] for c in (FlatSequentialDataset, RightOrder))
+    for field in ("gender", "occupation", "release_year", "class"):
+        assert torch.equal(ours[torch.arange(20)][field], reference[torch.arange(20)][field])
+
+
+def test_training_part_of_the_log_stops_before_every_held_out_row(write_dataset: Any) -> None:
+    for split in SPLITS:
+        keys = {**write_dataset(random_log(7, n_users=30)), "eval_args": split}
+        train, valid, test = build(POEMDataset, keys)
+        log = train.log
+        assert log.training[train.inter_feat[REQUEST_ID]].all()
+        for held_out in (valid, test):
+            if len(held_out):
+                assert not log.training[held_out.inter_feat[REQUEST_ID]].any()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda log: log.drop(columns="timestamp"), "toy.inter: column 'timestamp' is missing"),
+        (lambda log: log.iloc[:0], "toy.inter: the file has no interactions"),
+        (lambda log: log.assign(timestamp=[np.nan, *log["timestamp"][1:]]), "on line 2"),
+        (lambda log: log.drop_duplicates("user_id"), "no row is left to predict"),
+    ],
+)
+def test_bad_logs_end_in_one_sentence(write_dataset: Any, change: Any, words: str) -> None:
+    keys = write_dataset(change(random_log(0)))
+    with pytest.raises(InputError, match=words) as caught:
+        build(POEMDataset, keys)
+    assert "\n" not in str(caught.value)
+
+
+def test_benchmark_files_are_refused(write_dataset: Any) -> None:
+    keys = {**write_dataset(random_log(0)), "benchmark_filename": ["train", "valid", "test"]}
+    with pytest.raises(InputError, match="benchmark_filename"):
+        build(POEMDataset, keys)
