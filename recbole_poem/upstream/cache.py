@@ -94,7 +94,7 @@ def read_entries(
     for age in range(1, lag + 1):
         since = log.item[np.maximum(requests - age, 0)]
         items[items == since[..., None]] = 0
-    return items, scores
+    return items, scores * (items > 0)[..., None]
 
 
 def open_or_build(

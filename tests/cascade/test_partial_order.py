@@ -57,7 +57,9 @@ def test_ten_candidates_in_five_groups_of_two():
 @given(entry=cached(), n_groups=st.integers(1, 7), seed=st.integers(0, 10**6))
 def test_permuting_the_slots_permutes_the_groups(entry, n_groups, seed):
     order, permuted = shuffled(seed, *entry)
-    assert torch.equal(assign_groups(*permuted, n_groups), assign_groups(*entry, n_groups)[:, order])
+    assert torch.equal(
+        assign_groups(*permuted, n_groups), assign_groups(*entry, n_groups)[:, order]
+    )
 
 
 @settings(max_examples=150, deadline=None)

@@ -130,22 +130,25 @@ def test_the_log_is_kept_once() -> None:
 def test_rows_that_miss_positive_feedback_are_context_never_targets(write_dataset: Any) -> None:
     keys = {**write_dataset(random_log(3, ties=False)), "positive_feedback": {"rating": "[4,inf)"}}
     everything = {**keys, "positive_feedback": None}
-    for dataset_class in (
-        FlatSequentialDataset,
-        type("S", (RequestLogMixin, SequentialDataset), {}),
-    ):
-        splits = build(dataset_class, keys)
-        targets = torch.cat([split.inter_feat["rating"] for split in splits])
-        assert len(targets) > 10
-        assert (targets >= 4).all()
-        assert (splits[0].flat if hasattr(splits[0], "flat") else splits[0].log) is not None
+    log = build(FlatSequentialDataset, everything)[0].log
+
+    def windows(splits: List[Any]) -> Dict[int, List[int]]:
+        """Map the request ids of all splits to their windows."""
+        found: Dict[int, List[int]] = {}
+        for split in splits:
+            if len(split):
+                batch = split[torch.arange(len(split))]
+                found.update(zip(batch[REQUEST_ID].tolist(), batch["item_id_list"].tolist()))
+        return found
+
+    stock = type("Stock", (RequestLogMixin, SequentialDataset), {})
+    for dataset_class in (FlatSequentialDataset, stock):
+        kept, full = windows(build(dataset_class, keys)), windows(build(dataset_class, everything))
+        positive = [row for row in full if log.values["rating"][row] >= 4]
+        assert 10 < len(positive) < len(full)
+        assert sorted(kept) == sorted(positive)
         # the windows still show the rows in between
-        full = torch.cat(
-            [s[torch.arange(len(s))]["item_id_list"] for s in build(dataset_class, everything)]
-        )
-        kept = torch.cat([s[torch.arange(len(s))]["item_id_list"] for s in splits if len(s)])
-        windows = {tuple(window.tolist()) for window in full}
-        assert all(tuple(window.tolist()) in windows for window in kept)
+        assert all(kept[row] == full[row] for row in kept)
 
 
 def test_user_and_item_fields_survive() -> None:

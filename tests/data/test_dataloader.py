@@ -1,0 +1,183 @@
+"""Training batches: targets once each, requests that know the past, negatives that are none."""
+
+from typing import Any, Dict
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import random_log
+
+from recbole_poem.config import Config
+from recbole_poem.fields import (
+    CACHE_ITEM,
+    CACHE_SCORE,
+    HARD_NEGATIVE,
+    REQUEST_ID,
+    REQUEST_POSITION,
+    SAMPLED_NEGATIVE,
+    SYSTEM_POSITIVE,
+    TARGET_ID,
+)
+from recbole_poem.quick_start import Experiment, assemble
+from recbole_poem.upstream.requests import RequestLog
+
+SMALL = {
+    "model": "POEM",
+    "MAX_ITEM_LIST_LENGTH": 6,
+    "train_batch_size": 24,
+    "n_candidates": 8,
+    "n_groups": 2,
+    "group_samples": 2,
+    "requests_per_window": 3,
+    "hidden_size": 8,
+    "inner_size": 8,
+}
+
+
+@pytest.fixture
+def experiment(write_dataset: Any) -> Experiment:
+    log = random_log(1, n_users=40, n_items=25, longest=20)
+    return assemble(Config(config_dict={**write_dataset(log), **SMALL}))
+
+
+def log_of(experiment: Experiment) -> RequestLog:
+    return experiment.train_data._dataset.log
+
+
+def test_every_training_row_is_a_target_exactly_once_an_epoch(experiment: Experiment) -> None:
+    rows = experiment.train_data._dataset.inter_feat
+    wanted = sorted(zip(rows["user_id"].tolist(), rows["item_id"].tolist()))
+    for epoch in (0, 1, 7):
+        experiment.train_data.set_epoch(epoch)
+        found = []
+        for batch in experiment.train_data:
+            user = batch["user_id"].unsqueeze(1).expand_as(batch[TARGET_ID])
+            is_target = batch[TARGET_ID] > 0
+            found += zip(user[is_target].tolist(), batch[TARGET_ID][is_target].tolist())
+        assert sorted(found) == wanted
+
+
+def test_input_of_a_position_is_the_row_before_its_target(experiment: Experiment) -> None:
+    log = log_of(experiment)
+    for batch in experiment.train_data:
+        asks = batch[REQUEST_ID] >= 0
+        assert asks.any(dim=1).all()
+        position = batch[REQUEST_POSITION]
+        target = batch[TARGET_ID].gather(1, position)[asks]
+        before = batch["item_id_list"].gather(1, position)[asks]
+        request = batch[REQUEST_ID][asks].numpy()
+        assert np.array_equal(log.item[request], target)
+        assert np.array_equal(log.item[request - 1], before)
+
+
+def test_requests_of_a_window_are_different_targets(experiment: Experiment) -> None:
+    for batch in experiment.train_data:
+        for requests in batch[REQUEST_ID]:
+            kept = requests[requests >= 0]
+            assert len(kept.unique()) == len(kept)
+
+
+def test_entries_and_system_positives_come_from_the_right_request(experiment: Experiment) -> None:
+    log, cache = log_of(experiment), experiment.train_data._dataset.cache
+    for batch in experiment.train_data:
+        for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():
+            request = int(batch[REQUEST_ID][b, r])
+            own = cache.items[request][:3]
+            assert batch[SYSTEM_POSITIVE][b, r].tolist() == own.tolist()
+            if request - 1 <= log.first[request]:
+                assert (batch[CACHE_ITEM][b, r] == 0).all()
+                continue
+            items = np.where(
+                cache.items[request - 1] == log.item[request - 1], 0, cache.items[request - 1]
+            )
+            assert np.array_equal(batch[CACHE_ITEM][b, r], items)
+            kept = cache.scores[request - 1] * (items > 0)[:, None]
+            assert np.array_equal(batch[CACHE_SCORE][b, r], kept)
+
+
+def test_hard_negatives_are_never_padding_history_or_positive(experiment: Experiment) -> None:
+    log = log_of(experiment)
+    drawn = 0
+    for batch in experiment.train_data:
+        for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():
+            request = int(batch[REQUEST_ID][b, r])
+            negatives = set(batch[HARD_NEGATIVE][b, r].tolist()) - {0}
+            mine = (log.user == log.user[request]) & log.training
+            assert not negatives & set(log.item[mine].tolist())
+            assert not negatives & set(batch[SYSTEM_POSITIVE][b, r].tolist())
+            drawn += len(negatives)
+    assert drawn > 50
+
+
+def test_share_of_requests_with_hard_negatives(write_dataset: Any) -> None:
+    log = random_log(1, n_users=60, n_items=40, longest=20)
+    keys = {**write_dataset(log), **SMALL, "hard_negative_share": 0.3}
+    torch.manual_seed(0)
+    batches = list(assemble(Config(config_dict=keys)).train_data)
+    has = torch.cat([(b[HARD_NEGATIVE] > 0).any(-1)[b[REQUEST_ID] >= 0] for b in batches])
+    assert 0.15 < has.float().mean() < 0.35
+
+
+def test_large_catalogues_get_shared_negatives(write_dataset: Any) -> None:
+    log = random_log(1, n_users=40, n_items=25, longest=20)
+    keys = {**write_dataset(log), **SMALL, "full_softmax_limit": 5, "sampled_negatives": 4000}
+    experiment = assemble(Config(config_dict=keys))
+    log_q = experiment.model.log_q
+    assert log_q.exp().sum() == pytest.approx(1)
+    drawn = next(iter(experiment.train_data))[SAMPLED_NEGATIVE]
+    share = torch.bincount(drawn, minlength=len(log_q)) / len(drawn)
+    assert share[0] == 0
+    assert (share - log_q.exp()).abs().max() < 0.03
+    popularity = torch.from_numpy(np.bincount(log_of(experiment).item[log_of(experiment).training]))
+    assert torch.equal(log_q[1:].argsort(stable=True), popularity[1:].argsort(stable=True))
+
+
+def test_epoch_and_seed_decide_the_batches(experiment: Experiment) -> None:
+    def epoch(number: int) -> "list[torch.Tensor]":
+        torch.manual_seed(number)
+        experiment.train_data.generator.manual_seed(number)
+        experiment.train_data.set_epoch(number)
+        return [batch["item_id_list"] for batch in experiment.train_data]
+
+    first, again, other = epoch(3), epoch(3), epoch(4)
+    assert all(torch.equal(a, b) for a, b in zip(first, again))
+    assert not all(a.shape == b.shape and torch.equal(a, b) for a, b in zip(first, other))
+
+
+def test_held_out_rows_move_nothing_that_training_sees(write_dataset: Any) -> None:
+    """Change every validation and test row: entries, graph and targets of training stay."""
+    log = random_log(2, n_users=40, n_items=25, ties=False, longest=20)
+    # a first user who consumed everything, so that every token has the same id in both worlds
+    everything = pd.DataFrame({"item_id": sorted(log["item_id"].unique()), "user_id": "all"})
+    everything["rating"], everything["timestamp"] = 3.0, 1.5e9 + np.arange(len(everything))
+    log = log.sort_values(["user_id", "timestamp"], kind="stable")
+    log = pd.concat([everything[log.columns], log], ignore_index=True)
+
+    users = log.groupby("user_id")
+    held_out = (users.cumcount(ascending=False) < 2) & (users["item_id"].transform("size") > 3)
+    held_out &= log["user_id"] != "all"
+    changed, rng = log.copy(), np.random.default_rng(0)
+    changed.loc[held_out, "item_id"] = rng.choice(everything["item_id"], held_out.sum())
+    assert (changed["item_id"] != log["item_id"]).sum() > 40
+
+    def seen_in_training(frame: pd.DataFrame, name: str) -> Dict[str, Any]:
+        keys = {**write_dataset(frame, name=name), **SMALL}
+        loader = assemble(Config(config_dict=keys)).train_data
+        requests = loader._dataset.inter_feat[REQUEST_ID].numpy()
+        items, scores = loader._dataset.entries(requests, lag=1)
+        graph = loader._graph_negatives._sampler.graph
+        return {
+            "target": loader._dataset.log.item[requests],
+            "items": items,
+            "scores": scores,
+            "system": loader._dataset.system_positives(requests),
+            "edges": torch.stack(graph.edges()),
+            "similarity": graph.edata["similarity"],
+            "consumed": loader._graph_negatives._consumed,
+        }
+
+    one, two = seen_in_training(log, "one"), seen_in_training(changed, "two")
+    assert (one["items"] > 0).any(dim=1).sum() > 100
+    for name in one:
+        assert np.array_equal(one[name], two[name]), name

@@ -1,0 +1,100 @@
+"""The encoders' invariances: causality, permutation inside a group, blindness to empty slots."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recbole_poem.model.encoder import HistoryEncoder, PartialOrderEncoder
+
+BLOCK = {"n_heads": 2, "inner_size": 16, "dropout": 0.3, "attention_dropout": 0.3}
+
+
+def history_encoder() -> HistoryEncoder:
+    torch.manual_seed(0)
+    return HistoryEncoder(8, max_length=10, n_layers=2, **BLOCK).eval()
+
+
+def partial_order_encoder(attention: str = "better") -> PartialOrderEncoder:
+    torch.manual_seed(0)
+    encoder = PartialOrderEncoder(8, 3, 2, n_layers=2, attention=attention, **BLOCK)
+    torch.nn.init.normal_(encoder.query)
+    return encoder.eval()
+
+
+def sequence(seed: int = 0) -> "tuple[torch.Tensor, ...]":
+    """Two groups of three: items (1, 6, 8), quintuples (1, 6, 3), groups, present."""
+    generator = torch.Generator().manual_seed(seed)
+    items = torch.randn(1, 6, 8, generator=generator)
+    quintuples = torch.rand(1, 6, 3, generator=generator)
+    groups = torch.tensor([[0, 0, 0, 1, 1, 1]])
+    return items, quintuples, groups, torch.ones(1, 6, dtype=torch.bool)
+
+
+def test_a_state_knows_the_rows_up_to_its_own_and_no_later_one() -> None:
+    encoder, items = history_encoder(), torch.randn(2, 6, 8)
+    changed = items.clone()
+    changed[:, 4:] = torch.randn(2, 2, 8)
+    before, after = encoder(items), encoder(changed)
+    assert torch.allclose(before[:, :4], after[:, :4], atol=1e-6)
+    assert not torch.allclose(before[:, 4], after[:, 4], atol=1e-3)
+
+
+def test_padding_on_the_right_changes_no_state() -> None:
+    encoder, items = history_encoder(), torch.randn(2, 6, 8)
+    padded = torch.cat([items, torch.zeros(2, 3, 8)], dim=1)
+    assert torch.allclose(encoder(items), encoder(padded)[:, :6], atol=1e-6)
+
+
+def test_the_history_is_ordered() -> None:
+    encoder, items = history_encoder(), torch.randn(1, 6, 8)
+    swapped = items[:, [1, 0, 2, 3, 4, 5]]
+    assert not torch.allclose(encoder(items)[:, -1], encoder(swapped)[:, -1], atol=1e-3)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.permutations(range(3)), st.permutations(range(3, 6)), st.sampled_from(["better", "all"]))
+def test_permuting_a_group_changes_nothing(
+    best: "list[int]", worst: "list[int]", attention: str
+) -> None:
+    encoder, (items, quintuples, groups, present) = partial_order_encoder(attention), sequence()
+    order = [*best, *worst]
+    state, tokens = encoder(items, quintuples, groups, present)
+    permuted, permuted_tokens = encoder(items[:, order], quintuples[:, order], groups, present)
+    assert torch.allclose(state, permuted, atol=1e-5)
+    assert torch.allclose(tokens[:, order], permuted_tokens, atol=1e-5)
+
+
+def test_moving_an_item_to_another_group_changes_the_state() -> None:
+    encoder, (items, quintuples, groups, present) = partial_order_encoder(), sequence()
+    state, _ = encoder(items, quintuples, groups, present)
+    moved, _ = encoder(items[:, [3, 1, 2, 0, 4, 5]], quintuples, groups, present)
+    assert not torch.allclose(state, moved, atol=1e-3)
+
+
+@pytest.mark.parametrize(("attention", "sees_worse"), [("better", False), ("all", True)])
+def test_a_token_attends_to_its_own_and_better_groups(attention: str, sees_worse: bool) -> None:
+    encoder, (items, quintuples, groups, present) = partial_order_encoder(attention), sequence()
+    changed = items.clone()
+    changed[:, 5] = -items[:, 4]  # in the worse group
+    state, tokens = encoder(items, quintuples, groups, present)
+    new_state, new_tokens = encoder(changed, quintuples, groups, present)
+    assert torch.allclose(tokens[:, :3], new_tokens[:, :3], atol=1e-6) is not sees_worse
+    assert not torch.allclose(tokens[:, 3], new_tokens[:, 3], atol=1e-4)
+    assert not torch.allclose(state, new_state, atol=1e-4)  # the query token reads everything
+
+
+def test_slots_where_nothing_was_drawn_are_not_read() -> None:
+    encoder, (items, quintuples, groups, present) = partial_order_encoder(), sequence()
+    present[:, [2, 5]] = False
+    state, _ = encoder(items, quintuples, groups, present)
+    kept = [0, 1, 3, 4]
+    short, _ = encoder(items[:, kept], quintuples[:, kept], groups[:, kept], present[:, kept])
+    assert torch.allclose(state, short, atol=1e-6)
+
+
+def test_an_empty_sequence_gives_finite_numbers() -> None:
+    encoder, (items, quintuples, groups, present) = partial_order_encoder(), sequence()
+    state, tokens = encoder(items, quintuples, groups, torch.zeros_like(present))
+    assert state.isfinite().all()
+    assert tokens.isfinite().all()

@@ -1,0 +1,216 @@
+"""POEM as a whole: a toy world it must learn, its parts, and what it may not depend on."""
+
+from typing import Any, Dict
+
+import numpy as np
+import pytest
+import torch
+from conftest import random_log, successor_log
+
+from recbole_poem.config import Config
+from recbole_poem.fields import (
+    CACHE_ITEM,
+    CACHE_SCORE,
+    HARD_NEGATIVE,
+    REQUEST_ID,
+    SYSTEM_POSITIVE,
+    TARGET_ID,
+)
+from recbole_poem.quick_start import Experiment, assemble, run_recbole_poem
+
+SMALL = {
+    "model": "POEM",
+    "MAX_ITEM_LIST_LENGTH": 6,
+    "hidden_size": 16,
+    "inner_size": 16,
+    "n_candidates": 8,
+    "n_groups": 2,
+    "group_samples": 2,
+    "requests_per_window": 3,
+    "topk": [1, 5],
+    "valid_metric": "NDCG@5",
+}
+ALL_OFF = {"use_partial_order": False, "use_system_positives": False, "use_hard_negatives": False}
+
+
+@pytest.fixture
+def keys(write_dataset: Any) -> Dict[str, Any]:
+    return {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20)), **SMALL}
+
+
+def make(keys: Dict[str, Any], **more: Any) -> Experiment:
+    return assemble(Config(config_dict={**keys, **more}))
+
+
+def rows(experiment: Experiment) -> Any:
+    return experiment.test_data._dataset[torch.arange(len(experiment.test_data._dataset))]
+
+
+@pytest.mark.parametrize("parts", [{}, ALL_OFF], ids=["all parts", "plain Transformer"])
+def test_learns_that_the_successor_comes_next(write_dataset: Any, parts: Dict[str, Any]) -> None:
+    """In a world where item i + 1 follows item i, the first recommendation is the successor."""
+    keys = {**write_dataset(successor_log()), **SMALL, **parts, "train_batch_size": 60}
+    keys.update(learning_rate=0.01, epochs=30, hidden_dropout_prob=0.1, stopping_step=30)
+    result = run_recbole_poem(config_dict=keys)
+    assert result["test_result"]["hit@1"] > 0.95
+
+
+def test_the_cache_alone_tells_what_comes_next(write_dataset: Any) -> None:
+    """Where the history is noise and the ranking knows the answer, POEM learns to read it."""
+    rng = np.random.default_rng(0)
+    log = random_log(0, n_users=80, n_items=20, ties=False, longest=4).iloc[:0]
+    n_users, length, n_items = 80, 8, 20
+    user, step = np.divmod(np.arange(n_users * length), length)
+    log = log.assign(user_id=[f"u{u}" for u in user]).assign(
+        item_id=[f"i{i}" for i in rng.integers(0, n_items, len(user))],
+        rating=5.0,
+        timestamp=1.6e9 + 60.0 * step,
+    )
+    # the ranking of request k, read at request k + 1, puts what will be consumed there on top
+    following = log.groupby("user_id")["item_id"].shift(-1)
+    lines = ["user_id:token\ttimestamp:float\titem_id:token\tclick:float\tlike:float"]
+    for row, answer in zip(log.itertuples(), following):
+        others = [f"i{i}" for i in rng.permutation(n_items)[:5] if f"i{i}" != answer]
+        ranking = [answer, *others] if isinstance(answer, str) else others
+        for place, item in enumerate(ranking):
+            score = 1.0 / (1 + place)
+            lines.append(f"{row.user_id}\t{row.timestamp}\t{item}\t{score}\t{score**2}")
+    keys = write_dataset(log, cand="\n".join(lines) + "\n")
+    keys.update(SMALL, upstream="logged", n_candidates=6, n_groups=6, group_samples=1)
+    keys.update(learning_rate=0.01, epochs=25, hidden_dropout_prob=0.1, train_batch_size=120)
+    keys.update(requests_per_window=6, use_system_positives=False, use_hard_negatives=False)
+    informed = run_recbole_poem(config_dict=keys)["test_result"]["hit@5"]
+    blind = run_recbole_poem(config_dict={**keys, **ALL_OFF})["test_result"]["hit@5"]
+    assert blind < 0.45
+    assert informed > blind + 0.3
+
+
+def test_predict_agrees_with_full_sort_predict(keys: Dict[str, Any]) -> None:
+    for more in ({}, {"cascade_head": True}, ALL_OFF):
+        experiment = make(keys, **more)
+        model, batch = experiment.model.eval(), rows(experiment)
+        if more.get("cascade_head"):
+            torch.nn.init.normal_(model.cascade_head.weight)
+        scores = model.full_sort_predict(batch).gather(1, batch["item_id"].unsqueeze(1))
+        assert torch.allclose(model.predict(batch), scores.squeeze(1), atol=1e-5)
+
+
+def test_scores_do_not_depend_on_the_batch_or_the_scale_of_the_cache(keys: Dict[str, Any]) -> None:
+    experiment = make(keys)
+    model, batch = experiment.model.eval(), rows(experiment)
+    scores = model.full_sort_predict(batch)
+    alone = model.full_sort_predict(batch[torch.tensor([3])])
+    assert torch.allclose(scores[3], alone[0], atol=1e-5)
+    assert torch.equal(scores, model.full_sort_predict(batch))  # the same draw every time
+    batch[CACHE_SCORE] = torch.expm1(7 * batch[CACHE_SCORE])
+    assert torch.allclose(scores, model.full_sort_predict(batch), atol=1e-6)
+
+
+def test_order_of_the_cached_candidates_changes_nothing(keys: Dict[str, Any]) -> None:
+    experiment = make(keys)
+    model, batch = experiment.model.eval(), rows(experiment)
+    scores = model.full_sort_predict(batch)
+    order = torch.randperm(batch[CACHE_ITEM].shape[1])
+    batch[CACHE_ITEM], batch[CACHE_SCORE] = (
+        batch[CACHE_ITEM][:, order],
+        batch[CACHE_SCORE][:, order],
+    )
+    assert torch.allclose(scores, model.full_sort_predict(batch), atol=1e-5)
+
+
+def test_an_empty_entry_is_the_learned_vector(keys: Dict[str, Any]) -> None:
+    experiment = make(keys)
+    model, batch = experiment.model.eval(), rows(experiment)
+    items = torch.zeros_like(batch[CACHE_ITEM])
+    state, _, _ = model.encode_entries(items, batch[CACHE_SCORE] * 0, batch[REQUEST_ID])
+    assert torch.equal(state, model.empty_entry.expand_as(state))
+
+
+def test_the_cache_moves_the_scores_and_switching_it_off_forgets_it(keys: Dict[str, Any]) -> None:
+    for more, reads in (({}, True), ({"use_partial_order": False}, False)):
+        experiment = make(keys, **more)
+        model, batch = experiment.model.eval(), rows(experiment)
+        scores = model.full_sort_predict(batch)
+        batch[CACHE_ITEM] = batch[CACHE_ITEM].flip(0)
+        batch[CACHE_SCORE] = batch[CACHE_SCORE].flip(0)
+        assert torch.equal(scores, model.full_sort_predict(batch)) is not reads
+
+
+@pytest.mark.parametrize(
+    ("key", "field"),
+    [
+        ("use_system_positives", SYSTEM_POSITIVE),
+        ("use_hard_negatives", HARD_NEGATIVE),
+    ],
+)
+def test_each_loss_has_its_own_part_and_its_own_input(
+    keys: Dict[str, Any], key: str, field: str
+) -> None:
+    on, off = make(keys), make(keys, **{key: False})
+    assert len(on.model.calculate_loss(next(iter(on.train_data)))) == 3
+    batch = next(iter(off.train_data))
+    assert field not in batch
+    assert len(off.model.calculate_loss(batch)) == 2
+
+
+def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> None:
+    """Its loss equals cross-entropy of the history states; it has no other weights."""
+    experiment = make(keys, **ALL_OFF)
+    model, batch = experiment.model.eval(), next(iter(experiment.train_data))
+    assert {name.split(".")[0] for name, _ in model.named_parameters()} == {
+        "item_embedding",
+        "history_encoder",
+    }
+    (loss,) = model.calculate_loss(batch)
+    states = model.history_encoder(model.item_embedding(batch["item_id_list"]))
+    is_target = batch[TARGET_ID] > 0
+    logits = states[is_target] @ model.item_embedding.weight[1:].T
+    reference = torch.nn.functional.cross_entropy(logits, batch[TARGET_ID][is_target] - 1)
+    assert torch.allclose(loss, reference, atol=1e-5)
+
+
+def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any]) -> None:
+    """The state of a window's last position is that of the prediction row with this window."""
+    experiment = make(keys, **ALL_OFF, MAX_ITEM_LIST_LENGTH=30)
+    model = experiment.model.eval()
+    train = experiment.train_data._dataset
+    batch = next(iter(experiment.train_data))
+    states = model.history_encoder(model.item_embedding(batch["item_id_list"]))
+    where = {int(r): i for i, r in enumerate(train.inter_feat[REQUEST_ID])}
+    compared = 0
+    for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():
+        row = train[torch.tensor([where[int(batch[REQUEST_ID][b, r])]])]
+        state, _, _ = model.forward(row)
+        position = int(batch["request_position"][b, r])
+        assert torch.allclose(states[b, position], state[0], atol=1e-5)
+        compared += 1
+    assert compared > 5
+
+
+def test_padding_never_gets_a_gradient_or_a_probability(keys: Dict[str, Any]) -> None:
+    experiment = make(keys)
+    sum(experiment.model.calculate_loss(next(iter(experiment.train_data)))).backward()
+    assert (experiment.model.item_embedding.weight.grad[0] == 0).all()
+
+
+def test_every_weight_is_trained(keys: Dict[str, Any]) -> None:
+    experiment = make(keys, cascade_head=True, history_weight=0.5)
+    torch.nn.init.normal_(experiment.model.cascade_head.weight)
+    parts = experiment.model.calculate_loss(next(iter(experiment.train_data)))
+    assert len(parts) == 4
+    sum(parts).backward()
+    untouched = [n for n, p in experiment.model.named_parameters() if p.grad is None]
+    assert untouched == []
+
+
+def test_upstream_ranks_cached_candidates_by_fused_score(keys: Dict[str, Any]) -> None:
+    experiment = make(keys, model="Upstream", request_lag=0)
+    batch = rows(experiment)
+    scores = experiment.model.full_sort_predict(batch)
+    assert scores.sum(1) == pytest.approx(np.ones(len(batch)), abs=1e-5)
+    cached = torch.zeros_like(scores).scatter_(1, batch[CACHE_ITEM], 1.0)
+    cached[:, 0] = 0
+    assert torch.equal(scores > 0, cached > 0)
+    assert torch.equal(
+        scores.gather(1, batch["item_id"].unsqueeze(1))[:, 0], experiment.model.predict(batch)
+    )

@@ -1,0 +1,124 @@
+"""From the configuration to a filled cache: every key reaches its upstream."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from toy_logs import random_log
+
+from recbole_poem.errors import InputError
+from recbole_poem.upstream.build import objective_weights, request_cache
+from recbole_poem.upstream.item_to_item import ItemToItemRanker
+from recbole_poem.upstream.objectives import parse_objectives
+
+LOG = random_log(1, n_users=16)
+OBJECTIVES = {"together": {"history": 3}, "next": {"similarity": "transition", "history": 1}}
+
+
+@pytest.fixture
+def config(tmp_path):
+    return {
+        "upstream": "item_to_item",
+        "objectives": OBJECTIVES,
+        "objective_weights": [3, 1],
+        "n_candidates": 5,
+        "upstream_folds": 3,
+        "upstream_neighbours": 4,
+        "rank_kappa": 2.0,
+        "rank_power": 0.5,
+        "seed": 7,
+        "request_cache_dir": None,
+        "checkpoint_dir": str(tmp_path / "saved"),
+        "show_progress": False,
+        "data_path": str(tmp_path),
+        "field_separator": "\t",
+    }
+
+
+@pytest.fixture
+def dataset():
+    return SimpleNamespace(
+        log=LOG,
+        dataset_name="toy",
+        uid_field="user_id",
+        iid_field="item_id",
+        time_field="timestamp",
+        field2token_id={
+            "user_id": {f"u{u}": u for u in range(1, LOG.n_users)},
+            "item_id": {f"i{i}": i for i in range(1, LOG.n_items)},
+        },
+    )
+
+
+def test_item_to_item_gets_every_key(config, dataset):
+    cache = request_cache(config, dataset)
+    ranker = ItemToItemRanker(
+        LOG,
+        parse_objectives(OBJECTIVES),
+        n_candidates=5,
+        n_folds=3,
+        top_k=4,
+        weights=np.array([0.75, 0.25]),
+        kappa=2.0,
+        power=0.5,
+        seed=7,
+    )
+    items, scores = ranker.rank(np.arange(len(LOG)))
+    assert items.any()
+    np.testing.assert_array_equal(cache.items, items)
+    np.testing.assert_array_equal(cache.scores, scores)
+    assert cache.objectives == ("together", "next")
+    assert cache.path.parent == Path(config["checkpoint_dir"]) / "request_cache" / "toy"
+
+
+def test_logged_reads_the_file_beside_the_data_set(config, dataset, tmp_path):
+    header = "user_id:token|timestamp:float|item_id:token|click:float|like:float"
+    user = f"u{LOG.user[-1]}"
+    lines = [f"{user}|0|i1|1|3", f"{user}|0|i2|2|2", f"{user}|0|i3|3|1"]
+    (tmp_path / "toy.cand").write_text("\n".join([header, *lines]))
+    logged = {"upstream": "logged", "field_separator": "|", "n_candidates": 2}
+    for weights, best in (([3, 1], [3, 2]), ([1, 3], [1, 2])):
+        cache = request_cache({**config, **logged, "objective_weights": weights}, dataset)
+        assert cache.objectives == ("click", "like")
+        assert cache.items[-1].tolist() == best
+        assert cache.scores[-1].tolist() == [[i, 4 - i] for i in best]
+
+
+def test_the_cache_lies_where_the_key_says(config, dataset, tmp_path):
+    cache = request_cache({**config, "request_cache_dir": str(tmp_path / "here")}, dataset)
+    assert cache.path.parent == tmp_path / "here" / "toy"
+
+
+def test_an_unknown_upstream_is_named_with_the_known_ones(config, dataset):
+    with pytest.raises(
+        InputError, match=r"^upstream: there is no 'oracle'; known are item_to_item,"
+    ):
+        request_cache({**config, "upstream": "oracle"}, dataset)
+
+
+def test_weights_are_scaled_to_sum_one():
+    assert objective_weights({"objective_weights": [1, 3]}, 2) == [0.25, 0.75]
+    assert objective_weights({"objective_weights": (0, 2.5)}, 2) == [0.0, 1.0]
+    assert objective_weights({"objective_weights": None}, 4) == [0.25] * 4
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        [1],
+        [1, 1, 1],
+        [0, 0],
+        [2, -1],
+        "11",
+        3,
+        ["1", "2"],
+        [1, None],
+        [1, float("nan")],
+        [1, float("inf")],
+    ],
+)
+def test_weights_that_cannot_be_are_named(weights):
+    with pytest.raises(InputError, match=r"^objective_weights: expected 2 numbers") as caught:
+        objective_weights({"objective_weights": weights}, 2)
+    assert repr(weights) in str(caught.value)

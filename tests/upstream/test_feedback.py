@@ -1,0 +1,72 @@
+"""The grammar of feedback conditions, and the words for what is none."""
+
+import numpy as np
+import pytest
+
+from recbole_poem.errors import InputError
+from recbole_poem.upstream.feedback import positive_rows
+
+RATING = np.array([1, 2, 3, 4, 5, np.nan, np.inf, -np.inf])
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        ("[2,4]", [2, 3, 4]),
+        ("(2,4]", [3, 4]),
+        ("[2,4)", [2, 3]),
+        ("(2,4)", [3]),
+        ("[3,3]", [3]),
+        ("[4,inf)", [4, 5]),
+        ("[4,inf]", [4, 5, np.inf]),
+        ("(-inf,2]", [1, 2]),
+        ("[-inf,1.5]", [1, -np.inf]),
+        (" [ 2 , 3 ) ", [2]),
+        ("[1,1];(4,inf)", [1, 5]),
+        ("[1,3];[2,4]; (4.5,5]", [1, 2, 3, 4, 5]),
+        ("[-inf,inf]", [1, 2, 3, 4, 5, np.inf, -np.inf]),  # all but the missing rating
+    ],
+)
+def test_intervals(interval, expected):
+    positive = positive_rows({"rating": RATING}, {"rating": interval}, "key", len(RATING))
+    assert RATING[positive].tolist() == expected
+
+
+def test_all_columns_must_hold():
+    values = {"play": np.array([0.2, 0.8, 0.9, 0.7]), "hate": np.array([0.0, 0.0, 1.0, np.nan])}
+    condition = {"play": "[0.5,inf)", "hate": "[0,0]"}
+    assert positive_rows(values, condition, "key", 4).tolist() == [False, True, False, False]
+
+
+@pytest.mark.parametrize("condition", [None, {}])
+def test_without_condition_every_row_is_positive(condition):
+    assert positive_rows({"rating": RATING}, condition, "key", 3).tolist() == [True] * 3
+
+
+@pytest.mark.parametrize(
+    "interval",
+    ["4", 4, None, "", "[4,inf);", "[5,4]", "[a,4]", "[nan,4]", "[1,2", "1,2", "[1;2]", "[1,2,3]"],
+)
+def test_an_unreadable_interval_is_named_with_its_key(interval):
+    with pytest.raises(InputError, match=r"^objectives\.liked\.feedback: '.*' is no interval"):
+        positive_rows({"rating": RATING}, {"rating": interval}, "objectives.liked.feedback", 8)
+
+
+def test_the_wrong_one_of_several_intervals_is_the_one_named():
+    with pytest.raises(InputError, match=r"^key: '\[9,1\]' is no interval such as '\[4,inf\)'"):
+        positive_rows({"rating": RATING}, {"rating": "[1,2];[9,1]"}, "key", 8)
+
+
+def test_an_unknown_column_is_named_with_those_there_are():
+    values = {"rating": RATING, "age": RATING}
+    with pytest.raises(
+        InputError, match=r"^positive_feedback: .*'like'.*\(age, rating\).*load_col"
+    ):
+        positive_rows(values, {"like": "[1,1]"}, "positive_feedback", 8)
+    with pytest.raises(InputError, match=r"'like'.*\(none\)"):
+        positive_rows({}, {"like": "[1,1]"}, "positive_feedback", 8)
+
+
+def test_a_condition_must_be_a_mapping():
+    with pytest.raises(InputError, match=r"^key: expected a mapping .* not '\[4,inf\)'"):
+        positive_rows({"rating": RATING}, "[4,inf)", "key", 8)
