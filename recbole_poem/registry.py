@@ -51,20 +51,22 @@ def get_model(name: str) -> Type[AbstractRecommender]:
     """
     if name in MODELS:
         return MODELS[name]
+    known = {known.lower(): known for known in model_names()}
+    near = next(iter(get_close_matches(name.lower(), known, n=1)), None)
+    if near != name.lower():
+        hint = f"; the nearest name is {known[near]}" if near else ""
+        raise InputError(
+            f"model: there is no model named '{name}' in recbole_poem or RecBole{hint}"
+        )
     # recbole/model/sequential_recommender/sine.py:25 turns anomaly detection on for the whole
     # process when its package is imported, which makes training 1.8 times slower.
     anomaly_detection = torch.is_anomaly_enabled()
     try:
-        if not name.isidentifier():
-            raise ValueError
         return recbole.utils.get_model(name)
-    except (ValueError, AttributeError) as error:
-        known = {known.lower(): known for known in model_names()}
-        near = get_close_matches(name.lower(), known, n=1)
-        hint = f"; the nearest name is {known[near[0]]}" if near else ""
-        raise InputError(
-            f"model: there is no model named '{name}' in recbole_poem or RecBole{hint}"
-        ) from error
+    except AttributeError as error:  # RecBole's file names are lower case, its class names are not
+        raise InputError(f"model: mind the case of '{name}' ({error.args[0]})") from error
+    except ImportError as error:
+        raise InputError(f"model: {name} needs the package '{error.name}' as well") from error
     finally:
         torch.autograd.set_detect_anomaly(anomaly_detection)
 

@@ -60,7 +60,7 @@ class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
 
     def __getitem__(self, index: Any, join: bool = True) -> Interaction:
         """Return prediction rows with their windows, as RecBole's data set does."""
-        rows = torch.as_tensor(index)
+        rows = index if isinstance(index, slice) else torch.as_tensor(index)
         batch = Interaction({field: self.inter_feat[field][rows] for field in self.inter_feat})
         single = batch[REQUEST_ID].dim() == 0
         length = batch[self.item_list_length_field].reshape(-1)

@@ -1,0 +1,180 @@
+"""Checkpoints: whole or not at all, and nothing in them runs."""
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+from typing import Any, Dict
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from recbole_poem import checkpoint
+from recbole_poem.errors import InputError
+
+
+def state(value: float = 1.0) -> Dict[str, Any]:
+    return {
+        "config": {"model": "POEM", "dataset": "toy"},
+        "state_dict": {"weight": torch.full((50, 50), value)},
+        "other_parameter": {},
+        "last_state_dict": {"weight": torch.full((50, 50), value)},
+        "optimizer": {"state": {}, "param_groups": []},
+        "epoch": 3,
+        "finished": False,
+        "cur_step": 0,
+        "best_valid_score": 0.5,
+        "best_valid_result": {"ndcg@10": 0.5},
+    }
+
+
+def test_round_trip_by_plain_torch_load(tmp_path: Path) -> None:
+    checkpoint.write(tmp_path / "a.pth", state())
+    back = torch.load(tmp_path / "a.pth", weights_only=True)
+    assert torch.equal(back["state_dict"]["weight"], state()["state_dict"]["weight"])
+    assert checkpoint.read(tmp_path / "a.pth")["epoch"] == 3
+
+
+class _Hostile:
+    def __reduce__(self) -> Any:
+        return os.mkdir, ("executed",)
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_a_hostile_file_is_refused_and_executes_nothing(tmp_path: Path, legacy: bool) -> None:
+    path = tmp_path / "hostile.pth"
+    torch.save(
+        {**state(), "format": checkpoint.FORMAT, "config": _Hostile()},
+        path,
+        _use_new_zipfile_serialization=not legacy,
+    )
+    with pytest.raises(InputError, match=r"hostile.pth: refused, and nothing in it executed"):
+        checkpoint.read(path)
+    assert not Path("executed").exists()
+
+
+def test_a_plain_pickle_is_refused_and_executes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "pickle.pth"
+    path.write_bytes(pickle.dumps({"config": _Hostile()}))
+    with pytest.raises(InputError, match=r"pickle.pth"):
+        checkpoint.read(path)
+    assert not Path("executed").exists()
+
+
+def test_a_foreign_file_is_named(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}}, tmp_path / "foreign.pth")
+    with pytest.raises(InputError, match=r"foreign.pth: this is not a checkpoint of recbole_poem"):
+        checkpoint.read(tmp_path / "foreign.pth")
+    with pytest.raises(InputError, match=r"there is no such checkpoint"):
+        checkpoint.read(tmp_path / "nowhere.pth")
+    with pytest.raises(InputError, match=r"a folder|damaged"):
+        checkpoint.read(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["config", "state_dict", "optimizer", "epoch", "best_valid_score"])
+def test_a_missing_part_is_named(tmp_path: Path, key: str) -> None:
+    checkpoint.write(tmp_path / "a.pth", {k: v for k, v in state().items() if k != key})
+    with pytest.raises(InputError, match=f"'{key}' is missing"):
+        checkpoint.read(tmp_path / "a.pth")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_damage_anywhere_ends_in_one_sentence_or_does_no_harm(data: Any) -> None:
+    """Cut the file, or flip a byte: an InputError of one line, or the content unharmed."""
+    path = Path("a.pth")
+    checkpoint.write(path, state())
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        content = content[:place]
+    else:
+        content[place] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(bytes(content))
+    try:
+        back = checkpoint.read(path)
+    except InputError as error:
+        assert "\n" not in str(error)
+    else:
+        assert set(state()) <= set(back)
+
+
+def test_a_kill_at_any_moment_leaves_the_last_good_file(tmp_path: Path) -> None:
+    """Kill a process that writes without pause; the file is always whole."""
+    script = textwrap.dedent(
+        """
+        import sys, torch
+        from recbole_poem import checkpoint
+        from test_checkpoint import state
+        value = 0.0
+        while True:
+            value += 1
+            checkpoint.write("kill.pth", {**state(value), "epoch": int(value)})
+            print(value, flush=True)
+        """
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+    for written in (1, 5, 9):
+        process = subprocess.Popen(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment
+        )
+        for _ in range(written):
+            process.stdout.readline()
+        process.kill()
+        process.wait()
+        back = checkpoint.read("kill.pth")
+        assert (back["state_dict"]["weight"] == back["epoch"]).all()
+        assert back["epoch"] >= written
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint.write(tmp_path / "a.pth", state(1.0))
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"a.pth cannot be written: No space left on device"):
+        checkpoint.write(tmp_path / "a.pth", state(2.0))
+    assert (checkpoint.read(tmp_path / "a.pth")["state_dict"]["weight"] == 1).all()
+    assert [file.name for file in tmp_path.iterdir()] == ["a.pth"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real full device: every byte written to /dev/full fails with ENOSPC."""
+
+    def on_full_disk(**_: Any) -> Any:
+        return Path("/dev/full").open("wb", buffering=0)
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", on_full_disk)
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)  # /dev/full must stay
+    with pytest.raises(InputError, match=r"checkpoint_dir: .*a.pth cannot be written"):
+        checkpoint.write(tmp_path / "a.pth", state())
+    assert not (tmp_path / "a.pth").exists()
+
+
+def test_plain_values_come_back() -> None:
+    matrix = sparse.random(5, 4, 0.5, format="csr", random_state=0)
+    value = {"array": np.arange(6).reshape(2, 3), "sparse": matrix, "list": [1, None, "x"], 3: 2.5}
+    kept = checkpoint.plain(value, "value")
+    torch.save(kept, "plain.pth")
+    back = checkpoint.restore(torch.load("plain.pth", weights_only=True))
+    assert np.array_equal(back["array"], value["array"])
+    assert (back["sparse"] != matrix).nnz == 0
+    assert back["list"] == value["list"]
+    assert back[3] == 2.5
+
+
+def test_a_value_without_a_plain_form_is_named() -> None:
+    with pytest.raises(TypeError, match="'ripple_set' of type function"):
+        checkpoint.plain([lambda: None], "ripple_set")

@@ -1,0 +1,131 @@
+"""The configuration: RecBole's, the plugin's properties on top, and no surprises from outside."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+import yaml
+
+from recbole_poem.config import PROPERTIES, Config
+from recbole_poem.errors import InputError
+from recbole_poem.keys import RULES
+
+FILES = sorted(PROPERTIES.rglob("*.yaml"))
+
+
+def make(**keys: Any) -> Config:
+    return Config("POEM", "ml-100k", config_dict=keys)
+
+
+def test_precedence_of_files_dictionary_and_defaults(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("n_groups: 7\nmargin: 3.5\n")
+    config = Config("POEM", "ml-100k", ["mine.yaml"], {"margin": "2.5"})
+    assert config["n_groups"] == 7
+    assert config["margin"] == 2.5
+    assert (
+        config["n_candidates"]
+        == yaml.safe_load((PROPERTIES / "model" / "POEM.yaml").read_text())["n_candidates"]
+    )
+    # the data set's file overrides the model's
+    assert list(config["objectives"]) == ["watched", "liked", "next", "soon", "together"]
+
+
+def test_command_line_of_the_host_process_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RecBole evaluates it: `pytest --cov=os.path.x` would crash (config/configurator.py:131)."""
+    monkeypatch.setattr(sys, "argv", ["pytest", "--n_groups=9", "--cov=os.path.x"])
+    assert make()["n_groups"] != 9
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("0.5", 0.5),
+        ("1e-3", 0.001),
+        ("true", True),
+        ("False", False),
+        ("None", None),
+        ("[5, 10]", [5, 10]),
+        ("{'rating': '[4,inf)'}", {"rating": "[4,inf)"}),
+        ("NDCG@10", "NDCG@10"),
+        ("__import__('os').getcwd()", "__import__('os').getcwd()"),
+    ],
+)
+def test_strings_are_literals_never_code(text: str, value: Any) -> None:
+    assert make(anything=text)["anything"] == value
+
+
+def test_unknown_keys_name_the_nearest_known_one() -> None:
+    config = make(n_group=3, learning_rat=0.1, zzzzzz=1, n_groups=4)
+    assert config.unknown_keys() == [
+        ("n_group", "n_groups"),
+        ("learning_rat", "learning_rate"),
+        ("zzzzzz", None),
+    ]
+
+
+def test_every_key_of_recbole_and_the_plugin_is_known() -> None:
+    keys = {"nproc": 2, "benchmark_filename": None, "valid_metric": "MRR@10", "resume": None}
+    assert make(**keys, mask_seen=True, numerical_features=[]).unknown_keys() == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_key_of_the_properties_has_a_comment(file: Path) -> None:
+    lines = file.read_text().splitlines()
+    keys = [line for line in lines if re.match(r"^\w+:", line)]
+    assert keys
+    blocks = ("objectives:",)
+    bare = [line for line in keys if "#" not in line and not line.startswith(blocks)]
+    assert [line for line in bare if file.stem != "Upstream"] == []
+
+
+def test_every_rule_is_of_a_key_that_exists_and_the_defaults_keep_them() -> None:
+    config = make()  # raises for a default out of range
+    assert [key for key in RULES if key not in config.internal_config_dict] == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"request_lag": -1}, "request_lag: expected a whole number from 0, not -1"),
+        ({"hidden_dropout_prob": 1.0}, "hidden_dropout_prob: expected a number from 0, below 1"),
+        ({"use_partial_order": "maybe"}, "use_partial_order: expected True or False, not 'maybe'"),
+        ({"upstream_folds": 1}, "upstream_folds: expected a whole number from 2, not 1"),
+        ({"topk": [0]}, "topk must be a positive integer"),
+    ],
+)
+def test_values_out_of_range_are_refused_by_name(keys: Dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make(**keys)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("a: [1", "mine.yaml cannot be read"), ("- 1", "holds no mapping"), ("", "holds no mapping")],
+)
+def test_unreadable_files_are_named(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "mine.yaml").write_text(content)
+    with pytest.raises(InputError, match=words):
+        Config("POEM", "ml-100k", ["mine.yaml"])
+    with pytest.raises(InputError, match=r"nowhere.yaml cannot be read"):
+        Config("POEM", "ml-100k", ["nowhere.yaml"])
+
+
+def test_recboles_ce_models_need_no_extra_key() -> None:
+    """RecBole refuses its own default train_neg_sample_args beside CE (configurator.py:350)."""
+    assert Config("SASRec", "ml-100k")["train_neg_sample_args"]["distribution"] == "none"
+    pairwise = Config("SASRec", "ml-100k", config_dict={"loss_type": "BPR"})
+    assert pairwise["train_neg_sample_args"]["distribution"] == "uniform"
+
+
+def test_no_gpu_means_the_cpu() -> None:
+    assert make(use_gpu=False)["device"].type == "cpu"
+
+
+def test_given_keys_make_an_equal_configuration() -> None:
+    config = make(n_groups=3, objectives={"only": {"similarity": "cosine"}}, resume=None)
+    given = config.given()
+    again = Config(given.pop("model"), given.pop("dataset"), config_dict=given)
+    assert again.final_config_dict == config.final_config_dict
