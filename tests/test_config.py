@@ -129,3 +129,13 @@ def test_given_keys_make_an_equal_configuration() -> None:
     given = config.given()
     again = Config(given.pop("model"), given.pop("dataset"), config_dict=given)
     assert again.final_config_dict == config.final_config_dict
+
+
+def test_the_search_space_is_recboles_format_and_of_known_keys() -> None:
+    pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
+    from recbole.trainer import HyperTuning
+
+    space = HyperTuning._build_space_from_file(PROPERTIES / "tune" / "POEM.hyper")
+    assert len(space) >= 5
+    keys = {**dict.fromkeys(space, 0.1), "n_groups": 2, "group_samples": 2}
+    assert make(**keys).unknown_keys() == []

@@ -190,15 +190,15 @@ def test_the_weights_decide_which_objective_nominates():
 
 
 def test_rows_that_miss_the_feedback_are_neither_evidence_nor_history():
-    # 1 -> 2 is liked by many, 1 -> 3 disliked by more; 4 -> 2 is liked but nobody likes 4 itself
-    histories = [[1, 2]] * 8 + [[1, 3]] * 12 + [[1, 5], [4, 5]]
+    # many like 1 and 2, more like 1 and dislike 3; of the last two users one dislikes 1 itself
+    histories = [[1, 2]] * 8 + [[1, 3]] * 12 + [[1, 5], [1, 5]]
     rating = [5, 5] * 8 + [5, 1] * 12 + [5, 5] + [1, 5]
     log = log_of(histories, n_items=6, rating=rating)
     objectives = {"liked": {"feedback": {"rating": "[4,inf)"}}}
     items, _ = rank_all(log, objectives, weights=np.ones(1), n_candidates=4)
-    assert items[-3].tolist()[:1] == [2]  # after the liked 1
+    assert items[-3, 0] == 2  # after the liked 1
     assert 3 not in items[-3]
-    assert items[-1].tolist() == [0] * 4  # after the disliked 4
+    assert items[-1].tolist() == [0] * 4  # after the disliked 1
 
 
 # -- nothing of the answer -------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def test_counts_without_some_users_are_those_of_the_others(name, parameters, see
         np.testing.assert_allclose(*dense, atol=1e-9)
     similarity, direct = (normalise(counts, 2.0, top_k=99) for counts in (found, expected))
     np.testing.assert_allclose(similarity.toarray(), direct.toarray(), rtol=1e-5)
-    # pairs that only the part has leave nothing behind, not even a rounding error
+    # pairs that only the part has leave nothing behind
     assert ((similarity.toarray() > 0) == (direct.toarray() > 0)).all()
 
 
