@@ -28,7 +28,8 @@ def seen_items(log: RequestLog, requests: np.ndarray) -> Tuple[np.ndarray, np.nd
     (index, item), both (E,) int64
         ``item[e]`` was consumed before request ``requests[index[e]]``.
     """
-    index, item = log.consumed_before(requests)
+    index, row = log.rows_before(requests)
+    item = log.item[row]
     is_target = item == log.item[requests][index]
     return index[~is_target], item[~is_target]
 

@@ -65,8 +65,9 @@ class RequestCache:
 
     def read(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Return items (..., N) int64 and scores (..., N, M) of `requests` (...); -1 is empty."""
-        items = np.where(requests[..., None] < 0, 0, self.items[requests]).astype(np.int64)
-        return items, np.asarray(self.scores[requests])
+        known = requests[..., None] >= 0
+        items = np.where(known, self.items[requests], 0).astype(np.int64)
+        return items, np.where(known[..., None], self.scores[requests], 0)
 
 
 def read_entries(
@@ -89,7 +90,7 @@ def read_entries(
     items (..., N) int64, 0 = none, and scores (..., N, M) float32.
     """
     written = requests - lag
-    written = np.where((requests >= 0) & (written > log.first[requests]), written, -1)
+    written = np.where((requests >= 0) & (written >= log.first[requests]), written, -1)
     items, scores = cache.read(written)
     for age in range(1, lag + 1):
         since = log.item[np.maximum(requests - age, 0)]

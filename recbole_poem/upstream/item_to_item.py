@@ -92,9 +92,9 @@ class ItemToItemRanker:
         if not self._similarity:
             evidence = zip(self._specifications, self._positive)
             self._similarity = [self._estimate(*pair) for pair in evidence]
-        index, consumed = self._log.consumed_before(requests)
+        index, row = self._log.rows_before(requests)
         scores = np.stack([self._score(m, requests) for m in range(len(self.objectives))])
-        scores[:, index, consumed] = 0
+        scores[:, index, self._log.item[row]] = 0
         return self._select(torch.from_numpy(scores))
 
     def _estimate(self, objective: Objective, positive: np.ndarray) -> List[sparse.csr_matrix]:

@@ -6,7 +6,7 @@ One row per candidate, tab-separated like every atomic file::
 
 All rows of one user with one timestamp are one ranking; every other float column is an objective's
 raw score. The entry of a request is the user's latest ranking whose timestamp is not after the
-time of the request's row: the list that the user was looking at.
+time of the request's row: the list that the user was looking at, less what was consumed from it.
 """
 
 import hashlib
@@ -117,15 +117,26 @@ class LoggedRanker:
         offset = np.arange(width)
         inside = offset < length[:, None]
         row = np.minimum(begin[:, None] + offset, len(self._item) - 1)
-        items = torch.from_numpy(np.where(inside, self._item[row], 0))
+        kept = inside & ~self._consumed_since(requests, ranking, self._item[row])
+        items = torch.from_numpy(np.where(kept, self._item[row], 0))
         scores = torch.from_numpy(self._scores[row]) * (items > 0).unsqueeze(-1)
         weights = torch.as_tensor(self._weights, dtype=torch.float32)
         fused = fuse(rank_weights(scores, items > 0, self._kappa, self._power), weights)
         # ties keep the order of the item ids: what topk does with them depends on the width
         order = torch.where(items > 0, fused, -1.0).argsort(dim=1, descending=True, stable=True)
         best = order[:, : self._n_candidates]
-        kept = best.unsqueeze(-1).expand(-1, -1, scores.shape[-1])
-        return items.gather(1, best).numpy(), scores.gather(1, kept).numpy()
+        of_best = best.unsqueeze(-1).expand(-1, -1, scores.shape[-1])
+        return items.gather(1, best).numpy(), scores.gather(1, of_best).numpy()
+
+    def _consumed_since(
+        self, requests: np.ndarray, ranking: np.ndarray, items: np.ndarray
+    ) -> np.ndarray:
+        """Mark `items` (B, W) that the user consumed between the ranking and the request."""
+        log = self._log
+        index, row = log.rows_before(requests)
+        since = log.time[row] >= self._time[self._begin[ranking[index]]]
+        consumed = index[since] * log.n_items + log.item[row[since]]
+        return np.isin(np.arange(len(items))[:, None] * log.n_items + items, consumed)
 
     def _latest(self, requests: np.ndarray) -> np.ndarray:
         """Index of each request's ranking, -1 where the user has none by then."""

@@ -48,19 +48,19 @@ class RequestLog:
         """(R,) int64, the number of rows of the same user before each row."""
         return np.arange(len(self)) - self.first
 
-    def consumed_before(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    def rows_before(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """List all rows before each of `requests` (B,).
 
         Returns
         -------
-        (index, item), both (E,) int64
-            ``item[e]`` was consumed before request ``requests[index[e]]``; E is the sum of the
-            lengths of the histories.
+        (index, row), both (E,) int64
+            ``row[e]`` lies before request ``requests[index[e]]``; E is the sum of the lengths of
+            the histories.
         """
         length = requests - self.first[requests]
         index = np.repeat(np.arange(len(requests)), length)
         offset = np.arange(len(index)) - np.repeat(np.cumsum(length) - length, length)
-        return index, self.item[self.first[requests][index] + offset]
+        return index, self.first[requests][index] + offset
 
     def with_training_targets(self, targets: np.ndarray) -> "RequestLog":
         """Return this log with the training part that the training split implies.

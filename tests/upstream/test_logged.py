@@ -85,6 +85,15 @@ def test_a_request_gets_the_latest_ranking_not_after_its_time(cand):
     np.testing.assert_allclose(scores[4], 0)
 
 
+def test_what_was_consumed_from_a_list_leaves_it(cand):
+    # ann consumes b at 10, c at 15 and d at 30; the list of 10 is what she looks at until the end
+    ranker = ranker_of(cand, [f"ann\t10\t{name}\t{9 - k}\t0" for k, name in enumerate("abcd")])
+    a, b, c, d = (ITEMS[name] for name in "abcd")
+    items, _ = ranker.rank(np.arange(4))
+    # a was consumed before the list was made, and stands on it all the same
+    assert items.tolist() == [[0, 0, 0], [a, b, c], [a, c, d], [a, d, 0]]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_rankings_equal_a_loop_over_the_lines(cand, seed):
     rng = np.random.default_rng(seed)
@@ -118,7 +127,10 @@ def test_rankings_equal_a_loop_over_the_lines(cand, seed):
     assert len(rankings) > 20
     for request in range(len(log)):
         times = [t for u, t in rankings if u == log.user[request] and t <= log.time[request]]
-        ranking = rankings[log.user[request], max(times)] if times else {}
+        ranking = dict(rankings[log.user[request], max(times)]) if times else {}
+        for row in range(log.first[request], request):  # consumed from that very list
+            if times and log.time[row] >= max(times):
+                ranking.pop(log.item[row], None)
         best = sorted(ranking, key=lambda item, of=ranking: -of[item])[:4]
         assert items[request].tolist() == best + [0] * (4 - len(best))
         assert scores[request, : len(best), 0].tolist() == [ranking[item] for item in best]
@@ -130,7 +142,7 @@ def test_of_a_longer_ranking_the_best_by_fused_score_are_kept(cand):
     lines = [f"ann\t1\t{name}\t{4 - k}\t{k}" for k, name in enumerate("abcd")]
     for weights, expected in (([0.9, 0.1], "ab"), ([0.1, 0.9], "dc"), ([0.6, 0.4], "ad")):
         ranker = ranker_of(cand, lines, n_candidates=2, weights=weights)
-        items, scores = ranker.rank(np.array([3]))
+        items, scores = ranker.rank(np.array([0]))
         assert items[0].tolist() == [ITEMS[name] for name in expected]
         assert scores[0].tolist() == [[4 - "abcd".index(x), "abcd".index(x)] for x in expected]
 
@@ -141,7 +153,7 @@ def test_kappa_and_power_decide_too(cand):
     ranked = {
         setting: ranker_of(
             cand, lines, n_candidates=4, weights=[0.6, 0.4], kappa=setting[0], power=setting[1]
-        ).rank(np.array([3]))[0]
+        ).rank(np.array([0]))[0]
         for setting in ((0, 1), (60, 5))
     }
     order = {setting: items[0].tolist() for setting, items in ranked.items()}

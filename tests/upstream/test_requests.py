@@ -24,7 +24,7 @@ def test_position_counts_the_earlier_rows_of_the_user():
 
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10**6), n_requests=st.integers(0, 9))
-def test_consumed_before_lists_every_earlier_row_of_the_user_and_no_other(seed, n_requests):
+def test_rows_before_lists_every_earlier_row_of_the_user_and_no_other(seed, n_requests):
     log = random_log(seed, n_users=5)
     requests = np.random.default_rng(seed).integers(0, len(log), n_requests)
     expected = [
@@ -33,7 +33,8 @@ def test_consumed_before_lists_every_earlier_row_of_the_user_and_no_other(seed, 
         for row in range(request)
         if log.user[row] == log.user[request]
     ]
-    index, item = log.consumed_before(requests)
+    index, row = log.rows_before(requests)
+    item = log.item[row]
     assert list(zip(index, item)) == expected
 
 
