@@ -51,7 +51,7 @@ def test_every_kind_of_model_runs_saves_and_loads(keys: Dict[str, Any], model: s
     assert not torch.is_anomaly_enabled()
 
 
-class _Killed(Exception):
+class _KilledError(Exception):
     pass
 
 
@@ -69,9 +69,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 
     def kill(epoch: int, score: float) -> None:
         if epoch == killed_after:
-            raise _Killed
+            raise _KilledError
 
-    with pytest.raises(_Killed):
+    with pytest.raises(_KilledError):
         trainer.fit(experiment.train_data, experiment.valid_data, callback_fn=kill)
     resumed = run_recbole_poem(config_dict={"resume": trainer.saved_model_file})
     for part in ("best_valid_score", "best_valid_result", "test_result"):
@@ -153,7 +153,7 @@ def test_two_processes_give_a_result(keys: Dict[str, Any]) -> None:
 
 
 def test_recboles_tuning_finds_the_better_value(keys: Dict[str, Any], tmp_path: Path) -> None:
-    """https://github.com/RUCAIBox/RecBole/issues/1600: models outside RecBole could not be tuned."""
+    """A model outside RecBole: https://github.com/RUCAIBox/RecBole/issues/1600."""
     pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
     from recbole.trainer import HyperTuning
 
