@@ -4,7 +4,9 @@
 """
 
 import argparse
+import os
 import sys
+import warnings
 from typing import Any, Dict, List, Optional
 
 import recbole_poem
@@ -47,6 +49,11 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Run the command; return its exit status: 0, 1 (doctor), 2 (bad input) or 130 (Ctrl-C)."""
+    # torch's threads spin while they wait, which beside another busy process makes two of them
+    # many times slower than one; it is read when torch is loaded
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # RecBole 1.2.1 on today's pandas and torch: nothing that a user of the command could mend
+    warnings.filterwarnings("ignore", category=FutureWarning, module="recbole")
     try:
         options, keys = parse(sys.argv[1:] if arguments is None else arguments)
         if options.doctor:

@@ -3,9 +3,7 @@
 That module is never imported: it loads ray.
 """
 
-import logging
 import socket
-import sys
 from logging import getLogger
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
@@ -95,7 +93,6 @@ def _run(
     config = Config(model, dataset, config_file_list, config_dict)
     init_logger(config)
     logger = getLogger()
-    logger.info(sys.argv)
     logger.info(config)
     for key, near in config.unknown_keys():
         hint = f"; the nearest known key is '{near}'" if near else ""
@@ -199,7 +196,6 @@ def objective_function(
         logger.removeHandler(handler)
     given = {"show_progress": False, "state": "ERROR", **(config_dict or {})}
     result = run_recbole_poem(config_file_list=config_file_list, config_dict=given, saved=saved)
-    logging.captureWarnings(False)
     return {"model": given.get("model"), **result}
 
 
@@ -215,10 +211,17 @@ def _run_on_several(
     launch = {"world_size": nproc, "ip": "localhost", "port": _free_port(), "offset": 0}
     given = {**launch, **config_dict}
     queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
-    torch.multiprocessing.spawn(
-        _worker, args=(queue, model, dataset, config_file_list, given, saved), nprocs=nproc
-    )
-    return queue.get()
+    try:
+        torch.multiprocessing.spawn(
+            _worker, args=(queue, model, dataset, config_file_list, given, saved), nprocs=nproc
+        )
+    except torch.multiprocessing.ProcessRaisedException:
+        if queue.empty():
+            raise
+    outcome = queue.get()
+    if isinstance(outcome, InputError):
+        raise outcome
+    return outcome
 
 
 def _worker(
@@ -234,6 +237,9 @@ def _worker(
         result = _run(model, dataset, config_file_list, {**config_dict, "local_rank": rank}, saved)
         if rank == 0:
             queue.put(result)
+    except InputError as error:
+        queue.put(error)
+        raise
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()

@@ -152,6 +152,11 @@ def test_two_processes_give_a_result(keys: Dict[str, Any]) -> None:
     assert checkpoint.read(result["model_file"])["epoch"] == 1
 
 
+def test_two_processes_report_bad_input_as_one_does(keys: Dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"^upstream: there is no .oracle."):
+        run_recbole_poem(config_dict={**keys, "nproc": 2, "upstream": "oracle"})
+
+
 def test_recboles_tuning_finds_the_better_value(keys: Dict[str, Any], tmp_path: Path) -> None:
     """A model outside RecBole: https://github.com/RUCAIBox/RecBole/issues/1600."""
     pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
