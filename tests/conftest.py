@@ -8,6 +8,11 @@ from typing import Any, Callable, Dict
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
+
+# a busy machine is no reason to fail, and the same examples every time none to wonder
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)
