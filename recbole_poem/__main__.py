@@ -73,6 +73,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
     except (InputError, stack.StackError) as error:
         print(f"recbole_poem: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("recbole_poem"):
+            raise
+        # some of RecBole's models import more than RecBole requires
+        print(f"recbole_poem: this model needs the package '{error.name}'", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     return 0

@@ -158,6 +158,12 @@ class TrainingMixin(Trainer):
         }
         checkpoint.write(self.saved_model_file, state)
 
+    def save_pretrained_model(self, epoch: int, saved_model_file: str) -> None:
+        """Write the weights of a pre-training stage (RecBole's S3Rec and RaCT call this)."""
+        self.saved_model_file = saved_model_file
+        self._save_checkpoint(epoch)
+        self._write(epoch, finished=False)
+
     def resume_checkpoint(self, resume_file: str) -> None:
         """Continue the run whose checkpoint this is: its last epoch, its best epoch, its file."""
         state = checkpoint.read(resume_file)

@@ -1,5 +1,6 @@
 """The command, as a user types it."""
 
+import importlib.util
 import shutil
 import signal
 import subprocess
@@ -44,6 +45,16 @@ def test_bad_input_is_one_line_and_status_2(capsys: pytest.CaptureFixture) -> No
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "the nearest name is POEM" in error
+
+
+def test_a_package_that_recbole_does_not_declare_is_named(
+    toy: List[str], capsys: pytest.CaptureFixture
+) -> None:
+    """RecBole's NCL imports faiss in the middle of its training."""
+    if importlib.util.find_spec("faiss") is not None:
+        pytest.skip("faiss is installed")
+    assert main(["--model=NCL", *toy, "--epochs=1", "--warm_up_step=0"]) == 2
+    assert "recbole_poem: this model needs the package 'faiss'" in capsys.readouterr().err
 
 
 def test_the_doctor_is_content() -> None:

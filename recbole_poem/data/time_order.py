@@ -30,6 +30,8 @@ class TimeOrderMixin(Dataset):
     def _load_inter_feat(self, token: str, dataset_path: str) -> None:
         super()._load_inter_feat(token, dataset_path)
         path = f"{dataset_path}/{token}.inter"
+        if self.inter_feat is None:
+            raise InputError(f"{path}: load_col names none of its columns")
         for field in filter(None, (self.uid_field, self.iid_field, self._required_time_field)):
             if field not in self.inter_feat:
                 raise InputError(
