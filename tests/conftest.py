@@ -3,7 +3,7 @@
 import logging
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Iterator
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,15 @@ settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)
-def _own_corner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run every test in an empty folder, with an empty command line."""
+def _own_corner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run every test in an empty folder, with an empty command line and a logger as it was."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["pytest"])
-    for handler in logging.getLogger().handlers[:]:
-        if isinstance(handler, logging.FileHandler):  # of an earlier test's run
-            logging.getLogger().removeHandler(handler)
+    logger = logging.getLogger()
+    handlers, level = logger.handlers[:], logger.level
+    yield
+    logger.handlers[:] = handlers  # RecBole's init_logger changes both for the whole process
+    logger.setLevel(level)
 
 
 @pytest.fixture
