@@ -5,12 +5,14 @@ function of the seed and the epoch, so a resumed run repeats what an uninterrupt
 """
 
 from logging import getLogger
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 from uuid import uuid4
 
 import dgl
 import torch
 import torch.distributed
+from recbole.data.dataloader import KnowledgeBasedDataLoader
+from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.evaluator import Collector
 from recbole.trainer import Trainer
 from recbole.trainer.trainer import AbstractTrainer
@@ -58,6 +60,13 @@ class WrapForDevice(AbstractTrainer):
         self.distributed_model = DistributedDataParallel(model)
 
 
+def _loaders(train_data: Any) -> List[AbstractDataLoader]:
+    """List the loaders that draw an epoch's order; RecBole's knowledge-based one holds two."""
+    if isinstance(train_data, KnowledgeBasedDataLoader):
+        return [train_data.general_dataloader, train_data.kg_dataloader]
+    return [train_data]
+
+
 class TrainingMixin(Trainer):
     """Mixin over RecBole's trainers: exact epochs, safe checkpoints, exact resumption."""
 
@@ -84,7 +93,8 @@ class TrainingMixin(Trainer):
     ) -> Any:
         seed = self.config["seed"] * 1_000_003 + epoch_idx
         seed_everything(seed * 1_009 + self.config["local_rank"], self.config["reproducibility"])
-        train_data.generator.manual_seed(seed)
+        for loader in _loaders(train_data):
+            loader.generator.manual_seed(seed)
         set_epoch = getattr(train_data, "set_epoch", None)
         if set_epoch is not None:
             set_epoch(epoch_idx)

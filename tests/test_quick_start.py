@@ -51,6 +51,14 @@ def test_every_kind_of_model_runs_saves_and_loads(keys: Dict[str, Any], model: s
     assert not torch.is_anomaly_enabled()
 
 
+def test_knowledge_based_models_run_save_and_load() -> None:
+    """Their loader holds two others, for interactions and for triples."""
+    keys = {"model": "CKE", "dataset": "ml-100k", "epochs": 1, "threads": 1}
+    keys.update(val_interval={"user_id": [str(u) for u in range(1, 40)]}, show_progress=False)
+    result = run_recbole_poem(config_dict=keys)
+    assert load(result["model_file"]).evaluate("test") == result["test_result"]
+
+
 class _KilledError(Exception):
     pass
 
