@@ -16,6 +16,7 @@ from torch import nn
 
 from recbole_poem.cascade.fusion import fuse, rank_weights
 from recbole_poem.cascade.partial_order import assign_groups, draw, uniform_noise
+from recbole_poem.errors import InputError
 from recbole_poem.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
@@ -43,6 +44,11 @@ class _Requests(NamedTuple):
     window: torch.Tensor  # (Q,) which of the B windows
     position: torch.Tensor  # (Q,) where in it
     row: torch.Tensor  # (Q,) which of the T targets
+
+
+def _mean(losses: torch.Tensor) -> torch.Tensor:
+    """Average over the targets; 0 for a batch whose windows happen to hold context alone."""
+    return losses.sum() / max(losses.numel(), 1)
 
 
 def _locate_requests(interaction: Interaction, is_target: torch.Tensor) -> _Requests:
@@ -109,6 +115,11 @@ class POEM(SequentialRecommender):
             )
             self.empty_entry = nn.Parameter(torch.empty(size))
             self.gate = nn.Linear(2 * size, size)
+            if config["cascade_head"] and self.log_q is not None:
+                raise InputError(
+                    f"cascade_head: needs the exact softmax; raise full_softmax_limit to "
+                    f"{self.n_items} or leave the head off"
+                )
             if config["cascade_head"]:
                 self.cascade_head = nn.Linear(size, 1)
         self._initialise()
@@ -191,7 +202,7 @@ class POEM(SequentialRecommender):
             system = positives.new_zeros(len(positives), preferred.shape[1])
             positives = torch.cat([positives, system.index_put((requests.row,), preferred)], dim=1)
         loss = -self._log_probability(states, positives, interaction, extra)
-        parts = [loss[:, 0].mean()]
+        parts = [_mean(loss[:, 0])]
         if self.use_system_positives:
             parts.append(self.system_weight * masked_mean(loss[:, 1:], positives[:, 1:] > 0))
         if self.use_hard_negatives:
@@ -201,7 +212,7 @@ class POEM(SequentialRecommender):
             )
         if self.use_partial_order and self.history_weight > 0:
             alone = -self._log_probability(history[is_target], positives[:, :1], interaction, None)
-            parts.append(self.history_weight * alone.mean())
+            parts.append(self.history_weight * _mean(alone))
         return tuple(parts)
 
     def _training_interest(

@@ -34,6 +34,9 @@ class Ranker(Protocol):
     def depends_on(self) -> Dict[str, Any]:
         """Return every setting that the ranking depends on, as JSON values."""
 
+    def request_start(self) -> np.ndarray:
+        """Return, for every row of the log, the first row that the same ranking led to, (R,)."""
+
     def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Rank for `requests` (B,): item ids (B, N), 0 = none, and raw scores (B, N, M).
 
@@ -56,12 +59,15 @@ class RequestCache:
         Names of the M columns.
     path : Path
         The folder that holds the files.
+    request_start : (R,) int64
+        The first row that the same ranking led to: rows consumed from one list are one request.
     """
 
     items: np.ndarray
     scores: np.ndarray
     objectives: Tuple[str, ...]
     path: Path
+    request_start: np.ndarray
 
     def read(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Return items (..., N) int64 and scores (..., N, M) of `requests` (...); -1 is empty."""
@@ -75,8 +81,9 @@ def read_entries(
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Read the entry that was written `lag` requests before each of `requests`.
 
-    The entry knows the history up to its own request only; candidates that the user consumed
-    since are dropped. Where the user has no such earlier request the entry is empty.
+    Rows that were consumed from one ranking are one request: the previous request is the latest
+    row before them. The entry knows the history up to its own request only; candidates that the
+    user consumed since are dropped. Where the user has no such earlier request the entry is empty.
 
     Parameters
     ----------
@@ -89,11 +96,14 @@ def read_entries(
     -------
     items (..., N) int64, 0 = none, and scores (..., N, M) float32.
     """
-    written = requests - lag
-    written = np.where((requests >= 0) & (written >= log.first[requests]), written, -1)
+    written = requests
+    for _ in range(lag):
+        written = np.where(written >= 0, cache.request_start[written] - 1, -1)
+        written = np.where(written >= log.first[requests], written, -1)
     items, scores = cache.read(written)
-    for age in range(1, lag + 1):
-        since = log.item[np.maximum(requests - age, 0)]
+    ages = np.where(written >= 0, requests - written, 0)
+    for age in range(1, int(ages.max(initial=0)) + 1):
+        since = np.where(age <= ages, log.item[requests - age], -1)
         items[items == since[..., None]] = 0
     return items, scores * (items > 0)[..., None]
 
@@ -118,7 +128,7 @@ def open_or_build(
     logger = getLogger()
     key = _key(log, ranker)
     path = folder / key[:16]
-    cache, why = _open(path, key)
+    cache, why = _open(path, key, ranker)
     if cache is not None:
         logger.info(f"request cache: {len(log)} entries read from [{path}]")
         return cache
@@ -131,7 +141,7 @@ def open_or_build(
             f"request_cache_dir: the request cache cannot be written to {path}: "
             f"{error.strerror or error}"
         ) from error
-    cache, why = _open(path, key)
+    cache, why = _open(path, key, ranker)
     if cache is None:
         raise InputError(f"request_cache_dir: {path} changed while it was written ({why})")
     return cache
@@ -158,7 +168,7 @@ def _checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _open(path: Path, key: str) -> Tuple[Optional[RequestCache], str]:
+def _open(path: Path, key: str, ranker: Ranker) -> Tuple[Optional[RequestCache], str]:
     """Return the cache in `path`, or None and the reason why it will not do."""
     if not path.is_dir():
         return None, "there is none for this data, split and keys"
@@ -176,7 +186,7 @@ def _open(path: Path, key: str) -> Tuple[Optional[RequestCache], str]:
         objectives = tuple(meta["objectives"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         return None, f"the one there cannot be read: {error}"
-    return RequestCache(items, scores, objectives, path), ""
+    return RequestCache(items, scores, objectives, path, ranker.request_start()), ""
 
 
 def _build(

@@ -87,6 +87,10 @@ class ItemToItemRanker:
         """Return every setting that the ranking depends on."""
         return self._settings
 
+    def request_start(self) -> np.ndarray:
+        """Return the rows themselves: every row has a ranking of its own."""
+        return np.arange(len(self._log))
+
     def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Rank the catalogue for `requests` (B,): items (B, N), 0 = none; scores (B, N, M)."""
         if not self._similarity:

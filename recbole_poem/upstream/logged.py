@@ -7,6 +7,7 @@ One row per candidate, tab-separated like every atomic file::
 All rows of one user with one timestamp are one ranking; every other float column is an objective's
 raw score. The entry of a request is the user's latest ranking whose timestamp is not after the
 time of the request's row: the list that the user was looking at, less what was consumed from it.
+All rows that fall to one ranking are one request, so the previous request is the previous ranking.
 """
 
 import hashlib
@@ -107,6 +108,12 @@ class LoggedRanker:
             "kappa": self._kappa,
             "power": self._power,
         }
+
+    def request_start(self) -> np.ndarray:
+        """Return the first row of each row's ranking: all rows consumed from it are one request."""
+        ranking = self._latest(np.arange(len(self._log)))
+        is_new = np.r_[True, ranking[1:] != ranking[:-1]] | (self._log.position == 0)
+        return np.flatnonzero(is_new)[np.cumsum(is_new) - 1]
 
     def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Return the logged ranking of `requests` (B,): items (B, N) and scores (B, N, M)."""

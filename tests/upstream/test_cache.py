@@ -32,6 +32,9 @@ class FakeRanker:
     def depends_on(self):
         return self.settings
 
+    def request_start(self):
+        return np.arange(len(LOG))
+
     def rank(self, requests):
         if self.fails_at is not None and self.fails_at in requests:
             raise self.failure
@@ -263,7 +266,7 @@ def memory_cache(log, seed):
     rng = np.random.default_rng(seed)
     items = np.stack([rng.permutation(log.n_items)[:6] for _ in range(len(log))]).astype(np.int32)
     scores = rng.random((len(log), 6, 2)).astype(np.float32)
-    return RequestCache(items, scores, ("click", "like"), None)
+    return RequestCache(items, scores, ("click", "like"), None, np.arange(len(log)))
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,6 +8,7 @@ import pytest
 from toy_logs import log_of
 
 from recbole_poem.errors import InputError
+from recbole_poem.upstream.cache import open_or_build, read_entries
 from recbole_poem.upstream.logged import LoggedRanker
 
 USERS = {"[PAD]": 0, "ann": 1, "bob": 2, "cy": 3}
@@ -92,6 +93,28 @@ def test_what_was_consumed_from_a_list_leaves_it(cand):
     items, _ = ranker.rank(np.arange(4))
     # a was consumed before the list was made, and stands on it all the same
     assert items.tolist() == [[0, 0, 0], [a, b, c], [a, c, d], [a, d, 0]]
+
+
+def test_rows_of_one_ranking_are_one_request_and_read_the_ranking_before(cand, tmp_path):
+    # ann's rows at 5, 10, 15, 30: none, then two from the list of 10, then one from that of 20
+    ranker = ranker_of(
+        cand,
+        [
+            f"ann\t{t}\t{name}\t{k}\t0"
+            for t, names in ((10, "bcef"), (20, "gh"))
+            for k, name in enumerate(reversed(names))
+        ],
+        n_candidates=4,
+    )
+    assert ranker.request_start()[:4].tolist() == [0, 1, 1, 3]
+    cache = open_or_build(tmp_path / "cache", LOG, ranker)
+    b, c, e, f, g, h = (ITEMS[name] for name in "bcefgh")
+    own, _ = read_entries(cache, LOG, np.arange(4), lag=0)
+    before, _ = read_entries(cache, LOG, np.arange(4), lag=1)
+    assert own.tolist() == [[0] * 4, [b, c, e, f], [c, e, f, 0], [g, h, 0, 0]]
+    # the request of 10 and 15 reads what was shown before 10: nothing; b and c left the list of 10
+    assert before[:3].tolist() == [[0] * 4] * 3
+    assert sorted(before[3].tolist()) == [0, 0, e, f]
 
 
 @pytest.mark.parametrize("seed", range(5))
