@@ -29,8 +29,10 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
         "explains those of POEM.",
         allow_abbrev=False,
     )
-    parser.add_argument("--model", "-m", help="name of the model (default: POEM)")
-    parser.add_argument("--dataset", "-d", help="name of the data set (default: ml-100k)")
+    parser.add_argument("--model", "-m", help="name of the model (default, without files: POEM)")
+    parser.add_argument(
+        "--dataset", "-d", help="name of the data set (default, without files: ml-100k)"
+    )
     parser.add_argument("--config_files", help="YAML files, separated by blanks")
     parser.add_argument("--nproc", type=int, default=1, help="processes to train on")
     parser.add_argument("--resume", metavar="CHECKPOINT", help="continue an interrupted run")
@@ -80,6 +82,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         print(f"recbole_poem: this model needs the package '{error.name}'", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        print("recbole_poem: interrupted", file=sys.stderr)
         return 130
     return 0
 

@@ -15,9 +15,11 @@ loads, and the last one, which ``--resume`` continues:
 ``cur_step``              evaluations without a better score
 ``best_valid_score``      float
 ``best_valid_result``     dict of metric to float, or None
+``tokens``                hash of the data set's user and item tokens, in the order of their ids
 ========================  ==========================================================================
 """
 
+import hashlib
 import os
 import pickle
 import tempfile
@@ -44,6 +46,7 @@ _CONTENT = {
     "finished": bool,
     "cur_step": int,
     "best_valid_score": float,
+    "tokens": str,
 }
 _ARRAY, _SPARSE = "numpy array", "scipy csr matrix"
 
@@ -149,6 +152,22 @@ def restore(value: Any) -> Any:
     if isinstance(value, list):
         return [restore(element) for element in value]
     return value
+
+
+def token_hash(dataset: Any) -> str:
+    """Hash the user and item tokens of a data set in the order of their ids."""
+    digest = hashlib.blake2b(digest_size=16)
+    for field in (dataset.uid_field, dataset.iid_field):
+        digest.update("\n".join(map(str, dataset.field2id_token[field])).encode())
+    return digest.hexdigest()
+
+
+def check_tokens(state: Dict[str, Any], dataset: Any, path: Union[str, Path]) -> None:
+    """Raise `InputError` unless the ids of `dataset` mean what they meant at the training."""
+    if state["tokens"] != token_hash(dataset):
+        raise InputError(
+            f"{path}: was trained on other users or items than {dataset.dataset_name} holds now"
+        )
 
 
 def load_weights(model: Any, state: Dict[str, Any], path: Union[str, Path]) -> None:

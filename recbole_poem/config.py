@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
+import recbole
 import recbole.config
 import torch
 import torch.distributed
@@ -67,8 +68,7 @@ class Config(recbole.config.Config):
         except (ValueError, KeyError, TypeError, RuntimeError, NotImplementedError) as error:
             # RecBole's own checks of the configuration, in its own words
             raise InputError(f"configuration: {error.args[0] if error.args else error}") from error
-        if self.model in MODELS:
-            check_values(self.final_config_dict)
+        check_values(self.final_config_dict, self.model in MODELS)
 
     def unknown_keys(self) -> List[Tuple[str, Optional[str]]]:
         """List the given keys that nothing reads, each with the nearest known key or None."""
@@ -121,6 +121,22 @@ class Config(recbole.config.Config):
             if file.is_file():
                 self._update_internal_config_dict(str(file))
         internal, external = self.internal_config_dict, self.external_config_dict
+        stock = Path(recbole.__path__[0]) / "properties" / "dataset" / f"{dataset}.yaml"
+        if not stock.is_file() and not files[-1].is_file():
+            # RecBole's default is users and items alone, and no time
+            internal["load_col"] = {"inter": "*"}
+        if internal["MODEL_TYPE"] in (
+            ModelType.GENERAL,
+            ModelType.TRADITIONAL,
+            ModelType.KNOWLEDGE,
+        ):
+            # the task of the sequential models, so that all rows of a comparison are of one task
+            internal["eval_args"] = {
+                "split": {"LS": "valid_and_test"},
+                "order": "TO",
+                "group_by": "user",
+                "mode": "full",
+            }
         loss = external.get("loss_type", internal.get("loss_type"))
         if internal["MODEL_TYPE"] == ModelType.SEQUENTIAL and loss == "CE":
             # RecBole's overall default, which its own check then refuses (configurator.py:350)
@@ -151,7 +167,7 @@ class Config(recbole.config.Config):
 
 
 def _literal(value: Any) -> Any:
-    """Return the Python literal that a string spells, ``true`` and ``false`` included."""
+    """Return the Python or YAML literal that a string spells, ``true`` and ``false`` included."""
     if not isinstance(value, str):
         return value
     if value.lower() in ("true", "false"):
@@ -159,4 +175,10 @@ def _literal(value: Any) -> Any:
     try:
         return ast.literal_eval(value)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return value
+        pass
+    if value.startswith(("{", "[")):  # as a YAML file would write it: {rating: "[4,inf)"}
+        try:
+            return yaml.safe_load(value)
+        except yaml.YAMLError:
+            pass
+    return value

@@ -33,8 +33,21 @@ def _one_of(*names: str) -> _Rule:
     return _Rule(lambda v: v in names, "one of " + ", ".join(names))
 
 
-RULES: Dict[str, _Rule] = {
+#: of the keys that hold for every model
+OVERALL_RULES: Dict[str, _Rule] = {
     "mask_seen": _FLAG,
+    "threads": _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or ~"),
+    "seed": _Rule(lambda v: _is_int(v) and 0 <= v < 2**31, "a whole number from 0, below 2^31"),
+    "epochs": _FROM_0,
+    "learning_rate": _POSITIVE,
+    "train_batch_size": _FROM_1,
+    "eval_batch_size": _FROM_1,
+    "eval_step": _Rule(_is_int, "a whole number"),
+    "stopping_step": _FROM_0,
+}
+
+#: of the keys of the plugin's own models
+RULES: Dict[str, _Rule] = {
     "use_partial_order": _FLAG,
     "use_system_positives": _FLAG,
     "use_hard_negatives": _FLAG,
@@ -75,15 +88,33 @@ RULES: Dict[str, _Rule] = {
     "sampled_negatives": _FROM_1,
     "negative_distribution": _one_of("uniform", "popularity"),
     "MAX_ITEM_LIST_LENGTH": _FROM_1,
-    "train_batch_size": _FROM_1,
 }
 
 
-def check_values(config: Dict[str, Any]) -> None:
-    """Raise `InputError` for the first key of the plugin whose value is out of range."""
-    for key, rule in RULES.items():
+def check_values(config: Dict[str, Any], is_ours: bool) -> None:
+    """Raise `InputError` for the first key whose value is out of range.
+
+    Parameters
+    ----------
+    config : dict
+        The final configuration.
+    is_ours : bool
+        Whether the model is one of the plugin's, whose own keys are checked as well.
+    """
+    for key, rule in {**OVERALL_RULES, **(RULES if is_ours else {})}.items():
         if not rule.holds(config.get(key)):
             raise InputError(f"{key}: expected {rule.words}, not {config.get(key)!r}")
+    metric, _, k = str(config["valid_metric"]).partition("@")
+    known = [str(name).lower() for name in config["metrics"]]
+    if metric.lower() not in known or (k and k not in map(str, config["topk"])):
+        raise InputError(
+            f"valid_metric: {config['valid_metric']} is none of metrics {config['metrics']} at "
+            f"topk {config['topk']}"
+        )
+    if not is_ours:
+        return
+    if config["model"] == "Upstream" and not config["use_partial_order"]:
+        raise InputError("use_partial_order: Upstream is the cache alone, it cannot be off")
     if config["hidden_size"] % config["n_heads"]:
         raise InputError(
             f"hidden_size: {config['hidden_size']} is no multiple of n_heads, {config['n_heads']}"

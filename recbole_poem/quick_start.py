@@ -102,6 +102,8 @@ def _run(
     logger.info(experiment.model)
     trainer = get_trainer(config)(config, experiment.model)
     if config["resume"] is not None:
+        state = checkpoint.read(config["resume"])
+        checkpoint.check_tokens(state, experiment.dataset, config["resume"])
         trainer.resume_checkpoint(config["resume"])
     show_progress = config["show_progress"]
     best_valid_score, best_valid_result = trainer.fit(
@@ -129,6 +131,8 @@ def assemble(config: Config) -> Experiment:
         torch.set_num_threads(int(config["threads"]))
     seed_everything(config["seed"], config["reproducibility"])
     dataset = create_dataset(config)
+    if max(config["topk"]) >= dataset.item_num:
+        raise InputError(f"topk: {config['topk']} asks for more than {dataset.item_num - 1} items")
     loaders = data_preparation(config, dataset)
     seed_everything(config["seed"] + config["local_rank"], config["reproducibility"])
     model = config.model_class(config, loaders[0]._dataset).to(config["device"])
@@ -181,6 +185,7 @@ def load(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
     model, dataset = given.pop("model"), given.pop("dataset")
     given.pop("nproc", None)
     experiment = assemble(Config(model, dataset, config_dict=given))
+    checkpoint.check_tokens(state, experiment.dataset, path)
     checkpoint.load_weights(experiment.model, state, path)
     return experiment
 

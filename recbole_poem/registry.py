@@ -53,6 +53,8 @@ def get_model(name: str) -> Type[AbstractRecommender]:
         return MODELS[name]
     known = {known.lower(): known for known in model_names()}
     near = next(iter(get_close_matches(name.lower(), known, n=1)), None)
+    if near == name.lower() and known[near] in MODELS:
+        raise InputError(f"model: did you mean {known[near]}? ('{name}' differs in case)")
     if near != name.lower():
         hint = f"; the nearest name is {known[near]}" if near else ""
         raise InputError(
@@ -64,7 +66,8 @@ def get_model(name: str) -> Type[AbstractRecommender]:
     try:
         return recbole.utils.get_model(name)
     except AttributeError as error:  # RecBole's file names are lower case, its class names are not
-        raise InputError(f"model: mind the case of '{name}' ({error.args[0]})") from error
+        classes = [name_ for name_ in dir(error.obj) if name_.lower() == name.lower()]
+        raise InputError(f"model: did you mean {' or '.join(classes)}, not '{name}'?") from error
     except ImportError as error:
         raise InputError(f"model: {name} needs the package '{error.name}' as well") from error
     finally:

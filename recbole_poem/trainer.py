@@ -113,6 +113,7 @@ class TrainingMixin(Trainer):
     ) -> Tuple[float, Optional[Dict[str, float]]]:
         """Train as RecBole does; a checkpoint is written after every evaluated epoch."""
         self._validates = bool(valid_data) and self.eval_step > 0
+        self._tokens = checkpoint.token_hash(_loaders(train_data)[0]._dataset)
 
         def at_epoch_end(epoch: int, score: float) -> None:
             if saved:
@@ -165,6 +166,7 @@ class TrainingMixin(Trainer):
             "cur_step": self.cur_step,
             "best_valid_score": float(self.best_valid_score),
             "best_valid_result": checkpoint.plain(result, "best_valid_result"),
+            "tokens": self._tokens,
         }
         checkpoint.write(self.saved_model_file, state)
 
@@ -188,6 +190,8 @@ class TrainingMixin(Trainer):
         if more_epochs:
             self.model.load_state_dict(state["last_state_dict"])
             self.optimizer.load_state_dict(state["optimizer"])
+            for group in self.optimizer.param_groups:  # the keys of this run hold, new ones too
+                group["lr"], group["weight_decay"] = self.learning_rate, self.weight_decay
         self.logger.info(
             set_color("Resuming", "blue") + f": {resume_file} after epoch {state['epoch']}"
         )

@@ -32,6 +32,7 @@ def state(value: float = 1.0) -> Dict[str, Any]:
         "cur_step": 0,
         "best_valid_score": 0.5,
         "best_valid_result": {"ndcg@10": 0.5},
+        "tokens": "0" * 32,
     }
 
 

@@ -49,6 +49,8 @@ def test_command_line_of_the_host_process_is_not_read(monkeypatch: pytest.Monkey
         ("None", None),
         ("[5, 10]", [5, 10]),
         ("{'rating': '[4,inf)'}", {"rating": "[4,inf)"}),
+        ('{rating: "[4,inf)"}', {"rating": "[4,inf)"}),
+        ("[NDCG, Hit]", ["NDCG", "Hit"]),
         ("NDCG@10", "NDCG@10"),
         ("__import__('os').getcwd()", "__import__('os').getcwd()"),
     ],
@@ -111,6 +113,11 @@ def test_unreadable_files_are_named(tmp_path: Path, content: str, words: str) ->
         Config("POEM", "ml-100k", ["mine.yaml"])
     with pytest.raises(InputError, match=r"nowhere.yaml cannot be read"):
         Config("POEM", "ml-100k", ["nowhere.yaml"])
+
+
+def test_general_models_get_the_task_of_the_sequential_ones() -> None:
+    for model in ("BPR", "Pop", "CKE"):
+        assert Config(model, "ml-100k")["eval_args"] == make()["eval_args"], model
 
 
 def test_recboles_ce_models_need_no_extra_key() -> None:

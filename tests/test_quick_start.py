@@ -187,7 +187,21 @@ def test_recboles_tuning_finds_the_better_value(keys: Dict[str, Any], tmp_path: 
     ("change", "words"),
     [
         ({"model": "SASRecc"}, "model: there is no model named 'SASRecc'.*nearest name is sasrec"),
-        ({"model": "sasrec"}, "model: mind the case of 'sasrec'"),
+        ({"model": "sasrec"}, "model: did you mean SASRec, not 'sasrec'"),
+        ({"model": "poem"}, "model: did you mean POEM"),
+        ({"model": "Upstream", "use_partial_order": False}, "it cannot be off"),
+        ({"model": "BPR", "positive_feedback": {"rating": "[4,5]"}}, "only sequential models"),
+        ({"model": "Pop", "mask_seen": "maybe"}, "mask_seen: expected True or False"),
+        ({"cascade_head": True, "full_softmax_limit": 5}, "cascade_head: needs the exact softmax"),
+        ({"threads": 0}, "threads: expected a whole number from 1"),
+        ({"seed": -1}, "seed: expected a whole number from 0"),
+        ({"valid_metric": "Foo@5"}, "valid_metric: Foo@5 is none of metrics"),
+        ({"topk": [5, 1000]}, "asks for more than 25 items"),
+        ({"upstream_folds": 99}, "99 folds are too many for 40 users"),
+        (
+            {"eval_args": {"split": {"LS": "valid_and_test"}, "order": "RO", "mode": "full"}},
+            "eval_args: .*has to be 'TO'",
+        ),
         ({"model": "LightGBM"}, "model: LightGBM needs the package 'lightgbm' as well"),
         ({"model": "os.system"}, "there is no model named 'os.system'"),
         ({"dataset": "nowhere"}, "data_path: there is no folder .*nowhere"),
@@ -215,8 +229,31 @@ def test_bad_input_ends_in_one_sentence(
 def test_weights_that_do_not_fit_are_refused(keys: Dict[str, Any], write_dataset: Any) -> None:
     result = run_recbole_poem(config_dict={**keys, "epochs": 1})
     write_dataset(random_log(2, n_users=40, n_items=31, longest=20))  # the data set changed
-    with pytest.raises(InputError, match="its weights do not fit the POEM"):
+    with pytest.raises(InputError, match="was trained on other users or items"):
         load(result["model_file"])
+
+
+def test_weights_of_another_size_are_refused(keys: Dict[str, Any]) -> None:
+    result = run_recbole_poem(config_dict={**keys, "epochs": 1})
+    with pytest.raises(InputError, match="its weights do not fit the POEM"):
+        load(result["model_file"], {"hidden_size": 16})
+
+
+def test_weights_of_other_items_are_refused_where_the_numbers_agree(
+    keys: Dict[str, Any], write_dataset: Any
+) -> None:
+    result = run_recbole_poem(config_dict={**keys, "epochs": 1})
+    log = random_log(1, n_users=40, n_items=25, longest=20)
+    write_dataset(log.assign(item_id=log["item_id"] + "x"))
+    for continues in (load, lambda file: run_recbole_poem(config_dict={"resume": file})):
+        with pytest.raises(InputError, match="was trained on other users or items than toy"):
+            continues(result["model_file"])
+
+
+def test_a_key_given_at_resumption_holds(keys: Dict[str, Any]) -> None:
+    file = run_recbole_poem(config_dict={**keys, "epochs": 1})["model_file"]
+    run_recbole_poem(config_dict={"resume": file, "epochs": 2, "learning_rate": 0.5})
+    assert checkpoint.read(file)["optimizer"]["param_groups"][0]["lr"] == 0.5
 
 
 def test_a_hostile_configuration_inside_a_checkpoint_executes_nothing(keys: Dict[str, Any]) -> None:

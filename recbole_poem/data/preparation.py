@@ -21,6 +21,8 @@ from recbole_poem.data.dataloader import POEMTrainDataLoader
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.sampler import GraphNegatives, SharedNegatives
 from recbole_poem.data.seen import SeenMaskingDataLoader
+from recbole_poem.data.time_order import RequestLogMixin
+from recbole_poem.errors import InputError
 from recbole_poem.graph.neighbours import HardNegativeSampler
 from recbole_poem.graph.swing import item_graph, swing
 from recbole_poem.upstream.build import objective_weights, request_cache
@@ -32,7 +34,14 @@ Result = TypeVar("Result")
 
 def data_preparation(config: Any, dataset: Dataset) -> Loaders:
     """Split `dataset` and return the loaders for training, validation and test."""
-    train, valid, test = dataset.build()
+    try:
+        train, valid, test = dataset.build()
+    except InputError:
+        raise
+    except (ValueError, NotImplementedError) as error:  # RecBole's words about eval_args
+        raise InputError(f"eval_args: {error}") from error
+    if config["positive_feedback"] is not None and not isinstance(dataset, RequestLogMixin):
+        raise InputError("positive_feedback: only sequential models keep other rows as context")
     if isinstance(dataset, POEMDataset):
         if config["use_partial_order"] or config["use_system_positives"]:
             cache = first_process_first(config, lambda: request_cache(config, train))

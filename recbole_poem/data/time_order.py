@@ -41,6 +41,11 @@ class TimeOrderMixin(Dataset):
         if self.inter_feat.empty:
             raise InputError(f"{path}: the file has no interactions")
         if self.time_field in self.inter_feat:
+            if self.field2type[self.time_field] != FeatureType.FLOAT:
+                raise InputError(
+                    f"{path}: column '{self.time_field}' is declared as "
+                    f"{self.field2type[self.time_field].value}; write '{self.time_field}:float'"
+                )
             missing = np.flatnonzero(~np.isfinite(self.inter_feat[self.time_field].to_numpy(float)))
             if len(missing):
                 raise InputError(

@@ -35,6 +35,11 @@ def objective_weights(config: Any, n_objectives: int) -> List[float]:
 
 def _item_to_item(config: Any, dataset: Any) -> Ranker:
     objectives = parse_objectives(config["objectives"])
+    if config["upstream_folds"] >= dataset.log.n_users:
+        raise InputError(
+            f"upstream_folds: {config['upstream_folds']} folds are too many for "
+            f"{dataset.log.n_users - 1} users"
+        )
     return ItemToItemRanker(
         dataset.log,
         objectives,

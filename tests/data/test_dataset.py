@@ -1,5 +1,6 @@
 """The flat data set against RecBole's own, which it must equal in everything but memory."""
 
+from pathlib import Path
 from typing import Any, Dict, List
 
 import numpy as np
@@ -183,6 +184,21 @@ def test_bad_logs_end_in_one_sentence(write_dataset: Any, change: Any, words: st
     with pytest.raises(InputError, match=words) as caught:
         build(POEMDataset, keys)
     assert "\n" not in str(caught.value)
+
+
+def test_a_time_that_is_declared_as_a_token_is_named(write_dataset: Any) -> None:
+    keys = write_dataset(random_log(0))
+    file = Path(keys["data_path"]) / "toy" / "toy.inter"
+    file.write_text(file.read_text().replace("timestamp:float", "timestamp:token"))
+    with pytest.raises(InputError, match="declared as token; write 'timestamp:float'"):
+        build(POEMDataset, keys)
+
+
+def test_columns_are_loaded_without_being_named(write_dataset: Any) -> None:
+    """RecBole's default load_col is users and items alone; time and ratings come by themselves."""
+    keys = write_dataset(random_log(0))
+    del keys["load_col"]
+    assert {"timestamp", "rating"} <= set(build(POEMDataset, keys)[0].flat.columns)
 
 
 def test_benchmark_files_are_refused(write_dataset: Any) -> None:

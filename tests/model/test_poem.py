@@ -203,6 +203,16 @@ def test_every_weight_is_trained(keys: Dict[str, Any]) -> None:
     assert untouched == []
 
 
+def test_a_batch_of_context_alone_has_a_finite_loss_of_zero(keys: Dict[str, Any]) -> None:
+    experiment = make(keys, history_weight=0.5)
+    batch = next(iter(experiment.train_data))
+    batch[TARGET_ID] = torch.zeros_like(batch[TARGET_ID])
+    batch[REQUEST_ID] = torch.full_like(batch[REQUEST_ID], -1)
+    loss = sum(experiment.model.calculate_loss(batch))
+    loss.backward()
+    assert loss == 0
+
+
 def test_upstream_ranks_cached_candidates_by_fused_score(keys: Dict[str, Any]) -> None:
     experiment = make(keys, model="Upstream", request_lag=0)
     batch = rows(experiment)
