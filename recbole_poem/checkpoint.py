@@ -70,6 +70,8 @@ def write(path: Union[str, Path], state: Dict[str, Any]) -> None:
             torch.save({"format": FORMAT, **state}, file)
             file.flush()
             os.fsync(file.fileno())
+        # as readable as the folder it lies in; the temporary file is private
+        temporary.chmod(path.parent.stat().st_mode & 0o666)
         temporary.replace(path)
     except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]

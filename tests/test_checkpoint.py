@@ -43,6 +43,12 @@ def test_round_trip_by_plain_torch_load(tmp_path: Path) -> None:
     assert checkpoint.read(tmp_path / "a.pth")["epoch"] == 3
 
 
+def test_a_checkpoint_is_as_readable_as_its_folder(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    checkpoint.write(tmp_path / "a.pth", state())
+    assert (tmp_path / "a.pth").stat().st_mode & 0o777 == 0o644
+
+
 class _Hostile:
     def __reduce__(self) -> Any:
         return os.mkdir, ("executed",)
@@ -158,6 +164,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return Path("/dev/full").open("wb", buffering=0)
 
     monkeypatch.setattr(tempfile, "NamedTemporaryFile", on_full_disk)
+    monkeypatch.setattr(Path, "chmod", lambda *_: None)
     monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)  # /dev/full must stay
     with pytest.raises(InputError, match=r"checkpoint_dir: .*a.pth cannot be written"):
         checkpoint.write(tmp_path / "a.pth", state())

@@ -220,9 +220,12 @@ def _build(
             "scores": _checksum(temporary / "scores.npy"),
         }
         (temporary / "meta.json").write_text(json.dumps(meta, indent=1))
-        if path.exists():
+        # as readable as the folder it lies in; mkdtemp makes it private
+        temporary.chmod(path.parent.stat().st_mode & 0o777)
+        if path.exists() and _open(path, key, ranker)[0] is None:
             shutil.rmtree(path)
-        temporary.replace(path)
+        if not path.exists():  # else another run was faster, and its cache is as good
+            temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
