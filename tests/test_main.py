@@ -97,7 +97,13 @@ def test_a_run_ends_with_metrics_and_the_checkpoint(toy: List[str]) -> None:
 def test_ctrl_c_says_how_to_continue(toy: List[str]) -> None:
     command = [sys.executable, "-m", "recbole_poem", "--model=POEM", *toy]
     command += ["--epochs=100000", "--stopping_step=100000"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a runner in the background may have SIGINT ignored, which children inherit
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     seen = ""
     while "epoch 2 training" not in seen:
         seen += process.stderr.readline()
