@@ -122,9 +122,9 @@ class Config(recbole.config.Config):
                 self._update_internal_config_dict(str(file))
         internal, external = self.internal_config_dict, self.external_config_dict
         stock = Path(recbole.__path__[0]) / "properties" / "dataset" / f"{dataset}.yaml"
-        if not stock.is_file() and not files[-1].is_file():
-            # RecBole's default is users and items alone, and no time
-            internal["load_col"] = {"inter": "*"}
+        if not stock.is_file() and not files[-1].is_file() and internal["load_col"] is not None:
+            # RecBole's default is users and items alone, and no time; other files stay as named
+            internal["load_col"] = {**internal["load_col"], "inter": "*"}
         if internal["MODEL_TYPE"] in (
             ModelType.GENERAL,
             ModelType.TRADITIONAL,

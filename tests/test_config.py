@@ -120,6 +120,13 @@ def test_general_models_get_the_task_of_the_sequential_ones() -> None:
         assert Config(model, "ml-100k")["eval_args"] == make()["eval_args"], model
 
 
+def test_columns_of_other_files_stay_as_recbole_names_them() -> None:
+    for model, suffixes in (("POEM", {"inter"}), ("CKE", {"inter", "kg", "link"})):
+        config = Config(model, "mine", config_dict={"data_path": "data"})
+        assert config["load_col"]["inter"] == "*"
+        assert set(config["load_col"]) == suffixes, model
+
+
 def test_recboles_ce_models_need_no_extra_key() -> None:
     """RecBole refuses its own default train_neg_sample_args beside CE (configurator.py:350)."""
     assert Config("SASRec", "ml-100k")["train_neg_sample_args"]["distribution"] == "none"

@@ -40,6 +40,8 @@ def data_preparation(config: Any, dataset: Dataset) -> Loaders:
         raise
     except (ValueError, NotImplementedError) as error:  # RecBole's words about eval_args
         raise InputError(f"eval_args: {error}") from error
+    if config["mask_seen"] and config["benchmark_filename"] is not None:
+        raise InputError("mask_seen: needs one .inter file, not those of benchmark_filename")
     if config["positive_feedback"] is not None and not isinstance(dataset, RequestLogMixin):
         raise InputError("positive_feedback: only sequential models keep other rows as context")
     if isinstance(dataset, POEMDataset):
