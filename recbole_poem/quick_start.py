@@ -6,6 +6,7 @@ That module is never imported: it loads ray.
 import socket
 from logging import getLogger
 from pathlib import Path
+from traceback import format_exc
 from typing import Any, Dict, List, NamedTuple, Optional
 
 import torch
@@ -91,6 +92,9 @@ def _run(
     saved: bool,
 ) -> Dict[str, Any]:
     config = Config(model, dataset, config_file_list, config_dict)
+    # RecBole looks for its folders and then makes them: two processes at once, and one fails.
+    for folder in (Path("log", config.model), Path(config["checkpoint_dir"])):
+        folder.mkdir(parents=True, exist_ok=True)
     init_logger(config)
     logger = getLogger()
     logger.info(config)
@@ -220,13 +224,11 @@ def _run_on_several(
         torch.multiprocessing.spawn(
             _worker, args=(queue, model, dataset, config_file_list, given, saved), nprocs=nproc
         )
-    except torch.multiprocessing.ProcessRaisedException:
+    except torch.multiprocessing.ProcessRaisedException as error:
         if queue.empty():
             raise
-    outcome = queue.get()
-    if isinstance(outcome, InputError):
-        raise outcome
-    return outcome
+        raise queue.get() from error
+    return queue.get()
 
 
 def _worker(
@@ -244,6 +246,10 @@ def _worker(
             queue.put(result)
     except InputError as error:
         queue.put(error)
+        raise
+    except Exception:
+        # Said before the others see the connection close, so that the cause is read, not the echo.
+        queue.put(RuntimeError(f"process {rank} of {config_dict['nproc']} failed\n{format_exc()}"))
         raise
     finally:
         if torch.distributed.is_initialized():

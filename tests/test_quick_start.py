@@ -165,6 +165,13 @@ def test_two_processes_report_bad_input_as_one_does(keys: Dict[str, Any]) -> Non
         run_recbole_poem(config_dict={**keys, "nproc": 2, "upstream": "oracle"})
 
 
+def test_two_processes_report_the_failure_and_not_its_echo(keys: Dict[str, Any]) -> None:
+    with pytest.raises(
+        RuntimeError, match=r"^process [01] of 2 failed\n(.*\n)*ValueError: .*heads"
+    ):
+        run_recbole_poem(model="SASRec", config_dict={**keys, "nproc": 2, "n_heads": 3})
+
+
 def test_recboles_tuning_finds_the_better_value(keys: Dict[str, Any], tmp_path: Path) -> None:
     """A model outside RecBole: https://github.com/RUCAIBox/RecBole/issues/1600."""
     pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
