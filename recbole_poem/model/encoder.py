@@ -1,6 +1,6 @@
 """The Transformer block and the two encoders that POEM builds from it.
 
-Pre-norm blocks (Xiong et al., ICML 2020) around torch's `scaled_dot_product_attention`.
+Pre-norm blocks (Xiong et al., ICML 2020).
 """
 
 from typing import Optional
@@ -8,6 +8,8 @@ from typing import Optional
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from recbole_poem.model.dropout import Dropout, attention
 
 
 class TransformerBlock(nn.Module):
@@ -36,7 +38,7 @@ class TransformerBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.n_heads = n_heads
-        self.attention_dropout = attention_dropout
+        self.attention_dropout = Dropout(attention_dropout)
         self.attention_norm = nn.LayerNorm(hidden_size)
         self.query_key_value = nn.Linear(hidden_size, 3 * hidden_size)
         self.output = nn.Linear(hidden_size, hidden_size)
@@ -44,7 +46,7 @@ class TransformerBlock(nn.Module):
         self.feed_forward = nn.Sequential(
             nn.Linear(hidden_size, inner_size), nn.GELU(), nn.Linear(inner_size, hidden_size)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: torch.Tensor, may_attend: Optional[torch.Tensor]) -> torch.Tensor:
         """Transform `tokens` (B, T, d); `may_attend` (B, 1, T, T) bool, or None for causal."""
@@ -53,14 +55,7 @@ class TransformerBlock(nn.Module):
         query, key, value = projected.view(
             batch, length, 3, self.n_heads, size // self.n_heads
         ).permute(2, 0, 3, 1, 4)  # each (B, heads, T, d / heads)
-        attended = F.scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            attn_mask=may_attend,
-            dropout_p=self.attention_dropout if self.training else 0.0,
-            is_causal=may_attend is None,
-        )
+        attended = attention(query, key, value, may_attend, self.attention_dropout)
         attended = attended.transpose(1, 2).reshape(batch, length, size)
         tokens = tokens + self.dropout(self.output(attended))
         return tokens + self.dropout(self.feed_forward(self.feed_forward_norm(tokens)))
@@ -85,7 +80,7 @@ class HistoryEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.position_embedding = nn.Embedding(max_length, hidden_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(
             TransformerBlock(hidden_size, n_heads, inner_size, dropout, attention_dropout)
             for _ in range(n_layers)
@@ -127,7 +122,7 @@ class PartialOrderEncoder(nn.Module):
         self.quintuple_projection = nn.Linear(n_objectives, hidden_size)
         self.group_embedding = nn.Embedding(n_groups, hidden_size)
         self.query = nn.Parameter(torch.empty(hidden_size))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(
             TransformerBlock(hidden_size, n_heads, inner_size, dropout, attention_dropout)
             for _ in range(n_layers)
