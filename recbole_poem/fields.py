@@ -6,6 +6,9 @@ M objectives. At evaluation a batch has one request per row, and the request dim
 
 #: (B,) or (B, R) int64: row of the log that the request wants to predict; -1 = no request
 REQUEST_ID = "request_id"
+#: (B, R) int64: number of the request's turn in training, another one in every epoch: the key of
+#: all that is drawn for it; at evaluation the request's id is
+DRAW_ID = "draw_id"
 #: (..., N) int64: candidates that the request reads from the cache; 0 = none
 CACHE_ITEM = "cache_item"
 #: (..., N, M) float32: their raw scores

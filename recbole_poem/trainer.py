@@ -98,9 +98,17 @@ class TrainingMixin(Trainer):
         set_epoch = getattr(train_data, "set_epoch", None)
         if set_epoch is not None:
             set_epoch(epoch_idx)
-        return super()._train_epoch(
+        loss = super()._train_epoch(
             train_data, epoch_idx, loss_func=loss_func, show_progress=show_progress
         )
+        return loss if self.config["single_spec"] else self._average_over_processes(loss)
+
+    def _average_over_processes(self, loss: Any) -> Any:
+        """Average an epoch's loss, a number or a tuple of parts, over the processes."""
+        parts = torch.tensor(loss, dtype=torch.float64, device=self.device)
+        torch.distributed.all_reduce(parts)
+        averaged = parts / torch.distributed.get_world_size()
+        return tuple(averaged.tolist()) if isinstance(loss, tuple) else averaged.item()
 
     def fit(
         self,

@@ -1,6 +1,7 @@
 """From the configuration to a result: run, save, load, resume, mask, tune, several processes."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +159,25 @@ def test_two_processes_give_a_result(keys: Dict[str, Any]) -> None:
     result = run_recbole_poem(config_dict={**keys, "nproc": 2, "epochs": 2})
     assert 0 <= result["test_result"]["hit@5"] <= 1
     assert checkpoint.read(result["model_file"])["epoch"] == 1
+
+
+def test_two_processes_learn_what_one_does(keys: Dict[str, Any], caplog: Any) -> None:
+    """At equal global batch, losses and weights agree up to rounding; dropout alone is theirs."""
+    more = {"train_batch_size": 48, "hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0}
+    losses, weights = [], []
+    caplog.set_level("INFO")
+    for nproc in (1, 2):
+        result = run_recbole_poem(config_dict={**keys, **more, "nproc": nproc})
+        weights.append(checkpoint.read(result["model_file"])["last_state_dict"])
+        # pytest catches what this process logs; the others write their file
+        log = caplog.text if nproc == 1 else next(Path("log", "POEM").glob("*.log")).read_text()
+        lines = re.findall(r"epoch \d+ training .*", log)[:4]
+        losses.append([[float(x) for x in re.findall(r"loss\d: ([\d.]+)", line)] for line in lines])
+    assert len(losses[0]) == 4
+    assert len(losses[0][0]) == 3
+    assert torch.allclose(*map(torch.tensor, losses), rtol=1e-5)
+    for name, weight in weights[0].items():
+        assert torch.allclose(weight, weights[1][name], atol=1e-4), name
 
 
 def test_two_processes_report_bad_input_as_one_does(keys: Dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ def draw(
     groups : (..., N) int64
         From `assign_groups`.
     noise : (..., N) float in [0, 1)
-        Independent and uniform for a uniform draw; see `uniform_noise`.
+        Independent and uniform for a uniform draw.
     n_groups, per_group : int
         G and n.
 
@@ -69,35 +69,3 @@ def draw(
     place = (begin.unsqueeze(-1) + offset).flatten(-2)
     drawn = (offset < sizes.unsqueeze(-1)).flatten(-2)
     return order.gather(-1, place.clamp_max(groups.shape[-1] - 1)), drawn
-
-
-def uniform_noise(seed: int, requests: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
-    """Return noise in [0, 1) that depends on (seed, request, item) alone.
-
-    A request gets the same draw in every batch, on every device, in every order of its slots.
-    The mixing function is SplitMix64's (Steele, Lea, Flood, OOPSLA 2014), in wrapping int64.
-
-    Parameters
-    ----------
-    seed : int
-    requests : (...,) int64
-    items : (..., N) int64
-
-    Returns
-    -------
-    (..., N) float64
-    """
-    state = _mix(_mix(requests + _signed(seed * 0x9E3779B97F4A7C15)).unsqueeze(-1) + items)
-    return ((state >> 11) & ((1 << 53) - 1)).double() / (1 << 53)
-
-
-def _mix(state: torch.Tensor) -> torch.Tensor:
-    state = state + _signed(0x9E3779B97F4A7C15)
-    state = (state ^ ((state >> 30) & ((1 << 34) - 1))) * _signed(0xBF58476D1CE4E5B9)
-    state = (state ^ ((state >> 27) & ((1 << 37) - 1))) * _signed(0x94D049BB133111EB)
-    return state ^ ((state >> 31) & ((1 << 33) - 1))
-
-
-def _signed(constant: int) -> int:
-    """Wrap a constant into the range of int64."""
-    return (constant + (1 << 63)) % (1 << 64) - (1 << 63)

@@ -2,7 +2,8 @@
 
 A batch holds B windows of up to W rows. Every row of the training split is the target of exactly
 one window position per epoch. Of each window, R positions are drawn as *requests*: they carry what
-the model reads and learns from beside the history.
+the model reads and learns from beside the history. The windows, their order and every draw depend
+on the seed, the epoch and the row alone, so that several processes share one epoch's batches.
 """
 
 from typing import Any, Optional
@@ -18,6 +19,7 @@ from recbole_poem.data.windows import cut_into_windows, gather_windows
 from recbole_poem.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
+    DRAW_ID,
     HARD_NEGATIVE,
     REQUEST_ID,
     REQUEST_POSITION,
@@ -25,13 +27,15 @@ from recbole_poem.fields import (
     SYSTEM_POSITIVE,
     TARGET_ID,
 )
+from recbole_poem.noise import Purpose, uniform
 
 
 class POEMTrainDataLoader(AbstractDataLoader):
     """Windows over the training rows, cut anew at each epoch.
 
     ``train_batch_size`` counts prediction rows, as RecBole's does: a batch has so many windows
-    that it holds at most that many targets.
+    that it holds at most that many targets. Of several processes each holds a share of every
+    batch; windows without a row fill up the shares of the last one.
 
     Parameters
     ----------
@@ -67,19 +71,25 @@ class POEMTrainDataLoader(AbstractDataLoader):
         self._seed = config["seed"]
         self.item_list = dataset.iid_field + config["LIST_SUFFIX"]
         self._dataset = dataset
+        self._shuffle_windows = shuffle
+        self._n_processes = 1 if config["single_spec"] else config["world_size"]
         self.set_epoch(0)
         self.sample_size = len(self._start)
-        super().__init__(config, dataset, None, shuffle=shuffle)
+        super().__init__(config, dataset, None, shuffle=False)
 
     def set_epoch(self, epoch: int) -> None:
-        """Cut the windows of `epoch`; the cuts depend on the seed and the epoch alone."""
+        """Cut the windows of `epoch` and put them in its order."""
+        generator = np.random.default_rng((self._seed, epoch))
         start, length = cut_into_windows(
-            self._user_start,
-            self._user_targets,
-            self._max_length,
-            np.random.default_rng((self._seed, epoch)),
+            self._user_start, self._user_targets, self._max_length, generator
         )
-        self._start, self._length = torch.from_numpy(start), torch.from_numpy(length)
+        if self._shuffle_windows:
+            order = generator.permutation(len(start))
+            start, length = start[order], length[order]
+        fill = (0, -len(start) % self._n_processes)
+        self._start = torch.from_numpy(np.pad(start, fill))
+        self._length = torch.from_numpy(np.pad(length, fill))
+        self._epoch = epoch
 
     def _init_batch_size_and_step(self) -> None:
         self.step = max(1, self.config["train_batch_size"] // self._max_length)
@@ -89,7 +99,7 @@ class POEMTrainDataLoader(AbstractDataLoader):
         """Collect the windows `index`, their targets and their requests."""
         index = torch.as_tensor(index)
         start, length = self._start[index], self._length[index]
-        width = int(length.max())
+        width = max(1, int(length.max()))
         item = self._dataset.flat[self._dataset.iid_field]
         is_target = gather_windows(self._is_target, start + 1, length, width)
         target = gather_windows(item, start + 1, length, width) * is_target
@@ -102,7 +112,8 @@ class POEMTrainDataLoader(AbstractDataLoader):
         )
         self._add_requests(batch, start, is_target)
         if self._shared_negatives is not None:
-            batch[SAMPLED_NEGATIVE] = self._shared_negatives.draw()
+            step = int(index.min()) // (self.step * self._n_processes)
+            batch[SAMPLED_NEGATIVE] = self._shared_negatives.draw(self._epoch, step)
         return batch
 
     def _add_requests(
@@ -110,11 +121,14 @@ class POEMTrainDataLoader(AbstractDataLoader):
     ) -> None:
         """Draw R target positions of each window, and collect what their requests carry."""
         n_requests = min(self._n_requests, is_target.shape[1])
-        lottery = torch.rand(is_target.shape) - (~is_target).float()
-        ticket, position = lottery.topk(n_requests, dim=1)  # (B, R)
-        request = torch.where(ticket >= 0, start.unsqueeze(1) + 1 + position, -1)
-        batch[REQUEST_ID], batch[REQUEST_POSITION] = request, position
         dataset = self._dataset
+        row = start.unsqueeze(1) + 1 + torch.arange(is_target.shape[1])
+        draw = row + self._epoch * len(dataset.log)
+        lottery = uniform(self._seed, Purpose.REQUEST, draw) - (~is_target).double()
+        ticket, position = lottery.topk(n_requests, dim=1)  # (B, R)
+        request = torch.where(ticket >= 0, row.gather(1, position), -1)
+        draw = draw.gather(1, position)
+        batch[REQUEST_ID], batch[REQUEST_POSITION], batch[DRAW_ID] = request, position, draw
         if self.config["use_partial_order"]:
             items, scores = dataset.entries(request.numpy(), self.config["request_lag"])
             batch[CACHE_ITEM], batch[CACHE_SCORE] = items, scores
@@ -122,4 +136,4 @@ class POEMTrainDataLoader(AbstractDataLoader):
             batch[SYSTEM_POSITIVE] = dataset.system_positives(request.numpy())
         if self._graph_negatives is not None:
             preferred = batch.interaction.get(SYSTEM_POSITIVE)
-            batch[HARD_NEGATIVE] = self._graph_negatives.draw(request, preferred)
+            batch[HARD_NEGATIVE] = self._graph_negatives.draw(request, draw, preferred)

@@ -121,7 +121,6 @@ def _graph_negatives(config: Any, log: RequestLog) -> GraphNegatives:
     graph = item_graph(similarity, config["swing_neighbours"])
     sampler = HardNegativeSampler(
         graph,
-        fanout=config["swing_neighbours"],
         hops=config["hard_negative_hops"],
         epsilon=config["hard_negative_epsilon"],
     )
@@ -131,10 +130,12 @@ def _graph_negatives(config: Any, log: RequestLog) -> GraphNegatives:
         number=config["hard_negatives"],
         share=config["hard_negative_share"],
         n_recent=config["hard_negative_context"],
+        seed=config["seed"],
     )
 
 
 def _shared_negatives(config: Any, log: RequestLog) -> Optional[SharedNegatives]:
     if log.n_items <= config["full_softmax_limit"]:
         return None
-    return SharedNegatives(log, config["negative_distribution"], config["sampled_negatives"])
+    number, seed = config["sampled_negatives"], config["seed"]
+    return SharedNegatives(log, config["negative_distribution"], number, seed)

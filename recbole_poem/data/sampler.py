@@ -7,6 +7,7 @@ import torch
 
 from recbole_poem.errors import InputError
 from recbole_poem.graph.neighbours import HardNegativeSampler
+from recbole_poem.noise import Purpose, uniform
 from recbole_poem.upstream.requests import RequestLog
 
 
@@ -22,9 +23,10 @@ class SharedNegatives:
         one row for every item so that none has probability 0.
     number : int
         K, negatives per batch.
+    seed : int
     """
 
-    def __init__(self, log: RequestLog, distribution: str, number: int) -> None:
+    def __init__(self, log: RequestLog, distribution: str, number: int, seed: int) -> None:
         counts = np.ones(log.n_items)
         if distribution == "popularity":
             counts += np.bincount(log.item[log.training], minlength=log.n_items)
@@ -38,12 +40,13 @@ class SharedNegatives:
         with np.errstate(divide="ignore"):
             #: (n_items,) log probability of each item; -inf for padding
             self.log_q = torch.from_numpy(np.log(counts / counts.sum())).float()
-        self._number = number
+        self._number, self._seed = number, seed
 
-    def draw(self) -> torch.Tensor:
-        """Draw K items with replacement, (K,) int64."""
-        point = torch.rand(self._number, dtype=torch.float64) * self._cumulative[-1]
-        return torch.searchsorted(self._cumulative, point, right=True)
+    def draw(self, epoch: int, step: int) -> torch.Tensor:
+        """Draw the K items, with replacement, of a step of an epoch: (K,) int64."""
+        which = torch.arange(self._number)
+        noise = uniform(self._seed, Purpose.SAMPLED_NEGATIVE, epoch, step, which)
+        return torch.searchsorted(self._cumulative, noise * self._cumulative[-1], right=True)
 
 
 class GraphNegatives:
@@ -59,6 +62,7 @@ class GraphNegatives:
         Share of the requests that get hard negatives at all.
     n_recent : int
         The user's latest rows whose closeness weighs the draw.
+    seed : int
     """
 
     def __init__(
@@ -68,14 +72,26 @@ class GraphNegatives:
         number: int,
         share: float,
         n_recent: int,
+        seed: int,
     ) -> None:
-        self._sampler, self._log = sampler, log
+        self._sampler, self._log, self._seed = sampler, log, seed
         self._number, self._share, self._n_recent = number, share, n_recent
         consumed = np.unique(log.user[log.training] * log.n_items + log.item[log.training])
         self._consumed = torch.from_numpy(consumed)  # sorted keys of (user, item)
 
-    def draw(self, requests: torch.Tensor, preferred: Optional[torch.Tensor]) -> torch.Tensor:
-        """Draw for `requests` (B, R), -1 = none, with system positives `preferred` (B, R, k).
+    def draw(
+        self, requests: torch.Tensor, draws: torch.Tensor, preferred: Optional[torch.Tensor]
+    ) -> torch.Tensor:
+        """Draw hard negatives for the requests of a batch.
+
+        Parameters
+        ----------
+        requests : (B, R) int64
+            Request ids, -1 = none.
+        draws : (B, R) int64
+            Draw ids, the keys of the randomness.
+        preferred : (B, R, k) int64, optional
+            System positives, 0 = none.
 
         Returns
         -------
@@ -84,7 +100,8 @@ class GraphNegatives:
             the request or padding.
         """
         negative = torch.zeros(*requests.shape, self._number, dtype=torch.int64)
-        asks = (requests >= 0) & (torch.rand(requests.shape) < self._share)
+        lottery = uniform(self._seed, Purpose.HARD_NEGATIVE_SHARE, draws)
+        asks = (requests >= 0) & (lottery < self._share)
         row = requests[asks].numpy()
         if not len(row):
             return negative
@@ -101,8 +118,12 @@ class GraphNegatives:
                 excluded |= (top[query] == item.unsqueeze(1)).any(1)
             return excluded
 
+        def noise(query: torch.Tensor, item: torch.Tensor) -> torch.Tensor:
+            return uniform(self._seed, Purpose.HARD_NEGATIVE, draws[asks][query], item)
+
+        target = torch.from_numpy(log.item[row])
         negative[asks] = self._sampler.sample(
-            torch.from_numpy(log.item[row]), torch.from_numpy(recent_item), unwanted, self._number
+            target, torch.from_numpy(recent_item), unwanted, self._number, noise
         )
         return negative
 

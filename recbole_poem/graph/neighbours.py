@@ -4,19 +4,20 @@ A hard negative is an item close to the positive in the Swing graph, yet not the
 (arXiv:2606.29946) draws it with an eye on the user's context: among the neighbours of the
 positive, those close to what the user consumed lately are the harder ones.
 
-Random draws use torch's generator alone. `dgl.sampling.sample_neighbors` would draw from DGL's
-own state, one stream per thread, and give other numbers on a machine with other cores; the same
-distribution comes from an exponential race, whose winners `dgl.sampling.select_topk` picks.
+The caller brings the random numbers, one for each query and candidate. DGL's samplers would draw
+from a state of their own, one stream per thread, and give other numbers on a machine with other
+cores; the same distribution comes from an exponential race.
 """
 
 import math
-from typing import Callable, Optional, Tuple
+from typing import Callable, Tuple
 
 import dgl
 import torch
 from torch import Tensor
 
 Excluded = Callable[[Tensor, Tensor], Tensor]
+Noise = Callable[[Tensor, Tensor], Tensor]
 Candidates = Tuple[Tensor, Tensor, Tensor]  # query (E,), item (E,), weight (E,)
 
 
@@ -72,10 +73,6 @@ class HardNegativeSampler:
     ----------
     graph : dgl.DGLGraph
         From :func:`recbole_poem.graph.swing.item_graph`, on CPU.
-    fanout : int
-        In-neighbours followed from each node, at most; a node with more has `fanout` of them
-        drawn in proportion to similarity, once per call and node. At least the graph's top_k:
-        all of them, and no randomness in the candidates.
     hops : int
         Steps from the positive, at least 1; nearer items stay candidates.
     epsilon : float
@@ -85,30 +82,22 @@ class HardNegativeSampler:
     Raises
     ------
     ValueError
-        On a fanout or hops below 1, epsilon <= 0, or a graph that `item_graph` cannot have made.
+        On hops below 1, epsilon <= 0, or a graph that `item_graph` cannot have made.
     """
 
-    def __init__(
-        self, graph: "dgl.DGLGraph", fanout: int = 50, hops: int = 1, epsilon: float = 0.01
-    ) -> None:
-        _check_at_least_one(fanout=fanout, hops=hops)
+    def __init__(self, graph: "dgl.DGLGraph", hops: int = 1, epsilon: float = 0.01) -> None:
+        _check_at_least_one(hops=hops)
         if not epsilon > 0:
             raise ValueError(f"epsilon must be above 0, not {epsilon}")
         if "similarity" not in graph.edata or not (graph.edata["similarity"] > 0).all():
             raise ValueError('the item graph must have edata["similarity"] > 0 on every edge')
         if graph.is_multigraph:
             raise ValueError("the item graph must not have two edges from one item to another")
-        self.graph, self.fanout, self.hops, self.epsilon = graph, fanout, hops, epsilon
-        self._prune = graph.num_edges() > 0 and int(graph.in_degrees().max()) > fanout
+        self.graph, self.hops, self.epsilon = graph, hops, epsilon
         self._pair, self._pair_similarity = _sorted_pairs(graph)
 
     def sample(
-        self,
-        positives: Tensor,
-        recent: Tensor,
-        excluded: Excluded,
-        num: int,
-        generator: Optional[torch.Generator] = None,
+        self, positives: Tensor, recent: Tensor, excluded: Excluded, num: int, noise: Noise
     ) -> Tensor:
         """Draw up to `num` different hard negatives per query, in proportion to their weight.
 
@@ -124,9 +113,9 @@ class HardNegativeSampler:
             candidates. The positive itself is never drawn, whatever it says.
         num : int
             Draws per query, at least 1, without replacement.
-        generator : torch.Generator, optional
-            Source of all randomness; None is torch's global one, which `torch.manual_seed` seeds.
-            `dgl.seed` and the number of threads play no part.
+        noise : callable
+            ``noise(query_index (E,), item (E,)) -> (E,)`` in [0, 1): independent uniform numbers,
+            the source of all randomness. Called once.
 
         Returns
         -------
@@ -147,7 +136,7 @@ class HardNegativeSampler:
             )
         _check_items(self.graph, positives=positives, recent=recent)
 
-        query, item, closeness = self._candidates(positives, generator)
+        query, item, closeness = self._candidates(positives)
         drop = excluded(query, item)
         if drop.dtype != torch.bool or drop.shape != item.shape:
             raise ValueError(
@@ -157,11 +146,12 @@ class HardNegativeSampler:
         query, item, closeness = query[~drop], item[~drop], closeness[~drop]
         context = self._similarity(recent[query], item.unsqueeze(1)).sum(dim=1)  # (E,)
         weight = closeness * (self.epsilon + context)
-        race = _fill_rows(query, _race(weight, generator), len(positives), num, empty=-math.inf)
+        key = _race(weight, noise(query, item))
+        race = _fill_rows(query, key, len(positives), num, empty=-math.inf)
         winners = race.topk(num, dim=1).indices  # (Q, num), best first, so empty places last
         return _fill_rows(query, item, len(positives), num).gather(1, winners)
 
-    def _candidates(self, positives: Tensor, generator: Optional[torch.Generator]) -> Candidates:
+    def _candidates(self, positives: Tensor) -> Candidates:
         """All items within `hops` steps, each once per query, with its best path's weight."""
         frontier: Candidates = (
             torch.arange(len(positives)),
@@ -170,21 +160,18 @@ class HardNegativeSampler:
         )
         reached = []
         for _ in range(self.hops):
-            query, item, weight = self._step(frontier, generator)
+            query, item, weight = self._step(frontier)
             away = item != positives[query]
             frontier = self._best_path((query[away], item[away], weight[away]))
             reached.append(frontier)
         query, item, weight = (torch.cat(part) for part in zip(*reached))
         return self._best_path((query, item, weight))
 
-    def _step(self, frontier: Candidates, generator: Optional[torch.Generator]) -> Candidates:
+    def _step(self, frontier: Candidates) -> Candidates:
         """Replace every entry of the frontier by the in-neighbours of its item."""
         query, item, weight = frontier
         nodes, which = item.unique(return_inverse=True)
         near = dgl.in_subgraph(self.graph, nodes)
-        if self._prune:
-            near.edata["race"] = _race(near.edata["similarity"], generator)
-            near = dgl.sampling.select_topk(near, self.fanout, "race", nodes=nodes)
         source, target = near.edges()
         target = torch.searchsorted(nodes, target)
         # By source within a target, because ordered look-ups of similarities are twice as fast.
@@ -219,13 +206,13 @@ class HardNegativeSampler:
         return self._pair_similarity[at].masked_fill_(self._pair[at] != key, 0.0)
 
 
-def _race(weight: Tensor, generator: Optional[torch.Generator]) -> Tensor:
+def _race(weight: Tensor, noise: Tensor) -> Tensor:
     """Random keys whose n largest are a draw without replacement in proportion to `weight`.
 
     Exponential clocks of rate `weight`: the first n to ring. Logarithms keep tiny weights apart.
     """
     weight = weight.clamp(min=torch.finfo(weight.dtype).tiny)  # log(0) would read as "missing"
-    return weight.log() - torch.empty_like(weight).exponential_(generator=generator).log()
+    return weight.log() - (-torch.log1p(-noise)).log()
 
 
 def _sorted_pairs(graph: "dgl.DGLGraph") -> Tuple[Tensor, Tensor]:

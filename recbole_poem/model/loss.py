@@ -6,6 +6,7 @@ L = CE(feedback) + beta * CE(system) + lambda * mean max(0, delta - x(u, i+) + x
 from typing import NamedTuple, Optional
 
 import torch
+import torch.distributed
 import torch.nn.functional as F
 
 
@@ -91,8 +92,21 @@ def sampled_log_probability(
 
 
 def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Average `values` where `mask` holds; 0 (with a gradient of 0) where it holds nowhere."""
-    return torch.where(mask, values, 0).sum() / mask.sum().clamp_min(1)
+    """Average `values` where `mask` holds; 0 (with a gradient of 0) where it holds nowhere.
+
+    Where several processes share a batch, the sum of this one is divided by the average count of
+    all, so that the average of the processes' results, which is what their gradients are averaged
+    to, is the mean over the whole batch.
+    """
+    count = _average_over_processes(mask.sum().to(values.dtype))
+    return torch.where(mask, values, 0).sum() / torch.where(count > 0, count, 1)
+
+
+def _average_over_processes(value: torch.Tensor) -> torch.Tensor:
+    if not torch.distributed.is_initialized():
+        return value
+    torch.distributed.all_reduce(value)
+    return value / torch.distributed.get_world_size()
 
 
 def margin_loss(

@@ -15,11 +15,12 @@ from recbole.utils import InputType
 from torch import nn
 
 from recbole_poem.cascade.fusion import fuse, rank_weights
-from recbole_poem.cascade.partial_order import assign_groups, draw, uniform_noise
+from recbole_poem.cascade.partial_order import assign_groups, draw
 from recbole_poem.errors import InputError
 from recbole_poem.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
+    DRAW_ID,
     HARD_NEGATIVE,
     REQUEST_ID,
     REQUEST_POSITION,
@@ -35,6 +36,7 @@ from recbole_poem.model.loss import (
     masked_mean,
     sampled_log_probability,
 )
+from recbole_poem.noise import Purpose, uniform
 
 
 class _Requests(NamedTuple):
@@ -44,11 +46,6 @@ class _Requests(NamedTuple):
     window: torch.Tensor  # (Q,) which of the B windows
     position: torch.Tensor  # (Q,) where in it
     row: torch.Tensor  # (Q,) which of the T targets
-
-
-def _mean(losses: torch.Tensor) -> torch.Tensor:
-    """Average over the targets; 0 for a batch whose windows happen to hold context alone."""
-    return losses.sum() / max(losses.numel(), 1)
 
 
 def _locate_requests(interaction: Interaction, is_target: torch.Tensor) -> _Requests:
@@ -138,7 +135,7 @@ class POEM(SequentialRecommender):
     # -- the sequence of the previous request ---------------------------------------------------
 
     def encode_entries(
-        self, items: torch.Tensor, scores: torch.Tensor, requests: torch.Tensor
+        self, items: torch.Tensor, scores: torch.Tensor, draws: torch.Tensor
     ) -> Tuple[torch.Tensor, torch.Tensor, Optional[torch.Tensor]]:
         """Fuse, group, draw and encode the cache entries of Q requests.
 
@@ -146,8 +143,8 @@ class POEM(SequentialRecommender):
         ----------
         items : (Q, N) int64, 0 = no candidate
         scores : (Q, N, M) float
-        requests : (Q,) int64
-            Request ids; they seed the draw at evaluation.
+        draws : (Q,) int64
+            Draw ids, the keys of the draw: request ids at evaluation.
 
         Returns
         -------
@@ -162,10 +159,7 @@ class POEM(SequentialRecommender):
         quintuple = rank_weights(scores, valid, self.rank_kappa, self.rank_power)
         fused = fuse(quintuple, self.objective_weights)
         groups = assign_groups(fused, items, valid, self.n_groups)
-        if self.training:
-            noise = torch.rand(items.shape, device=items.device)
-        else:
-            noise = uniform_noise(self.seed, requests, items)
+        noise = uniform(self.seed, Purpose.PARTIAL_ORDER, draws.unsqueeze(1), items)
         index, present = draw(groups, noise, self.n_groups, self.group_samples)
         drawn = items.gather(1, index) * present
         relative = quintuple * valid.sum(1).view(-1, 1, 1)  # 1 = the average candidate
@@ -202,7 +196,7 @@ class POEM(SequentialRecommender):
             system = positives.new_zeros(len(positives), preferred.shape[1])
             positives = torch.cat([positives, system.index_put((requests.row,), preferred)], dim=1)
         loss = -self._log_probability(states, positives, interaction, extra)
-        parts = [_mean(loss[:, 0])]
+        parts = [masked_mean(loss[:, 0], positives[:, 0] > 0)]
         if self.use_system_positives:
             parts.append(self.system_weight * masked_mean(loss[:, 1:], positives[:, 1:] > 0))
         if self.use_hard_negatives:
@@ -212,7 +206,7 @@ class POEM(SequentialRecommender):
             )
         if self.use_partial_order and self.history_weight > 0:
             alone = -self._log_probability(history[is_target], positives[:, :1], interaction, None)
-            parts.append(self.history_weight * _mean(alone))
+            parts.append(self.history_weight * masked_mean(alone, positives[:, :1] > 0))
         return tuple(parts)
 
     def _training_interest(
@@ -224,7 +218,7 @@ class POEM(SequentialRecommender):
         state, drawn, logit = self.encode_entries(
             interaction[CACHE_ITEM][requests.asks],
             interaction[CACHE_SCORE][requests.asks],
-            interaction[REQUEST_ID][requests.asks],
+            interaction[DRAW_ID][requests.asks],
         )
         cascade = self.empty_entry.expand_as(history).index_put(
             (requests.window, requests.position), state

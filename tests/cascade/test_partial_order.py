@@ -1,14 +1,13 @@
-"""Groups and draws: sizes, order, uniformity, and noise that depends on nothing it should not."""
+"""Groups and draws: sizes, order, uniformity."""
 
 from itertools import combinations
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_poem.cascade.partial_order import assign_groups, draw, uniform_noise
+from recbole_poem.cascade.partial_order import assign_groups, draw
 
 
 @st.composite
@@ -99,74 +98,3 @@ def test_every_member_and_every_pair_of_a_group_is_drawn_equally_often():
     assert chi_square < 45  # 20 degrees of freedom: 1 in 900
     assert drawn[:, :4].all()
     assert not drawn[:, 5].any()  # group 2 has one member
-
-
-# -- noise -----------------------------------------------------------------------------------------
-
-
-def splitmix64(state):
-    """SplitMix64's output function after one step of its counter, in unbounded integers."""
-    state = (state + 0x9E3779B97F4A7C15) % 2**64
-    state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-    state = (state ^ state >> 27) * 0x94D049BB133111EB % 2**64
-    return state ^ state >> 31
-
-
-def test_splitmix64_of_this_test_is_the_published_one():
-    # first outputs of the reference implementation with seed 1234567
-    state, found = 1234567, []
-    for _ in range(3):
-        found.append(splitmix64(state))
-        state += 0x9E3779B97F4A7C15
-    assert found == [6457827717110365317, 3203168211198807973, 9817491932198370423]
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    seed=st.integers(0, 2**64),
-    request=st.integers(0, 10**10),
-    item=st.integers(0, 10**8),
-)
-def test_noise_equals_splitmix64_in_unbounded_integers(seed, request, item):
-    state = splitmix64((request + seed * 0x9E3779B97F4A7C15) % 2**64)
-    expected = (splitmix64((state + item) % 2**64) >> 11) / 2**53
-    found = uniform_noise(seed, torch.tensor([request]), torch.tensor([[item]]))
-    assert found.item() == expected
-    assert 0 <= expected < 1
-
-
-def test_noise_does_not_depend_on_the_batch_or_the_slots():
-    items = torch.randint(1, 1000, (6, 30), generator=torch.Generator().manual_seed(0))
-    requests = torch.tensor([5, 0, 77, 10**9, 3, 4])
-    together = uniform_noise(3, requests, items)
-    for r in range(6):
-        assert torch.equal(uniform_noise(3, requests[r], items[r]), together[r])
-    order, (permuted,) = shuffled(1, items)
-    assert torch.equal(uniform_noise(3, requests, permuted), together[:, order])
-    windows = uniform_noise(3, requests.view(2, 3), items.view(2, 3, 30))
-    assert torch.equal(windows, together.view(2, 3, 30))
-
-
-def test_noise_is_uniform():
-    noise = uniform_noise(2024, torch.arange(400), torch.arange(1, 251).expand(400, -1)).flatten()
-    assert noise.dtype == torch.float64
-    n = len(noise)
-    assert noise.mean().item() == pytest.approx(1 / 2, abs=4 * (1 / 12 / n) ** 0.5)
-    assert noise.var().item() == pytest.approx(1 / 12, abs=4 * (1 / 180 / n) ** 0.5)
-    count = torch.histc(noise, 100, 0, 1)
-    chi_square = ((count - n / 100) ** 2 / (n / 100)).sum().item()
-    assert 99 - 4 * 14.1 < chi_square < 99 + 4 * 14.1  # 99 degrees of freedom
-
-
-def test_neighbouring_requests_items_and_seeds_are_unrelated():
-    items = torch.arange(1, 251).expand(401, -1)
-    noise = uniform_noise(7, torch.arange(401), items)
-    other_seed = uniform_noise(8, torch.arange(401), items)
-    pairs = {
-        "requests": (noise[1:], noise[:-1]),
-        "items": (noise[:, 1:], noise[:, :-1]),
-        "seeds": (noise, other_seed),
-    }
-    for name, (a, b) in pairs.items():
-        correlation = torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item()
-        assert abs(correlation) < 4 / a.numel() ** 0.5, name

@@ -12,6 +12,7 @@ from recbole_poem.config import Config
 from recbole_poem.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
+    DRAW_ID,
     HARD_NEGATIVE,
     REQUEST_ID,
     REQUEST_POSITION,
@@ -113,7 +114,6 @@ def test_hard_negatives_are_never_padding_history_or_positive(experiment: Experi
 def test_share_of_requests_with_hard_negatives(write_dataset: Any) -> None:
     log = random_log(1, n_users=60, n_items=40, longest=20)
     keys = {**write_dataset(log), **SMALL, "hard_negative_share": 0.3}
-    torch.manual_seed(0)
     batches = list(assemble(Config(config_dict=keys)).train_data)
     has = torch.cat([(b[HARD_NEGATIVE] > 0).any(-1)[b[REQUEST_ID] >= 0] for b in batches])
     assert 0.15 < has.float().mean() < 0.35
@@ -135,14 +135,49 @@ def test_large_catalogues_get_shared_negatives(write_dataset: Any) -> None:
 
 def test_epoch_and_seed_decide_the_batches(experiment: Experiment) -> None:
     def epoch(number: int) -> "list[torch.Tensor]":
-        torch.manual_seed(number)
-        experiment.train_data.generator.manual_seed(number)
         experiment.train_data.set_epoch(number)
-        return [batch["item_id_list"] for batch in experiment.train_data]
+        fields = ("item_id_list", REQUEST_ID, HARD_NEGATIVE, DRAW_ID)
+        return [batch[field] for batch in experiment.train_data for field in fields]
 
     first, again, other = epoch(3), epoch(3), epoch(4)
     assert all(torch.equal(a, b) for a, b in zip(first, again))
     assert not all(a.shape == b.shape and torch.equal(a, b) for a, b in zip(first, other))
+
+
+@pytest.mark.parametrize("n_processes", [2, 3])
+def test_shares_of_the_processes_make_up_the_batches_of_one(
+    write_dataset: Any, monkeypatch: Any, n_processes: int
+) -> None:
+    """Joined, what the processes are given in a step is what one process is given."""
+    log = random_log(1, n_users=41, n_items=25, longest=20)
+    keys = {**write_dataset(log), **SMALL, "full_softmax_limit": 5, "sampled_negatives": 10}
+    loader = assemble(Config(config_dict={**keys, "train_batch_size": 36})).train_data
+    loader.set_epoch(2)
+    whole = list(loader)
+    loader._n_processes = n_processes
+    loader.step = 6 // n_processes
+    loader.set_epoch(2)
+    assert len(loader._start) % n_processes == 0
+    shares = [range(rank, len(loader._start), n_processes) for rank in range(n_processes)]
+    for step, batch in enumerate(whole):
+        parts = [
+            loader.collate_fn(list(share[step * loader.step : (step + 1) * loader.step]))
+            for share in shares
+        ]
+        for part in parts:
+            assert torch.equal(part[SAMPLED_NEGATIVE], batch[SAMPLED_NEGATIVE])
+        for field in (DRAW_ID, HARD_NEGATIVE, CACHE_ITEM):
+            assert torch.equal(_by_request(parts, field), _by_request([batch], field)), field
+        targets = [sum(int((part[TARGET_ID] > 0).sum()) for part in ps) for ps in (parts, [batch])]
+        assert targets[0] == targets[1]
+
+
+def _by_request(parts: "list[Any]", field: str) -> torch.Tensor:
+    """What the requests of some batches carry, as rows led by the request id, in its order."""
+    asks = [part[REQUEST_ID] >= 0 for part in parts]
+    request = torch.cat([part[REQUEST_ID][a] for part, a in zip(parts, asks)])
+    carried = torch.cat([part[field][a].view(int(a.sum()), -1) for part, a in zip(parts, asks)])
+    return torch.cat([request.unsqueeze(1), carried], dim=1)[request.argsort()]
 
 
 def test_held_out_rows_move_nothing_that_training_sees(write_dataset: Any) -> None:
