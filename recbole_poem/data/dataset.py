@@ -9,17 +9,19 @@ from typing import Any, List, Optional, Tuple
 
 import numpy as np
 import torch
-from recbole.data.dataset import SequentialDataset
+from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
 
-from recbole_poem.data.time_order import RequestLogMixin
+from recbole_poem.data.reading import FastReadingMixin
+from recbole_poem.data.rows import LogRows
+from recbole_poem.data.time_order import RequestLogMixin, to_single_precision
 from recbole_poem.data.windows import gather_windows
 from recbole_poem.errors import InputError
 from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.upstream.cache import RequestCache, read_entries
 
 
-class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
+class FlatSequentialDataset(FastReadingMixin, RequestLogMixin, SequentialDataset):
     """RecBole's `SequentialDataset` in memory proportional to the interactions.
 
     `inter_feat` holds one row per prediction row (its own fields, ``item_length`` and
@@ -40,23 +42,30 @@ class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
     def data_augmentation(self) -> None:
         """Index the prediction rows; no window is materialised."""
         self._aug_presets()
-        targets = np.flatnonzero(self._target_rows())
         # `_change_feat_format` has sorted the rows by user and time already
-        self.flat = self.inter_feat
-        rows = torch.from_numpy(targets)
-        fields = {field: self.flat[field][rows] for field in self.flat}
-        length = np.minimum(self.log.position[targets], self.max_item_list_len)
-        fields[self.item_list_length_field] = torch.from_numpy(length)
-        fields[REQUEST_ID] = rows
-        self.inter_feat = Interaction(fields)
+        self.flat, exact_time = self.inter_feat, self.inter_feat[self.time_field]
+        to_single_precision(self.flat)
+        length = np.minimum(self.log.position, self.max_item_list_len)
+        columns = {**self.flat.interaction, self.item_list_length_field: torch.from_numpy(length)}
+        rows = torch.from_numpy(np.flatnonzero(self._target_rows()))
+        self.inter_feat = LogRows(columns, rows)
+        self.inter_feat[self.time_field] = exact_time[rows]  # until `_round`
 
-    def build(self) -> List["FlatSequentialDataset"]:
-        """Split as RecBole does; the flat log returns to single precision with the rows."""
-        datasets = super().build()
-        for field in self.flat:
-            if self.flat[field].dtype == torch.float64:
-                self.flat[field] = self.flat[field].float()
-        return datasets
+    def _round(self, datasets: List[Dataset]) -> None:
+        for dataset in (self, *datasets):
+            dataset.inter_feat.release(self.time_field)
+
+    def inter_matrix(self, form: str = "coo", value_field: Optional[str] = None) -> Any:
+        """Return the user-item matrix of these rows, and of a user's first row with the second.
+
+        See RecBole's data set for the parameters. Shape (n_users, n_items).
+        """
+        rows = self.inter_feat[REQUEST_ID]
+        first = rows[self.inter_feat[self.item_list_length_field] == 1] - 1
+        interactions = LogRows(self.flat.interaction, torch.cat([rows, first]))
+        return self._create_sparse_matrix(
+            interactions, self.uid_field, self.iid_field, form, value_field
+        )
 
     def __getitem__(self, index: Any, join: bool = True) -> Interaction:
         """Return prediction rows with their windows, as RecBole's data set does."""

@@ -7,7 +7,7 @@ Ties keep the order of the file. Every data set that the command builds, for the
 and for RecBole's, inherits from one of them, so that all models are given the same task.
 """
 
-from typing import Any, List
+from typing import Any, List, Optional
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,14 @@ from recbole.data.dataset import Dataset
 from recbole.data.interaction import Interaction
 from recbole.utils.enum_type import FeatureType
 
+from recbole_poem.data.splits import GroupedSplitMixin, halves
 from recbole_poem.errors import InputError
 from recbole_poem.fields import REQUEST_ID
 from recbole_poem.upstream.feedback import positive_rows
 from recbole_poem.upstream.requests import RequestLog, first_rows
 
 
-class TimeOrderMixin(Dataset):
+class TimeOrderMixin(GroupedSplitMixin):
     """Mixin for any RecBole data set: sorts by time in full precision, ties by file order."""
 
     inter_feat: Any  # a DataFrame until RecBole turns it into an Interaction
@@ -63,20 +64,38 @@ class TimeOrderMixin(Dataset):
         self.inter_feat.sort_index(inplace=True)
 
     def _dataframe_to_interaction(self, data: pd.DataFrame) -> Interaction:
-        interaction = super()._dataframe_to_interaction(data)
-        if data is self.inter_feat and self.time_field in data:
-            time = np.array(data[self.time_field].tolist(), dtype=np.float64)
-            interaction[self.time_field] = torch.from_numpy(time)
-        return interaction
+        exact = {self.time_field} if data is self.inter_feat else set()
+        plain = {field: self._as_tensor(data[field], field in exact) for field in data}
+        rest = [field for field, column in plain.items() if column is None]
+        lists = super()._dataframe_to_interaction(data[rest])
+        return Interaction({f: lists[f] if f in lists else plain[f] for f in data})
+
+    def _as_tensor(self, column: pd.Series, exact: bool) -> Optional[torch.Tensor]:
+        """Return a column of single numbers as RecBole does, and of whatever is to stay exact."""
+        if exact:
+            values = np.array(column.tolist()) if column.dtype == object else column.to_numpy()
+            return torch.from_numpy(values.astype(np.float64))
+        if column.dtype == object:
+            return None
+        is_token = self.field2type[column.name] == FeatureType.TOKEN
+        return torch.from_numpy(column.to_numpy(np.int64 if is_token else np.float32))
 
     def build(self) -> List[Dataset]:
         """Order and split as RecBole does, by exact times; then return to single precision."""
         datasets = super().build()
-        for dataset in (self, *datasets):
-            for field in dataset.inter_feat:
-                if dataset.inter_feat[field].dtype == torch.float64:
-                    dataset.inter_feat[field] = dataset.inter_feat[field].float()
+        self._round(datasets)
         return datasets
+
+    def _round(self, datasets: List[Dataset]) -> None:
+        for dataset in (self, *datasets):
+            to_single_precision(dataset.inter_feat)
+
+
+def to_single_precision(feat: Interaction) -> None:
+    """Turn the columns in double precision into float32, where they stand."""
+    for field in feat:
+        if feat[field].dtype == torch.float64:
+            feat[field] = feat[field].float()
 
 
 class RequestLogMixin(TimeOrderMixin):
@@ -95,21 +114,25 @@ class RequestLogMixin(TimeOrderMixin):
 
     def _fill_nan(self) -> None:
         # a missing rating is no feedback, whatever mean RecBole puts in its place for the models
-        floats = [f for f in self.inter_feat if self.field2type[f] == FeatureType.FLOAT]
-        self._file_values = self.inter_feat[floats].astype(np.float64)
+        self._file_values = {
+            field: _kept(column)
+            for field, column in self.inter_feat.items()
+            if self.field2type[field] == FeatureType.FLOAT
+        }
         super()._fill_nan()
 
     def _change_feat_format(self) -> None:
         user = self.inter_feat[self.uid_field].to_numpy()
-        time = self._file_values[self.time_field].to_numpy()
-        order = np.lexsort((time, user))
-        self.inter_feat = self.inter_feat.iloc[order].reset_index(drop=True)
-        values = {field: column.to_numpy()[order] for field, column in self._file_values.items()}
+        order = np.lexsort((self._file_values[self.time_field], *halves(user)))
+        values = {field: column[order] for field, column in self._file_values.items()}
+        del self._file_values
+        columns = {f: self.inter_feat.pop(f).to_numpy()[order] for f in list(self.inter_feat)}
+        self.inter_feat = pd.DataFrame(columns, copy=False)
         self.log = RequestLog(
-            user=user[order],
-            item=self.inter_feat[self.iid_field].to_numpy(),
+            user=columns[self.uid_field],
+            item=columns[self.iid_field],
             time=values[self.time_field],
-            first=first_rows(user[order]),
+            first=first_rows(columns[self.uid_field]),
             values=values,
             n_users=self.user_num,
             n_items=self.item_num,
@@ -147,3 +170,9 @@ class RequestLogMixin(TimeOrderMixin):
             for dataset in datasets:
                 dataset.log = self.log
         return datasets
+
+
+def _kept(column: pd.Series) -> np.ndarray:
+    """Return the values of `column` in float64, safe from RecBole's filling of gaps in place."""
+    values = column.to_numpy(np.float64)
+    return values.copy() if np.isnan(values).any() else values

@@ -14,6 +14,7 @@ from recbole.utils import init_seed
 
 from recbole_poem.config import Config
 from recbole_poem.data.dataset import FlatSequentialDataset, POEMDataset
+from recbole_poem.data.rows import LogRows
 from recbole_poem.data.time_order import RequestLogMixin
 from recbole_poem.errors import InputError
 from recbole_poem.fields import REQUEST_ID
@@ -21,9 +22,13 @@ from recbole_poem.fields import REQUEST_ID
 SPLITS = [
     {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "full", "group_by": "user"},
     {"split": {"LS": "test_only"}, "order": "TO", "mode": "full", "group_by": "user"},
+    {"split": {"LS": "valid_only"}, "order": "TO", "mode": "full", "group_by": "user"},
     {"split": {"RS": [0.7, 0.1, 0.2]}, "order": "TO", "mode": "full", "group_by": "user"},
     {"split": {"RS": [0.7, 0.1, 0.2]}, "order": "TO", "mode": "full", "group_by": "none"},
 ]
+
+#: cuts at a moment, so that times which were replaced by ranks are cut elsewhere
+IN_TIME = {"split": {"TS": [0.7, 0.1, 0.2]}, "order": "TO", "mode": "full", "group_by": "user"}
 
 
 class RightOrder(SequentialDataset):
@@ -72,8 +77,9 @@ def test_rows_and_windows_equal_recbole_on_ml_100k() -> None:
         assert_same_rows(ours, reference)
 
 
-def test_mixin_gives_recboles_data_set_the_same_rows(write_dataset: Any) -> None:
-    keys = {**write_dataset(random_log(5)), "eval_args": SPLITS[0]}
+@pytest.mark.parametrize("split", [*SPLITS, IN_TIME], ids=lambda split: str(split["split"]))
+def test_mixin_gives_recboles_data_set_the_same_rows(write_dataset: Any, split: Any) -> None:
+    keys = {**write_dataset(random_log(5, n_users=40)), "eval_args": split}
     stock = type("Stock", (RequestLogMixin, SequentialDataset), {})
     for ours, reference in zip(build(FlatSequentialDataset, keys), build(stock, keys)):
         assert_same_rows(ours, reference, but="nothing")
@@ -125,7 +131,8 @@ def test_the_log_is_kept_once() -> None:
     datasets = build(FlatSequentialDataset, {"dataset": "ml-100k", "state": "WARNING"})
     for dataset in datasets:
         assert dataset.flat is datasets[0].flat
-        assert all(dataset.inter_feat[field].dim() == 1 for field in dataset.inter_feat)
+        assert all(column.dim() == 1 for column in dataset.flat.interaction.values())
+        assert isinstance(dataset.inter_feat, LogRows) and not dataset.inter_feat.interaction.own
 
 
 def test_rows_that_miss_positive_feedback_are_context_never_targets(write_dataset: Any) -> None:
@@ -150,6 +157,43 @@ def test_rows_that_miss_positive_feedback_are_context_never_targets(write_datase
         assert sorted(kept) == sorted(positive)
         # the windows still show the rows in between
         assert all(kept[row] == full[row] for row in kept)
+
+
+@pytest.mark.parametrize("value_field", [None, "rating"])
+@pytest.mark.parametrize("max_length", [1, 5])
+def test_matrices_and_counters_equal_recboles(
+    write_dataset: Any, max_length: int, value_field: Any
+) -> None:
+    keys = {**write_dataset(random_log(2)), "MAX_ITEM_LIST_LENGTH": max_length}
+    for ours, reference in zip(build(FlatSequentialDataset, keys), build(RightOrder, keys)):
+        matrix, wanted = (d.inter_matrix(value_field=value_field) for d in (ours, reference))
+        for part in ("row", "col", "data"):
+            assert np.array_equal(getattr(matrix, part), getattr(wanted, part))
+        assert (ours.inter_matrix("csr") != reference.inter_matrix("csr")).nnz == 0
+        for name in ("user_counter", "item_counter", "avg_actions_of_users", "inter_num"):
+            assert getattr(ours, name) == getattr(reference, name)
+        assert str(ours) == str(reference)
+
+
+def test_unused_columns_are_dropped_as_by_recbole(write_dataset: Any) -> None:
+    keys = {**write_dataset(random_log(2)), "unused_col": {"inter": ["timestamp", "rating"]}}
+    for ours, reference in zip(build(FlatSequentialDataset, keys), build(RightOrder, keys)):
+        assert_same_rows(ours, reference)
+        assert set(ours[[0]].columns) == {*reference[[0]].columns, REQUEST_ID}
+
+
+def test_missing_ratings_stay_missing_in_the_log(write_dataset: Any) -> None:
+    log = random_log(2)
+    log.loc[::3, "rating"] = np.nan
+    dataset = build(FlatSequentialDataset, {**write_dataset(log), "normalize_all": True})[0]
+    assert np.isnan(dataset.log.values["rating"]).sum() == log["rating"].isna().sum()
+    assert not dataset.flat["rating"].isnan().any()
+
+
+def test_numerical_features_equal_recboles(write_dataset: Any) -> None:
+    keys = {**write_dataset(random_log(2)), "numerical_features": ["rating"]}
+    for ours, reference in zip(build(FlatSequentialDataset, keys), build(RightOrder, keys)):
+        assert_same_rows(ours, reference)
 
 
 def test_user_and_item_fields_survive() -> None:
