@@ -36,6 +36,7 @@ def _one_of(*names: str) -> _Rule:
 #: of the keys that hold for every model
 OVERALL_RULES: Dict[str, _Rule] = {
     "mask_seen": _FLAG,
+    "lazy_sequences": _FLAG,
     "threads": _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or ~"),
     "seed": _Rule(lambda v: _is_int(v) and 0 <= v < 2**31, "a whole number from 0, below 2^31"),
     "epochs": _FROM_0,

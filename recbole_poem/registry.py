@@ -19,7 +19,7 @@ from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.model.abstract_recommender import AbstractRecommender
 from recbole.trainer.trainer import AbstractTrainer, Trainer
 
-from recbole_poem.data.dataset import POEMDataset
+from recbole_poem.data.dataset import FlatSequentialDataset, POEMDataset
 from recbole_poem.data.time_order import RequestLogMixin, TimeOrderMixin
 from recbole_poem.errors import InputError
 from recbole_poem.model.poem import POEM
@@ -28,6 +28,9 @@ from recbole_poem.trainer import TrainingMixin, WrapForDevice
 
 #: The plugin's models by the name that ``--model`` takes.
 MODELS: Dict[str, Type[AbstractRecommender]] = {"POEM": POEM, "Upstream": Upstream}
+
+#: RecBole's models that read ``dataset.inter_feat`` at the windows' fields.
+_READ_ALL_WINDOWS = {"FEARec"}
 
 
 def model_names() -> List[str]:
@@ -86,7 +89,13 @@ def get_trainer(config: Any) -> Type[AbstractTrainer]:
 
 
 def get_dataset(config: Any) -> Type[Dataset]:
-    """Return the data set class for the model; RecBole's get the exact time order mixed in."""
+    """Return the data set class for the model; RecBole's get the exact time order mixed in.
+
+    Raises
+    ------
+    InputError
+        If ``lazy_sequences`` is on and the model cannot do without materialised windows.
+    """
     if config["model"] in MODELS:
         return POEMDataset
     stock = getattr(recbole.data.dataset, config["model"] + "Dataset", None)
@@ -96,4 +105,20 @@ def get_dataset(config: Any) -> Type[Dataset]:
             recbole.utils.ModelType.KNOWLEDGE: recbole.data.dataset.KnowledgeBasedDataset,
         }.get(config["MODEL_TYPE"], Dataset)
     mixin = RequestLogMixin if issubclass(stock, SequentialDataset) else TimeOrderMixin
+    if config["lazy_sequences"] and mixin is RequestLogMixin:
+        _check_lazy_sequences(config, stock)
+        mixin = FlatSequentialDataset
     return type(stock.__name__, (mixin, stock), {})
+
+
+def _check_lazy_sequences(config: Any, stock: Type[SequentialDataset]) -> None:
+    """Raise `InputError` where the model or its data set `stock` needs the windows in memory."""
+    if stock.data_augmentation is not SequentialDataset.data_augmentation:
+        reason = "brings a data set that makes windows of its own"
+    elif config["model"] in _READ_ALL_WINDOWS:
+        reason = "looks for windows in the whole data set while it trains"
+    elif config["benchmark_filename"] is not None:
+        reason = "is given windows by the files of benchmark_filename"
+    else:
+        return
+    raise InputError(f"lazy_sequences: {config['model']} {reason}; set the key to False for it")
