@@ -163,19 +163,23 @@ def test_two_processes_give_a_result(keys: Dict[str, Any]) -> None:
 
 def test_two_processes_learn_what_one_does(keys: Dict[str, Any], caplog: Any) -> None:
     """At equal global batch, losses and weights agree up to rounding; dropout alone is theirs."""
-    more = {"train_batch_size": 48, "hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0}
+    more = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "state": "INFO"}
+    more["train_batch_size"] = 48
     losses, weights = [], []
     caplog.set_level("INFO")
     for nproc in (1, 2):
         result = run_recbole_poem(config_dict={**keys, **more, "nproc": nproc})
         weights.append(checkpoint.read(result["model_file"])["last_state_dict"])
-        # pytest catches what this process logs; the others write their file
-        log = caplog.text if nproc == 1 else next(Path("log", "POEM").glob("*.log")).read_text()
-        lines = re.findall(r"epoch \d+ training .*", log)[:4]
-        losses.append([[float(x) for x in re.findall(r"loss\d: ([\d.]+)", line)] for line in lines])
+        # pytest catches what this process logs; other processes write their file
+        files = "".join(path.read_text() for path in Path("log", "POEM").glob("*.log"))
+        log = caplog.text if nproc == 1 else files
+        lines = re.findall(r"epoch \d+ training.*", log)[:4]
+        losses.append(
+            [[float(x) for x in re.findall(r"loss\d\S*: ([\d.]+)", line)] for line in lines]
+        )
     assert len(losses[0]) == 4
     assert len(losses[0][0]) == 3
-    assert torch.allclose(*map(torch.tensor, losses), rtol=1e-5)
+    assert torch.allclose(*map(torch.tensor, losses), atol=2e-4)  # four decimals are logged
     for name, weight in weights[0].items():
         assert torch.allclose(weight, weights[1][name], atol=1e-4), name
 
