@@ -19,7 +19,7 @@ import psutil
 
 #: rows of the log -> pairs of runs
 SIZES = {100_000: 5, 1_000_000: 5, 5_000_000: 1}
-QUICK_SIZES = {20_000: 2, 50_000: 2}
+QUICK_SIZES = {20_000: 1, 50_000: 1}
 FIELDS = ["user_id", "item_id", "rating", "timestamp", "duration"]
 WINDOW = 50
 SIDES = ("recbole", "ours")

@@ -24,9 +24,9 @@ from recbole_poem.upstream.cache import RequestCache, read_entries
 class FlatSequentialDataset(FastReadingMixin, RequestLogMixin, SequentialDataset):
     """RecBole's `SequentialDataset` in memory proportional to the interactions.
 
-    `inter_feat` holds one row per prediction row (its own fields, ``item_length`` and
-    ``request_id``); `flat` holds one row per interaction and is shared by all splits. Indexing
-    adds the ``*_list`` fields.
+    `flat` holds one row per interaction and is shared by all splits; `inter_feat` is the prediction
+    rows among them, by number (own fields, ``item_length`` and ``request_id``). Indexing adds the
+    ``*_list`` fields.
     """
 
     flat: Interaction
@@ -69,16 +69,17 @@ class FlatSequentialDataset(FastReadingMixin, RequestLogMixin, SequentialDataset
 
     def __getitem__(self, index: Any, join: bool = True) -> Interaction:
         """Return prediction rows with their windows, as RecBole's data set does."""
-        rows = index if isinstance(index, slice) else torch.as_tensor(index)
-        batch = Interaction({field: self.inter_feat[field][rows] for field in self.inter_feat})
-        single = batch[REQUEST_ID].dim() == 0
-        length = batch[self.item_list_length_field].reshape(-1)
-        start = batch[REQUEST_ID].reshape(-1) - length
+        index = index if isinstance(index, slice) else torch.as_tensor(index)
+        single = isinstance(index, torch.Tensor) and index.dim() == 0
+        rows = self.inter_feat[index.reshape(1) if single else index]
+        batch = Interaction(dict(rows.interaction))
+        length = batch[self.item_list_length_field]
+        start = batch[REQUEST_ID] - length
         for field in self.flat:
             if field != self.uid_field:
                 window = gather_windows(self.flat[field], start, length, self.max_item_list_len)
-                list_field = getattr(self, f"{field}_list_field")
-                batch[list_field] = window[0] if single else window
+                batch[getattr(self, f"{field}_list_field")] = window
+        batch = batch[0] if single else batch
         return self.join(batch) if join else batch
 
 

@@ -73,6 +73,8 @@ class FastReadingMixin(Dataset):
             {field: _joined(values) for field, values in zip(fields, parts)}, copy=False
         )
 
+    # what RecBole does between reading and ids, where its way would undo the saving
+
     def _filter_by_inter_num(self) -> None:
         limits = [self.config[f"{side}_inter_num_interval"] for side in ("user", "item")]
         if any(limit not in _ANY_NUMBER for limit in limits):

@@ -135,6 +135,20 @@ def test_the_log_is_kept_once() -> None:
         assert isinstance(dataset.inter_feat, LogRows) and not dataset.inter_feat.interaction.own
 
 
+def test_a_batch_reads_its_own_rows_alone(write_dataset: Any) -> None:
+    class Guarded(LogRows):
+        def __getitem__(self, index: Any) -> Any:
+            assert not isinstance(index, str), f"gathered {index} of the whole data set"
+            return super().__getitem__(index)
+
+    dataset = build(FlatSequentialDataset, write_dataset(random_log(0)))[0]
+    dataset.inter_feat.__class__ = Guarded
+    whole = dataset[slice(0, 5)]
+    for field in whole:
+        assert torch.equal(dataset[np.arange(5)][field], whole[field])
+        assert torch.equal(dataset[2][field], whole[field][2])
+
+
 def test_rows_that_miss_positive_feedback_are_context_never_targets(write_dataset: Any) -> None:
     keys = {**write_dataset(random_log(3, ties=False)), "positive_feedback": {"rating": "[4,inf)"}}
     everything = {**keys, "positive_feedback": None}
