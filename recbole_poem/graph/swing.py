@@ -11,7 +11,7 @@ else in common weigh more, because their agreement on i and j is less of a coinc
 """
 
 import math
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterable, Optional, Sequence
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,7 +26,11 @@ except (ImportError, OSError) as error:  # OSError: dgl 2 lacks a binary for tod
         "run `pip install dgl==1.1.3 packaging`"
     ) from error
 
-TILE_ENTRIES = 2**24
+from recbole_poem.graph.swing_by_item import cost_by_item, swing_by_item
+from recbole_poem.graph.swing_by_user import cost_by_user, swing_by_user
+from recbole_poem.graph.swing_terms import Map, Terms, terms_of
+
+TILE_ENTRIES = 2**26
 
 
 def swing(
@@ -35,10 +39,16 @@ def swing(
     max_users_per_item: Optional[int] = None,
     max_items_per_user: Optional[int] = None,
     seed: int = 0,
+    top_k: Optional[int] = None,
     show_progress: bool = False,
     tile_entries: int = TILE_ENTRIES,
+    parallel_map: Map = map,
 ) -> sp.csr_matrix:
     """Swing similarity of every pair of items, exact unless a cap is given.
+
+    Every sum is exact (see `recbole_poem.graph.swing_terms`), so that neither `tile_entries` nor
+    `parallel_map` can change a bit of the result. Dense logs are summed user by user, sparse logs
+    and large catalogues item by item, whichever is estimated to cost less.
 
     Parameters
     ----------
@@ -53,38 +63,53 @@ def swing(
         similarity of all interactions. None, the default, samples nothing.
     seed : int
         Seeds the two samples; unused without caps.
+    top_k : int, optional
+        Keep the `top_k` >= 1 largest similarities of each item, among equal ones those of lower
+        item ids. None, the default, keeps all where n_items² fits the budget.
     show_progress : bool
-        Show a bar over the users.
+        Show a bar over the parts of the work.
     tile_entries : int
-        Memory budget, in matrix entries, for each of the working sets: the overlaps of a tile of
-        users, the block of similarities that one user adds to, and the dense sum (used where
-        n_items² fits the budget, else a sparse one). It changes speed and memory, never the
-        result. What cannot be tiled stays below a small multiple of the number of interactions.
+        Memory budget, in matrix entries, for each of the working sets: the dense sum (used where
+        n_items² fits), the dense interactions of a tile of users, and the pairs of users of a
+        batch of items. It changes speed and memory, never the result. What cannot be tiled stays
+        below a small multiple of the number of interactions plus n_items · `top_k`.
+    parallel_map : Map
+        Computes the parts of the work, like the builtin `map`: over threads, processes or
+        machines. A part returns at most max(`tile_entries`, `top_k`) entries.
 
     Returns
     -------
     scipy.sparse.csr_matrix
-        Shape (n_items, n_items), float32, exactly symmetric, zero diagonal, only entries > 0.
+        Shape (n_items, n_items), float32, zero diagonal, only entries > 0, column indices
+        ascending; without `top_k` exactly symmetric.
 
     Raises
     ------
     ValueError
-        On a negative or infinite alpha, a cap or budget below 1, or a matrix without interactions.
+        On a negative or infinite alpha, a cap, `top_k` or budget below 1, a matrix without
+        interactions, or a catalogue that needs `top_k`.
     """
     if not 0 <= alpha < math.inf:
         raise ValueError(f"alpha must be a finite number >= 0, not {alpha}")
     for name, bound in (
         ("max_users_per_item", max_users_per_item),
         ("max_items_per_user", max_items_per_user),
+        ("top_k", top_k),
         ("tile_entries", tile_entries),
     ):
         if bound is not None and bound < 1:
             raise ValueError(f"{name} must be at least 1, not {bound}")
     consumed = _binary(interactions)
+    n_items = consumed.shape[1]
     if consumed.nnz == 0:
         raise ValueError(
             f"interactions of shape {consumed.shape} holds no interaction, so no two items "
             "can be compared: give the training rows"
+        )
+    if top_k is None and n_items**2 > tile_entries:
+        raise ValueError(
+            f"the similarities of all pairs of {n_items} items exceed tile_entries "
+            f"({tile_entries}): give top_k, the similar items to keep of each item"
         )
     if max_items_per_user is not None:
         consumed = _sample_rows(consumed, max_items_per_user, np.random.default_rng([seed, 0]))
@@ -92,7 +117,16 @@ def swing(
         by_item = consumed.T.tocsr()
         by_item = _sample_rows(by_item, max_users_per_item, np.random.default_rng([seed, 1]))
         consumed = by_item.T.tocsr()
-    return _swing_of_binary(consumed, alpha, tile_entries, show_progress)
+
+    def run(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable[Any]:
+        results = parallel_map(function, tasks)
+        return tqdm(results, "swing", len(tasks), unit="part", disable=not show_progress)
+
+    terms, items = terms_of(consumed, alpha)
+    if len(items) == 0:
+        return sp.csr_matrix((n_items, n_items), dtype=np.float32)
+    way = _cheaper_way(terms, tile_entries)
+    return _widened(way(terms, top_k, tile_entries, run), items, n_items)
 
 
 def item_graph(similarity: sp.csr_matrix, top_k: int) -> "dgl.DGLGraph":
@@ -167,116 +201,17 @@ def _sample_rows(matrix: sp.csr_matrix, cap: int, rng: np.random.Generator) -> s
     return sp.csr_matrix(entries, shape=matrix.shape)
 
 
-def _swing_of_binary(
-    consumed: sp.csr_matrix, alpha: float, tile_entries: int, show_progress: bool
-) -> sp.csr_matrix:
-    """One GEMM per user u: Σ_v of outer products of the common items, over the partners v > u."""
-    sizes = np.diff(consumed.indptr)
-    # Smallest users first. Each pair is handled by its smaller user, so all the blocks stay
-    # small, and partners × items of u never exceeds the number of interactions.
-    order = np.argsort(sizes, kind="stable")
-    consumed = consumed[order[sizes[order] >= 2]]  # one item makes no pair of items
-    consumed.sort_indices()
-    by_item = consumed.T.tocsr()
-    by_item.sort_indices()
-
-    n_users, n_items = consumed.shape
-    user_weight = 1 / np.sqrt(np.diff(consumed.indptr))  # (n_users,)
-    total = _SymmetricSum(n_items, tile_entries)
-    place = np.full(n_users, -1, dtype=np.int64)  # partner -> row of its block, else -1
-    tail, end = by_item.indptr[:-1].copy(), by_item.indptr[1:]
-
-    pairs = _partners(consumed, by_item, tile_entries)
-    for user, partners, n_common in tqdm(
-        pairs, desc="swing", total=n_users, unit="user", disable=not show_progress
-    ):
-        items = consumed.indices[consumed.indptr[user] : consumed.indptr[user + 1]]
-        tail[items] += 1  # users come in order: what is left of these columns is v > u
-        if len(partners) == 0:
-            continue
-        swings = user_weight[user] * user_weight[partners] / (alpha + n_common)
-        root = np.sqrt(swings).astype(np.float32)
-
-        positions, columns = _spans(tail[items], end[items])
-        place[partners] = np.arange(len(partners))
-        rows = place[by_item.indices[positions]]
-        place[partners] = -1
-        known = np.flatnonzero(rows >= 0)
-
-        # √W on both sides: numpy sees Aᵀ A and calls SYRK, half the work of GEMM.
-        common = np.zeros((len(partners), len(items)), dtype=np.float32)
-        common[rows[known], columns[known]] = root[rows[known]]
-        total.add(items, common)
-    return total.result()
+def _cheaper_way(terms: Terms, tile_entries: int) -> Callable[..., sp.csr_matrix]:
+    """Choose between the dense and the sparse way; both give the same result."""
+    if terms.consumed.shape[1] ** 2 > tile_entries:
+        return swing_by_item
+    return swing_by_user if cost_by_user(terms) <= cost_by_item(terms) else swing_by_item
 
 
-def _partners(
-    consumed: sp.csr_matrix, by_item: sp.csr_matrix, tile_entries: int
-) -> Iterator[Tuple[int, np.ndarray, np.ndarray]]:
-    """Yield, for each user, the later users with two or more common items, and how many."""
-    n_users = consumed.shape[0]
-    overlaps = np.cumsum(consumed @ np.diff(by_item.indptr).astype(np.int64))
-    start = 0
-    while start < n_users:
-        before = overlaps[start - 1] if start else 0
-        stop = int(np.searchsorted(overlaps, before + tile_entries, side="right"))
-        stop = max(stop, start + 1)
-        tile = consumed[start:stop] @ by_item  # (users of the tile, n_users)
-        for user in range(start, stop):
-            span = slice(tile.indptr[user - start], tile.indptr[user - start + 1])
-            partners, n_common = tile.indices[span], tile.data[span]
-            kept = np.flatnonzero((partners > user) & (n_common > 1))
-            yield user, partners[kept], n_common[kept]
-        start = stop
-
-
-def _spans(start: np.ndarray, end: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Concatenate range(start[k], end[k]) over k, and say which k each number came from."""
-    lengths = end - start
-    offsets = start - np.cumsum(lengths) + lengths
-    which = np.repeat(np.arange(len(start)), lengths)
-    return offsets[which] + np.arange(len(which)), which
-
-
-class _SymmetricSum:
-    """Running sum of AᵀA blocks, in float64; dense where that fits the budget, else sparse."""
-
-    def __init__(self, n_items: int, budget: int) -> None:
-        self.n_items, self.budget = n_items, budget
-        is_dense = n_items**2 <= budget
-        self.dense: Any = np.zeros((n_items, n_items)) if is_dense else None
-        self.sparse = sp.csr_matrix((n_items, n_items), dtype=np.float64)
-        self.waiting: List[Tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        self.n_waiting = 0
-
-    def add(self, items: np.ndarray, factor: np.ndarray) -> None:
-        """Add factorᵀ factor, factor being (any, len(items)), to the rows and columns `items`."""
-        step = max(1, self.budget // len(items))
-        for start in range(0, len(items), step):
-            block = factor[:, start : start + step].T @ factor
-            rows = items[start : start + step]
-            if self.dense is not None:
-                self.dense[rows[:, None], items] += block
-                continue
-            # `items` ascend, so the upper triangle of the block is that of the sum.
-            above = np.triu(block, k=start + 1)
-            i, j = np.nonzero(above)
-            self.waiting.append((rows[i], items[j], above[i, j]))
-            self.n_waiting += len(i)
-            # A sum costs its whole length, so it waits until there is as much to add.
-            if self.n_waiting > max(self.budget, self.sparse.nnz):
-                self._fold()
-
-    def result(self) -> sp.csr_matrix:
-        """Both triangles, float32, without the diagonal."""
-        self._fold()
-        above = self.sparse if self.dense is None else sp.csr_matrix(np.triu(self.dense, k=1))
-        above = above.astype(np.float32)
-        return (above + above.T).tocsr()
-
-    def _fold(self) -> None:
-        if self.waiting:
-            rows, columns, values = (np.concatenate(part) for part in zip(*self.waiting))
-            entries = (values.astype(np.float64), (rows, columns))
-            self.sparse = self.sparse + sp.csr_matrix(entries, shape=self.sparse.shape)
-        self.waiting, self.n_waiting = [], 0
+def _widened(similarity: sp.csr_matrix, items: np.ndarray, n_items: int) -> sp.csr_matrix:
+    """Give rows and columns of the `items`, ascending, their places among all `n_items`."""
+    sizes = np.zeros(n_items, dtype=np.int64)
+    sizes[items] = np.diff(similarity.indptr)
+    indptr = np.concatenate([[0], np.cumsum(sizes)])
+    indices = items[similarity.indices]
+    return sp.csr_matrix((similarity.data, indices, indptr), shape=(n_items, n_items))

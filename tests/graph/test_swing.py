@@ -51,7 +51,7 @@ def random_log(seed, n_users=40, n_items=25, density=0.3):
 @settings(max_examples=60, deadline=None)
 @given(log=logs, alpha=alphas, tile_entries=st.sampled_from([1, 8, 2**24]))
 def test_equals_the_equation(log, alpha, tile_entries):
-    result = swing(matrix(log), alpha=alpha, tile_entries=tile_entries)
+    result = swing(matrix(log), alpha=alpha, tile_entries=tile_entries, top_k=N_ITEMS)
     np.testing.assert_allclose(result.toarray(), slow_swing(log, alpha), rtol=1e-5, atol=0)
 
 
@@ -69,7 +69,7 @@ def test_three_users_by_hand():
 @pytest.mark.parametrize("tile_entries", [1, 100, 2**24])
 def test_larger_log_is_exact_symmetric_and_without_diagonal(tile_entries):
     log = random_log(0)
-    result = swing(matrix(log, (40, 25)), tile_entries=tile_entries)
+    result = swing(matrix(log, (40, 25)), tile_entries=tile_entries, top_k=25)
     assert result.dtype == np.float32
     assert (result != result.T).nnz == 0
     assert (result.data > 0).all()
@@ -138,6 +138,8 @@ def test_caps_above_every_count_change_nothing():
         ({"max_users_per_item": 0}, "max_users_per_item must be at least 1"),
         ({"max_items_per_user": 0}, "max_items_per_user must be at least 1"),
         ({"tile_entries": 0}, "tile_entries must be at least 1"),
+        ({"top_k": 0}, "top_k must be at least 1"),
+        ({"tile_entries": N_ITEMS**2 - 1}, "6 items exceed tile_entries .35.: give top_k"),
     ],
 )
 def test_bad_arguments_are_named(arguments, words):
@@ -157,7 +159,7 @@ def test_progress_bar_only_on_demand(capsys):
     swing(matrix(random_log(4), (40, 25)))
     assert capsys.readouterr().err == ""
     swing(matrix(random_log(4), (40, 25)), show_progress=True)
-    assert "40/40" in capsys.readouterr().err
+    assert "100%" in capsys.readouterr().err
 
 
 def distinct_similarity(seed, n_items=30, density=0.5):
