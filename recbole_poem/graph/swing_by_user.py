@@ -21,7 +21,9 @@ from recbole_poem.graph.top_k import keep_largest
 CHUNK_USERS = 512  # partners at a time: A and A diag(g) of a usual user stay in the L2 cache
 BLOCK_ROWS = 96  # rows of a block at a time: what lies left of them need not be computed
 FEWEST_PARTS, MOST_PARTS = 4, 64
-WORK_PER_ENTRY = 2048  # of a part's result, in multiply-adds, so that adding parts up costs little
+# What a part computes per entry of its result, in multiply-adds, at least and where there is more
+# than enough: adding up an entry costs as much as about a hundred of them.
+LEAST_WORK, AMPLE_WORK = 256, 2048
 OVERHEAD_ITEMS = 32  # what one row of A costs beside its products, in multiply-adds
 
 
@@ -92,8 +94,8 @@ def parts_of(sizes: np.ndarray, n_items: int, tile_entries: int) -> List[Part]:
     n_users = len(sizes)
     cost_per_pair = sizes.astype(np.float64) * (sizes + OVERHEAD_ITEMS)
     total = float(cost_per_pair @ np.arange(n_users - 1, -1, -1))
-    target = max(total / MOST_PARTS, WORK_PER_ENTRY * n_items**2)
-    target = max(1.0, min(target, total / FEWEST_PARTS))
+    target = max(total / FEWEST_PARTS, LEAST_WORK * n_items**2)
+    target = max(total / MOST_PARTS, min(target, AMPLE_WORK * n_items**2))
     width = max(1, tile_entries // n_items)
     parts = []
     for first in range(0, n_users, width):

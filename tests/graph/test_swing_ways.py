@@ -47,7 +47,7 @@ def small_tiles(monkeypatch):
     """Let a toy log pass through several chunks, blocks, batches and parts."""
     monkeypatch.setattr(swing_by_user, "CHUNK_USERS", 7)
     monkeypatch.setattr(swing_by_user, "BLOCK_ROWS", 3)
-    monkeypatch.setattr(swing_by_user, "WORK_PER_ENTRY", 1)
+    monkeypatch.setattr(swing_by_user, "LEAST_WORK", 1)
     monkeypatch.setattr(swing_by_item, "BATCH_ENTRIES", 40)
 
 
