@@ -10,6 +10,7 @@ from recbole_poem.upstream.cache import Ranker, RequestCache, open_or_build
 from recbole_poem.upstream.item_to_item import ItemToItemRanker
 from recbole_poem.upstream.logged import LoggedRanker
 from recbole_poem.upstream.objectives import parse_objectives
+from recbole_poem.workers import Map
 
 
 def objective_weights(config: Any, n_objectives: int) -> List[float]:
@@ -76,8 +77,14 @@ UPSTREAMS: Dict[str, Callable[[Any, Any], Ranker]] = {
 }
 
 
-def request_cache(config: Any, dataset: Any) -> RequestCache:
+def request_cache(config: Any, dataset: Any, parallel_map: Map = map) -> RequestCache:
     """Open or build the request cache of a data set whose training part is known.
+
+    Parameters
+    ----------
+    config, dataset
+    parallel_map : Map
+        Where a cache that must be built is built; see `recbole_poem.workers`.
 
     Raises
     ------
@@ -90,12 +97,10 @@ def request_cache(config: Any, dataset: Any) -> RequestCache:
             f"upstream: there is no '{name}'; known are {', '.join(sorted(UPSTREAMS))}"
         )
     folder = config["request_cache_dir"] or Path(config["checkpoint_dir"]) / "request_cache"
-    # a chunk's dense scores take 4 bytes x objectives x items a request: bounded by about 400 MB
-    chunk = int(np.clip(2e7 / dataset.log.n_items, 16, 4096))
     return open_or_build(
         Path(folder) / dataset.dataset_name,
         dataset.log,
         UPSTREAMS[name](config, dataset),
-        chunk=chunk,
         show_progress=config["show_progress"],
+        parallel_map=parallel_map,
     )

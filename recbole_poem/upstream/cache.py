@@ -11,21 +11,36 @@ import json
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from logging import getLogger
 from pathlib import Path
-from typing import Any, Dict, Optional, Protocol, Sequence, Tuple
+from typing import Any, Dict, Iterable, Optional, Protocol, Sequence, Tuple, runtime_checkable
 
 import numpy as np
 from tqdm import tqdm
 
 from recbole_poem.errors import InputError
 from recbole_poem.upstream.requests import RequestLog
+from recbole_poem.workers import Map
 
-FORMAT = 1
+FORMAT = 2
+
+Entries = Tuple[np.ndarray, np.ndarray]
 
 
-class Ranker(Protocol):
-    """An upstream: fills the request cache."""
+class Ranks(Protocol):
+    """What fills the entries of a request cache."""
+
+    def rank(self, requests: np.ndarray) -> Entries:
+        """Rank for `requests` (B,): item ids (B, N), 0 = none, and raw scores (B, N, M).
+
+        Candidates stand best first, as the ranking stage orders them. The ranking of request r is
+        made from rows ``first[r]..r-1`` of the log alone, and does not depend on the others.
+        """
+
+
+class Ranker(Ranks, Protocol):
+    """An upstream, with what it depends on."""
 
     @property
     def objectives(self) -> Sequence[str]:
@@ -37,12 +52,13 @@ class Ranker(Protocol):
     def request_start(self) -> np.ndarray:
         """Return, for every row of the log, the first row that the same ranking led to, (R,)."""
 
-    def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """Rank for `requests` (B,): item ids (B, N), 0 = none, and raw scores (B, N, M).
 
-        Candidates stand best first, as the ranking stage orders them. The ranking of request r is
-        made from rows ``first[r]..r-1`` of the log alone.
-        """
+@runtime_checkable
+class EstimatingRanker(Ranker, Protocol):
+    """An upstream that estimates something from the log before it ranks, in parallel."""
+
+    def estimate(self, parallel_map: Map, show_progress: bool) -> Ranks:
+        """Return who ranks; its content has to travel to workers."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +125,12 @@ def read_entries(
 
 
 def open_or_build(
-    folder: Path, log: RequestLog, ranker: Ranker, chunk: int = 4096, show_progress: bool = False
+    folder: Path,
+    log: RequestLog,
+    ranker: Ranker,
+    chunk: int = 2048,
+    show_progress: bool = False,
+    parallel_map: Map = map,
 ) -> RequestCache:
     """Open the cache that `ranker` would fill for `log`, or build it.
 
@@ -118,7 +139,9 @@ def open_or_build(
     folder : Path
         Where caches lie; one sub-folder each, named by the hash of log and settings.
     chunk : int
-        Requests ranked at a time.
+        Requests ranked at a time, by one worker; it does not change the entries.
+    parallel_map : Map
+        What ranks the chunks; see `recbole_poem.workers`.
 
     Raises
     ------
@@ -135,7 +158,7 @@ def open_or_build(
     logger.info(f"request cache: building {len(log)} entries in [{path}] ({why})")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _build(path, key, log, ranker, chunk, show_progress)
+        _build(path, key, log, ranker, chunk, show_progress, parallel_map)
     except OSError as error:
         raise InputError(
             f"request_cache_dir: the request cache cannot be written to {path}: "
@@ -190,28 +213,19 @@ def _open(path: Path, key: str, ranker: Ranker) -> Tuple[Optional[RequestCache],
 
 
 def _build(
-    path: Path, key: str, log: RequestLog, ranker: Ranker, chunk: int, show_progress: bool
+    path: Path,
+    key: str,
+    log: RequestLog,
+    ranker: Ranker,
+    chunk: int,
+    show_progress: bool,
+    parallel_map: Map,
 ) -> None:
     """Fill a temporary folder and move it into place, so that no half-built cache is ever seen."""
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
-        # written as a stream: on a full disk a memory map would die of a bus error instead
-        with (temporary / "items.npy").open("wb") as items_file, (temporary / "scores.npy").open(
-            "wb"
-        ) as scores_file:
-            bar = tqdm(
-                total=len(log), desc="Request cache", unit="request", disable=not show_progress
-            )
-            with bar:
-                for begin in range(0, len(log), chunk):
-                    requests = np.arange(begin, min(begin + chunk, len(log)))
-                    items, scores = ranker.rank(requests)
-                    if begin == 0:
-                        _write_header(items_file, "<i4", (len(log), *items.shape[1:]))
-                        _write_header(scores_file, "<f4", (len(log), *scores.shape[1:]))
-                    items_file.write(np.ascontiguousarray(items, "<i4").data)
-                    scores_file.write(np.ascontiguousarray(scores, "<f4").data)
-                    bar.update(len(requests))
+        entries = _ranked(log, ranker, chunk, show_progress, parallel_map)
+        _write(temporary, entries, len(log), show_progress)
         meta = {
             "key": key,
             "objectives": list(ranker.objectives),
@@ -228,6 +242,37 @@ def _build(
             temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _ranked(
+    log: RequestLog, ranker: Ranker, chunk: int, show_progress: bool, parallel_map: Map
+) -> Iterable[Entries]:
+    """Rank all requests, chunk by chunk, in order."""
+    ranks: Ranks = ranker
+    if isinstance(ranker, EstimatingRanker):
+        ranks = ranker.estimate(parallel_map, show_progress)
+    chunks = [(begin, min(begin + chunk, len(log))) for begin in range(0, len(log), chunk)]
+    return parallel_map(partial(_rank_range, ranks), chunks)
+
+
+def _rank_range(ranks: Ranks, bounds: Tuple[int, int]) -> Entries:
+    return ranks.rank(np.arange(*bounds))
+
+
+def _write(folder: Path, entries: Iterable[Entries], n_requests: int, show_progress: bool) -> None:
+    """Write the entries as they come: on a full disk a memory map would die of a bus error."""
+    with (folder / "items.npy").open("wb") as items_file, (folder / "scores.npy").open(
+        "wb"
+    ) as scores_file, tqdm(
+        total=n_requests, desc="Request cache", unit="request", disable=not show_progress
+    ) as bar:
+        for items, scores in entries:
+            if items_file.tell() == 0:
+                _write_header(items_file, "<i4", (n_requests, *items.shape[1:]))
+                _write_header(scores_file, "<f4", (n_requests, *scores.shape[1:]))
+            items_file.write(np.ascontiguousarray(items, "<i4").data)
+            scores_file.write(np.ascontiguousarray(scores, "<f4").data)
+            bar.update(len(items))
 
 
 def _write_header(file: Any, dtype: str, shape: Tuple[int, ...]) -> None:

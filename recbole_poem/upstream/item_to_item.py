@@ -12,16 +12,25 @@ seen the rows it now ranks would hand the model the answer.
 Items that the user has consumed before the request are no candidates.
 """
 
-from typing import Any, Dict, List, Sequence, Tuple
+import json
+from dataclasses import replace
+from functools import partial, reduce
+from logging import getLogger
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
-import torch
 from scipy import sparse
+from tqdm import tqdm
 
 from recbole_poem.upstream.feedback import positive_rows
+from recbole_poem.upstream.item_scores import ItemScores
 from recbole_poem.upstream.objectives import Objective
 from recbole_poem.upstream.requests import RequestLog
+from recbole_poem.upstream.selection import rank_weights
 from recbole_poem.upstream.similarity import SIMILARITIES, Counts, normalise
+from recbole_poem.workers import Map
+
+Result = TypeVar("Result")
 
 
 class ItemToItemRanker:
@@ -60,10 +69,12 @@ class ItemToItemRanker:
         seed: int,
     ) -> None:
         self.objectives = [objective.name for objective in objectives]
-        self._log = log
+        self._log = replace(log, values={})  # the workers need no more of it
         self._specifications = list(objectives)
-        self._n_candidates = min(n_candidates, log.n_items - 1)
-        self._weights, self._kappa, self._power = weights, kappa, power
+        n_found = min(n_candidates, log.n_items - 1)
+        self._gains = np.asarray(weights, dtype=np.float32)[:, None] * rank_weights(
+            n_found, kappa, power
+        )
         self._settings = {
             "upstream": "item_to_item",
             "objectives": [vars(objective) for objective in objectives],
@@ -81,7 +92,7 @@ class ItemToItemRanker:
             for o in objectives
         ]
         self._n_folds, self._top_k = n_folds, top_k
-        self._similarity: List[List[sparse.csr_matrix]] = []
+        self._estimated: Optional[ItemScores] = None
 
     def depends_on(self) -> Dict[str, Any]:
         """Return every setting that the ranking depends on."""
@@ -93,66 +104,76 @@ class ItemToItemRanker:
 
     def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Rank the catalogue for `requests` (B,): items (B, N), 0 = none; scores (B, N, M)."""
-        if not self._similarity:
-            evidence = zip(self._specifications, self._positive)
-            self._similarity = [self._estimate(*pair) for pair in evidence]
-        index, row = self._log.rows_before(requests)
-        scores = np.stack([self._score(m, requests) for m in range(len(self.objectives))])
-        scores[:, index, self._log.item[row]] = 0
-        return self._select(torch.from_numpy(scores))
+        if self._estimated is None:
+            self._estimated = self.estimate(map)
+        return self._estimated.rank(requests)
 
-    def _estimate(self, objective: Objective, positive: np.ndarray) -> List[sparse.csr_matrix]:
-        """Estimate one similarity per fold, from the training rows of all other folds."""
+    def estimate(self, parallel_map: Map, show_progress: bool = False) -> ItemScores:
+        """Estimate the similarities of every objective, one per fold, and return who ranks.
+
+        Objectives that ask the same of the same rows share them.
+        """
+        what = [json.dumps([o.similarity, o.parameters, o.feedback]) for o in self._specifications]
+        first_of = {question: what.index(question) for question in what}
+        getLogger().info(
+            f"request cache: estimating {len(first_of)} similarities without each of "
+            f"{self._n_folds} folds of users"
+        )
+        with tqdm(
+            total=2 * self._n_folds * len(first_of), desc="Similarities", disable=not show_progress
+        ) as bar:
+            found = [self._similarities(m, parallel_map, bar) for m in first_of.values()]
+        return ItemScores(
+            log=self._log,
+            fold=self._fold,
+            weight=_row_weights(self._specifications),
+            positive=np.stack(self._positive),
+            similarities=[sparse.vstack(of_fold, format="csr") for of_fold in zip(*found)],
+            which=np.array([list(first_of).index(question) for question in what]),
+            gains=self._gains,
+        )
+
+    def _similarities(self, m: int, parallel_map: Map, bar: tqdm) -> List[sparse.csr_matrix]:
+        """Estimate the similarities of objective m without the users of each fold in turn."""
+        objective = self._specifications[m]
         parameters = dict(objective.parameters)
         shrinkage = parameters.pop("shrinkage")
-        log, count = self._log, SIMILARITIES[objective.similarity]
-        rows = np.flatnonzero(log.training & positive)
-        everyone: Counts = count(log, rows, **parameters)
-        return [
-            normalise(
-                everyone.without(count(log, rows[self._fold[log.user[rows]] == f], **parameters)),
-                shrinkage,
-                self._top_k,
-            )
-            for f in range(self._n_folds)
-        ]
-
-    def _score(self, m: int, requests: np.ndarray) -> np.ndarray:
-        """Score every item for objective m, (B, n_items) float32."""
-        log, objective = self._log, self._specifications[m]
-        age = np.arange(objective.history)
-        history = requests[:, None] - 1 - age  # (B, h)
-        rows = np.maximum(history, 0)
-        weight = np.where(history >= log.first[requests][:, None], self._positive[m][rows], 0)
-        weight = (weight * objective.decay**age).astype(np.float32)
-        recent = sparse.csr_matrix(
-            (
-                weight.ravel(),
-                (np.repeat(np.arange(len(requests)), len(age)), log.item[rows].ravel()),
-            ),
-            (len(requests), log.n_items),
+        rows = np.flatnonzero(self._log.training & self._positive[m])
+        fold = self._fold[self._log.user[rows]]
+        count = partial(SIMILARITIES[objective.similarity], **parameters)
+        parts = _with_bar(
+            bar, parallel_map(partial(_count, count, self._log, rows, fold), range(self._n_folds))
         )
-        fold = self._fold[log.user[requests]]
-        scores = np.zeros(recent.shape, dtype=np.float32)
-        for f in np.unique(fold):
-            scores[fold == f] = (recent[fold == f] @ self._similarity[m][f]).toarray()
-        return scores
+        everyone = reduce(Counts.plus, parts)
+        of_others = partial(_normalise_others, everyone, shrinkage, self._top_k)
+        return _with_bar(bar, parallel_map(of_others, parts))
 
-    def _select(self, scores: torch.Tensor) -> Tuple[np.ndarray, np.ndarray]:
-        """Keep the N items that inverse-rank fusion of the M rankings puts on top.
 
-        An item takes part in an objective's ranking where its score is positive and it is among
-        the objective's first N.
-        """
-        n_objectives = len(scores)
-        fused = torch.zeros(scores.shape[1:])
-        rank = torch.arange(1, self._n_candidates + 1, dtype=torch.float32)
-        # relative to the first rank, so that a large power does not underflow all of them
-        rank_weight = ((self._kappa + rank) / (self._kappa + 1)) ** -self._power
-        for m in range(n_objectives):
-            top, item = scores[m].topk(self._n_candidates, dim=1)
-            fused.scatter_add_(1, item, float(self._weights[m]) * rank_weight * (top > 0))
-        best, item = fused.topk(self._n_candidates, dim=1)  # (B, N)
-        found = best > 0
-        kept = scores.gather(2, item.expand(n_objectives, -1, -1)).permute(1, 2, 0)  # (B, N, M)
-        return (item * found).numpy(), (kept * found.unsqueeze(2)).numpy()
+def _row_weights(objectives: Sequence[Objective]) -> np.ndarray:
+    """Return decay^age of the last rows where each objective looks, (M, h), and 0 elsewhere."""
+    age = np.arange(max(objective.history for objective in objectives))
+    rows = [np.where(age < o.history, o.decay**age, 0) for o in objectives]
+    return np.array(rows, dtype=np.float32)
+
+
+def _count(
+    count: Callable[..., Counts], log: RequestLog, rows: np.ndarray, fold: np.ndarray, f: int
+) -> Counts:
+    """Count the pairs of the users of fold f."""
+    return count(log, rows[fold == f])
+
+
+def _normalise_others(
+    everyone: Counts, shrinkage: float, top_k: int, part: Counts
+) -> sparse.csr_matrix:
+    """Return the similarities that everyone but a part of the users gives."""
+    return normalise(everyone.without(part), shrinkage, top_k)
+
+
+def _with_bar(bar: tqdm, results: Iterable[Result]) -> List[Result]:
+    """List the results, with a step of the bar for each."""
+    listed = []
+    for result in results:
+        listed.append(result)
+        bar.update()
+    return listed

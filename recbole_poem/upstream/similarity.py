@@ -32,6 +32,12 @@ class Counts(NamedTuple):
     source: np.ndarray
     target: np.ndarray
 
+    def plus(self, other: "Counts") -> "Counts":
+        """Return these counts and those of other users together."""
+        return Counts(
+            self.pairs + other.pairs, self.source + other.source, self.target + other.target
+        )
+
     def without(self, part: "Counts") -> "Counts":
         """Return these counts less those of a part of the users."""
         return Counts(self.pairs - part.pairs, self.source - part.source, self.target - part.target)
@@ -135,17 +141,37 @@ def normalise(counts: Counts, shrinkage: float, top_k: int) -> sparse.csr_matrix
     pairs = counts.pairs.tocoo()
     # a difference of counts leaves entries of 0, or of a rounding error above it
     kept = (pairs.row != pairs.col) & (pairs.data > 1e-9)
-    row, col, data = pairs.row[kept], pairs.col[kept], pairs.data[kept]
-    scale = np.sqrt(counts.source[row] * counts.target[col]) + shrinkage
-    values = (data / scale).astype(np.float32)
-    return keep_largest(sparse.csr_matrix((values, (row, col)), pairs.shape), top_k)
+    row, column = pairs.row[kept], pairs.col[kept]
+    scale = np.sqrt(counts.source[row] * counts.target[column]) + shrinkage
+    values = (pairs.data[kept] / scale).astype(np.float32)
+    begin = np.r_[0, np.cumsum(np.bincount(row, minlength=len(counts.source)))]
+    return keep_largest(sparse.csr_matrix((values, column, begin), pairs.shape), top_k)
 
 
 def keep_largest(matrix: sparse.csr_matrix, top_k: int) -> sparse.csr_matrix:
-    """Keep the `top_k` largest entries of each row; ties go to the lower column."""
+    """Keep the `top_k` largest entries of each row; ties go to the lower column.
+
+    Parameters
+    ----------
+    matrix : float32
+        Its entries are not negative.
+    """
     matrix.sort_indices()
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -matrix.data, row))
-    rank = np.arange(len(order)) - matrix.indptr[row]  # rows are contiguous in `order`
-    kept = np.sort(order[rank < top_k])
-    return sparse.csr_matrix((matrix.data[kept], (row[kept], matrix.indices[kept])), matrix.shape)
+    is_long = np.diff(matrix.indptr) > top_k
+    length = np.diff(matrix.indptr)[is_long]
+    in_long = np.repeat(is_long, np.diff(matrix.indptr))
+    # one sort for all rows: row by row, and there by the bits, which order as the values do
+    bits = matrix.data[in_long].astype(np.float32, copy=False).view(np.int32)
+    keys = (np.repeat(np.arange(len(length)), length) << 32) - bits
+    ordered, begin = np.sort(keys), np.cumsum(length) - length
+    last = ordered[begin + top_k - 1]  # of those kept in each row, if there are no ties
+    room = begin + top_k - np.searchsorted(ordered, last)  # for entries as large as the last
+    is_tied = keys == np.repeat(last, length)
+    n_tied = np.cumsum(is_tied)
+    number = n_tied - np.repeat(n_tied[begin] - is_tied[begin], length)  # from 1, in each row
+    kept = np.ones(matrix.nnz, dtype=bool)
+    kept[in_long] = np.where(
+        is_tied, number <= np.repeat(room, length), keys < np.repeat(last, length)
+    )
+    n_kept = np.r_[0, np.cumsum(kept)][matrix.indptr]
+    return sparse.csr_matrix((matrix.data[kept], matrix.indices[kept], n_kept), matrix.shape)

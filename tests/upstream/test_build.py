@@ -8,9 +8,12 @@ import pytest
 from toy_logs import random_log
 
 from recbole_poem.errors import InputError
+from recbole_poem.upstream import build
 from recbole_poem.upstream.build import objective_weights, request_cache
+from recbole_poem.upstream.cache import open_or_build
 from recbole_poem.upstream.item_to_item import ItemToItemRanker
 from recbole_poem.upstream.objectives import parse_objectives
+from recbole_poem.workers import open_map
 
 LOG = random_log(1, n_users=16)
 OBJECTIVES = {"together": {"history": 3}, "next": {"similarity": "transition", "history": 1}}
@@ -70,6 +73,26 @@ def test_item_to_item_gets_every_key(config, dataset):
     np.testing.assert_array_equal(cache.scores, scores)
     assert cache.objectives == ("together", "next")
     assert cache.path.parent == Path(config["checkpoint_dir"]) / "request_cache" / "toy"
+
+
+WHERE = {"one": {}, "threads": {"threads": 3}, "ray": {"ray": 2}}
+
+
+@pytest.mark.parametrize("where", WHERE.values(), ids=WHERE)
+def test_bit_for_bit_the_same_wherever_it_is_built(config, tmp_path, where, dataset):
+    log = random_log(5, n_users=60, n_items=300, longest=40)
+    dataset = SimpleNamespace(**{**vars(dataset), "log": log})
+    config = {**config, "n_candidates": 30}
+    here = request_cache(config, dataset)
+    with open_map(**where) as parallel_map:
+        ranker = build.UPSTREAMS["item_to_item"](config, dataset)
+        for chunk in (1000, 37):
+            there = open_or_build(
+                tmp_path / str(chunk), log, ranker, chunk, parallel_map=parallel_map
+            )
+            for name in ("items.npy", "scores.npy"):
+                assert (there.path / name).read_bytes() == (here.path / name).read_bytes()
+    assert (here.items > 0).mean() > 0.2
 
 
 def test_logged_reads_the_file_beside_the_data_set(config, dataset, tmp_path):

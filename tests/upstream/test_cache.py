@@ -14,6 +14,7 @@ from toy_logs import random_log, with_items
 
 from recbole_poem.errors import InputError
 from recbole_poem.upstream.cache import RequestCache, open_or_build, read_entries
+from recbole_poem.workers import open_map
 
 N, M = 3, 2
 LOG = random_log(0)
@@ -122,6 +123,31 @@ def test_other_settings_get_another_cache(folder):
     build(folder)
     assert build(folder, ranker=FakeRanker(kappa=0.6))[1]
     assert not build(folder)[1]
+
+
+class EstimatingFakeRanker(FakeRanker):
+    """Knows nothing before it has estimated."""
+
+    def estimate(self, parallel_map, show_progress):
+        self.asked = list(parallel_map(abs, [-1, -2]))
+        return FakeRanker()
+
+    def rank(self, requests):
+        raise AssertionError("asked before it estimated")
+
+
+def test_what_must_be_estimated_is_estimated_once_and_only_to_build(folder):
+    cache, estimated = build(folder, ranker=EstimatingFakeRanker())
+    assert estimated == [1, 2]
+    np.testing.assert_array_equal(cache.items, FakeRanker().rank(np.arange(len(LOG)))[0])
+    assert build(folder, ranker=EstimatingFakeRanker())[1] == []
+
+
+def test_a_full_disk_is_one_sentence_while_others_work_too(folder):
+    refused = pytest.raises(InputError, match=r": File too large$")
+    with open_map(threads=2) as parallel_map, files_of_at_most(700), refused:
+        open_or_build(folder, LOG, FakeRanker(), chunk=2, parallel_map=parallel_map)
+    assert list(folder.iterdir()) == []
 
 
 # -- damage ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from toy_logs import log_of, random_log, with_items
 
+from recbole_poem.upstream import item_scores
 from recbole_poem.upstream.item_to_item import ItemToItemRanker
 from recbole_poem.upstream.objectives import parse_objectives
 from recbole_poem.upstream.similarity import SIMILARITIES
@@ -276,6 +277,40 @@ def test_ranking_in_pieces_changes_nothing(size):
     ]
     for together, apart in zip(whole, zip(*pieces)):
         np.testing.assert_array_equal(together, np.concatenate(apart))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_the_size_of_the_blocks_changes_nothing(size, monkeypatch):
+    # many more items than a block reaches: every block has columns of its own
+    log = random_log(2, n_users=40, n_items=900, longest=40)
+    whole = rank_all(log, n_candidates=20)
+    assert (whole[0] > 0).any(axis=1).mean() > 0.5
+    monkeypatch.setattr(item_scores, "_BLOCK", size)
+    for together, apart in zip(whole, rank_all(log, n_candidates=20)):
+        np.testing.assert_array_equal(together, apart)
+
+
+def test_ties_go_to_the_lower_item():
+    # after item 5 came 1, 2, 3 and 4, once each: four equal scores
+    log = log_of([[5, 4], [5, 2], [5, 1], [5, 3], [5, 5], [5, 5]], n_items=6)
+    items, _ = rank_all(log, WALK, weights=np.ones(1), n_candidates=3, n_folds=7)  # a fold per user
+    asked = np.flatnonzero((log.position == 1) & (log.item == 5))
+    assert items[asked].tolist() == [[1, 2, 3]] * 2
+
+
+def test_objectives_that_ask_the_same_share_a_similarity():
+    log = random_log(3)
+    parts = {"history": {"history": 4}, "last": {"history": 1}, "next": WALK["next"]}
+    together = ranker_of(log, parts).estimate(map)
+    assert together.which.tolist() == [0, 0, 1]
+    assert together.similarities[0].shape == (2 * log.n_items, log.n_items)
+    _, scores = rank_all(log, parts, n_candidates=14)
+    items, alone = rank_all(log, {"last": parts["last"]}, weights=np.ones(1), n_candidates=14)
+    rows = ranker_of(log, parts, n_candidates=14).rank(np.arange(len(log)))[0]
+    for request in range(len(log)):
+        last = dict(zip(rows[request], scores[request, :, 1]))
+        for item, score in zip(items[request], alone[request, :, 0]):
+            assert item == 0 or last.get(item, score) == score
 
 
 @pytest.mark.parametrize(
