@@ -48,12 +48,11 @@ class FlatSequentialDataset(FastReadingMixin, RequestLogMixin, SequentialDataset
         length = np.minimum(self.log.position, self.max_item_list_len)
         columns = {**self.flat.interaction, self.item_list_length_field: torch.from_numpy(length)}
         rows = torch.from_numpy(np.flatnonzero(self._target_rows()))
-        self.inter_feat = LogRows(columns, rows)
-        self.inter_feat[self.time_field] = exact_time[rows]  # until `_round`
+        self.inter_feat = LogRows({**columns, self.time_field: exact_time}, rows)
 
     def _round(self, datasets: List[Dataset]) -> None:
         for dataset in (self, *datasets):
-            dataset.inter_feat.release(self.time_field)
+            dataset.inter_feat.replace(self.time_field, self.flat[self.time_field])
 
     def inter_matrix(self, form: str = "coo", value_field: Optional[str] = None) -> Any:
         """Return the user-item matrix of these rows, and of a user's first row with the second.

@@ -75,9 +75,10 @@ class LogRows(Interaction):
         taken = self.interaction.at(_as_index(index))
         return LogRows(taken.log, taken.rows, taken.own)
 
-    def release(self, name: str) -> None:
-        """Let go of a column that was assigned; the log's column of that name shows again."""
-        self.interaction.own.pop(name, None)
+    def replace(self, name: str, column: torch.Tensor) -> None:
+        """Gather `name` from another `column` (R, ...) of the log, unless it was dropped."""
+        if name in self.interaction.log:
+            self.interaction.log[name] = column
 
     def _reindex(self, index: Any) -> None:
         self.interaction = self.interaction.at(_as_index(index))

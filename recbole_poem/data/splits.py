@@ -36,8 +36,10 @@ class Groups:
     @classmethod
     def of(cls, keys: np.ndarray) -> "Groups":
         """Group the rows by their `keys` (N,)."""
-        code, names = pd.factorize(keys)
-        return cls(np.lexsort(halves(code)), np.bincount(code, minlength=len(names)))
+        code = pd.factorize(keys)[0]
+        size = np.bincount(code)
+        code = halves(code)  # the wide one can go before the sort needs room
+        return cls(np.lexsort(code), size)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the rows of each group, as RecBole's own loops want them."""
@@ -56,7 +58,8 @@ class Groups:
         list of P int64 arrays
             The rows of each part, in the order of the groups.
         """
-        part = np.tile(np.arange(len(parts)), parts.shape[1]).repeat(parts.T.ravel())
+        part = np.tile(np.arange(len(parts), dtype=np.int8), parts.shape[1])
+        part = part.repeat(parts.T.ravel())
         return [self.rows[part == number] for number in range(len(parts))]
 
 

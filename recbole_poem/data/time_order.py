@@ -122,6 +122,16 @@ class RequestLogMixin(TimeOrderMixin):
         super()._fill_nan()
 
     def _change_feat_format(self) -> None:
+        self._keep_log()
+        if self.config["benchmark_filename"] is None and not self._target_rows().any():
+            raise InputError(
+                f"{self.dataset_path}: no row is left to predict: a target needs an earlier row of "
+                "its user and has to meet positive_feedback"
+            )
+        super()._change_feat_format()
+
+    def _keep_log(self) -> None:
+        """Sort the interactions by user and time, and keep what the file says of them."""
         user = self.inter_feat[self.uid_field].to_numpy()
         order = np.lexsort((self._file_values[self.time_field], *halves(user)))
         values = {field: column[order] for field, column in self._file_values.items()}
@@ -138,12 +148,6 @@ class RequestLogMixin(TimeOrderMixin):
             n_items=self.item_num,
             training=np.zeros(len(order), dtype=bool),
         )
-        if self.config["benchmark_filename"] is None and not self._target_rows().any():
-            raise InputError(
-                f"{self.dataset_path}: no row is left to predict: a target needs an earlier row of "
-                "its user and has to meet positive_feedback"
-            )
-        super()._change_feat_format()
 
     def _target_rows(self) -> np.ndarray:
         """Mark the rows to predict: not the first of their user, and positive, (R,) bool."""

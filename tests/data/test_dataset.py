@@ -132,7 +132,9 @@ def test_the_log_is_kept_once() -> None:
     for dataset in datasets:
         assert dataset.flat is datasets[0].flat
         assert all(column.dim() == 1 for column in dataset.flat.interaction.values())
-        assert isinstance(dataset.inter_feat, LogRows) and not dataset.inter_feat.interaction.own
+        assert isinstance(dataset.inter_feat, LogRows)
+        assert dataset.inter_feat["timestamp"].dtype == torch.float32
+        assert not dataset.inter_feat.interaction.own
 
 
 def test_a_batch_reads_its_own_rows_alone(write_dataset: Any) -> None:

@@ -64,8 +64,10 @@ def test_changed_rows(change: Callable[[Interaction], Any]) -> None:
     assert_equal(ours.repeat(2), reference.repeat(2))
 
 
-def test_a_column_that_was_assigned_can_be_let_go() -> None:
+def test_a_column_of_the_log_can_be_replaced_unless_it_was_dropped() -> None:
     ours, _ = both()
-    ours["item"] = torch.zeros(8)
-    ours.release("item")
-    assert torch.equal(ours["item"], LOG["item"][ROWS])
+    ours.replace("item", LOG["item"] + 1)
+    assert torch.equal(ours["item"], LOG["item"][ROWS] + 1)
+    ours.drop("item")
+    ours.replace("item", LOG["item"])
+    assert "item" not in ours
