@@ -22,6 +22,7 @@ _FLAG = _Rule(lambda v: isinstance(v, bool), "True or False")
 _FROM_0 = _Rule(lambda v: _is_int(v) and v >= 0, "a whole number from 0")
 _FROM_1 = _Rule(lambda v: _is_int(v) and v >= 1, "a whole number from 1")
 _FROM_2 = _Rule(lambda v: _is_int(v) and v >= 2, "a whole number from 2")
+_FROM_1_OR_NONE = _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or ~")
 _CAP = _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or ~ for all")
 _WEIGHT = _Rule(lambda v: _is_number(v) and v >= 0, "a number from 0")
 _POSITIVE = _Rule(lambda v: _is_number(v) and v > 0, "a number above 0")
@@ -37,7 +38,8 @@ def _one_of(*names: str) -> _Rule:
 OVERALL_RULES: Dict[str, _Rule] = {
     "mask_seen": _FLAG,
     "lazy_sequences": _FLAG,
-    "threads": _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or ~"),
+    "threads": _FROM_1_OR_NONE,
+    "ray": _FROM_1_OR_NONE,
     "seed": _Rule(lambda v: _is_int(v) and 0 <= v < 2**31, "a whole number from 0, below 2^31"),
     "epochs": _FROM_0,
     "learning_rate": _POSITIVE,

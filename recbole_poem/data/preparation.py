@@ -5,9 +5,10 @@ loaders: a pickle runs whatever it holds, and RecBole's ignores the plugin's key
 """
 
 from logging import getLogger
-from typing import Any, Callable, Optional, Tuple, TypeVar
+from typing import Any, Callable, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
+import torch
 import torch.distributed
 from recbole.data.dataloader import FullSortEvalDataLoader, KnowledgeBasedDataLoader
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
@@ -27,6 +28,7 @@ from recbole_poem.graph.neighbours import HardNegativeSampler
 from recbole_poem.graph.swing import item_graph, swing
 from recbole_poem.upstream.build import objective_weights, request_cache
 from recbole_poem.upstream.requests import RequestLog
+from recbole_poem.workers import Map, open_map
 
 Loaders = Tuple[AbstractDataLoader, AbstractDataLoader, AbstractDataLoader]
 Result = TypeVar("Result")
@@ -44,24 +46,10 @@ def data_preparation(config: Any, dataset: Dataset) -> Loaders:
         raise InputError("mask_seen: needs one .inter file, not those of benchmark_filename")
     if config["positive_feedback"] is not None and not isinstance(dataset, RequestLogMixin):
         raise InputError("positive_feedback: only sequential models keep other rows as context")
+    samplers = create_samplers(config, dataset, [train, valid, test])
     if isinstance(dataset, POEMDataset):
-        if config["use_partial_order"] or config["use_system_positives"]:
-            cache = first_process_first(config, lambda: request_cache(config, train))
-            weights = objective_weights(config, len(cache.objectives))
-            for split in (train, valid, test):
-                split.attach(cache, weights)
-        shared = _shared_negatives(config, train.log)
-        train.log_q = shared.log_q if shared is not None else None
-        train_loader: AbstractDataLoader = POEMTrainDataLoader(
-            config,
-            train,
-            _graph_negatives(config, train.log) if config["use_hard_negatives"] else None,
-            shared,
-            shuffle=config["shuffle"],
-        )
-        samplers = create_samplers(config, dataset, [train, valid, test])
+        train_loader: AbstractDataLoader = _poem_train_loader(config, train, (train, valid, test))
     else:
-        samplers = create_samplers(config, dataset, [train, valid, test])
         train_loader = _stock_train_loader(config, dataset, train, samplers[0])
     valid_loader, test_loader = (
         _eval_loader(config, phase)(config, split, sampler, shuffle=False)
@@ -80,6 +68,24 @@ def first_process_first(config: Any, build: Callable[[], Result]) -> Result:
         return result
     torch.distributed.barrier()
     return build()
+
+
+def _poem_train_loader(
+    config: Any, train: POEMDataset, splits: Sequence[POEMDataset]
+) -> POEMTrainDataLoader:
+    """Build the cache and the graph, let the `splits` read the cache, make the loader."""
+    hard = None
+    with open_map(torch.get_num_threads(), config["ray"]) as parallel_map:
+        if config["use_partial_order"] or config["use_system_positives"]:
+            cache = first_process_first(config, lambda: request_cache(config, train, parallel_map))
+            weights = objective_weights(config, len(cache.objectives))
+            for split in splits:
+                split.attach(cache, weights)
+        if config["use_hard_negatives"]:
+            hard = _graph_negatives(config, train.log, parallel_map)
+    shared = _shared_negatives(config, train.log)
+    train.log_q = shared.log_q if shared is not None else None
+    return POEMTrainDataLoader(config, train, hard, shared, shuffle=config["shuffle"])
 
 
 def _stock_train_loader(
@@ -105,7 +111,7 @@ def _eval_loader(config: Any, phase: str) -> Callable[..., AbstractDataLoader]:
     return SeenMaskingDataLoader
 
 
-def _graph_negatives(config: Any, log: RequestLog) -> GraphNegatives:
+def _graph_negatives(config: Any, log: RequestLog, parallel_map: Map) -> GraphNegatives:
     rows = log.training.nonzero()[0]
     interactions = sparse.csr_matrix(
         (np.ones(len(rows)), (log.user[rows], log.item[rows])), (log.n_users, log.n_items)
@@ -116,7 +122,9 @@ def _graph_negatives(config: Any, log: RequestLog) -> GraphNegatives:
         max_users_per_item=config["swing_max_users_per_item"],
         max_items_per_user=config["swing_max_items_per_user"],
         seed=config["seed"],
+        top_k=config["swing_neighbours"],
         show_progress=config["show_progress"],
+        parallel_map=parallel_map,
     )
     graph = item_graph(similarity, config["swing_neighbours"])
     sampler = HardNegativeSampler(

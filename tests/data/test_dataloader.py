@@ -216,3 +216,21 @@ def test_held_out_rows_move_nothing_that_training_sees(write_dataset: Any) -> No
     assert (one["items"] > 0).any(dim=1).sum() > 100
     for name in one:
         assert np.array_equal(one[name], two[name]), name
+
+
+def test_ray_threads_and_one_process_prepare_the_same(write_dataset: Any) -> None:
+    """Bit for bit: the request cache and the item graph."""
+    keys = {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20)), **SMALL}
+
+    def prepared(**more: Any) -> "list[Any]":
+        folder = f"{keys['checkpoint_dir']}/{'-'.join(more)}"
+        given = {**keys, **more, "request_cache_dir": folder}
+        loader = assemble(Config(config_dict=given)).train_data
+        cache, graph = loader._dataset.cache, loader._graph_negatives._sampler.graph
+        edges = torch.stack(graph.edges())
+        return [cache.items, cache.scores, edges.numpy(), graph.edata["similarity"].numpy()]
+
+    alone = prepared(threads=1)
+    for other in (prepared(threads=1, ray=2), prepared()):
+        for one, two in zip(alone, other):
+            assert np.array_equal(one, two)
