@@ -2,8 +2,9 @@
 
 All sides train on ml-100k with the same d, layers, heads, dropout, history length, targets per
 batch and catalogue, through the loaders and optimizers that a run uses; a turn is a few steps, data
-loading included. At L = 200 a batch is 512 targets, for 2048 would take SASRec minutes a step. RecBole leaves autograd's anomaly detection on when it is imported; SASRec is
-measured with it, as a user of RecBole gets it, and without.
+loading included. At L = 200 a batch is 512 targets, for 2048 would take SASRec minutes a step.
+RecBole leaves autograd's anomaly detection on when it is imported; SASRec is measured with it, as
+a user of RecBole gets it, and without.
 """
 
 import itertools
