@@ -16,7 +16,7 @@ from scipy import sparse
 from recbole_poem.upstream.requests import RequestLog
 from recbole_poem.upstream.selection import best_fused
 
-_BLOCK = 64  # requests; their scores shall stay in the processor's cache
+_CELLS = 2**19  # of one objective's scores in a block: they shall stay in the processor's cache
 _ALIGNED = 64  # columns; so that every column of every block is summed by the same instructions
 
 
@@ -84,11 +84,12 @@ class ItemScores:
 
     def _blocks(self, requests: np.ndarray) -> Iterator[Tuple[int, np.ndarray]]:
         """Cut `requests` into (fold, places in them), each of one fold and in their order."""
+        size = min(max(_CELLS // self.log.n_items, 16), 64)
         fold = self.fold[self.log.user[requests]]
         for f in np.unique(fold):
             members = np.flatnonzero(fold == f)
-            for begin in range(0, len(members), _BLOCK):
-                yield int(f), members[begin : begin + _BLOCK]
+            for begin in range(0, len(members), size):
+                yield int(f), members[begin : begin + size]
 
     def _rank_block(self, requests: np.ndarray, fold: int) -> Tuple[np.ndarray, np.ndarray]:
         columns, scores = self._score(requests, fold)
