@@ -2,8 +2,8 @@
 
 1. On ml-100k, in turn and on one thread: estimating all similarities and ranking a part of the
    requests, extrapolated to all of them. The former code scored the whole catalogue densely and
-   chose with ``torch.topk``; `Former` is that code. Where it breaks ties like ours, both must find
-   the same candidates.
+   chose with ``torch.topk``; `Former` is that code. Where it breaks ties like ours, both find the
+   same candidates but for the rounding of sums.
 2. On ml-100k, in turn: one thread, two threads, two local workers of Ray; Ray's start-up apart.
 3. On synthetic logs, each in a process of its own: cost and peak memory as users and items grow.
 """
@@ -17,22 +17,20 @@ from typing import Any, Callable, Dict, List, Tuple
 import measure
 import numpy as np
 import torch
-from scipy import sparse
+from former_item_to_item import Former
 
 from recbole_poem.config import Config
 from recbole_poem.quick_start import create_dataset
-from recbole_poem.upstream.build import objective_weights
+from recbole_poem.upstream.build import UPSTREAMS
 from recbole_poem.upstream.cache import open_or_build
 from recbole_poem.upstream.item_to_item import ItemToItemRanker
-from recbole_poem.upstream.objectives import Objective, parse_objectives
+from recbole_poem.upstream.objectives import parse_objectives
 from recbole_poem.upstream.requests import RequestLog, first_rows
-from recbole_poem.upstream.similarity import SIMILARITIES, Counts
 from recbole_poem.workers import Map, open_map
 
 #: items of the largest catalogue that the former code can score within a few GiB
 LARGEST_FORMER = 1_000_000
 
-Ranked = Tuple[np.ndarray, np.ndarray]
 
 FIVE = {  # as properties/model/POEM.yaml
     "consumed": {"similarity": "cosine"},
@@ -43,106 +41,12 @@ FIVE = {  # as properties/model/POEM.yaml
 }
 
 
-class Former:
-    """The item-to-item upstream as it was: dense scores of the catalogue, one objective a time."""
-
-    def __init__(self, ranker: ItemToItemRanker, ties_to_lower: bool = False) -> None:
-        self._log, self._fold = ranker._log, ranker._fold
-        self._objectives, self._positive = ranker._specifications, ranker._positive
-        self._n_folds, self._top_k, self._gains = ranker._n_folds, ranker._top_k, ranker._gains
-        self._ties_to_lower = ties_to_lower
-
-    def estimate(self) -> None:
-        """Estimate every similarity, one per objective and fold."""
-        pairs = zip(self._objectives, self._positive)
-        self._similarity = [self._estimate_one(*pair) for pair in pairs]
-
-    def _estimate_one(self, objective: Objective, positive: np.ndarray) -> List[sparse.csr_matrix]:
-        parameters = dict(objective.parameters)
-        shrinkage = parameters.pop("shrinkage")
-        log, count = self._log, SIMILARITIES[objective.similarity]
-        rows = np.flatnonzero(log.training & positive)
-        everyone = count(log, rows, **parameters)
-        fold = self._fold[log.user[rows]]
-        return [
-            former_normalise(
-                everyone.without(count(log, rows[fold == f], **parameters)), shrinkage, self._top_k
-            )
-            for f in range(self._n_folds)
-        ]
-
-    def rank(self, requests: np.ndarray) -> Ranked:
-        """Rank the catalogue for `requests` (B,)."""
-        index, row = self._log.rows_before(requests)
-        scores = np.stack([self._score(m, requests) for m in range(len(self._objectives))])
-        scores[:, index, self._log.item[row]] = 0
-        return self._select(torch.from_numpy(scores))
-
-    def _score(self, m: int, requests: np.ndarray) -> np.ndarray:
-        log, objective = self._log, self._objectives[m]
-        age = np.arange(objective.history)
-        history = requests[:, None] - 1 - age
-        rows = np.maximum(history, 0)
-        weight = np.where(history >= log.first[requests][:, None], self._positive[m][rows], 0)
-        weight = (weight * objective.decay**age).astype(np.float32)
-        place = np.repeat(np.arange(len(requests)), len(age)), log.item[rows].ravel()
-        recent = sparse.csr_matrix((weight.ravel(), place), (len(requests), log.n_items))
-        fold = self._fold[log.user[requests]]
-        scores = np.zeros(recent.shape, dtype=np.float32)
-        for f in np.unique(fold):
-            scores[fold == f] = (recent[fold == f] @ self._similarity[m][f]).toarray()
-        return scores
-
-    def _select(self, scores: torch.Tensor) -> Ranked:
-        fused = torch.zeros(scores.shape[1:])
-        for of_objective, gain in zip(scores, torch.from_numpy(self._gains)):
-            top, item = self._top(of_objective)
-            fused.scatter_add_(1, item, gain * (top > 0))
-        best, item = self._top(fused)
-        found = best > 0
-        kept = scores.gather(2, item.expand(len(scores), -1, -1)).permute(1, 2, 0)
-        return (item * found).numpy(), (kept * found.unsqueeze(2)).numpy()
-
-    def _top(self, values: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
-        n = self._gains.shape[1]
-        if not self._ties_to_lower:
-            return tuple(values.topk(n, dim=1))
-        value, column = values.sort(dim=1, descending=True, stable=True)
-        return value[:, :n].contiguous(), column[:, :n].contiguous()
-
-
-def former_normalise(counts: Counts, shrinkage: float, top_k: int) -> sparse.csr_matrix:
-    """Normalise and keep the `top_k` largest of each row, as it was done."""
-    pairs = counts.pairs.tocoo()
-    kept = (pairs.row != pairs.col) & (pairs.data > 1e-9)
-    row, col, data = pairs.row[kept], pairs.col[kept], pairs.data[kept]
-    scale = np.sqrt(counts.source[row] * counts.target[col]) + shrinkage
-    matrix = sparse.csr_matrix(((data / scale).astype(np.float32), (row, col)), pairs.shape)
-    matrix.sort_indices()
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -matrix.data, row))
-    first = np.sort(order[np.arange(len(order)) - matrix.indptr[row] < top_k])
-    return sparse.csr_matrix((matrix.data[first], (row[first], matrix.indices[first])), pairs.shape)
-
-
 def movielens() -> ItemToItemRanker:
     """Return the upstream of ml-100k with the keys of ``properties``."""
     with tempfile.TemporaryDirectory() as folder:
         given = {"checkpoint_dir": folder, "show_progress": False, "state": "ERROR"}
         config = Config("POEM", "ml-100k", config_dict=given)
-        log = create_dataset(config).build()[0].log
-    objectives = parse_objectives(config["objectives"])
-    return ItemToItemRanker(
-        log,
-        objectives,
-        n_candidates=config["n_candidates"],
-        n_folds=config["upstream_folds"],
-        top_k=config["upstream_neighbours"],
-        weights=np.array(objective_weights(config, len(objectives))),
-        kappa=config["rank_kappa"],
-        power=config["rank_power"],
-        seed=config["seed"],
-    )
+        return UPSTREAMS["item_to_item"](config, create_dataset(config).build()[0])
 
 
 def against_former(
@@ -320,7 +224,6 @@ def main() -> None:
     if not quick:
         users = [(n, 10_000) for n in (1000, 4000, 16_000, 64_000, 256_000)]
         sizes = users + [(16_000, n) for n in (1000, 100_000, 1_000_000, 10_000_000)]
-    # first, while this process is small: a child's peak begins with its parent's size
     growth = [
         measure.call("build_synthetic", n_users=u, n_items=i, ranked=20_000) for u, i in sizes
     ]
