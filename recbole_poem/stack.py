@@ -27,6 +27,7 @@ BOUNDS: Dict[str, "tuple[str, str]"] = {
     "numpy": (">=1.23,<2", "numpy 2 removed names that recbole and ray use"),
     "pandas": (">=1.5,<3", "under pandas 3 recbole silently leaves NaN in its batches"),
     "scipy": (">=1.9,<1.13", "LightGCN, NGCF and others of RecBole fail with later ones"),
+    "numba": (">=0.58,<0.69", "it compiles the loops of Swing; later ones are untried"),
     "setuptools": ("<81", "ray 2.6.3 imports pkg_resources, which later ones lack"),
     "pyyaml": (">=5.4", "the properties are YAML"),
     "tqdm": (">=4.48", "progress bars"),

@@ -26,9 +26,9 @@ except (ImportError, OSError) as error:  # OSError: dgl 2 lacks a binary for tod
         "run `pip install dgl==1.1.3 packaging`"
     ) from error
 
-from recbole_poem.graph.swing_by_item import cost_by_item, swing_by_item
-from recbole_poem.graph.swing_by_user import cost_by_user, swing_by_user
-from recbole_poem.graph.swing_terms import Map, Terms, terms_of
+from recbole_poem.graph.swing_by_item import swing_by_item
+from recbole_poem.graph.swing_by_user import swing_by_user
+from recbole_poem.graph.swing_terms import Map, terms_of
 
 TILE_ENTRIES = 2**26
 
@@ -47,8 +47,9 @@ def swing(
     """Swing similarity of every pair of items, exact unless a cap is given.
 
     Every sum is exact (see `recbole_poem.graph.swing_terms`), so that neither `tile_entries` nor
-    `parallel_map` can change a bit of the result. Dense logs are summed user by user, sparse logs
-    and large catalogues item by item, whichever is estimated to cost less.
+    `parallel_map` can change a bit of the result. Catalogues whose dense matrix fits the budget
+    are summed user by user, larger ones item by item. The code is compiled when it is first
+    called, which takes seconds, and kept for later processes.
 
     Parameters
     ----------
@@ -69,10 +70,9 @@ def swing(
     show_progress : bool
         Show a bar over the parts of the work.
     tile_entries : int
-        Memory budget, in matrix entries, for each of the working sets: the dense sum (used where
-        n_items² fits), the dense interactions of a tile of users, and the pairs of users of a
-        batch of items. It changes speed and memory, never the result. What cannot be tiled stays
-        below a small multiple of the number of interactions plus n_items · `top_k`.
+        Memory budget, in matrix entries, of the dense sum (used where n_items² fits) and of the
+        rows that a part returns. It changes speed and memory, never the result. What cannot be
+        tiled stays below a small multiple of the number of interactions plus n_items · `top_k`.
     parallel_map : Map
         Computes the parts of the work, like the builtin `map`: over threads, processes or
         machines. A part returns at most max(`tile_entries`, `top_k`) entries.
@@ -125,8 +125,10 @@ def swing(
     terms, items = terms_of(consumed, alpha)
     if len(items) == 0:
         return sp.csr_matrix((n_items, n_items), dtype=np.float32)
-    way = _cheaper_way(terms, tile_entries)
-    return _widened(way(terms, top_k, tile_entries, run), items, n_items)
+    order = np.argsort(items)
+    largest = n_items if top_k is None else top_k
+    way = swing_by_user if len(items) ** 2 <= tile_entries else swing_by_item
+    return _widened(way(terms, order, largest, tile_entries, run), items[order], n_items)
 
 
 def item_graph(similarity: sp.csr_matrix, top_k: int) -> "dgl.DGLGraph":
@@ -199,13 +201,6 @@ def _sample_rows(matrix: sp.csr_matrix, cap: int, rng: np.random.Generator) -> s
     kept = np.sort(shuffled[rank < cap])
     entries = (matrix.data[kept], (rows[kept], matrix.indices[kept]))
     return sp.csr_matrix(entries, shape=matrix.shape)
-
-
-def _cheaper_way(terms: Terms, tile_entries: int) -> Callable[..., sp.csr_matrix]:
-    """Choose between the dense and the sparse way; both give the same result."""
-    if terms.consumed.shape[1] ** 2 > tile_entries:
-        return swing_by_item
-    return swing_by_user if cost_by_user(terms) <= cost_by_item(terms) else swing_by_item
 
 
 def _widened(similarity: sp.csr_matrix, items: np.ndarray, n_items: int) -> sp.csr_matrix:

@@ -1,56 +1,38 @@
-"""Swing as one sparse row per item: for sparse logs and large catalogues.
+"""Swing as one sparse row per item: for catalogues whose dense matrix does not fit.
 
-The row of item i needs the users U_i and their other items only. An item j that two or more of
-them consumed makes a *group* (i, j) with the users U_i ∩ U_j, and every pair of users of a group
-is a swing: its overlap is one (item i) plus the number of groups of i that hold the same pair.
-All groups and pairs of a batch of items are enumerated at once. Rows do not depend on each other,
-so nothing but a batch and the `top_k` results is in memory.
+The row of item i needs the users U_i and their other items only. Each item j has *members*, the
+users of i who consumed it too; two users of i share item i and every j that both are members of.
+Rows do not depend on each other, so nothing but the members of one item and the `top_k` results
+is in memory.
 """
 
 from functools import partial
-from typing import Iterator, NamedTuple, Optional, Tuple
+from typing import Tuple
 
 import numpy as np
 import scipy.sparse as sp
 
-from recbole_poem.graph.swing_terms import Map, Terms
-from recbole_poem.graph.top_k import keep_largest
+from recbole_poem.graph.compiled import ONE, compiled
+from recbole_poem.graph.swing_terms import Map, Terms, sum_lists, weigh
+from recbole_poem.graph.top_k import keep_largest, rows_from_keys
 
-BATCH_ENTRIES = 2**18  # interactions or pairs of users at a time: their arrays stay in the cache
 PARTS = 64
 
 
-class Groups(NamedTuple):
-    """The groups (i, j) of a batch of items i, with two users or more each.
-
-    A *row* r is one interaction (user, i) of the batch; rows of one item i are contiguous.
-
-    Attributes
-    ----------
-    row : (E,) int
-        Row of each member, ascending inside a group; the groups are contiguous.
-    group : (E,) int64
-        Group of each member, ascending.
-    item, other : (n_groups,) int64
-        i, counted from the first item of the batch, and j.
-    """
-
-    row: np.ndarray
-    group: np.ndarray
-    item: np.ndarray
-    other: np.ndarray
-
-
-def swing_by_item(terms: Terms, top_k: Optional[int], tile_entries: int, run: Map) -> sp.csr_matrix:
-    """Compute the rows of all items, one batch of items at a time.
+def swing_by_item(
+    terms: Terms, order: np.ndarray, top_k: int, tile_entries: int, run: Map
+) -> sp.csr_matrix:
+    """Compute the rows of all items.
 
     Parameters
     ----------
     terms : Terms
-    top_k : int, optional
+    order : (n_items,) int64
+        The order in which the items make rows and columns of the result.
+    top_k : int
         Entries kept per row.
     tile_entries : int
-        Interactions of a batch and pairs of users at a time; one item's, if they are more.
+        Entries that a part returns, at most; one row's, if they are more.
     run : Map
         Computes the parts.
 
@@ -59,115 +41,143 @@ def swing_by_item(terms: Terms, top_k: Optional[int], tile_entries: int, run: Ma
     (n_items, n_items) csr of float32
         Zero diagonal, only entries > 0, column indices ascending.
     """
-    by_item = terms.consumed.T.tocsr()
-    by_item.sort_indices()
-    work = np.cumsum(_work(terms, by_item))
-    n_items = len(work)
+    n_items = len(order)
+    n_users = np.diff(terms.user_starts).astype(np.float64)
+    sizes = np.diff(terms.item_starts).astype(np.float64)
+    # The cost of a row, about: the items of its users, and its pairs of users.
+    cost = sum_lists(sizes[terms.users], terms.user_starts) + n_users**2
+    work = np.cumsum(cost[order])
     even = np.searchsorted(work, work[-1] * np.arange(1, PARTS) / PARTS)
-    small = range(0, n_items, max(1, tile_entries // (top_k or n_items)))
+    small = range(0, n_items, max(1, tile_entries // min(top_k, n_items)))
     edges = np.unique([0, *even, *small, n_items]).tolist()
     parts = list(zip(edges[:-1], edges[1:]))
-    rows = partial(rows_of, terms, by_item, top_k, tile_entries)
-    return sp.vstack(list(run(rows, parts)), format="csr")
+    return sp.vstack(list(run(partial(rows_of, terms, order, top_k), parts)), format="csr")
 
 
-def cost_by_item(terms: Terms) -> float:
-    """Estimate the nanoseconds of one core that `swing_by_item` takes.
-
-    A pair of users that share k items is listed k(k - 1) times. The mean of k² was about three
-    times the square of the mean of k wherever it was counted, and listing a pair took 40 ns.
-    """
-    n_users, n_items = terms.consumed.shape
-    sizes = np.diff(terms.consumed.indptr).astype(np.float64)
-    users = np.bincount(terms.consumed.indices, minlength=n_items).astype(np.float64)
-    mean_overlap = float(users @ users) / n_users**2 if n_users else 0.0
-    listed = 3 * mean_overlap**2 * n_users**2 / 2
-    return 20 * float(sizes @ sizes) + 2 * float(users @ users) + 40 * listed
-
-
-def rows_of(
-    terms: Terms,
-    by_item: sp.csr_matrix,
-    top_k: Optional[int],
-    tile_entries: int,
-    items: Tuple[int, int],
-) -> sp.csr_matrix:
-    """Compute the rows of the items `items[0]` to `items[1]`, exclusive.
-
-    Parameters
-    ----------
-    by_item : (n_items, n_users) csr
-        The transposed interactions, column indices ascending.
+def rows_of(terms: Terms, order: np.ndarray, top_k: int, rows: Tuple[int, int]) -> sp.csr_matrix:
+    """Compute the rows from `rows[0]` to `rows[1]`, exclusive.
 
     Returns
     -------
-    (items[1] - items[0], n_items) csr of float32
+    (rows[1] - rows[0], n_items) csr of float32
         As in `swing_by_item`.
     """
-    entries = np.cumsum(by_item[slice(*items)] @ np.diff(terms.consumed.indptr))
-    limit = min(tile_entries, max(BATCH_ENTRIES, terms.consumed.shape[1]))
-    batches = []
-    for start, end in _spans_within(entries, limit):
-        users = by_item[items[0] + start : items[0] + end]
-        groups = _groups(terms.consumed, users, items[0] + start)
-        data = (_group_sums(terms, users, groups, limit) * terms.unit).astype(np.float32)
-        kept = data > 0
-        places = (groups.item[kept], groups.other[kept])
-        rows = sp.csr_matrix((data[kept], places), (end - start, by_item.shape[0]))
-        batches.append(rows if top_k is None else keep_largest(rows, top_k))
-    return sp.vstack(batches, format="csr")
+    n_items = len(order)
+    items = order[slice(*rows)].astype(np.uint64)
+    sizes = np.empty(len(items), np.int64)
+    keys = np.empty(len(items) * min(top_k, n_items), np.uint64)
+    filled = _fill_rows(terms, items, np.argsort(order).astype(np.uint32), sizes, keys)
+    return rows_from_keys(keys[:filled], sizes, n_items)
 
 
-def _work(terms: Terms, by_item: sp.csr_matrix) -> np.ndarray:
-    """Estimate the cost of each item's row: its interactions, and its pairs of users."""
-    return by_item @ np.diff(terms.consumed.indptr) + np.diff(by_item.indptr).astype(np.int64) ** 2
+@compiled
+def _fill_rows(
+    terms: Terms, items: np.ndarray, position: np.ndarray, sizes: np.ndarray, keys: np.ndarray
+) -> int:
+    """Compute the rows of some items, one after the other.
+
+    Parameters
+    ----------
+    items : (n_rows,) uint64
+    position : (n_items,) uint32
+        The column of each item.
+    sizes : (n_rows,) int64
+        Filled with the entries of each row.
+    keys : (n_rows * top_k,) uint64
+        Filled with the keys of one row after the other.
+
+    Returns
+    -------
+    int
+        The number of keys.
+    """
+    top_k = len(keys) // len(items)
+    n_items = len(position)
+    begin = np.zeros(n_items, np.uint64)
+    end = np.zeros(n_items, np.uint64)
+    total = np.zeros(n_items, np.int64)
+    touched = np.empty(n_items + 1, np.uint32)  # and room for a write that does not count
+    columns = np.empty(n_items, np.uint32)
+    values = np.empty(n_items, np.float32)
+    members = np.empty(0, np.uint32)
+    filled = 0
+    for row in range(len(items)):
+        item = items[row]
+        users = terms.users[terms.user_starts[item] : terms.user_starts[item + ONE]]
+        n_touched, size = np.uint64(0), np.uint64(0)
+        for user in users:
+            for entry in range(terms.item_starts[user], terms.item_starts[user + ONE]):
+                other = terms.items[entry]
+                touched[n_touched] = other
+                n_touched += np.uint64(end[other] == 0)
+                end[other] += ONE
+                size += ONE
+        if size > len(members):
+            members = np.empty(np.uint64(2) * size, np.uint32)
+        start = np.uint64(0)
+        for number in range(n_touched):
+            other = touched[number]
+            begin[other] = start
+            start += end[other]
+            end[other] = begin[other]
+        for number in range(np.uint64(len(users))):
+            user = users[number]
+            for entry in range(terms.item_starts[user], terms.item_starts[user + ONE]):
+                other = terms.items[entry]
+                members[end[other]] = number
+                end[other] += ONE
+        end[item] = begin[item]  # all of them share it, and it makes no pair with itself
+        _add_swings(terms, users, members, begin, end, total)
+        for number in range(n_touched):
+            other = touched[number]
+            columns[number] = position[other]
+            values[number] = total[other] * terms.unit
+            end[other], total[other] = 0, 0
+        sizes[row] = keep_largest(values, columns, n_touched, keys[filled : filled + top_k])
+        filled += sizes[row]
+    return filled
 
 
-def _spans_within(cumulative: np.ndarray, limit: int) -> Iterator[Tuple[int, int]]:
-    """Yield consecutive ranges whose sums are at most `limit`, or that hold one element."""
-    start = 0
-    while start < len(cumulative):
-        before = cumulative[start - 1] if start else 0
-        end = max(start + 1, int(np.searchsorted(cumulative, before + limit, side="right")))
-        yield start, end
-        start = end
+@compiled
+def _add_swings(
+    terms: Terms,
+    users: np.ndarray,
+    members: np.ndarray,
+    begin: np.ndarray,
+    end: np.ndarray,
+    total: np.ndarray,
+) -> None:
+    """Add, for each pair of users of an item, its units to each other item that they share.
 
-
-def _groups(consumed: sp.csr_matrix, users: sp.csr_matrix, first_item: int) -> Groups:
-    """Group the interactions of each item's users (rows of `users`) by the other item."""
-    by_other = consumed[users.indices].tocsc()  # sorts by other item, then by row
-    row = by_other.indices
-    other = np.repeat(np.arange(consumed.shape[1]), np.diff(by_other.indptr))
-    item = np.repeat(np.arange(users.shape[0]), np.diff(users.indptr))[row]
-    differs = np.flatnonzero((other[1:] != other[:-1]) | (item[1:] != item[:-1]))
-    starts = np.concatenate([[0], differs + 1])
-    sizes = np.diff(np.append(starts, len(row)))
-    kept = (sizes >= 2) & (other[starts] != first_item + item[starts])
-    group = np.repeat(np.arange(np.count_nonzero(kept)), sizes[kept])
-    return Groups(row[np.repeat(kept, sizes)], group, item[starts[kept]], other[starts[kept]])
-
-
-def _group_sums(terms: Terms, users: sp.csr_matrix, groups: Groups, limit: int) -> np.ndarray:
-    """Sum the swings of each group, in units: (n_groups,) int64."""
-    n_groups = len(groups.item)
-    sums = np.zeros(n_groups, dtype=np.int64)
-    weight = terms.weight[users.indices]
-    n_users = np.diff(users.indptr).astype(np.int64)
-    width = np.repeat(n_users, n_users)  # of row r: the rows of its item
-    origin = np.repeat(users.indptr[:-1], n_users)  # the first of them
-    end = np.cumsum(np.bincount(groups.group, minlength=n_groups))[groups.group]
-    pairs = end - np.arange(len(end)) - 1  # of each member with the later ones of its group
-    work = np.cumsum(np.bincount(groups.row, pairs, minlength=len(width)).astype(np.int64) + width)
-    for first, last in _spans_within(work, limit):
-        one = np.flatnonzero((groups.row >= first) & (groups.row < last) & (pairs > 0))
-        row, number = groups.row[one], pairs[one]
-        start = np.cumsum(number) - number
-        other = groups.row[np.repeat(one + 1 - start, number) + np.arange(number.sum())]
-        # Each pair of rows of one item has a cell of its own; the pairs in it are common items.
-        offset = np.cumsum(width[first:last]) - width[first:last]
-        cell = np.repeat(offset[row - first] - origin[row], number) + other
-        overlap = 1.0 + np.bincount(cell)[cell]
-        swings = terms.weigh(np.repeat(weight[row], number), weight[other], overlap)
-        touched, begin = np.unique(groups.group[one], return_index=True)
-        sums[touched] += np.add.reduceat(swings.astype(np.int64), start[begin])
-    return sums
+    Parameters
+    ----------
+    users : (n_users_of_item,) uint32
+    members : (n_members,) uint32
+        Places in `users`; those of item j are ``members[begin[j]:end[j]]``, ascending.
+    begin, end : (n_items,) uint64
+        `begin` ends at `end`.
+    total : (n_items,) int64
+        Added to.
+    """
+    n_users = np.uint64(len(users))
+    shared = np.ones(n_users, np.uint32)  # the item itself
+    units = np.zeros(n_users, np.float64)
+    for number in range(n_users):
+        user = users[number]
+        first, last = terms.item_starts[user], terms.item_starts[user + ONE]
+        for entry in range(first, last):
+            other = terms.items[entry]
+            if begin[other] < end[other]:
+                begin[other] += ONE  # the user
+                for member in range(begin[other], end[other]):
+                    shared[members[member]] += ONE
+        for later in range(number + ONE, n_users):
+            if shared[later] > 1:
+                units[later] = weigh(terms, user, users[later], shared[later])
+                shared[later] = 1
+        for entry in range(first, last):
+            other = terms.items[entry]
+            swings = 0.0
+            for member in range(begin[other], end[other]):
+                swings += units[members[member]]
+            total[other] += np.int64(swings)

@@ -1,53 +1,41 @@
-"""Swing as one dense block of item pairs per user: for dense logs of few items.
+"""Swing as a sum over pairs of users into one dense matrix: for catalogues whose matrix fits.
 
-User u and the partners v > u add to the pairs of u's own items only:
+User u and the partners v > u add to the pairs of u's own items only, so that what they add to is
+a small block, which stays in the processor's cache:
 
-    S[I_u, I_u] += A diag(g) Aᵀ,    A = consumed[v > u, I_u]ᵀ,    g_v = w_u w_v / (α + |I_u ∩ I_v|)
-
-which is a matrix product, the fastest primitive there is: although it multiplies many zeros, it
-leaves loops over pairs of users behind wherever users share a few percent of their items.
+    S[I_u, I_u] += Σ_{v > u} w_u w_v / (α + |I_u ∩ I_v|) · 1[I_u ∩ I_v] 1[I_u ∩ I_v]ᵀ
 """
 
 from functools import partial
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from typing import List, Tuple
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 
-from recbole_poem.graph.swing_terms import Map, Terms
-from recbole_poem.graph.top_k import keep_largest
+from recbole_poem.graph.compiled import ONE, compiled
+from recbole_poem.graph.swing_terms import Map, Terms, sum_lists, weigh
+from recbole_poem.graph.top_k import keep_largest, rows_from_keys
 
-CHUNK_USERS = 512  # partners at a time: A and A diag(g) of a usual user stay in the L2 cache
-BLOCK_ROWS = 96  # rows of a block at a time: what lies left of them need not be computed
-FEWEST_PARTS, MOST_PARTS = 4, 64
-# What a part computes per entry of its result, in multiply-adds, at least and where there is more
-# than enough: adding up an entry costs as much as about a hundred of them.
-LEAST_WORK, AMPLE_WORK = 256, 2048
-OVERHEAD_ITEMS = 32  # what one row of A costs beside its products, in multiply-adds
+FEWEST_PARTS, MOST_PARTS = 2, 64
+# What a part should add up, at least, per entry of the matrix that it returns.
+AMPLE_WORK = 64
 
 
-class Part(NamedTuple):
-    """A share of the work: `users` with those of their partners that are in `partners`.
-
-    Both are half-open ranges; a user's partners are the later users.
-    """
-
-    users: Tuple[int, int]
-    partners: Tuple[int, int]
-
-
-def swing_by_user(terms: Terms, top_k: Optional[int], tile_entries: int, run: Map) -> sp.csr_matrix:
+def swing_by_user(
+    terms: Terms, order: np.ndarray, top_k: int, tile_entries: int, run: Map
+) -> sp.csr_matrix:
     """Sum the blocks of all users in a dense matrix.
 
     Parameters
     ----------
     terms : Terms
-        With n_items² <= `tile_entries`.
-    top_k : int, optional
+        With users of few items first.
+    order : (n_items,) int64
+        The order in which the items make rows and columns of the result.
+    top_k : int
         Entries kept per row.
     tile_entries : int
-        Entries of a tile of the interactions as a dense matrix.
+        At least n_items².
     run : Map
         Computes the parts.
 
@@ -56,148 +44,144 @@ def swing_by_user(terms: Terms, top_k: Optional[int], tile_entries: int, run: Ma
     (n_items, n_items) csr of float32
         Zero diagonal, only entries > 0, column indices ascending.
     """
-    n_items = terms.consumed.shape[1]
-    ordered, position = _in_order(terms)
-    parts = parts_of(np.diff(ordered.consumed.indptr), n_items, tile_entries)
+    n_items = len(order)
     total = np.zeros((n_items, n_items), dtype=np.int64)
-    for part in run(partial(upper_sum, ordered), parts):
+    for part in run(partial(upper_sum, terms), parts_of(terms)):
         total += part
     upper = np.multiply(total, terms.unit, dtype=np.float32, casting="same_kind")
     del total
     similarity = upper + upper.T
     step = max(1, tile_entries // (8 * n_items))
     tiles = [
-        _sparse_rows(similarity[position[row : row + step]][:, position], top_k)
+        _largest(similarity, order, range(row, min(row + step, n_items)), top_k)
         for row in range(0, n_items, step)
     ]
     return sp.vstack(tiles, format="csr")
 
 
-def cost_by_user(terms: Terms) -> float:
-    """Estimate the nanoseconds of one core that `swing_by_user` takes."""
-    sizes = np.sort(np.diff(terms.consumed.indptr)).astype(np.float64)
-    pairs = np.arange(len(sizes) - 1, -1, -1)  # of each user with the larger ones
-    return float(pairs @ (sizes**2 / 25 + sizes + 60)) + 10.0 * terms.consumed.shape[1] ** 2
-
-
-def parts_of(sizes: np.ndarray, n_items: int, tile_entries: int) -> List[Part]:
-    """Cut the pairs of users into parts of about equal cost.
+def parts_of(terms: Terms) -> List[Tuple[int, int]]:
+    """Cut the users into half-open ranges of about equal cost.
 
     The parts depend on the data only, and their number is bounded, for each of them returns a
     dense matrix.
-
-    Parameters
-    ----------
-    sizes : (n_users,) int
-        Items of each user, ascending.
     """
-    n_users = len(sizes)
-    cost_per_pair = sizes.astype(np.float64) * (sizes + OVERHEAD_ITEMS)
-    total = float(cost_per_pair @ np.arange(n_users - 1, -1, -1))
-    target = max(total / FEWEST_PARTS, LEAST_WORK * n_items**2)
-    target = max(total / MOST_PARTS, min(target, AMPLE_WORK * n_items**2))
-    width = max(1, tile_entries // n_items)
-    parts = []
-    for first in range(0, n_users, width):
-        last = min(first + width, n_users)
-        users = np.arange(last)
-        cost = np.cumsum(cost_per_pair[:last] * (last - np.maximum(first, users + 1)))
-        number = int(np.ceil(cost[-1] / target))
-        bounds = np.searchsorted(cost, cost[-1] * np.arange(1, number) / number)
-        edges = np.unique([0, *(bounds + 1), last])
-        for start, end in zip(edges[:-1].tolist(), edges[1:].tolist()):
-            parts.append(Part((start, end), (max(first, start), last)))
-    return parts
+    n_users, n_items = len(terms.weight), len(terms.user_starts) - 1
+    popularity = np.diff(terms.user_starts).astype(np.float64)
+    shared = sum_lists(popularity[terms.items], terms.item_starts)
+    # Summed over all partners, about half of whom come later: items shared, and pairs of them.
+    cost = (shared + shared**2 / n_users) * np.arange(n_users, 0, -1) / n_users
+    number = np.clip(cost.sum() / (AMPLE_WORK * n_items**2), FEWEST_PARTS, MOST_PARTS)
+    total = np.cumsum(cost)
+    bounds = np.searchsorted(total, total[-1] * np.arange(1, int(number)) / int(number))
+    edges = np.unique([0, *(bounds + 1), n_users]).tolist()
+    return list(zip(edges[:-1], edges[1:]))
 
 
-def upper_sum(terms: Terms, part: Part) -> np.ndarray:
-    """Sum the blocks of the part's users.
-
-    Parameters
-    ----------
-    terms : Terms
-        Ordered such that a user's partners are the later ones.
-    part : Part
+def upper_sum(terms: Terms, users: Tuple[int, int]) -> np.ndarray:
+    """Sum the blocks of the users from `users[0]` to `users[1]`, exclusive.
 
     Returns
     -------
     (n_items, n_items) int64
         Units above the diagonal, zeros on and below it.
     """
-    consumed = terms.consumed
-    n_items = consumed.shape[1]
-    total = torch.zeros(n_items * n_items, dtype=torch.int64)
-    chunks = _dense_chunks(consumed, part.partners)
-    for user in range(*part.users):
-        items = consumed.indices[consumed.indptr[user] : consumed.indptr[user + 1]]
-        starts = range(0, len(items), BLOCK_ROWS)
-        blocks = [
-            torch.zeros(
-                min(BLOCK_ROWS, len(items) - start), len(items) - start, dtype=torch.float64
-            )
-            for start in starts
-        ]
-        for scaled, common in _factors(terms, user, items, chunks, part.partners):
-            for start, block in zip(starts, blocks):
-                block.addmm_(scaled[start : start + BLOCK_ROWS], common[start:].T)
-        columns = items.astype(np.int64)
-        for start, block in zip(starts, blocks):
-            place = columns[start : start + BLOCK_ROWS, None] * n_items + columns[start:]
-            units = block.triu_(1).to(torch.int64)
-            total.scatter_add_(0, torch.from_numpy(place).view(-1), units.view(-1))
-    return total.view(n_items, n_items).numpy()
+    n_items = len(terms.user_starts) - 1
+    total = np.zeros((n_items, n_items), dtype=np.int64)
+    _add_users(terms, *users, total)
+    return total
 
 
-def _in_order(terms: Terms) -> Tuple[Terms, np.ndarray]:
-    """Put the users with the fewest items first, and the items with the most users.
+@compiled
+def _add_users(terms: Terms, first: int, last: int, total: np.ndarray) -> None:
+    """Add the blocks of a range of users to `total`."""
+    overlap = np.zeros(len(terms.weight), np.uint32)
+    end = np.zeros(len(terms.weight), np.uint64)
+    partners = np.empty(len(terms.weight), np.uint32)
+    later = np.empty(len(terms.user_starts), np.uint64)
+    common = np.empty(0, np.uint32)  # positions of the common items, for one partner after another
+    for user in range(first, last):
+        items = terms.items[terms.item_starts[user] : terms.item_starts[user + 1]]
+        n_items = np.uint64(len(items))
+        n_partners, size = np.uint64(0), 0
+        for place in range(n_items):
+            item = items[place]
+            stop = terms.user_starts[item + ONE]
+            later[place] = _first_after(terms.users, terms.user_starts[item], stop, user)
+            for entry in range(later[place], stop):
+                partner = terms.users[entry]
+                partners[n_partners] = partner
+                n_partners += np.uint64(overlap[partner] == 0)
+                overlap[partner] += ONE
+                size += 1
+        if size > len(common):
+            common = np.empty(2 * size, np.uint32)
+        start = np.uint64(0)
+        for number in range(n_partners):
+            end[partners[number]] = start
+            start += overlap[partners[number]]
+        for place in range(n_items):
+            for entry in range(later[place], terms.user_starts[items[place] + ONE]):
+                partner = terms.users[entry]
+                common[end[partner]] = place
+                end[partner] += ONE
+        block = np.zeros((n_items, n_items), np.float64)
+        for number in range(n_partners):
+            partner = partners[number]
+            if overlap[partner] > 1:
+                units = weigh(terms, user, partner, overlap[partner])
+                _add_pairs(block, common, end[partner] - overlap[partner], end[partner], units)
+            overlap[partner] = 0
+        for place in range(n_items):
+            row = total[items[place]]
+            for other in range(place + ONE, n_items):
+                row[items[other]] += np.int64(block[place, other])
 
-    Each pair of users is then computed by its smaller one, so that the blocks stay small; and the
-    entries of the sum that are touched most lie close together. Also return the new position of
-    each item.
-    """
-    consumed = terms.consumed
-    users = np.argsort(np.diff(consumed.indptr), kind="stable")
-    popularity = np.bincount(consumed.indices, minlength=consumed.shape[1])
-    items = np.argsort(-popularity, kind="stable")
-    ordered = consumed[users][:, items]
-    ordered.sort_indices()
-    return terms._replace(consumed=ordered, weight=terms.weight[users]), np.argsort(items)
+
+@compiled
+def _add_pairs(
+    block: np.ndarray, common: np.ndarray, start: np.uint64, end: np.uint64, units: float
+) -> None:
+    """Add `units` to the block at all pairs of positions in a range of `common`, ascending."""
+    for first in range(start, end):
+        row = block[common[first]]
+        for second in range(first + ONE, end):
+            row[common[second]] += units
 
 
-def _dense_chunks(consumed: sp.csr_matrix, users: Tuple[int, int]) -> np.ndarray:
-    """Return the users' rows as (n_chunks, n_items, CHUNK_USERS) uint8, zeros at the end."""
-    rows = consumed[slice(*users)]
-    user = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-    n_chunks = -(-rows.shape[0] // CHUNK_USERS)
-    dense = np.zeros((n_chunks, rows.shape[1], CHUNK_USERS), dtype=np.uint8)
-    dense[user // CHUNK_USERS, rows.indices, user % CHUNK_USERS] = 1
-    return dense
+@compiled
+def _first_after(users: np.ndarray, start: np.uint64, stop: np.uint64, user: int) -> np.uint64:
+    """Return the place of the first of some users, ascending, that is larger than `user`."""
+    while start < stop:
+        middle = (start + stop) // np.uint64(2)
+        if users[middle] <= user:
+            start = middle + ONE
+        else:
+            stop = middle
+    return start
 
 
-def _factors(
-    terms: Terms, user: int, items: np.ndarray, chunks: np.ndarray, partners: Tuple[int, int]
-) -> Iterator[Tuple[torch.Tensor, torch.Tensor]]:
-    """Yield A diag(g) and A of the equation above, (len(items), partners of a chunk) float64."""
-    first, last = partners
-    start = max(first, user + 1)
-    for number in range((start - first) // CHUNK_USERS, len(chunks)):
-        origin = first + number * CHUNK_USERS
-        end = min(origin + CHUNK_USERS, last)
-        rows = chunks[number].take(items, axis=0, mode="clip")
-        common = rows[:, max(0, start - origin) : end - origin].astype(np.float64)
-        overlap = np.maximum(common.sum(axis=0), 1)
-        swings = terms.weigh(terms.weight[user], terms.weight[max(start, origin) : end], overlap)
-        yield torch.from_numpy(common * swings), torch.from_numpy(common)
+def _largest(similarity: np.ndarray, order: np.ndarray, rows: range, top_k: int) -> sp.csr_matrix:
+    """Return the entries > 0 of dense rows, put into `order`, at most `top_k` of each row."""
+    sizes = np.empty(len(rows), np.int64)
+    keys = np.empty(len(rows) * min(top_k, len(order)), np.uint64)
+    filled = _fill_rows(similarity, order.astype(np.uint64), rows.start, sizes, keys)
+    return rows_from_keys(keys[:filled], sizes, len(order))
 
 
-def _sparse_rows(rows: np.ndarray, top_k: Optional[int]) -> sp.csr_matrix:
-    """Return the entries > 0 of dense rows, at most `top_k` of each row."""
-    n_columns = rows.shape[1]
-    known = rows > 0
-    if top_k is not None and top_k < n_columns:
-        last_kept = np.partition(rows, n_columns - top_k, axis=1)[:, n_columns - top_k]
-        known &= rows >= last_kept[:, None]
-    indptr = np.concatenate([[0], np.cumsum(np.count_nonzero(known, axis=1))])
-    indices = np.broadcast_to(np.arange(n_columns, dtype=np.int32), rows.shape)[known]
-    sparse = sp.csr_matrix((rows[known], indices, indptr), shape=rows.shape)
-    return sparse if top_k is None else keep_largest(sparse, top_k)
+@compiled
+def _fill_rows(
+    similarity: np.ndarray, order: np.ndarray, first: int, sizes: np.ndarray, keys: np.ndarray
+) -> int:
+    """Fill the keys of as many rows as there are sizes, `first` the first."""
+    top_k = len(keys) // len(sizes)
+    columns = np.arange(len(order)).astype(np.uint32)
+    values = np.empty(len(order), np.float32)
+    filled = 0
+    for number in range(len(sizes)):
+        row = similarity[order[first + number]]
+        for column in columns:
+            values[column] = row[order[column]]
+        room = keys[filled : filled + top_k]
+        sizes[number] = keep_largest(values, columns, np.uint64(len(columns)), room)
+        filled += sizes[number]
+    return filled

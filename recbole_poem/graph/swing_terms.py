@@ -3,9 +3,9 @@
 A swing of two users weighs w_u w_v / (α + |I_u ∩ I_v|). Every such term is rounded once to a
 multiple of one power of two, the unit: so small that the terms of one user still add up within
 the 53 bits of a float64, and all terms within the 63 bits of an int64. All additions are then
-exact, hence associative: blocks, tiles, threads, workers, BLAS libraries and processors cannot
-change a single bit of the sum (Demmel and Nguyen, "Parallel Reproducible Summation", IEEE
-Transactions on Computers 64(7), 2015, round before they add in the same way).
+exact, hence associative: blocks, tiles, threads, workers and processors cannot change a single
+bit of the sum (Demmel and Nguyen, "Parallel Reproducible Summation", IEEE Transactions on
+Computers 64(7), 2015, round before they add in the same way).
 """
 
 import math
@@ -13,6 +13,8 @@ from typing import Any, Callable, Iterable, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import scipy.sparse as sp
+
+from recbole_poem.graph.compiled import compiled
 
 #: Behaves like the builtin `map` on one function and one sequence: results in the order of the
 #: tasks. Functions and tasks can be pickled.
@@ -22,13 +24,17 @@ LARGEST_EXPONENT = 900  # of 1 / unit: an enormous alpha must not push it beyond
 
 
 class Terms(NamedTuple):
-    """Who consumed what, and all that the weight of a swing needs besides the overlap.
+    """Who consumed what, by user and by item, and all that weighs a swing besides the overlap.
 
     Attributes
     ----------
-    consumed : (n_users, n_items) csr of int8
-        Ones, column indices ascending. Users of one item and items of one user make no pair and
-        may be missing.
+    item_starts : (n_users + 1,) uint64
+        The items of user u are `items` from ``item_starts[u]`` to ``item_starts[u + 1]``.
+    items : (n_interactions,) uint32
+        Ascending for each user.
+    user_starts : (n_items + 1,) uint64
+    users : (n_interactions,) uint32
+        The same by item.
     weight : (n_users,) float64
         w_u.
     alpha : float
@@ -37,60 +43,78 @@ class Terms(NamedTuple):
         The power of two that the sums are counted in.
     """
 
-    consumed: sp.csr_matrix
+    item_starts: np.ndarray
+    items: np.ndarray
+    user_starts: np.ndarray
+    users: np.ndarray
     weight: np.ndarray
     alpha: float
     unit: float
 
-    def weigh(self, one: np.ndarray, other: np.ndarray, overlap: np.ndarray) -> np.ndarray:
-        """Weigh swings, in units.
 
-        Parameters
-        ----------
-        one, other : float64, broadcastable
-            The weights w of the two users.
-        overlap : float64, broadcastable
-            |I_u ∩ I_v| >= 1.
+@compiled
+def weigh(terms: Terms, one: int, other: int, overlap: int) -> float:
+    """Weigh the swing of two users who share `overlap` items, in units.
 
-        Returns
-        -------
-        np.ndarray
-            float64, whole numbers >= 0; the sum over any v for one u is below 2^53, the sum over
-            all pairs of users that share an item below 2^63.
-        """
-        swings = (one / self.unit) * other / (self.alpha + overlap)
-        return np.rint(swings, out=swings)
+    Returns
+    -------
+    float
+        A whole number >= 0; the sum over any users `other` for one user is below 2^53, the sum
+        over all pairs of users that share an item below 2^63.
+    """
+    swings = (terms.weight[one] / terms.unit) * terms.weight[other] / (terms.alpha + overlap)
+    return np.rint(swings)
 
 
 def terms_of(consumed: sp.csr_matrix, alpha: float) -> Tuple[Terms, np.ndarray]:
     """Prepare the sum: weights from all items, then only users and items that can swing.
 
+    Users with the fewest items come first, so that each pair of users can be summed by its
+    smaller one; items with the most users come first, so that what is touched most lies close
+    together.
+
     Parameters
     ----------
     consumed : (n_users, n_items) csr
-        Ones, column indices ascending.
+        Ones.
     alpha : float
         α >= 0.
 
     Returns
     -------
     terms : Terms
-        Of the users with two items or more and the items with two users or more.
+        Of the users with two items or more and the items with two users or more: others make no
+        pair.
     items : (n_kept,) int64
-        The column of `consumed` that each column of the terms was, ascending.
+        The column of `consumed` that each item of the terms was.
     """
     sizes = np.diff(consumed.indptr)
     users = np.flatnonzero(sizes >= 2)
+    users = users[np.argsort(sizes[users], kind="stable")]
     consumed = consumed[users].astype(np.int8)
-    items = np.flatnonzero(np.bincount(consumed.indices, minlength=consumed.shape[1]) >= 2)
+    popularity = np.bincount(consumed.indices, minlength=consumed.shape[1])
+    items = np.flatnonzero(popularity >= 2)
+    items = items[np.argsort(-popularity[items], kind="stable")]
     consumed = consumed[:, items]
     consumed.sort_indices()
     weight = 1 / np.sqrt(sizes[users])
-    return Terms(consumed, weight, alpha, _unit(consumed, weight, alpha)), items
+    by_item = consumed.T.tocsr()
+    by_item.sort_indices()
+    unit = _unit(consumed, weight, alpha)
+    return Terms(*_lists(consumed), *_lists(by_item), weight, float(alpha), unit), items
+
+
+def sum_lists(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Sum the values of each list, from ``starts[k]`` to ``starts[k + 1]``; an empty one has 0."""
+    return np.diff(np.concatenate([[0.0], np.cumsum(values)])[starts])
+
+
+def _lists(rows: sp.csr_matrix) -> Tuple[np.ndarray, np.ndarray]:
+    return rows.indptr.astype(np.uint64), rows.indices.astype(np.uint32)
 
 
 def _unit(consumed: sp.csr_matrix, weight: np.ndarray, alpha: float) -> float:
-    """Return the smallest power of two that the promises of `Terms.weigh` allow.
+    """Return the smallest power of two that the promises of `weigh` allow.
 
     For one u the terms sum to at most w_u Σ_{v ∈ U_i} w_v / (α + 1), for the pairs of users of i
     to at most half of (Σ_{u ∈ U_i} w_u)² / (α + 1); the other half, and half of the first, is left

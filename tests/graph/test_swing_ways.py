@@ -4,6 +4,7 @@ import pickle
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
+import numba
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -11,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recbole_poem.graph import swing, swing_by_item, swing_by_user
-from recbole_poem.graph.swing_terms import terms_of
-from recbole_poem.graph.top_k import keep_largest
+from recbole_poem.graph.compiled import compiled
+from recbole_poem.graph.swing_terms import terms_of, weigh
+from recbole_poem.graph.top_k import LAST, LOW, keep_largest, rows_from_keys
 
 WAYS = [swing_by_user.swing_by_user, swing_by_item.swing_by_item]
 
@@ -37,18 +39,20 @@ def through_pickle(function, tasks):
     return [pickle.loads(pickle.dumps(function(task))) for task in tasks]
 
 
+def rows_by(way, terms_and_items, top_k, tile_entries, run):
+    terms, items = terms_and_items
+    return way(terms, np.argsort(items), top_k or len(items), tile_entries, run)
+
+
 @pytest.fixture(params=WAYS, ids=["by_user", "by_item"])
 def way(request):
     return request.param
 
 
 @pytest.fixture
-def small_tiles(monkeypatch):
-    """Let a toy log pass through several chunks, blocks, batches and parts."""
-    monkeypatch.setattr(swing_by_user, "CHUNK_USERS", 7)
-    monkeypatch.setattr(swing_by_user, "BLOCK_ROWS", 3)
-    monkeypatch.setattr(swing_by_user, "LEAST_WORK", 1)
-    monkeypatch.setattr(swing_by_item, "BATCH_ENTRIES", 40)
+def many_parts(monkeypatch):
+    """Let a toy log pass through many parts."""
+    monkeypatch.setattr(swing_by_user, "FEWEST_PARTS", 20)
 
 
 @settings(max_examples=40, deadline=None)
@@ -61,10 +65,10 @@ def small_tiles(monkeypatch):
     top_k=st.sampled_from([None, 1, 3, 100]),
 )
 def test_both_ways_agree_to_the_bit(seed, n_users, n_items, density, alpha, top_k):
-    terms, items = terms_of(log_matrix(seed, n_users, n_items, density), alpha)
-    if len(items) == 0:
+    prepared = terms_of(log_matrix(seed, n_users, n_items, density), alpha)
+    if len(prepared[1]) == 0:
         return
-    by_user, by_item = (way(terms, top_k, 2**20, map) for way in WAYS)
+    by_user, by_item = (rows_by(way, prepared, top_k, 2**20, map) for way in WAYS)
     assert_same_bits(by_user, by_item)
     assert by_user.dtype == np.float32
 
@@ -88,18 +92,18 @@ def test_all_similarities_are_symmetric_to_the_bit(seed, density):
 
 
 @pytest.mark.parametrize("tile_entries", [1, 33, 200, 2**20])
-def test_no_cut_changes_a_bit(way, small_tiles, tile_entries):
-    terms, _ = terms_of(log_matrix(1), 1.0)
-    expected = swing_by_user.swing_by_user(terms, 5, 2**20, map)
-    assert_same_bits(way(terms, 5, tile_entries, map), expected)
+def test_no_cut_changes_a_bit(way, many_parts, tile_entries):
+    prepared = terms_of(log_matrix(1), 1.0)
+    expected = rows_by(swing_by_user.swing_by_user, prepared, 5, 2**20, map)
+    assert_same_bits(rows_by(way, prepared, 5, tile_entries, map), expected)
 
 
 @pytest.mark.parametrize("parallel_map", [backwards, through_pickle])
 @pytest.mark.parametrize("top_k", [None, 4])
-def test_no_order_and_no_transport_changes_a_bit(way, small_tiles, parallel_map, top_k):
-    terms, _ = terms_of(log_matrix(2), 1.0)
-    expected = way(terms, top_k, 100, map)
-    assert_same_bits(way(terms, top_k, 100, parallel_map), expected)
+def test_no_order_and_no_transport_changes_a_bit(way, many_parts, parallel_map, top_k):
+    prepared = terms_of(log_matrix(2), 1.0)
+    expected = rows_by(way, prepared, top_k, 100, map)
+    assert_same_bits(rows_by(way, prepared, top_k, 100, parallel_map), expected)
 
 
 @pytest.mark.parametrize("tile_entries", [1, 2**20])
@@ -131,25 +135,45 @@ def test_top_k_is_the_head_of_the_full_rows_and_lower_items_win_ties(tile_entrie
 
 
 @settings(max_examples=50, deadline=None)
-@given(seed=st.integers(0, 2**31), top_k=st.integers(1, 8))
+@given(seed=st.integers(0, 2**31), top_k=st.integers(1, 12))
 def test_keep_largest(seed, top_k):
     rng = np.random.default_rng(seed)
-    dense = rng.choice([0, 0, 1e-30, 0.5, 1.5, 2e30], (6, 9)).astype(np.float32)
-    result = keep_largest(sp.csr_matrix(dense), top_k)
-    for row, values in enumerate(dense):
-        best = sorted(np.flatnonzero(values), key=lambda column: (-values[column], column))
-        assert result[row].indices.tolist() == sorted(best[:top_k])
-        np.testing.assert_array_equal(result[row].data, values[result[row].indices])
+    values = rng.choice([0, 1e-30, 0.5, 1.5, 2e30], 9).astype(np.float32)
+    columns = rng.permutation(20)[:9].astype(np.uint32)
+    kept = np.empty(top_k, np.uint64)
+    size = keep_largest(values, columns, np.uint64(8), kept)  # the ninth does not count
+    row = rows_from_keys(kept[:size], np.array([size]), 20)
+    best = sorted(np.flatnonzero(values[:8]), key=lambda entry: (-values[entry], columns[entry]))
+    expected = sorted(best[:top_k], key=lambda entry: columns[entry])
+    assert row.indices.tolist() == columns[expected].tolist()
+    np.testing.assert_array_equal(row.data, values[expected])
+
+
+def test_the_order_of_the_keys_is_that_of_values_then_of_lower_columns():
+    values, columns = np.array([2, 1, 2, 3e-39], np.float32), np.array([7, 0, 3, 2], np.uint32)
+    keys = np.empty(4, np.uint64)
+    assert keep_largest(values, columns, np.uint64(4), keys) == 4
+    assert (LAST - (np.sort(keys)[::-1] & LAST)).tolist() == [3, 7, 0, 2]
+    assert (np.sort(keys) >> LOW).astype(np.uint32).view(np.float32)[-1] == 2
+
+
+def dense_of(terms):
+    """Return 1 for every user and item of the terms, by user and by item."""
+    n_users, n_items = len(terms.weight), len(terms.user_starts) - 1
+    by_user = sp.csr_matrix((np.ones(len(terms.items)), terms.items, terms.item_starts))
+    by_item = sp.csr_matrix((np.ones(len(terms.users)), terms.users, terms.user_starts))
+    assert by_user.shape == by_item.shape[::-1] == (n_users, n_items)
+    np.testing.assert_array_equal(by_user.toarray(), by_item.toarray().T)
+    return by_user.toarray()
 
 
 def test_the_rounding_of_the_terms_is_far_below_float32():
-    consumed = log_matrix(5, 400, 60, 0.3)
-    terms, items = terms_of(consumed, 1.0)
-    dense = terms.consumed.toarray().astype(np.float64)
+    terms, items = terms_of(log_matrix(5, 400, 60, 0.3), 1.0)
+    dense = dense_of(terms)
     weights = np.outer(terms.weight, terms.weight) / (1 + dense @ dense.T)
     np.fill_diagonal(weights, 0)
-    parts = swing_by_user.parts_of(np.diff(terms.consumed.indptr), len(items), 2**20)
-    units = sum(swing_by_user.upper_sum(terms, part) for part in parts)
+    units = sum(swing_by_user.upper_sum(terms, part) for part in swing_by_user.parts_of(terms))
+    assert not np.tril(units).any()
     for i in range(len(items)):
         column = dense * dense[:, i : i + 1]
         expected = (column * (weights @ column)).sum(axis=0)[i + 1 :] / 2
@@ -159,28 +183,40 @@ def test_the_rounding_of_the_terms_is_far_below_float32():
 def test_partial_sums_stay_within_the_bits_that_hold_them():
     # All users consumed the same two items: the largest sum that these weights allow.
     terms, _ = terms_of(sp.csr_matrix(np.ones((1000, 2))), 0.0)
-    units = sum(
-        swing_by_user.upper_sum(terms, part)
-        for part in swing_by_user.parts_of(np.full(1000, 2), 2, 2**20)
-    )
+    units = sum(swing_by_user.upper_sum(terms, part) for part in swing_by_user.parts_of(terms))
     assert units[0, 1] * terms.unit == pytest.approx(1000 * 999 / 2 / 2 / 2)
-    one_user = terms.weigh(terms.weight[0], terms.weight[1:], np.full(999, 1.0)).sum()
-    assert one_user < 2**53
+    one_user = sum(weigh(terms, 0, other, 1) for other in range(1, 1000))
+    assert one_user == round(one_user)
+    assert 2**40 < one_user < 2**53
 
 
-@pytest.mark.parametrize("tile_entries", [1, 50, 2**20])
-def test_every_pair_of_users_is_in_exactly_one_part(tile_entries):
-    sizes = np.sort(np.random.default_rng(0).integers(2, 30, 53))
-    seen = np.zeros((53, 53), dtype=int)
-    for part in swing_by_user.parts_of(sizes, 30, tile_entries):
-        for user in range(*part.users):
-            first, last = part.partners
-            seen[user, max(first, user + 1) : last] += 1
-    np.testing.assert_array_equal(seen, np.triu(np.ones((53, 53), dtype=int), k=1))
+@pytest.mark.parametrize(("fewest", "ample"), [(2, 64), (20, 64), (2, 0.01)])
+def test_every_user_is_in_exactly_one_part(monkeypatch, fewest, ample):
+    monkeypatch.setattr(swing_by_user, "FEWEST_PARTS", fewest)
+    monkeypatch.setattr(swing_by_user, "AMPLE_WORK", ample)
+    terms, _ = terms_of(log_matrix(6, 300), 1.0)
+    parts = swing_by_user.parts_of(terms)
+    assert fewest - 1 <= len(parts) <= 64
+    users = [user for part in parts for user in range(*part)]
+    assert users == list(range(len(terms.weight)))
 
 
-def test_the_cheaper_way_is_the_dense_one_for_dense_logs_only():
-    dense, _ = terms_of(log_matrix(6, 500, 100, 0.3), 1.0)
-    sparse, _ = terms_of(log_matrix(6, 5000, 500, 0.002), 1.0)
-    assert swing_by_user.cost_by_user(dense) < swing_by_item.cost_by_item(dense)
-    assert swing_by_user.cost_by_user(sparse) > swing_by_item.cost_by_item(sparse)
+def test_users_of_few_items_and_items_of_many_users_come_first():
+    consumed = log_matrix(7, 100, 40, 0.1)
+    terms, items = terms_of(consumed, 1.0)
+    dense = dense_of(terms)
+    known = consumed.toarray()[consumed.sum(axis=1).A1 >= 2]
+    assert (np.diff(1 / terms.weight) >= 0).all()
+    assert (np.diff(dense.sum(axis=0)) <= 0).all()
+    np.testing.assert_array_equal(dense.sum(axis=0), known.sum(axis=0)[items])
+    assert sorted(items) == np.flatnonzero(known.sum(axis=0) >= 2).tolist()
+
+
+def test_code_that_cannot_be_kept_is_compiled_all_the_same():
+    scope = {}
+    exec("def twice(number):\n    return 2 * number", scope)  # from no file
+    with pytest.raises(RuntimeError, match="cannot cache"):
+        numba.njit(cache=True)(scope["twice"])
+    twice = compiled(scope["twice"])
+    assert twice(21) == 42
+    assert twice.signatures
