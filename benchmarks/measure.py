@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Sequence
 import psutil
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("recbole_poem", "recbole", "torch", "dgl", "numpy", "scipy", "pandas", "ray")
+PACKAGES = ("recbole_poem", "recbole", "torch", "dgl", "numpy", "scipy", "numba", "pandas", "ray")
 
 
 def parser(description: str) -> argparse.ArgumentParser:

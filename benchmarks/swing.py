@@ -4,16 +4,18 @@
 extrapolated to all users by the number of pairs of users. (b) recfarm 0.2.1 (Rust; ``pip install
 recfarm==0.2.1``, else this part is left out) on all of ml-100k, in turn, on two threads each.
 recfarm uses the same weights and sums, but counts an overlap without the item itself: its alpha
-is ours plus one. (c) ml-100k and a log of MovieLens-1M's size, on one thread and on two. (d) Sparse
-logs of 10,000 to 1,000,000 users with caps, and a series of densities without, each in a fresh
-process that first makes the log. A log of MovieLens-1M's size is 6,040 users with lognormal
-activity (at least 20 items, σ = 1.1) who draw distinct items of lognormal popularity (σ = 1.6); the
-logs of (d) have lognormal activity (σ = 1) and items of popularity 1 / (rank + 50)^0.8, with
-repetitions dropped.
+is ours plus one. (c) ml-100k and a log of MovieLens-1M's size, on one thread and on two, all
+compiled; and the first Swing of a process that has to compile it. (d) Sparse logs of 10,000 to
+1,000,000 users with caps, and a series of densities without, each in a fresh process that first
+makes the log. A log of MovieLens-1M's size is 6,040 users with lognormal activity (at least 20
+items, σ = 1.1) who draw distinct items of lognormal popularity (σ = 1.6); the logs of (d) have
+lognormal activity (σ = 1) and items of popularity 1 / (rank + 50)^0.8, with repetitions dropped.
 """
 
 import itertools
 import math
+import os
+import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -179,6 +181,21 @@ def growth(n_users: int, n_items: int, mean_items: float, **arguments: Any) -> D
     }
 
 
+def first_graph() -> float:
+    """Time the first Swing of a process, on ml-100k."""
+    consumed = ml_100k()
+    return measure.seconds(lambda: swing(consumed))
+
+
+def compilation() -> Dict[str, float]:
+    """Time two fresh processes: the first has to compile, the second loads what was compiled."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NUMBA_CACHE_DIR"] = folder
+        taken = {step: measure.call("first_graph") for step in ("compiling_s", "loading_s")}
+        del os.environ["NUMBA_CACHE_DIR"]
+    return taken
+
+
 def scaling(consumed: sp.csr_matrix, pairs: int) -> Dict[str, Any]:
     """Time one thread and two in turn."""
     sides = {"one_thread": on_threads(consumed, 1), "two_threads": on_threads(consumed, 2)}
@@ -208,6 +225,7 @@ def main() -> None:
     else:
         log = small[:100] if quick else small
         result["recfarm"] = against_rust(log, pairs=1 if quick else 5)
+    result["first_call"] = compilation()
     result["ml-100k"] = scaling(small, pairs=2 if quick else 7)
     if not quick:
         result["like_ml-1m"] = scaling(like_ml_1m(), pairs=3)
