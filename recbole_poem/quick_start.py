@@ -7,7 +7,7 @@ import socket
 from logging import getLogger
 from pathlib import Path
 from traceback import format_exc
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import torch
 import torch.distributed
@@ -48,6 +48,7 @@ def run_recbole_poem(
     config_file_list: Optional[List[str]] = None,
     config_dict: Optional[Dict[str, Any]] = None,
     saved: bool = True,
+    callback_fn: Optional[Callable[[int, float], Any]] = None,
 ) -> Dict[str, Any]:
     """Train a model of the plugin or of RecBole to early stopping, and test it.
 
@@ -62,6 +63,9 @@ def run_recbole_poem(
         given, and ``nproc`` trains on several processes.
     saved : bool
         Whether to write a checkpoint. Without one the model of the last epoch is tested.
+    callback_fn : callable, optional
+        Called after every evaluated epoch with its number, from 0, and its validation score, when
+        the checkpoint has been written. On several processes it is not called.
 
     Returns
     -------
@@ -81,7 +85,7 @@ def run_recbole_poem(
     dataset = dataset or given.pop("dataset", None)
     if int(given.get("nproc", 1)) > 1:
         return _run_on_several(model, dataset, config_file_list, given, saved)
-    return _run(model, dataset, config_file_list, given, saved)
+    return _run(model, dataset, config_file_list, given, saved, callback_fn)
 
 
 def _run(
@@ -90,6 +94,7 @@ def _run(
     config_file_list: Optional[List[str]],
     config_dict: Dict[str, Any],
     saved: bool,
+    callback_fn: Optional[Callable[[int, float], Any]] = None,
 ) -> Dict[str, Any]:
     config = Config(model, dataset, config_file_list, config_dict)
     # RecBole looks for its folders and then makes them: two processes at once, and one fails.
@@ -111,7 +116,11 @@ def _run(
         trainer.resume_checkpoint(config["resume"])
     show_progress = config["show_progress"]
     best_valid_score, best_valid_result = trainer.fit(
-        experiment.train_data, experiment.valid_data, saved=saved, show_progress=show_progress
+        experiment.train_data,
+        experiment.valid_data,
+        saved=saved,
+        show_progress=show_progress,
+        callback_fn=callback_fn,
     )
     test_result = trainer.evaluate(
         experiment.test_data, load_best_model=saved, show_progress=show_progress
