@@ -15,6 +15,7 @@ import torch.multiprocessing
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.dataset import Dataset
 from recbole.model.abstract_recommender import AbstractRecommender
+from recbole.trainer import Trainer
 from recbole.utils import init_logger, set_color
 
 from recbole_poem import checkpoint
@@ -97,23 +98,8 @@ def _run(
     callback_fn: Optional[Callable[[int, float], Any]] = None,
 ) -> Dict[str, Any]:
     config = Config(model, dataset, config_file_list, config_dict)
-    # RecBole looks for its folders and then makes them: two processes at once, and one fails.
-    for folder in (Path("log", config.model), Path(config["checkpoint_dir"])):
-        folder.mkdir(parents=True, exist_ok=True)
-    init_logger(config)
-    logger = getLogger()
-    logger.info(config)
-    for key, near in config.unknown_keys():
-        hint = f"; the nearest known key is '{near}'" if near else ""
-        logger.warning(f"'{key}' is not a key of {config.model} or RecBole, and does nothing{hint}")
-    experiment = assemble(config)
-    logger.info(experiment.dataset)
-    logger.info(experiment.model)
-    trainer = get_trainer(config)(config, experiment.model)
-    if config["resume"] is not None:
-        state = checkpoint.read(config["resume"])
-        checkpoint.check_tokens(state, experiment.dataset, config["resume"])
-        trainer.resume_checkpoint(config["resume"])
+    experiment = begin(config)
+    trainer = trainer_of(experiment)
     show_progress = config["show_progress"]
     best_valid_score, best_valid_result = trainer.fit(
         experiment.train_data,
@@ -132,10 +118,39 @@ def _run(
         "test_result": test_result,
         "model_file": trainer.saved_model_file if saved else None,
     }
+    logger = getLogger()
     logger.info(set_color("best valid ", "yellow") + f": {best_valid_result}")
     logger.info(set_color("test result", "yellow") + f": {test_result}")
     logger.info(set_color("checkpoint ", "yellow") + f": {result['model_file']}")
     return result
+
+
+def begin(config: Config) -> Experiment:
+    """Start RecBole's log for a run, and `assemble` what it needs."""
+    # RecBole looks for its folders and then makes them: two processes at once, and one fails.
+    for folder in (Path("log", config.model), Path(config["checkpoint_dir"])):
+        folder.mkdir(parents=True, exist_ok=True)
+    init_logger(config)
+    logger = getLogger()
+    logger.info(config)
+    for key, near in config.unknown_keys():
+        hint = f"; the nearest known key is '{near}'" if near else ""
+        logger.warning(f"'{key}' is not a key of {config.model} or RecBole, and does nothing{hint}")
+    experiment = assemble(config)
+    logger.info(experiment.dataset)
+    logger.info(experiment.model)
+    return experiment
+
+
+def trainer_of(experiment: Experiment) -> Trainer:
+    """Return the trainer of an experiment; with ``resume``, where its checkpoint left off."""
+    config = experiment.config
+    trainer = get_trainer(config)(config, experiment.model)
+    if config["resume"] is not None:
+        state = checkpoint.read(config["resume"])
+        checkpoint.check_tokens(state, experiment.dataset, config["resume"])
+        trainer.resume_checkpoint(config["resume"])
+    return trainer
 
 
 def assemble(config: Config) -> Experiment:
