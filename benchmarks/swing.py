@@ -164,6 +164,8 @@ def rust_seconds(consumed: sp.csr_matrix) -> Callable[[], float]:
 
 def growth(n_users: int, n_items: int, mean_items: float, **arguments: Any) -> Dict[str, Any]:
     """Measure one log: seconds on one thread and peak memory, in this process."""
+    swing(ml_100k(), top_k=1, tile_entries=1)  # loads the compiled code of both ways
+    swing(ml_100k(), top_k=1)
     consumed = sparse_log(n_users, n_items, mean_items)
     before, begin, cpu = measure.peak_memory(), time.perf_counter(), time.process_time()
     with measure.threads(1):
