@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 import psutil
 
+from recbole_poem.benchmark.machine import peak_memory
+
 #: rows of the log -> pairs of runs
 SIZES = {100_000: 5, 1_000_000: 5, 5_000_000: 1}
 QUICK_SIZES = {20_000: 1, 50_000: 1}
@@ -71,7 +73,7 @@ def prepare(side: str, folder: str, rows: int) -> Dict[str, float]:
 
         def _load_data(self, *arguments: Any) -> None:
             found["reading_s"] = measure.seconds(lambda: super(Timed, self)._load_data(*arguments))
-            found["reading_peak"] = measure.peak_memory()
+            found["reading_peak"] = peak_memory()
 
     config = Config(model="SASRec", dataset=f"log{rows}", config_dict=keys)
     before = psutil.Process().memory_info().rss
@@ -85,7 +87,7 @@ def prepare(side: str, folder: str, rows: int) -> Dict[str, float]:
         "total_s": total,
         "cpu_s": time.process_time() - cpu,
         "before": before,
-        "peak": measure.peak_memory(),
+        "peak": peak_memory(),
         "kept": psutil.Process().memory_info().rss - before,
     }
 

@@ -2,20 +2,18 @@
 
 import argparse
 import json
-import platform
+import os
 import statistics
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Sequence
 
-import psutil
+from recbole_poem.benchmark import machine
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("recbole_poem", "recbole", "torch", "dgl", "numpy", "scipy", "numba", "pandas", "ray")
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -52,16 +50,6 @@ def seconds(function: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def peak_memory() -> int:
-    """Peak resident memory of this process so far, in bytes; on Linux.
-
-    Not from getrusage, which hands the parent's peak on to the child.
-    """
-    status = Path("/proc/self/status").read_text()
-    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(peak.split()[1]) * 1024
-
-
 def call(function: str, **arguments: Any) -> Any:
     """Call a function of this benchmark script in a fresh process; its JSON result is returned.
 
@@ -93,28 +81,17 @@ def threads(number: int) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def machine() -> Dict[str, Any]:
-    """Describe the machine and the versions that a result belongs to."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = (line.partition(":") for line in cpuinfo.read_text().splitlines())
-        name = next((value.strip() for key, _, value in lines if "model name" in key), name)
-    return {
-        "processor": name,
-        "cores": psutil.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "load_average": [round(load, 2) for load in psutil.getloadavg()],
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "versions": {package: metadata.version(package) for package in PACKAGES},
-    }
-
-
 def record(name: str, result: Dict[str, Any], quick: bool) -> None:
     """Print `result`; unless it was a quick run, write it to ``results/<name>.json``."""
     command = " ".join(["python", *sys.argv])
-    whole = {"command": command, "date": time.strftime("%Y-%m-%d"), **machine(), "result": result}
+    whole = {
+        "command": command,
+        "date": time.strftime("%Y-%m-%d"),
+        **machine.describe(),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+        "versions": machine.versions(),
+        "result": result,
+    }
     print(json.dumps(result, indent=2))
     if not quick:
         RESULTS.mkdir(exist_ok=True)

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from former_item_to_item import Former
 
+from recbole_poem.benchmark.machine import peak_memory
 from recbole_poem.config import Config
 from recbole_poem.quick_start import create_dataset
 from recbole_poem.upstream.build import UPSTREAMS
@@ -172,12 +173,12 @@ def build_synthetic(n_users: int, n_items: int, ranked: int) -> Dict[str, Any]:
     objectives = parse_objectives(FIVE)
     weights = np.full(len(objectives), 1 / len(objectives))
     ranker = ItemToItemRanker(log, objectives, 100, 5, 500, weights, 0, 1, seed=0)
-    before, begin = measure.peak_memory(), time.process_time()
+    before, begin = peak_memory(), time.process_time()
     ranker._estimated = ranker.estimate(map)
     estimating, begin = time.process_time() - begin, time.process_time()
     ranked = min(ranked, len(log))
     items, scores = ranker.rank(np.arange(ranked))
-    ranking, peak = time.process_time() - begin, measure.peak_memory()
+    ranking, peak = time.process_time() - begin, peak_memory()
     similarities, which = ranker._estimated.similarities, ranker._estimated.which
     entries = sum(matrix.nnz for matrix in similarities) / len(similarities)
     former, few = Former(ranker), np.arange(64)

@@ -27,6 +27,7 @@ import numpy as np
 import recbole
 import scipy.sparse as sp
 
+from recbole_poem.benchmark.machine import peak_memory
 from recbole_poem.graph import swing
 from recbole_poem.workers import open_map
 
@@ -167,7 +168,7 @@ def growth(n_users: int, n_items: int, mean_items: float, **arguments: Any) -> D
     swing(ml_100k(), top_k=1, tile_entries=1)  # loads the compiled code of both ways
     swing(ml_100k(), top_k=1)
     consumed = sparse_log(n_users, n_items, mean_items)
-    before, begin, cpu = measure.peak_memory(), time.perf_counter(), time.process_time()
+    before, begin, cpu = peak_memory(), time.perf_counter(), time.process_time()
     with measure.threads(1):
         similarity = swing(consumed, **arguments)
     return {
@@ -177,7 +178,7 @@ def growth(n_users: int, n_items: int, mean_items: float, **arguments: Any) -> D
         **arguments,
         "wall_s": time.perf_counter() - begin,
         "cpu_s": time.process_time() - cpu,
-        "peak_mib": measure.peak_memory() // 2**20,
+        "peak_mib": peak_memory() // 2**20,
         "peak_mib_before": before // 2**20,
         "similarities": int(similarity.nnz),
     }

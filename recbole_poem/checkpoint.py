@@ -20,9 +20,7 @@ loads, and the last one, which ``--resume`` continues:
 """
 
 import hashlib
-import os
 import pickle
-import tempfile
 from enum import Enum
 from pathlib import Path
 from typing import Any, Dict, Mapping, Union
@@ -33,6 +31,7 @@ from scipy import sparse
 from torch import nn
 
 from recbole_poem.errors import InputError
+from recbole_poem.files import whole_file
 
 FORMAT = "recbole_poem checkpoint 1"
 
@@ -59,26 +58,12 @@ def write(path: Union[str, Path], state: Dict[str, Any]) -> None:
     InputError
         If it cannot be written; the file that was there stays.
     """
-    path = Path(path)
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}-", delete=False
-        ) as file:
-            temporary = Path(file.name)
+        with whole_file(Path(path)) as file:
             torch.save({"format": FORMAT, **state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        # as readable as the folder it lies in; the temporary file is private
-        temporary.chmod(path.parent.stat().st_mode & 0o666)
-        temporary.replace(path)
     except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise InputError(f"checkpoint_dir: {path} cannot be written: {reason}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def read(path: Union[str, Path]) -> Dict[str, Any]:

@@ -23,6 +23,7 @@ _FROM_0 = _Rule(lambda v: _is_int(v) and v >= 0, "a whole number from 0")
 _FROM_1 = _Rule(lambda v: _is_int(v) and v >= 1, "a whole number from 1")
 _FROM_2 = _Rule(lambda v: _is_int(v) and v >= 2, "a whole number from 2")
 _FROM_1_OR_NONE = _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or ~")
+_NAME_OR_NONE = _Rule(lambda v: v is None or isinstance(v, str), "a name, or ~")
 _CAP = _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or ~ for all")
 _WEIGHT = _Rule(lambda v: _is_number(v) and v >= 0, "a number from 0")
 _POSITIVE = _Rule(lambda v: _is_number(v) and v > 0, "a number above 0")
@@ -38,6 +39,7 @@ def _one_of(*names: str) -> _Rule:
 OVERALL_RULES: Dict[str, _Rule] = {
     "mask_seen": _FLAG,
     "lazy_sequences": _FLAG,
+    "category_field": _NAME_OR_NONE,
     "threads": _FROM_1_OR_NONE,
     "ray": _FROM_1_OR_NONE,
     "seed": _Rule(lambda v: _is_int(v) and 0 <= v < 2**31, "a whole number from 0, below 2^31"),
@@ -54,6 +56,9 @@ RULES: Dict[str, _Rule] = {
     "use_partial_order": _FLAG,
     "use_system_positives": _FLAG,
     "use_hard_negatives": _FLAG,
+    "use_quintuple": _FLAG,
+    "shuffle_entries": _FLAG,
+    "hard_negative_source": _one_of("graph", "uniform"),
     "cascade_head": _FLAG,
     "n_layers": _FROM_1,
     "n_heads": _FROM_1,

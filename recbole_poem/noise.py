@@ -20,6 +20,8 @@ class Purpose(IntEnum):
     HARD_NEGATIVE_SHARE = 2
     HARD_NEGATIVE = 3
     SAMPLED_NEGATIVE = 4
+    SHUFFLE = 5
+    UNIFORM_NEGATIVE = 6
 
 
 def uniform(seed: int, purpose: Purpose, *keys: Union[torch.Tensor, int]) -> torch.Tensor:

@@ -69,3 +69,26 @@ def draw(
     place = (begin.unsqueeze(-1) + offset).flatten(-2)
     drawn = (offset < sizes.unsqueeze(-1)).flatten(-2)
     return order.gather(-1, place.clamp_max(groups.shape[-1] - 1)), drawn
+
+
+def shuffle_scores(scores: torch.Tensor, valid: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """Give the scores of each entry to its candidates at random: an order that means nothing.
+
+    Parameters
+    ----------
+    scores : (Q, N, M) float
+    valid : (Q, N) bool
+        Which candidates exist.
+    noise : (Q, N) float in [0, 1)
+        Decides who gets whose scores.
+
+    Returns
+    -------
+    (Q, N, M) float
+        The score vectors of the valid candidates, permuted among them.
+    """
+    receiver = (~valid).long().argsort(dim=1, stable=True)  # the valid ones first
+    giver = (noise + (~valid)).argsort(dim=1)  # the same, in random order
+    shape = (-1, -1, scores.shape[-1])
+    given = scores.gather(1, giver.unsqueeze(-1).expand(shape))
+    return torch.empty_like(scores).scatter_(1, receiver.unsqueeze(-1).expand(shape), given)

@@ -6,7 +6,7 @@ the model reads and learns from beside the history. The windows, their order and
 on the seed, the epoch and the row alone, so that several processes share one epoch's batches.
 """
 
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.interaction import Interaction
 
 from recbole_poem.data.dataset import POEMDataset
-from recbole_poem.data.sampler import GraphNegatives, SharedNegatives
+from recbole_poem.data.sampler import GraphNegatives, SharedNegatives, UniformNegatives
 from recbole_poem.data.windows import cut_into_windows, gather_windows
 from recbole_poem.fields import (
     CACHE_ITEM,
@@ -42,7 +42,7 @@ class POEMTrainDataLoader(AbstractDataLoader):
     config : Config
     dataset : POEMDataset
         The training split.
-    graph_negatives : GraphNegatives or None
+    hard_negatives : GraphNegatives, UniformNegatives or None
         Source of hard negatives, where the model uses them.
     shared_negatives : SharedNegatives or None
         Source of the sampled softmax's negatives, where the catalogue is too large for all items.
@@ -53,7 +53,7 @@ class POEMTrainDataLoader(AbstractDataLoader):
         self,
         config: Any,
         dataset: POEMDataset,
-        graph_negatives: Optional[GraphNegatives] = None,
+        hard_negatives: Union[GraphNegatives, UniformNegatives, None] = None,
         shared_negatives: Optional[SharedNegatives] = None,
         shuffle: bool = False,
     ) -> None:
@@ -65,7 +65,7 @@ class POEMTrainDataLoader(AbstractDataLoader):
         self._user_start, self._user_targets = first_row[users], training[users] - 1
         self._is_target = torch.zeros(len(log), dtype=torch.bool)
         self._is_target[dataset.inter_feat[REQUEST_ID]] = True
-        self._graph_negatives, self._shared_negatives = graph_negatives, shared_negatives
+        self._hard_negatives, self._shared_negatives = hard_negatives, shared_negatives
         self._n_requests = config["requests_per_window"]
         self._max_length = config["MAX_ITEM_LIST_LENGTH"]
         self._seed = config["seed"]
@@ -134,6 +134,6 @@ class POEMTrainDataLoader(AbstractDataLoader):
             batch[CACHE_ITEM], batch[CACHE_SCORE] = items, scores
         if self.config["use_system_positives"]:
             batch[SYSTEM_POSITIVE] = dataset.system_positives(request.numpy())
-        if self._graph_negatives is not None:
+        if self._hard_negatives is not None:
             preferred = batch.interaction.get(SYSTEM_POSITIVE)
-            batch[HARD_NEGATIVE] = self._graph_negatives.draw(request, draw, preferred)
+            batch[HARD_NEGATIVE] = self._hard_negatives.draw(request, draw, preferred)

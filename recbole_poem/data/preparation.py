@@ -5,7 +5,7 @@ loaders: a pickle runs whatever it holds, and RecBole's ignores the plugin's key
 """
 
 from logging import getLogger
-from typing import Any, Callable, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from scipy import sparse
 
 from recbole_poem.data.dataloader import POEMTrainDataLoader
 from recbole_poem.data.dataset import POEMDataset
-from recbole_poem.data.sampler import GraphNegatives, SharedNegatives
+from recbole_poem.data.sampler import GraphNegatives, SharedNegatives, UniformNegatives
 from recbole_poem.data.seen import SeenMaskingDataLoader
 from recbole_poem.data.time_order import RequestLogMixin
 from recbole_poem.errors import InputError
@@ -74,7 +74,7 @@ def _poem_train_loader(
     config: Any, train: POEMDataset, splits: Sequence[POEMDataset]
 ) -> POEMTrainDataLoader:
     """Build the cache and the graph, let the `splits` read the cache, make the loader."""
-    hard = None
+    hard: Union[GraphNegatives, UniformNegatives, None] = None
     with open_map(torch.get_num_threads(), config["ray"]) as parallel_map:
         if config["use_partial_order"] or config["use_system_positives"]:
             cache = first_process_first(config, lambda: request_cache(config, train, parallel_map))
@@ -82,7 +82,7 @@ def _poem_train_loader(
             for split in splits:
                 split.attach(cache, weights)
         if config["use_hard_negatives"]:
-            hard = _graph_negatives(config, train.log, parallel_map)
+            hard = _hard_negatives(config, train.log, parallel_map)
     shared = _shared_negatives(config, train.log)
     train.log_q = shared.log_q if shared is not None else None
     return POEMTrainDataLoader(config, train, hard, shared, shuffle=config["shuffle"])
@@ -111,7 +111,11 @@ def _eval_loader(config: Any, phase: str) -> Callable[..., AbstractDataLoader]:
     return SeenMaskingDataLoader
 
 
-def _graph_negatives(config: Any, log: RequestLog, parallel_map: Map) -> GraphNegatives:
+def _hard_negatives(
+    config: Any, log: RequestLog, parallel_map: Map
+) -> Union[GraphNegatives, UniformNegatives]:
+    if config["hard_negative_source"] == "uniform":
+        return UniformNegatives(log, config["hard_negatives"], config["seed"])
     rows = log.training.nonzero()[0]
     interactions = sparse.csr_matrix(
         (np.ones(len(rows)), (log.user[rows], log.item[rows])), (log.n_users, log.n_items)

@@ -1,4 +1,4 @@
-"""Negatives: shared ones for the sampled softmax, hard ones from the item graph."""
+"""Negatives: shared ones for the sampled softmax; per request from the item graph, or uniform."""
 
 from typing import Optional
 
@@ -76,8 +76,7 @@ class GraphNegatives:
     ) -> None:
         self._sampler, self._log, self._seed = sampler, log, seed
         self._number, self._share, self._n_recent = number, share, n_recent
-        consumed = np.unique(log.user[log.training] * log.n_items + log.item[log.training])
-        self._consumed = torch.from_numpy(consumed)  # sorted keys of (user, item)
+        self._consumed = _consumed(log)
 
     def draw(
         self, requests: torch.Tensor, draws: torch.Tensor, preferred: Optional[torch.Tensor]
@@ -126,6 +125,42 @@ class GraphNegatives:
             target, torch.from_numpy(recent_item), unwanted, self._number, noise
         )
         return negative
+
+
+class UniformNegatives:
+    """Negatives of requests, drawn uniformly from the catalogue: what hard ones compare to.
+
+    Parameters
+    ----------
+    log : RequestLog
+    number : int
+        n, negatives per request.
+    seed : int
+    """
+
+    def __init__(self, log: RequestLog, number: int, seed: int) -> None:
+        self._log, self._number, self._seed = log, number, seed
+        self._consumed = _consumed(log)
+
+    def draw(
+        self, requests: torch.Tensor, draws: torch.Tensor, preferred: Optional[torch.Tensor]
+    ) -> torch.Tensor:
+        """Draw negatives for the requests of a batch; see `GraphNegatives.draw`."""
+        which = torch.arange(self._number)
+        noise = uniform(self._seed, Purpose.UNIFORM_NEGATIVE, draws.unsqueeze(-1), which)
+        item = 1 + (noise * (self._log.n_items - 1)).long()
+        user = torch.from_numpy(self._log.user[requests.clamp_min(0).numpy()]).unsqueeze(-1)
+        excluded = _contains(self._consumed, user * self._log.n_items + item)
+        excluded |= (requests < 0).unsqueeze(-1)
+        if preferred is not None:
+            excluded |= (preferred.unsqueeze(-2) == item.unsqueeze(-1)).any(-1)
+        return item.masked_fill(excluded, 0)
+
+
+def _consumed(log: RequestLog) -> torch.Tensor:
+    """Return the keys ``user * n_items + item`` of the training rows, ascending."""
+    keys = np.unique(log.user[log.training] * log.n_items + log.item[log.training])
+    return torch.from_numpy(keys)
 
 
 def _contains(ascending: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:

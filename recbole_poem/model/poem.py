@@ -15,7 +15,7 @@ from recbole.utils import InputType
 from torch import nn
 
 from recbole_poem.cascade.fusion import fuse, rank_weights
-from recbole_poem.cascade.partial_order import assign_groups, draw
+from recbole_poem.cascade.partial_order import assign_groups, draw, shuffle_scores
 from recbole_poem.errors import InputError
 from recbole_poem.fields import (
     CACHE_ITEM,
@@ -73,6 +73,8 @@ class POEM(SequentialRecommender):
         self.seed = config["seed"]
         self.use_partial_order = config["use_partial_order"]
         self.use_system_positives = config["use_system_positives"]
+        self.use_quintuple = config["use_quintuple"]
+        self.shuffle_entries = config["shuffle_entries"]
         self.use_hard_negatives = config["use_hard_negatives"]
         self.n_groups = config["n_groups"]
         self.group_samples = config["group_samples"]
@@ -156,6 +158,9 @@ class POEM(SequentialRecommender):
             Additional logit of each drawn item; None without the cascade head.
         """
         valid = items > 0
+        if self.shuffle_entries:
+            noise = uniform(self.seed, Purpose.SHUFFLE, draws.unsqueeze(1), items)
+            scores = shuffle_scores(scores, valid, noise)
         quintuple = rank_weights(scores, valid, self.rank_kappa, self.rank_power)
         fused = fuse(quintuple, self.objective_weights)
         groups = assign_groups(fused, items, valid, self.n_groups)
@@ -163,6 +168,8 @@ class POEM(SequentialRecommender):
         index, present = draw(groups, noise, self.n_groups, self.group_samples)
         drawn = items.gather(1, index) * present
         relative = quintuple * valid.sum(1).view(-1, 1, 1)  # 1 = the average candidate
+        if not self.use_quintuple:
+            relative = torch.ones_like(relative)
         state, tokens = self.partial_order_encoder(
             self.item_embedding(drawn),
             relative.gather(1, index.unsqueeze(-1).expand(-1, -1, scores.shape[-1])),

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_poem.cascade.partial_order import assign_groups, draw
+from recbole_poem.cascade.partial_order import assign_groups, draw, shuffle_scores
 
 
 @st.composite
@@ -98,3 +98,24 @@ def test_every_member_and_every_pair_of_a_group_is_drawn_equally_often():
     assert chi_square < 45  # 20 degrees of freedom: 1 in 900
     assert drawn[:, :4].all()
     assert not drawn[:, 5].any()  # group 2 has one member
+
+
+@settings(max_examples=80, deadline=None)
+@given(entry=cached(), seed=st.integers(0, 10**6))
+def test_shuffling_permutes_the_scores_of_the_candidates_alone(entry, seed):
+    fused, _, valid = entry
+    scores = torch.stack([fused, torch.arange(fused.shape[1]).expand_as(fused).float()], dim=-1)
+    noise = torch.from_numpy(np.random.default_rng(seed).random(fused.shape))
+    given_away = shuffle_scores(scores, valid, noise)
+    for r in range(3):
+        for mask in (valid[r], ~valid[r]):
+            before, after = scores[r, mask].tolist(), given_away[r, mask].tolist()
+            assert sorted(map(tuple, before)) == sorted(map(tuple, after))
+
+
+def test_every_candidate_is_as_likely_to_get_the_best_score():
+    n, n_requests = 5, 4000
+    scores = torch.eye(n)[0].view(1, n, 1).expand(n_requests, n, 1)
+    noise = torch.rand(n_requests, n, generator=torch.Generator().manual_seed(0))
+    winners = shuffle_scores(scores, torch.ones(n_requests, n, dtype=torch.bool), noise).sum((0, 2))
+    assert (winners - n_requests / n).abs().max() < 4 * (n_requests * 0.2 * 0.8) ** 0.5

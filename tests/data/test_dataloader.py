@@ -201,7 +201,7 @@ def test_held_out_rows_move_nothing_that_training_sees(write_dataset: Any) -> No
         loader = assemble(Config(config_dict=keys)).train_data
         requests = loader._dataset.inter_feat[REQUEST_ID].numpy()
         items, scores = loader._dataset.entries(requests, lag=1)
-        graph = loader._graph_negatives._sampler.graph
+        graph = loader._hard_negatives._sampler.graph
         return {
             "target": loader._dataset.log.item[requests],
             "items": items,
@@ -209,7 +209,7 @@ def test_held_out_rows_move_nothing_that_training_sees(write_dataset: Any) -> No
             "system": loader._dataset.system_positives(requests),
             "edges": torch.stack(graph.edges()),
             "similarity": graph.edata["similarity"],
-            "consumed": loader._graph_negatives._consumed,
+            "consumed": loader._hard_negatives._consumed,
         }
 
     one, two = seen_in_training(log, "one"), seen_in_training(changed, "two")
@@ -226,7 +226,7 @@ def test_ray_threads_and_one_process_prepare_the_same(write_dataset: Any) -> Non
         folder = f"{keys['checkpoint_dir']}/{'-'.join(more)}"
         given = {**keys, **more, "request_cache_dir": folder}
         loader = assemble(Config(config_dict=given)).train_data
-        cache, graph = loader._dataset.cache, loader._graph_negatives._sampler.graph
+        cache, graph = loader._dataset.cache, loader._hard_negatives._sampler.graph
         edges = torch.stack(graph.edges())
         return [cache.items, cache.scores, edges.numpy(), graph.edata["similarity"].numpy()]
 

@@ -224,3 +224,52 @@ def test_upstream_ranks_cached_candidates_by_fused_score(keys: Dict[str, Any]) -
     assert torch.equal(
         scores.gather(1, batch["item_id"].unsqueeze(1))[:, 0], experiment.model.predict(batch)
     )
+
+
+def test_shuffled_entries_keep_their_candidates_and_lose_their_order(keys: Dict[str, Any]) -> None:
+    """In the order of the cache the groups follow the scores; shuffled, they are a lottery."""
+    keys["hidden_dropout_prob"] = 0.0
+    plain, shuffled = make(keys), make(keys, shuffle_entries=True)
+    shuffled.model.load_state_dict(plain.model.state_dict())
+    batch = rows(plain)
+    entry = batch[CACHE_ITEM], batch[CACHE_SCORE], batch[REQUEST_ID]
+    models = plain.model.eval(), shuffled.model.eval()
+    (one, drawn, _), (two, other, _) = (model.encode_entries(*entry) for model in models)
+    assert not torch.equal(one, two)
+    assert not torch.equal(drawn, other)
+    for mine, cached in zip(other.tolist(), batch[CACHE_ITEM].tolist()):
+        assert set(mine) - {0} <= set(cached)
+    again, _, _ = shuffled.model.encode_entries(*entry)
+    assert torch.equal(two, again)
+
+
+def test_without_the_quintuple_only_the_order_of_the_scores_counts(keys: Dict[str, Any]) -> None:
+    experiment = make({**keys, "use_quintuple": False, "n_groups": 1})
+    batch = rows(experiment)
+    items, scores, requests = batch[CACHE_ITEM], batch[CACHE_SCORE], batch[REQUEST_ID]
+    model = experiment.model.eval()
+    state, _, _ = model.encode_entries(items, scores, requests)
+    turned, _, _ = model.encode_entries(items, scores.flip(1), requests)
+    torch.testing.assert_close(state, turned)
+    with_quintuple = make({**keys, "n_groups": 1}).model.eval()
+    state, _, _ = with_quintuple.encode_entries(items, scores, requests)
+    turned, _, _ = with_quintuple.encode_entries(items, scores.flip(1), requests)
+    assert not torch.allclose(state, turned)
+
+
+def test_uniform_negatives_are_no_item_the_user_wanted(keys: Dict[str, Any]) -> None:
+    loader = make(keys, hard_negative_source="uniform").train_data
+    log, drawn = loader._dataset.log, []
+    for batch in loader:
+        asks = batch[REQUEST_ID] >= 0
+        assert not batch[HARD_NEGATIVE][~asks].any()
+        for request, negatives, system in zip(
+            batch[REQUEST_ID][asks].tolist(),
+            batch[HARD_NEGATIVE][asks].tolist(),
+            batch[SYSTEM_POSITIVE][asks].tolist(),
+        ):
+            mine = (log.user == log.user[request]) & log.training
+            assert not (set(negatives) - {0}) & (set(log.item[mine].tolist()) | set(system))
+            drawn += negatives
+    counts = np.bincount(drawn, minlength=log.n_items)
+    assert (counts[1:] > 0).all(), "every item is drawn by somebody"

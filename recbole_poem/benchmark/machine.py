@@ -1,0 +1,57 @@
+"""What a result belongs to: the machine, the versions, the commit, and the memory it took."""
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+from recbole_poem.stack import BOUNDS
+
+
+def describe() -> Dict[str, Any]:
+    """Describe the machine."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = (line.partition(":") for line in cpuinfo.read_text().splitlines())
+        name = next((value.strip() for key, _, value in lines if "model name" in key), name)
+    return {
+        "processor": name,
+        "cores": os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def versions() -> Dict[str, str]:
+    """Return the versions of the plugin and of what it stands on."""
+    return {package: metadata.version(package) for package in ["recbole_poem", *BOUNDS]}
+
+
+def commit() -> Optional[str]:
+    """Return the commit of the checkout that the plugin runs from; None outside one."""
+    folder = Path(__file__).resolve().parents[2]
+    if not (folder / ".git").exists():
+        return None
+    done = subprocess.run(
+        ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    return done.stdout.strip() or None
+
+
+def peak_memory() -> int:
+    """Return the largest resident memory of this process so far, in bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count what the process was before it became Python
+        lines = (line.partition(":") for line in status.read_text().splitlines())
+        return next(int(value.split()[0]) * 1024 for key, _, value in lines if key == "VmHWM")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
