@@ -1,0 +1,94 @@
+"""The command: ``python -m recbole_poem.benchmark --models POEM SASRec --datasets ml-100k``."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import List, Optional
+
+from recbole_poem import stack
+from recbole_poem.benchmark.plan import Plan, as_yaml, make_plan, read_plan
+from recbole_poem.benchmark.report import write_report
+from recbole_poem.benchmark.runner import carry_out
+from recbole_poem.command import exit_status, split_keys
+from recbole_poem.errors import InputError
+from recbole_poem.files import whole_file
+
+
+def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
+    """Read a command line, and the file it names.
+
+    Raises
+    ------
+    InputError
+        For an argument of another form, and what `make_plan` refuses.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m recbole_poem.benchmark",
+        description="Train models side by side; report which is better, and whether it is noise.",
+        epilog="Any key of the configuration may follow as --key=value; it holds for all rows.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        metavar="MODEL",
+        help="models of the plugin or RecBole; Pop, Upstream and Upstream-lag0 need no training",
+    )
+    parser.add_argument("--datasets", nargs="+", metavar="NAME")
+    parser.add_argument("--config", type=Path, help="YAML file of a named experiment")
+    parser.add_argument("--config_files", nargs="+", default=None, help="YAML files of every row")
+    parser.add_argument("--seeds", type=int, help="runs of each row (default: 1)")
+    parser.add_argument("--tune", type=int, metavar="N", help="trials of each row (default: 0)")
+    parser.add_argument(
+        "--time_limit", type=float, metavar="S", help="seconds one run may train (default: 3600)"
+    )
+    parser.add_argument("--ablate", action="store_true", default=None, help="add POEM's ablations")
+    parser.add_argument("--at_once", type=int, default=1, help="runs side by side (default: 1)")
+    parser.add_argument("--name", help="of the results (default: the file's, or the data sets')")
+    parser.add_argument("--output", type=Path, default=Path("results"), help="where they go")
+    parser.add_argument("--report", action="store_true", help="write the report again, run nothing")
+    options, rest = parser.parse_known_args(arguments)
+    asked = read_plan(options.config) if options.config is not None else {}
+    keys = {**(asked.pop("keys", None) or {}), **split_keys(rest)}
+    named = {
+        "rows": options.models,
+        "datasets": options.datasets,
+        "config_files": options.config_files,
+        "seeds": options.seeds,
+        "tune": options.tune,
+        "time_limit": options.time_limit,
+        "ablate": options.ablate,
+    }
+    asked.update({name: value for name, value in named.items() if value is not None})
+    plan = make_plan(asked.pop("rows", ["POEM"]), asked.pop("datasets", ["ml-100k"]), keys=keys,
+                     **asked)  # fmt: skip
+    if options.name is None:
+        options.name = options.config.stem if options.config else "-".join(plan.datasets)
+    if options.at_once < 1:
+        raise InputError(f"--at_once: expected a number from 1, not {options.at_once}")
+    return options, plan
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Run the command; return its exit status: 0, 2 (bad input) or 130 (Ctrl-C).
+
+    The same command goes on where it was interrupted.
+    """
+    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: List[str]) -> int:
+    stack.require()
+    options, plan = parse(arguments)
+    folder: Path = options.output / options.name
+    if not options.report:
+        with whole_file(folder / "plan.yaml") as file:
+            file.write(as_yaml(plan).encode())
+        carry_out(plan, folder, options.at_once)
+    write_report(folder)
+    print(f"{folder / 'report.md'} and {folder / 'report.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

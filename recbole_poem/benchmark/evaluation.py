@@ -1,0 +1,151 @@
+"""What a trained model recommends each user: the target's rank and the head of the list.
+
+Both protocols come from one pass: RecBole's, which ranks seen items like all others, and the one
+that ranks them last.
+"""
+
+from typing import Any, Dict, NamedTuple, Optional, Tuple
+
+import numpy as np
+import torch
+from recbole.data.dataloader import FullSortEvalDataLoader
+from recbole.data.dataset import Dataset
+from tqdm import tqdm
+
+from recbole_poem.errors import InputError
+
+#: "recbole": seen items are ranked like all others; "masked": they are ranked last.
+PROTOCOLS = ("recbole", "masked")
+
+
+class Recommendations(NamedTuple):
+    """The outcome of one pass; U prediction rows, ordered by user and target.
+
+    Attributes
+    ----------
+    user, target : (U,) str
+        Raw tokens.
+    rank : dict of protocol to (U,) int32
+        Of the target among all items, 1 = first; ties go to the lower item id.
+    top : dict of protocol to (U, k) int32
+        The items of the k largest scores, best first.
+    """
+
+    user: np.ndarray
+    target: np.ndarray
+    rank: Dict[str, np.ndarray]
+    top: Dict[str, np.ndarray]
+
+
+@torch.no_grad()
+def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) -> Recommendations:
+    """Rank the catalogue for every row of a full-ranking loader.
+
+    Parameters
+    ----------
+    trainer : recbole.trainer.Trainer
+        Its model is evaluated as it is.
+    loader : FullSortEvalDataLoader
+        One that brings what its users have seen; whether it does decides "masked".
+    k : int
+        Length of the lists.
+
+    Raises
+    ------
+    InputError
+        If the loader samples its candidates, or a score is NaN.
+    """
+    if not isinstance(loader, FullSortEvalDataLoader):
+        raise InputError("eval_args: the benchmark ranks the whole catalogue; set mode to full")
+    dataset = loader._dataset
+    trainer.model.eval()
+    trainer.tot_item_num = dataset.item_num
+    if trainer.item_tensor is None:
+        trainer.item_tensor = dataset.get_item_feature().to(trainer.device)
+    parts = []
+    for batch in tqdm(loader, "recommend", disable=not show_progress):
+        interaction, seen, row, target = batch
+        _, scores, _, _ = trainer._full_sort_batch_eval((interaction, None, row, target))
+        if bool(scores.isnan().any()):
+            raise InputError(f"{type(trainer.model).__name__} scores an item NaN")
+        users = interaction[dataset.uid_field][row]
+        parts.append((users, target, *_both_protocols(scores, seen, row, target, k)))
+    columns = [torch.cat(column).cpu().numpy() for column in zip(*parts)]
+    user = dataset.id2token(dataset.uid_field, columns[0]).astype(str)
+    item = dataset.id2token(dataset.iid_field, columns[1]).astype(str)
+    order = np.lexsort((item, user))
+    ranks, tops = columns[2:4], columns[4:6]
+    return Recommendations(
+        user[order],
+        item[order],
+        {name: rank[order].astype(np.int32) for name, rank in zip(PROTOCOLS, ranks)},
+        {name: top[order].astype(np.int32) for name, top in zip(PROTOCOLS, tops)},
+    )
+
+
+def as_sequential(found: Recommendations, dataset: Dataset, phase: str) -> Recommendations:
+    """Keep the rows that sequential models have as well, so that all rows compare.
+
+    Leave-one-out gives a user of n rows n - 1 samples in a sequential model and n in others, and
+    leaves the last one for training: with three rows of a user sequential models have no
+    validation row, with two no test row.
+
+    Parameters
+    ----------
+    found : Recommendations
+        Of a model that is not sequential.
+    dataset : Dataset
+        The whole data set, before its split.
+    phase : str
+        "valid" or "test".
+    """
+    n_rows = np.bincount(dataset.inter_feat[dataset.uid_field].numpy(), minlength=dataset.user_num)
+    needed = {"valid": 4, "test": 3}[phase]
+    ids = dataset.token2id(dataset.uid_field, found.user)
+    kept = n_rows[ids] >= needed
+    return Recommendations(
+        found.user[kept],
+        found.target[kept],
+        {protocol: rank[kept] for protocol, rank in found.rank.items()},
+        {protocol: top[kept] for protocol, top in found.top.items()},
+    )
+
+
+def _both_protocols(
+    scores: torch.Tensor,
+    seen: Optional[Tuple[torch.Tensor, torch.Tensor]],
+    row: torch.Tensor,
+    target: torch.Tensor,
+    k: int,
+) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return ranks and lists of the targets (U,): first without masking, then with.
+
+    Parameters
+    ----------
+    scores : (B, n_items) float
+        Changed.
+    seen : (row, item) of what the users of the batch have seen, or None
+    row, target : (U,) int64
+    """
+    row, target = row.to(scores.device), target.to(scores.device)
+    rank, top = rank_targets(scores[row], target), _largest(scores, k)[row]
+    if seen is None:
+        return rank, rank, top, top
+    kept = scores[row, target]
+    scores[seen] = -torch.inf
+    scores[row, target] = kept  # a target that was seen before is still to be found
+    return rank, rank_targets(scores[row], target), top, _largest(scores, k)[row]
+
+
+def rank_targets(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return the rank (U,) of the items `target` (U,) by `scores` (U, n_items), 1 = first.
+
+    An item with the same score is ahead if its id is lower.
+    """
+    own = scores.gather(1, target.unsqueeze(1))
+    lower = torch.arange(scores.shape[1], device=scores.device) < target.unsqueeze(1)
+    return 1 + ((scores > own) | ((scores == own) & lower)).sum(1)
+
+
+def _largest(scores: torch.Tensor, k: int) -> torch.Tensor:
+    return scores.topk(min(k, scores.shape[1] - 1)).indices

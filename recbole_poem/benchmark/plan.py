@@ -1,0 +1,274 @@
+"""What a benchmark compares: rows, data sets, seeds, and the keys that hold for all."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+import yaml
+
+from recbole_poem.config import PROPERTIES
+from recbole_poem.errors import InputError
+
+FIRST_SEED = 2020  # RecBole's
+
+#: Keys that are the same for every row, so that nothing but the models differs.
+SHARED: Dict[str, Any] = {
+    "metrics": ["Hit", "NDCG", "MRR"],
+    "topk": [10, 50],
+    "valid_metric": "NDCG@10",
+    "MAX_ITEM_LIST_LENGTH": 50,
+    "embedding_size": 64,
+    "epochs": 200,
+    "stopping_step": 10,
+    "train_batch_size": 2048,
+    "eval_batch_size": 4096,
+}
+
+
+class Row(NamedTuple):
+    """A row of the report.
+
+    Attributes
+    ----------
+    name : str
+        What the report calls it.
+    model : str
+        The name that ``--model`` takes.
+    keys : dict
+        What differs from the model's defaults and the plan's keys.
+    tuned_as : str or None
+        The row whose tuned keys it takes, itself as a rule; None for one that is not tuned.
+    """
+
+    name: str
+    model: str
+    keys: Dict[str, Any]
+    tuned_as: Optional[str]
+
+
+#: Rows that need no training, by the name that ``--models`` takes.
+UNTRAINED = {
+    "Pop": Row("Pop", "Pop", {}, None),
+    "Upstream": Row("Upstream", "Upstream", {}, None),
+    "Upstream-lag0": Row("Upstream-lag0", "Upstream", {"request_lag": 0}, None),
+}
+
+
+class Plan(NamedTuple):
+    """A named benchmark.
+
+    Attributes
+    ----------
+    datasets : list of str
+    rows : list of Row
+    seeds : list of int
+    keys : dict
+        Of every row, after `SHARED`.
+    config_files : list of str
+        YAML files of every row, before all keys.
+    trials : int
+        Configurations that are tried on validation data for each row; 0 = defaults.
+    time_limit : float
+        Seconds that one run may train.
+    """
+
+    datasets: List[str]
+    rows: List[Row]
+    seeds: List[int]
+    keys: Dict[str, Any]
+    config_files: List[str]
+    trials: int
+    time_limit: float
+
+
+class Job(NamedTuple):
+    """One training run.
+
+    Attributes
+    ----------
+    row, model, dataset, seed
+        As in the report.
+    purpose : str
+        "test", or "trial": tuning, which looks at validation data only.
+    given : dict
+        Every key that differs from RecBole's and the plugin's defaults.
+    config_files : list of str
+    time_limit : float
+    """
+
+    row: str
+    model: str
+    dataset: str
+    seed: int
+    purpose: str
+    given: Dict[str, Any]
+    config_files: List[str]
+    time_limit: float
+
+    @property
+    def id(self) -> str:
+        """A name for its folder: readable, and another one for another configuration."""
+        text = json.dumps(self._replace(time_limit=0.0), sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        words = f"{self.dataset}-{self.row}-{self.seed}-{digest}"
+        return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
+
+
+def row_of(entry: Any) -> Row:
+    """Read one row: a model's name, or a mapping with ``model``, and ``row`` and ``keys`` if any.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if isinstance(entry, str):
+        return UNTRAINED.get(entry, Row(entry, entry, {}, entry))
+    if not isinstance(entry, dict) or "model" not in entry:
+        raise InputError(f"rows: {entry!r} is neither a model's name nor a mapping with 'model'")
+    unknown = set(entry) - {"row", "model", "keys"}
+    if unknown:
+        raise InputError(f"rows: {entry!r} has the unknown key '{min(unknown)}'")
+    name = str(entry.get("row", entry["model"]))
+    untrained = any(row.model == entry["model"] for row in UNTRAINED.values())
+    return Row(name, entry["model"], dict(entry.get("keys") or {}), None if untrained else name)
+
+
+def ablations(base: Row) -> List[Row]:
+    """Return the rows that remove one part of POEM each; they take the tuned keys of `base`."""
+    content = read_yaml(PROPERTIES / "benchmark" / "ablations.yaml")
+    return [
+        Row(f"{base.name}: {name}", base.model, {**base.keys, **keys}, base.tuned_as)
+        for name, keys in content.items()
+    ]
+
+
+def make_plan(
+    rows: Sequence[Any],
+    datasets: Sequence[str],
+    seeds: Any = 1,
+    keys: Optional[Dict[str, Any]] = None,
+    config_files: Sequence[str] = (),
+    tune: int = 0,
+    time_limit: float = 3600.0,
+    ablate: bool = False,
+) -> Plan:
+    """Check what was asked for and return the plan.
+
+    Parameters
+    ----------
+    rows : sequence of str or dict
+        See `row_of`.
+    datasets : sequence of str
+    seeds : int or list of int
+        A number of seeds, from RecBole's default upwards, or the seeds.
+    keys : dict, optional
+        Keys of every row.
+    config_files : sequence of str
+    tune : int
+        Trials per row.
+    time_limit : float
+        Seconds.
+    ablate : bool
+        Whether POEM's rows are followed by its ablations.
+
+    Raises
+    ------
+    InputError
+        For an empty or wrong value, and two rows of one name.
+    """
+    listed: List[Row] = []
+    for row in map(row_of, rows):
+        listed.append(row)
+        if ablate and row.model == "POEM":
+            listed.extend(ablations(row))
+    names = [row.name for row in listed]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"rows: '{name}' is there twice; give one of them another 'row'")
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        seeds = list(range(FIRST_SEED, FIRST_SEED + seeds))
+    for name, value in (("rows", listed), ("datasets", datasets), ("seeds", seeds)):
+        if not isinstance(value, (list, tuple)) or not value:
+            raise InputError(f"{name}: expected at least one, not {value!r}")
+    if not isinstance(tune, int) or tune < 0:
+        raise InputError(f"tune: expected a number of trials from 0, not {tune!r}")
+    if not isinstance(time_limit, (int, float)) or not time_limit > 0:
+        raise InputError(f"time_limit: expected a number of seconds above 0, not {time_limit!r}")
+    return Plan(
+        list(datasets), listed, list(seeds), dict(keys or {}), list(config_files), tune,
+        float(time_limit),
+    )  # fmt: skip
+
+
+def read_plan(path: Path) -> Dict[str, Any]:
+    """Read the arguments of `make_plan` from a YAML file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or holds an unknown key.
+    """
+    content = read_yaml(path)
+    known = {"rows", "datasets", "seeds", "keys", "config_files", "tune", "time_limit", "ablate"}
+    for key in content:
+        if key not in known:
+            raise InputError(f"{path}: unknown key '{key}'; known are {', '.join(sorted(known))}")
+    return content
+
+
+def read_yaml(path: Path) -> Dict[str, Any]:
+    """Read a mapping from a YAML file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is no mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no mapping of keys to values")
+    return content
+
+
+def as_yaml(plan: Plan) -> str:
+    """Write out a plan in full."""
+    rows = [
+        {"row": row.name, "model": row.model, "keys": row.keys, "tuned_as": row.tuned_as}
+        for row in plan.rows
+    ]
+    content = {**plan._asdict(), "rows": rows, "shared": SHARED}
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
+def test_jobs(plan: Plan, tuned: Dict[Any, Dict[str, Any]]) -> List[Job]:
+    """List the runs that the report is about, one seed after the other.
+
+    Parameters
+    ----------
+    plan : Plan
+    tuned : dict
+        (data set, row) to the keys that tuning chose.
+    """
+    return [
+        _job(plan, row, dataset, seed, "test", tuned.get((dataset, row.tuned_as), {}))
+        for dataset in plan.datasets
+        for seed in plan.seeds
+        for row in plan.rows
+    ]
+
+
+def trial_job(plan: Plan, row: Row, dataset: str, tried: Dict[str, Any]) -> Job:
+    """Return the run that tries some keys for a row, on the first seed."""
+    return _job(plan, row, dataset, plan.seeds[0], "trial", tried)
+
+
+def _job(plan: Plan, row: Row, dataset: str, seed: int, purpose: str, tuned: Dict[str, Any]) -> Job:
+    given = {**SHARED, **plan.keys, **tuned, **row.keys}
+    return Job(
+        row.name, row.model, dataset, seed, purpose, given, plan.config_files, plan.time_limit
+    )

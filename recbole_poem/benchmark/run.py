@@ -1,0 +1,197 @@
+"""One run of a benchmark, in a process of its own: ``python -m recbole_poem.benchmark.run JOB``.
+
+JOB is a ``job.json`` that `recbole_poem.benchmark.runner` wrote; its folder is the run's.
+"""
+
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+import torch
+from recbole.trainer import Trainer
+from recbole.utils import ModelType
+
+from recbole_poem import quick_start
+from recbole_poem.benchmark import machine, ranking
+from recbole_poem.benchmark.categories import read_categories
+from recbole_poem.benchmark.evaluation import PROTOCOLS, Recommendations, as_sequential, recommend
+from recbole_poem.benchmark.plan import Job
+from recbole_poem.config import Config
+from recbole_poem.errors import InputError
+from recbole_poem.files import whole_file
+
+
+class TimeLimit(Exception):  # noqa: N818 (it ends training, and is no error)
+    """A run has trained as long as it may."""
+
+
+class Clock:
+    """Seconds since the process started, and the validation score after each epoch.
+
+    Parameters
+    ----------
+    limit : float
+        Seconds of training after which `note` raises `TimeLimit`.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self._begin = time.perf_counter()
+        self._limit = limit
+        self.curve: List[Dict[str, float]] = []
+        self.training_since = 0.0
+
+    def seconds(self) -> float:
+        """Return the seconds since the start."""
+        return time.perf_counter() - self._begin
+
+    def note(self, epoch: int, score: float) -> None:
+        """Take down the score of an epoch; the trainer calls this when its checkpoint is whole."""
+        self.curve.append({"epoch": epoch, "score": float(score), "seconds": self.seconds()})
+        if self.seconds() - self.training_since > self._limit:
+            raise TimeLimit
+
+
+def run(job: Job, folder: Path) -> Dict[str, Any]:
+    """Train the model of a job and evaluate its best epoch.
+
+    Parameters
+    ----------
+    job : Job
+    folder : Path
+        Where ``ranks.npz`` is written, for a job that tests.
+
+    Returns
+    -------
+    dict
+        The record, but for what `main` knows.
+    """
+    clock = Clock(job.time_limit)
+    given = {**job.given, "seed": job.seed, "show_progress": False}
+    config = Config(job.model, job.dataset, job.config_files, given)
+    experiment = quick_start.begin(config)
+    trainer = quick_start.trainer_of(experiment)
+    clock.training_since = clock.seconds()
+    stopped = _train(trainer, experiment, clock)
+    trained = clock.seconds()
+    best = max(clock.curve, key=lambda point: point["score"], default=None)
+    record: Dict[str, Any] = {
+        "stopped": stopped,
+        "config": {key: _plain(value) for key, value in config.final_config_dict.items()},
+        "curve": clock.curve,
+        "valid_metric": config["valid_metric"],
+        "best_valid_score": float(trainer.best_valid_score),
+        "best_epoch": None if best is None else best["epoch"],
+        "n_parameters": sum(weights.numel() for weights in experiment.model.parameters()),
+    }
+    if job.purpose == "trial":
+        record["metrics"] = {"recbole": {"valid": dict(trainer.best_valid_result)}}
+    else:
+        record["metrics"] = _evaluate(trainer.saved_model_file, config["topk"], folder)
+    record["seconds"] = {
+        "preparation": clock.training_since,
+        "training": trained - clock.training_since,
+        "evaluation": clock.seconds() - trained,
+        "total": clock.seconds(),
+    }
+    return record
+
+
+def _train(trainer: Any, experiment: quick_start.Experiment, clock: Clock) -> Optional[str]:
+    """Train to the end, and return what ended it."""
+    if not isinstance(trainer, Trainer):
+        raise InputError(
+            f"model: {experiment.config['model']} is trained by a library of decision trees, "
+            "which the benchmark cannot follow"
+        )
+    try:
+        trainer.fit(experiment.train_data, experiment.valid_data, callback_fn=clock.note)
+    except TimeLimit:
+        return "time limit"
+    return "early stopping" if trainer.cur_step > trainer.stopping_step else "epochs"
+
+
+def _evaluate(checkpoint: str, ks: List[int], folder: Path) -> Dict[str, Any]:
+    """Recommend for validation and test rows by the best epoch; keep the latter in `folder`."""
+    experiment = quick_start.load(checkpoint, {"mask_seen": True})
+    trainer = quick_start.trainer_of(experiment)
+    category = read_categories(experiment.config, experiment.dataset)
+    loaders = {"valid": experiment.valid_data, "test": experiment.test_data}
+    n_items = experiment.dataset.item_num
+    metrics: Dict[str, Any] = {protocol: {} for protocol in PROTOCOLS}
+    for phase, loader in loaders.items():
+        found = recommend(trainer, loader, max(ks))
+        if experiment.config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
+            found = as_sequential(found, experiment.dataset, phase)
+        for protocol in PROTOCOLS:
+            metrics[protocol][phase] = ranking.metrics(
+                found.rank[protocol], found.top[protocol], ks, n_items, category
+            )
+    _write_ranks(folder / "ranks.npz", found, ks, n_items, category)
+    return metrics
+
+
+def _write_ranks(
+    path: Path, found: Recommendations, ks: List[int], n_items: int, category: Optional[np.ndarray]
+) -> None:
+    arrays: Dict[str, Any] = {
+        "user": found.user,
+        "target": found.target,
+        "ks": np.array(ks),
+        "n_items": np.array(n_items),
+    }
+    for protocol in PROTOCOLS:
+        arrays[f"rank_{protocol}"] = found.rank[protocol]
+        arrays[f"top_{protocol}"] = found.top[protocol]
+        if category is not None:
+            each = [ranking.diversity(found.top[protocol], category, k) for k in ks]
+            arrays[f"diversity_{protocol}"] = np.stack(each, axis=1).astype(np.float32)
+    if category is not None:
+        arrays["category"] = category
+    np.savez_compressed(path, **arrays)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of the configuration as JSON can hold it."""
+    try:
+        return json.loads(json.dumps(value))
+    except TypeError:
+        return str(value)
+
+
+def main(path: str) -> int:
+    """Run the job of a file; write ``record.json`` beside it, whatever comes of it."""
+    folder = Path(path).parent
+    job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
+    record: Dict[str, Any] = {"id": folder.name, **job._asdict(), "reason": None}
+    del record["config_files"], record["time_limit"]
+    try:
+        record.update(run(job, folder), status="finished")
+    except InputError as error:
+        record.update(status="failed", reason=str(error))
+    except Exception as error:  # a model that fails is a row that says why
+        traceback.print_exc()
+        record.update(status="failed", reason=f"{type(error).__name__}: {error}")
+    gpu = torch.cuda.max_memory_allocated() // 2**20 if torch.cuda.is_available() else None
+    record.update(
+        command=" ".join([Path(sys.executable).name, "-m", "recbole_poem.benchmark.run", path]),
+        commit=machine.commit(),
+        versions=machine.versions(),
+        machine=machine.describe(),
+        peak_memory_mib=machine.peak_memory() // 2**20,
+        peak_gpu_memory_mib=gpu,
+    )
+    with whole_file(folder / "record.json") as file:
+        file.write(json.dumps(record, indent=1).encode())
+    logging.shutdown()
+    return 0 if record["status"] == "finished" else 1
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sys.exit(main(sys.argv[1]))

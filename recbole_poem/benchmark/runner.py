@@ -1,0 +1,181 @@
+"""The runs of a plan, each in a process of its own; what has finished is never run again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+from tqdm import tqdm
+
+from recbole_poem.benchmark import plan as plans
+from recbole_poem.benchmark.plan import Job, Plan, Row
+from recbole_poem.files import whole_file
+from recbole_poem.search import read_space, sample, space_file
+
+#: Beyond its limit of training, a process may prepare, evaluate and finish its epoch so long.
+SPARE_SECONDS = 3600.0
+RUN = "recbole_poem.benchmark.run"
+
+
+def carry_out(plan: Plan, folder: Path, at_once: int = 1, show_progress: bool = True) -> None:
+    """Tune and run all rows of a plan; a failure is kept as such and stops nothing.
+
+    Interrupted, it loses the runs in progress; called again, it goes on.
+
+    Parameters
+    ----------
+    plan : Plan
+    folder : Path
+        Of the results.
+    at_once : int
+        Processes side by side.
+    show_progress : bool
+    """
+    tuned = {}
+    if plan.trials:
+        trials = [
+            (dataset, row, plans.trial_job(plan, row, dataset, tried))
+            for dataset in plan.datasets
+            for row in plan.rows
+            if row.tuned_as == row.name
+            for tried in _configurations(row, plan.trials)
+        ]
+        run_all([job for _, _, job in trials], folder, at_once, "tuning", show_progress)
+        tuned = _best(trials, folder)
+    run_all(plans.test_jobs(plan, tuned), folder, at_once, "runs", show_progress)
+
+
+def run_all(
+    jobs: List[Job], folder: Path, at_once: int, title: str, show_progress: bool = True
+) -> None:
+    """Run the jobs that have not finished; those that had failed are tried again."""
+    left = [job for job in jobs if _status(folder, job) != "finished"]
+    for job in left:  # what a former attempt left behind
+        for name in ("record.json", "ranks.npz"):
+            (_home(folder, job) / name).unlink(missing_ok=True)
+    bar = tqdm(total=len(jobs), initial=len(jobs) - len(left), desc=title, unit="run",
+               disable=not show_progress)  # fmt: skip
+    with bar, _Processes(folder) as processes, ThreadPoolExecutor(at_once) as pool:
+        pending = {pool.submit(processes.run, job): job for job in left}
+        try:
+            for done in as_completed(pending):
+                done.result()
+                job = pending[done]
+                bar.set_postfix_str(f"{job.dataset} {job.row} {job.seed}: {_status(folder, job)}")
+                bar.update()
+        except BaseException:
+            processes.stop()
+            raise
+
+
+class _Processes:
+    """The processes that run, which end when the block does.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the results.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._children: Dict[str, subprocess.Popen[bytes]] = {}
+        self._stopped = threading.Event()
+
+    def __enter__(self) -> "_Processes":
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End what runs, and start nothing more."""
+        self._stopped.set()
+        for child in list(self._children.values()):
+            _end(child)
+
+    def run(self, job: Job) -> None:
+        """Run one job to its record."""
+        if self._stopped.is_set():
+            return
+        home = _home(self._folder, job)
+        checkpoints = (self._folder / "checkpoints").resolve()
+        job = job._replace(given={"checkpoint_dir": str(checkpoints), **job.given})
+        with whole_file(home / "job.json") as file:
+            file.write(json.dumps(job._asdict()).encode())
+        reason = self._wait(home, job.time_limit + SPARE_SECONDS)
+        if self._stopped.is_set() or (home / "record.json").exists():
+            return
+        named = {key: getattr(job, key) for key in ("row", "model", "dataset", "seed", "purpose")}
+        record = {"id": home.name, **named, "given": job.given, "status": "failed"}
+        with whole_file(home / "record.json") as file:
+            file.write(json.dumps({**record, "reason": reason}, indent=1).encode())
+
+    def _wait(self, home: Path, seconds: float) -> str:
+        """Start the process of a run and wait for its end; return why it may have no record."""
+        command = [sys.executable, "-W", "ignore", "-m", RUN]
+        with (home / "log.txt").open("wb") as log:
+            child = subprocess.Popen(
+                [*command, str(home / "job.json")],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is ours to deal with
+            )
+        self._children[home.name] = child
+        try:
+            child.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return f"it was not over after {seconds:.0f} s"
+        finally:
+            _end(child)
+            del self._children[home.name]
+        if child.returncode == -signal.SIGKILL:
+            return "it was killed, by the system if memory ran out; see log.txt"
+        return f"it ended with exit status {child.returncode}; see log.txt"
+
+
+def _configurations(row: Row, trials: int) -> List[Dict[str, Any]]:
+    """Return what is tried for a row: its defaults, then random draws from its search space."""
+    drawn = sample(read_space(str(space_file(row.model))), trials - 1, seed=0)
+    return [{}, *drawn]
+
+
+def _best(
+    trials: List[Tuple[str, Row, Job]], folder: Path
+) -> Dict[Tuple[str, str], Dict[str, Any]]:
+    """Return for each data set and row the keys of the trial with the best validation score."""
+    best: Dict[Tuple[str, str], Tuple[float, Dict[str, Any]]] = {}
+    for dataset, row, job in trials:
+        record = _record(folder, job)
+        if record["status"] != "finished":
+            continue
+        score, where = record["best_valid_score"], (dataset, row.name)
+        if where not in best or score > best[where][0]:
+            best[where] = (score, job.given)
+    return {where: given for where, (_, given) in best.items()}
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """End a child and what it has started, if they still run."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _home(folder: Path, job: Job) -> Path:
+    return folder / "runs" / job.id
+
+
+def _record(folder: Path, job: Job) -> Dict[str, Any]:
+    return json.loads((_home(folder, job) / "record.json").read_text(encoding="utf-8"))
+
+
+def _status(folder: Path, job: Job) -> str:
+    if not (_home(folder, job) / "record.json").exists():
+        return "missing"
+    return _record(folder, job)["status"]

@@ -1,0 +1,44 @@
+"""Categories of items from the .item file."""
+
+import pytest
+from conftest import random_log
+
+from recbole_poem.benchmark.categories import read_categories
+from recbole_poem.config import Config
+from recbole_poem.errors import InputError
+from recbole_poem.quick_start import create_dataset
+
+ITEMS = (
+    "item_id:token\tgenre:token_seq\n"
+    "i1\tdrama comedy\ni2\tcomedy\ni3\t\ni9999\thorror\n"
+)  # fmt: skip
+
+
+def categories(write_dataset, **more):
+    keys = {**write_dataset(random_log(0), item=ITEMS), "category_field": "genre", **more}
+    config = Config("SASRec", config_dict=keys)
+    dataset = create_dataset(config)
+    return read_categories(config, dataset), dataset
+
+
+def test_each_item_has_its_own(write_dataset):
+    category, dataset = categories(write_dataset)
+    ids = dataset.field2token_id["item_id"]
+    assert category.shape == (dataset.item_num, 2)
+    rows = {name: category[ids[name]].tolist() for name in ("i1", "i2", "i3")}
+    # comedy and drama; i9999 is no item of the log
+    assert rows == {"i1": [True, True], "i2": [True, False], "i3": [False, False]}
+    assert not category[0].any()
+
+
+def test_without_the_key_there_are_none(write_dataset):
+    assert categories(write_dataset, category_field=None)[0] is None
+
+
+def test_a_missing_column_or_file_is_named(write_dataset, tmp_path):
+    with pytest.raises(InputError, match=r"toy\.item has no column 'kind'"):
+        categories(write_dataset, category_field="kind")
+    keys = {**write_dataset(random_log(0), name="bare"), "category_field": "genre"}
+    config = Config("SASRec", config_dict=keys)
+    with pytest.raises(InputError, match=r"category_field: .*bare\.item cannot be read"):
+        read_categories(config, create_dataset(config))

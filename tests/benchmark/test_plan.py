@@ -1,0 +1,106 @@
+"""Plans: what is asked for, checked and written out; the runs that follow from it."""
+
+import pytest
+import yaml
+
+from recbole_poem.benchmark.plan import (
+    SHARED,
+    ablations,
+    as_yaml,
+    make_plan,
+    read_plan,
+    row_of,
+    test_jobs,
+    trial_job,
+)
+from recbole_poem.config import PROPERTIES, Config
+from recbole_poem.errors import InputError
+
+jobs_of = test_jobs  # under its own name pytest takes it for a test
+del test_jobs
+
+
+def test_a_row_is_a_name_or_a_mapping():
+    assert row_of("SASRec") == ("SASRec", "SASRec", {}, "SASRec")
+    assert row_of("Upstream-lag0") == ("Upstream-lag0", "Upstream", {"request_lag": 0}, None)
+    assert row_of({"model": "Pop", "row": "popular"}) == ("popular", "Pop", {}, None)
+    wide = row_of({"model": "POEM", "row": "wide", "keys": {"n_candidates": 200}})
+    assert wide == ("wide", "POEM", {"n_candidates": 200}, "wide")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"rows": ["POEM", "POEM"]}, "rows: 'POEM' is there twice"),
+        ({"rows": []}, "rows: expected at least one"),
+        ({"rows": [3]}, "rows: 3 is neither"),
+        ({"rows": [{"row": "x"}]}, "neither a model's name nor"),
+        ({"rows": [{"model": "POEM", "key": 1}]}, "unknown key 'key'"),
+        ({"datasets": []}, "datasets: expected at least one"),
+        ({"seeds": 0}, "seeds: expected at least one"),
+        ({"seeds": "5"}, "seeds: expected at least one"),
+        ({"tune": -1}, "tune: expected a number of trials"),
+        ({"time_limit": 0}, "time_limit: expected a number of seconds"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(arguments, words):
+    with pytest.raises(InputError, match=words):
+        make_plan(**{"rows": ["POEM"], "datasets": ["ml-100k"], **arguments})
+
+
+def test_every_row_runs_on_every_data_set_with_every_seed():
+    plan = make_plan(["POEM", "Pop"], ["a", "b"], seeds=[7, 8], keys={"epochs": 3})
+    jobs = jobs_of(plan, {})
+    assert len(jobs) == len({job.id for job in jobs}) == 8
+    assert {(job.row, job.dataset, job.seed) for job in jobs} == {
+        (row, dataset, seed) for row in ("POEM", "Pop") for dataset in "ab" for seed in (7, 8)
+    }
+    for job in jobs:
+        assert job.given == {**SHARED, "epochs": 3}
+        assert job.purpose == "test"
+    assert make_plan(["POEM"], ["a"], seeds=3).seeds == [2020, 2021, 2022]
+
+
+def test_another_configuration_is_another_run_and_another_limit_is_not():
+    plan = make_plan(["POEM"], ["a"])
+    (job,) = jobs_of(plan, {})
+    assert job.id == jobs_of(plan._replace(time_limit=5.0), {})[0].id
+    assert job.id != jobs_of(plan._replace(keys={"n_groups": 2}), {})[0].id
+    assert job.id != trial_job(plan, plan.rows[0], "a", {}).id
+    strange = job._replace(row="POEM: a/b & ../c")
+    assert "/" not in strange.id and " " not in strange.id
+
+
+def test_ablations_take_the_tuned_keys_of_their_row_and_change_what_the_model_knows():
+    plan = make_plan(["POEM"], ["a"], ablate=True)
+    tuned = {("a", "POEM"): {"learning_rate": 0.5, "n_groups": 10}}
+    jobs = {job.row: job.given for job in jobs_of(plan, tuned)}
+    assert len(jobs) == len(plan.rows) == 1 + len(ablations(plan.rows[0])) > 10
+    assert all(given["learning_rate"] == 0.5 for given in jobs.values())
+    assert jobs["POEM: one group"]["n_groups"] == 1
+    changed = [tuple(sorted(row.keys.items())) for row in ablations(plan.rows[0])]
+    assert len(set(changed)) == len(changed)
+    defaults = Config("POEM", "ml-100k").final_config_dict
+    for row in ablations(plan.rows[0]):
+        config = Config("POEM", "ml-100k", config_dict=row.keys)  # a value out of range raises
+        assert config.unknown_keys() == []
+        assert any(defaults[key] != value for key, value in row.keys.items()), row.name
+
+
+def test_a_plan_is_written_out_and_a_file_is_read(tmp_path):
+    plan = make_plan(["POEM"], ["a"], seeds=[1], ablate=True)
+    written = yaml.safe_load(as_yaml(plan))
+    assert [row["row"] for row in written["rows"]] == [row.name for row in plan.rows]
+    assert written["shared"] == SHARED
+    path = tmp_path / "mine.yaml"
+    path.write_text("rows: [POEM, {model: SASRec, row: small, keys: {hidden_size: 8}}]\nseeds: 2\n")
+    assert make_plan(datasets=["a"], **read_plan(path)).rows[1].keys == {"hidden_size": 8}
+    path.write_text("rwos: [POEM]\n")
+    with pytest.raises(InputError, match="unknown key 'rwos'"):
+        read_plan(path)
+    path.write_text("- POEM\n")
+    with pytest.raises(InputError, match="holds no mapping"):
+        read_plan(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_plan(tmp_path / "nothing.yaml")
+    assert (PROPERTIES / "benchmark" / "ablations.yaml").is_file()

@@ -1,0 +1,198 @@
+"""Runs in processes of their own: what they leave behind, resumption, failures, limits, tuning."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, List
+
+import numpy as np
+import pytest
+from conftest import random_log
+
+from recbole_poem.benchmark import ranking, runner
+from recbole_poem.benchmark.__main__ import main, parse
+from recbole_poem.benchmark.plan import Job, make_plan
+from recbole_poem.benchmark.run import Clock, TimeLimit
+from recbole_poem.errors import InputError
+
+ITEMS = "item_id:token\tgenre:token_seq\n" + "".join(
+    f"i{i}\t{'ab'[i % 2]} {'cd'[i % 3 == 0]}\n" for i in range(25)
+)
+
+
+@pytest.fixture
+def command(write_dataset: Any) -> List[str]:
+    """Return the arguments of a toy benchmark: POEM, its cache, and a model that does not exist."""
+    keys = write_dataset(random_log(1, n_users=40, n_items=25, longest=20), item=ITEMS)
+    del keys["dataset"], keys["checkpoint_dir"]
+    keys.update(epochs=1, hidden_size=16, inner_size=16, MAX_ITEM_LIST_LENGTH=6, topk=[2, 5])
+    keys.update(valid_metric="NDCG@5", category_field="genre", requests_per_window=2)
+    given = [f"--{key}={value}" for key, value in keys.items()]
+    return ["--models", "POEM", "Upstream", "Nonsense", "--datasets", "toy", "--name", "t", *given]
+
+
+def records(folder: Path) -> Dict[str, Dict[str, Any]]:
+    found = [json.loads(path.read_text()) for path in folder.glob("runs/*/record.json")]
+    return {record["row"]: record for record in found}
+
+
+def test_two_models_and_a_failure_end_in_one_report(command: List[str], capsys: Any) -> None:
+    assert main(command) == 0
+    folder = Path("results/t")
+    assert str(folder / "report.html") in capsys.readouterr().out
+    found = records(folder)
+    assert {row: record["status"] for row, record in found.items()} == {
+        "POEM": "finished",
+        "Upstream": "finished",
+        "Nonsense": "failed",
+    }
+    assert "there is no model named 'Nonsense'" in found["Nonsense"]["reason"]
+    poem = found["POEM"]
+    assert poem["stopped"] == "epochs"
+    assert [point["epoch"] for point in poem["curve"]] == [0]
+    assert poem["best_valid_score"] == poem["curve"][0]["score"]
+    assert poem["config"]["hidden_size"] == 16
+    assert poem["peak_memory_mib"] > 100
+    assert poem["seconds"]["total"] == pytest.approx(
+        sum(poem["seconds"][part] for part in ("preparation", "training", "evaluation"))
+    )
+    ranks = np.load(folder / "runs" / poem["id"] / "ranks.npz")
+    for protocol in ("recbole", "masked"):
+        figures = poem["metrics"][protocol]["test"]
+        again = ranking.metrics(
+            ranks[f"rank_{protocol}"],
+            ranks[f"top_{protocol}"],
+            ranks["ks"],
+            int(ranks["n_items"]),
+            ranks["category"],
+        )
+        assert figures == pytest.approx(again)
+        assert set(figures) >= {"HR@2", "NDCG@5", "MRR@5", "coverage@5", "diversity@5"}
+    report = (folder / "report.md").read_text()
+    assert "there is no model named 'Nonsense'" in report
+    assert f"{poem['metrics']['masked']['test']['NDCG@5']:.4f}" in report
+
+    written = (folder / "runs" / poem["id"] / "record.json").stat().st_mtime_ns
+    assert main(command) == 0  # what has finished is not run again
+    assert (folder / "runs" / poem["id"] / "record.json").stat().st_mtime_ns == written
+
+
+def test_a_killed_benchmark_goes_on_where_it_was(command: List[str]) -> None:
+    command[command.index("Nonsense")] = "Pop"
+    folder = Path("results/t")
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "recbole_poem.benchmark", *command],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not records(folder) and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert "interrupted" in process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    before = records(folder)
+    assert 0 < len(before) < 3
+    started = [path.name for path in folder.glob("runs/*")]
+    running = Path("/proc").glob("[0-9]*/cmdline")
+    assert not any(name in path.read_text() for name in started for path in running_now(running))
+    assert main(command) == 0
+    after = records(folder)
+    assert {record["status"] for record in after.values()} == {"finished"}
+    for row, record in before.items():
+        assert after[row] == record
+
+
+def running_now(paths: Any) -> Any:
+    for path in paths:
+        try:
+            path.read_text()
+        except OSError:  # it has ended meanwhile
+            continue
+        yield path
+
+
+def test_training_ends_at_its_limit_and_not_before() -> None:
+    clock = Clock(limit=1000.0)
+    clock.note(0, 0.5)
+    late = Clock(limit=-1.0)
+    with pytest.raises(TimeLimit):
+        late.note(0, 0.25)
+    assert [point["score"] for point in late.curve] == [0.25]
+
+
+def job(tmp_path: Path, **changed: Any) -> Job:
+    values = {"row": "r", "model": "Pop", "dataset": "d", "seed": 1, "purpose": "test"}
+    return Job(**{**values, "given": {}, "config_files": [], "time_limit": 1.0, **changed})
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "was killed, by the system"),
+        ("import sys; sys.exit(3)", "ended with exit status 3"),
+        ("import time; time.sleep(60)", "was not over after 2 s"),
+    ],
+)
+def test_a_process_that_leaves_no_record_gets_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, words: str
+) -> None:
+    package = tmp_path / "stand_in.py"
+    package.write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(runner, "RUN", "stand_in")
+    monkeypatch.setattr(runner, "SPARE_SECONDS", 1.0)
+    one, other = job(tmp_path), job(tmp_path, seed=2)
+    runner.run_all([one, other], tmp_path, at_once=2, title="runs", show_progress=False)
+    for which in (one, other):
+        record = json.loads((tmp_path / "runs" / which.id / "record.json").read_text())
+        assert record["status"] == "failed"
+        assert words in record["reason"]
+
+
+def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A planted optimum: the score of a trial is its learning rate; the last draw fails."""
+    ran: List[Job] = []
+
+    def run(self: Any, given: Job) -> None:
+        ran.append(given)
+        rate = given.given.get("learning_rate", 0.001)
+        failed = given.purpose == "trial" and len(ran) == 4
+        record = {"status": "failed" if failed else "finished", "best_valid_score": rate}
+        home = tmp_path / "runs" / given.id
+        home.mkdir(parents=True)
+        (home / "record.json").write_text(json.dumps(record))
+
+    monkeypatch.setattr(runner._Processes, "run", run)
+    plan = make_plan(["POEM", "Pop"], ["d"], seeds=2, tune=4)
+    runner.carry_out(plan, tmp_path, show_progress=False)
+    trials = [one for one in ran if one.purpose == "trial"]
+    assert [one.row for one in trials] == ["POEM"] * 4
+    assert "learning_rate" not in trials[0].given
+    assert all("learning_rate" in one.given for one in trials[1:])
+    best = max(one.given.get("learning_rate", 0.001) for one in trials[:3])
+    tests = [one for one in ran if one.purpose == "test"]
+    assert [(one.row, one.seed) for one in tests] == [
+        ("POEM", 2020), ("Pop", 2020), ("POEM", 2021), ("Pop", 2021),
+    ]  # fmt: skip
+    for one in tests:
+        assert one.given.get("learning_rate", 0.001) == (best if one.row == "POEM" else 0.001)
+
+
+def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("rows: [POEM]\ndatasets: [a]\nseeds: 5\nkeys: {epochs: 3, n_groups: 2}\n")
+    options, plan = parse(["--config", str(file), "--seeds", "1", "--epochs=9"])
+    assert options.name == "mine"
+    assert plan.keys == {"epochs": "9", "n_groups": 2}
+    assert plan.seeds == [2020]
+    assert parse([])[1].datasets == ["ml-100k"]
+    with pytest.raises(InputError, match="cannot read the argument"):
+        parse(["--epochs", "9"])
+    with pytest.raises(InputError, match="at_once"):
+        parse(["--at_once", "0"])
