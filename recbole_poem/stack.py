@@ -30,6 +30,7 @@ BOUNDS: Dict[str, "tuple[str, str]"] = {
     "numba": (">=0.58,<0.69", "it compiles the loops of Swing; later ones are untried"),
     "setuptools": ("<81", "ray 2.6.3 imports pkg_resources, which later ones lack"),
     "pyyaml": (">=5.4", "the properties are YAML"),
+    "plotly": (">=4", "charts of benchmarks and tuning"),
     "tqdm": (">=4.48", "progress bars"),
 }
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import List, Optional
 
 from recbole_poem import stack
-from recbole_poem.benchmark.plan import Plan, as_yaml, make_plan, read_plan
+from recbole_poem.benchmark.plan import Plan, make_plan, read_plan
 from recbole_poem.benchmark.report import write_report
 from recbole_poem.benchmark.runner import carry_out
 from recbole_poem.command import exit_status, split_keys
 from recbole_poem.errors import InputError
-from recbole_poem.files import whole_file
 
 
 def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
@@ -82,8 +81,6 @@ def _run(arguments: List[str]) -> int:
     options, plan = parse(arguments)
     folder: Path = options.output / options.name
     if not options.report:
-        with whole_file(folder / "plan.yaml") as file:
-            file.write(as_yaml(plan).encode())
         carry_out(plan, folder, options.at_once)
     write_report(folder)
     print(f"{folder / 'report.md'} and {folder / 'report.html'}")

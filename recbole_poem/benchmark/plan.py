@@ -235,13 +235,14 @@ def read_yaml(path: Path) -> Dict[str, Any]:
     return content
 
 
-def as_yaml(plan: Plan) -> str:
-    """Write out a plan in full."""
+def as_yaml(plan: Plan, jobs: Sequence[Job]) -> str:
+    """Write out a plan in full, with the ids of its runs."""
     rows = [
         {"row": row.name, "model": row.model, "keys": row.keys, "tuned_as": row.tuned_as}
         for row in plan.rows
     ]
     content = {**plan._asdict(), "rows": rows, "shared": SHARED}
+    content["runs"] = [job.id for job in jobs]
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 

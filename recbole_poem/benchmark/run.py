@@ -157,7 +157,9 @@ def _write_ranks(
 
 
 def _plain(value: Any) -> Any:
-    """Return a value of the configuration as JSON can hold it."""
+    """Return a value of the configuration as JSON can hold it, of a path its end alone."""
+    if isinstance(value, str) and Path(value).is_absolute():
+        return Path(value).name
     try:
         return json.loads(json.dumps(value))
     except TypeError:

@@ -36,18 +36,28 @@ def carry_out(plan: Plan, folder: Path, at_once: int = 1, show_progress: bool = 
         Processes side by side.
     show_progress : bool
     """
-    tuned = {}
+    tuned: Dict[Tuple[str, str], Dict[str, Any]] = {}
+    tried: List[Job] = []
     if plan.trials:
         trials = [
-            (dataset, row, plans.trial_job(plan, row, dataset, tried))
+            (dataset, row, plans.trial_job(plan, row, dataset, keys))
             for dataset in plan.datasets
             for row in plan.rows
             if row.tuned_as == row.name
-            for tried in _configurations(row, plan.trials)
+            for keys in _configurations(row, plan.trials)
         ]
-        run_all([job for _, _, job in trials], folder, at_once, "tuning", show_progress)
+        tried = [job for _, _, job in trials]
+        _write_plan(plan, tried, folder)
+        run_all(tried, folder, at_once, "tuning", show_progress)
         tuned = _best(trials, folder)
-    run_all(plans.test_jobs(plan, tuned), folder, at_once, "runs", show_progress)
+    tests = plans.test_jobs(plan, tuned)
+    _write_plan(plan, [*tried, *tests], folder)
+    run_all(tests, folder, at_once, "runs", show_progress)
+
+
+def _write_plan(plan: Plan, jobs: List[Job], folder: Path) -> None:
+    with whole_file(folder / "plan.yaml") as file:
+        file.write(plans.as_yaml(plan, jobs).encode())
 
 
 def run_all(
@@ -104,8 +114,8 @@ class _Processes:
         if self._stopped.is_set():
             return
         home = _home(self._folder, job)
-        checkpoints = (self._folder / "checkpoints").resolve()
-        job = job._replace(given={"checkpoint_dir": str(checkpoints), **job.given})
+        checkpoints = str(self._folder / "checkpoints")
+        job = job._replace(given={"checkpoint_dir": checkpoints, **job.given})
         with whole_file(home / "job.json") as file:
             file.write(json.dumps(job._asdict()).encode())
         reason = self._wait(home, job.time_limit + SPARE_SECONDS)

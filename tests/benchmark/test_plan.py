@@ -89,9 +89,10 @@ def test_ablations_take_the_tuned_keys_of_their_row_and_change_what_the_model_kn
 
 def test_a_plan_is_written_out_and_a_file_is_read(tmp_path):
     plan = make_plan(["POEM"], ["a"], seeds=[1], ablate=True)
-    written = yaml.safe_load(as_yaml(plan))
+    written = yaml.safe_load(as_yaml(plan, jobs_of(plan, {})))
     assert [row["row"] for row in written["rows"]] == [row.name for row in plan.rows]
     assert written["shared"] == SHARED
+    assert written["runs"] == [job.id for job in jobs_of(plan, {})]
     path = tmp_path / "mine.yaml"
     path.write_text("rows: [POEM, {model: SASRec, row: small, keys: {hidden_size: 8}}]\nseeds: 2\n")
     assert make_plan(datasets=["a"], **read_plan(path)).rows[1].keys == {"hidden_size": 8}

@@ -80,6 +80,13 @@ def test_two_models_and_a_failure_end_in_one_report(command: List[str], capsys: 
     assert main(command) == 0  # what has finished is not run again
     assert (folder / "runs" / poem["id"] / "record.json").stat().st_mtime_ns == written
 
+    # another plan of the same name: what it does not ask for stays, and is not reported
+    assert main([*command[:1], "Upstream", *command[4:], "--rank_power=2"]) == 0
+    assert len(list(folder.glob("runs/*/record.json"))) == 4
+    report = (folder / "report.md").read_text()
+    assert "1 of 1 runs finished" in report
+    assert "Nonsense" not in report
+
 
 def test_a_killed_benchmark_goes_on_where_it_was(command: List[str]) -> None:
     command[command.index("Nonsense")] = "Pop"

@@ -1,0 +1,185 @@
+"""The sections of a report that say what the rows cost, and with which keys they were run."""
+
+import json
+from collections import Counter
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+
+from recbole_poem.benchmark.document import (
+    DASH,
+    Block,
+    Cell,
+    Fold,
+    Heading,
+    PageOnly,
+    Paragraph,
+    Row,
+    Table,
+    number,
+)
+from recbole_poem.benchmark.results import Run
+from recbole_poem.benchmark.sections import reason
+
+_ABSENT = object()
+_NOT_CHOSEN = {"seed", "checkpoint_dir"}  # said elsewhere, and where the benchmark itself writes
+
+
+class Footnotes(NamedTuple):
+    """The rows' names with their marks, and the notes."""
+
+    names: Dict[str, str]
+    notes: List[str]
+
+
+def footnotes(rows: Dict[str, List[Run]]) -> Footnotes:
+    """Mark rows that were stopped by the time limit, and rows of which some seeds failed."""
+    names: Dict[str, str] = {}
+    notes: List[str] = []
+    for name, runs in rows.items():
+        finished = [run for run in runs if run.finished]
+        stopped = [run for run in finished if run.record.get("stopped") == "time limit"]
+        failed = [run for run in runs if not run.finished]
+        said = []
+        if stopped:
+            epochs = ", ".join(
+                f"{len(run.record['curve'])} epochs (seed {run.record['seed']})" for run in stopped
+            )
+            said.append(f"stopped by the time limit after {epochs}")
+        if failed and finished:
+            said += [f"seed {run.record['seed']} {reason([run])}" for run in failed]
+        marks = [_superscript(len(notes) + 1 + at) for at in range(len(said))]
+        notes += [f"{mark} {name}: {text}." for mark, text in zip(marks, said)]
+        names[name] = " ".join([name, *marks])
+    return Footnotes(names, notes)
+
+
+def cost_section(
+    rows: Dict[str, List[Run]], names: Dict[str, str], trials: Dict[str, int]
+) -> List[Block]:
+    """Return the table of time, memory, size and tuning of each row: means over seeds."""
+    finished = {name: [run.record for run in runs if run.finished] for name, runs in rows.items()}
+    valid = {record.get("valid_metric") for records in finished.values() for record in records}
+    score = f"validation {valid.pop()}" if len(valid) == 1 else "validation score"
+    header = [
+        "row", "seeds", score, "best epoch", "epochs", "training s", "total s",
+        "peak memory MiB", "peak GPU MiB", "parameters", "tuning trials",
+    ]  # fmt: skip
+    lines = []
+    for name, records in finished.items():
+        first = [Cell(names[name]), Cell(f"{len(records)}")]
+        if not records:
+            lines.append(Row(first, reason(rows[name])))
+            continue
+        cells = [
+            number(_mean([record.get("best_valid_score") for record in records])),
+            number(_mean([record.get("best_epoch") for record in records]), 1),
+            number(_mean([len(record["curve"]) for record in records]), 1),
+            number(_mean([record["seconds"].get("training") for record in records]), 1),
+            number(_mean([record["seconds"].get("total") for record in records]), 1),
+            number(_mean([record["peak_memory_mib"] for record in records]), 0),
+            number(_mean([record.get("peak_gpu_memory_mib") for record in records]), 0),
+            number(_mean([record["n_parameters"] for record in records]), 0),
+            str(trials.get(name, 0)),
+        ]
+        lines.append(Row(first + [Cell(text) for text in cells]))
+    return [Heading(3, "What it cost, a seed"), Table(header, lines)]
+
+
+def trials_of(runs: List[Run], dataset: str) -> Dict[str, int]:
+    """Count the tuning trials of each row of a data set, failed ones with them."""
+    records = (run.record for run in runs)
+    return Counter(r["row"] for r in records if r["purpose"] == "trial" and r["dataset"] == dataset)
+
+
+def configuration_section(rows: Dict[str, List[Run]], names: Dict[str, str]) -> List[Block]:
+    """Return the keys that were given, and for the page every key that was used."""
+    runs = [run for group in rows.values() for run in group]
+    shared = _shared([run.record.get("given") or {} for run in runs])
+    common = "; ".join(f"{key}: {_text(value)}" for key, value in sorted(shared.items()))
+    lines = [
+        Row([Cell(names[name]), Cell(own, code=True)])
+        for name, group in rows.items()
+        for own in _own_keys(group, shared)
+    ]
+    full = [
+        Fold(name, [_full_table(group)])
+        for name, group in rows.items()
+        if any(run.finished for run in group)
+    ]
+    return [
+        Heading(3, "Configurations"),
+        Paragraph("Given to every row, beside the seed:"),
+        Table(["keys"], [Row([Cell(common or DASH, code=True)])]),
+        Paragraph("Given to one row, by hand or chosen by its tuning trials on validation data:"),
+        Table(["row", "keys"], lines),
+        PageOnly([Fold("Every key of every row", full)]),
+    ]
+
+
+def provenance_section(runs: List[Run]) -> List[Block]:
+    """Return versions, machines, commits and commands of all runs that recorded them."""
+    tables: List[Block] = []
+    for key, title in (("commit", "Commit"), ("versions", "Versions"), ("machine", "Machine")):
+        counted = Counter(_text(run.record.get(key)) for run in runs if key in run.record)
+        lines = [Row([Cell(text, code=True), Cell(f"{n}")]) for text, n in sorted(counted.items())]
+        tables.append(Table([title.lower(), "runs"], lines))
+    commands = [
+        Row([Cell(run.folder.name), Cell(run.record["purpose"]), Cell(run.record["status"]),
+             Cell(_text(run.record.get("command")), code=True)])
+        for run in runs
+    ]  # fmt: skip
+    listed = Fold("Every run", [Table(["run", "purpose", "status", "command"], commands)])
+    return [Fold("Commit, versions, machine and commands", [*tables, PageOnly([listed])])]
+
+
+def _own_keys(group: List[Run], shared: Dict[str, Any]) -> List[str]:
+    """Write what was given beside `shared`: one text, or one for each set of seeds that differ."""
+    seeds: Dict[str, List[str]] = {}
+    for run in group:
+        given = run.record.get("given") or {}
+        own = {k: v for k, v in given.items() if k not in shared and k not in _NOT_CHOSEN}
+        text = "; ".join(f"{key}: {_text(value)}" for key, value in sorted(own.items())) or DASH
+        seeds.setdefault(text, []).append(str(run.record["seed"]))
+    if len(seeds) < 2:
+        return list(seeds)
+    return [f"seed {', '.join(which)}: {text}" for text, which in seeds.items()]
+
+
+def _full_table(group: List[Run]) -> Table:
+    """List every key; where it differs between seeds, the value of each."""
+    records = [run.record for run in group if run.finished]
+    lines = []
+    for key in sorted({key for record in records for key in record["config"]}):
+        values = {str(record["seed"]): _text(record["config"].get(key)) for record in records}
+        same = len(set(values.values())) == 1
+        text = next(iter(values.values())) if same else "; ".join(map(": ".join, values.items()))
+        lines.append(Row([Cell(key), Cell(text, code=True)]))
+    return Table(["key", "value"], lines)
+
+
+def _shared(dictionaries: List[Dict[str, Any]]) -> Dict[str, Any]:
+    first: Dict[str, Any] = dictionaries[0] if dictionaries else {}
+    return {
+        key: value
+        for key, value in first.items()
+        if key not in _NOT_CHOSEN
+        and all(given.get(key, _ABSENT) == value for given in dictionaries)
+    }
+
+
+def _mean(values: Sequence[Any]) -> float:
+    known = [float(value) for value in values if value is not None]
+    return sum(known) / len(known) if known else float("nan")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _superscript(value: int) -> str:
+    return str(value).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def finished_share(runs: List[Run]) -> Tuple[int, int]:
+    """Return how many test runs finished, and how many there are."""
+    tests = [run for run in runs if run.record["purpose"] == "test"]
+    return sum(run.finished for run in tests), len(tests)

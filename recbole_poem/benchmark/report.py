@@ -1,0 +1,89 @@
+"""Writing ``report.md``, ``report.html`` and ``runs.jsonl`` of a results folder."""
+
+from pathlib import Path
+from typing import Dict, List, Union
+
+from recbole_poem.benchmark import charts, effort, markdown, page, sections
+from recbole_poem.benchmark.document import Block, Cell, Code, Fold, Heading, Paragraph, Row, Table
+from recbole_poem.benchmark.results import (
+    PROTOCOLS,
+    Run,
+    read_plan,
+    read_runs,
+    rows_of,
+    write_jsonl,
+)
+from recbole_poem.benchmark.summary import summarise
+from recbole_poem.files import whole_file
+
+_LEGEND = (
+    "Scores are means over seeds ± their standard deviation; bold is the best of its column. "
+    "Intervals and tests are over users, each one's value averaged over the seeds first: 95 % "
+    "percentile bootstrap, and a two-sided paired t-test (Smucker, Allan and Carterette, CIKM "
+    "2007), corrected over the rows of its table by Holm's method. A baseline is any row that is "
+    "neither POEM nor its upstream; the best one is chosen on these same test rows, which favours "
+    "it. 'No difference shown' is not 'equal'."
+)
+
+
+def write_report(folder: Union[str, Path]) -> Path:
+    """Write ``report.md``, ``report.html`` and ``runs.jsonl``; return the path of the page.
+
+    The same folder gives the same bytes.
+
+    Raises
+    ------
+    InputError
+        If the plan, a record or stored ranks are damaged or do not fit each other.
+    """
+    folder = Path(folder)
+    title = f"Benchmark {folder.resolve().name}"
+    blocks = _blocks(folder, title)
+    for name, text in (
+        ("report.md", markdown.render(blocks)),
+        ("report.html", page.render(title, blocks)),
+    ):
+        with whole_file(folder / name) as file:
+            file.write(text.encode())
+    write_jsonl(folder)
+    return folder / "report.html"
+
+
+def _blocks(folder: Path, title: str) -> List[Block]:
+    plan = read_plan(folder)
+    runs = [run for run in read_runs(folder) if plan.runs is None or run.record["id"] in plan.runs]
+    finished, total = effort.finished_share(runs)
+    blocks: List[Block] = [
+        Heading(1, title),
+        Paragraph(f"{finished} of {total} runs finished. {_LEGEND}", "note"),
+    ]
+    others = dict.fromkeys(run.record["dataset"] for run in runs)
+    for dataset in dict.fromkeys([*plan.datasets, *others]):
+        rows = rows_of(runs, plan, dataset)
+        blocks += [Heading(2, dataset), *_dataset_section(rows, effort.trials_of(runs, dataset))]
+    return [
+        *blocks,
+        Heading(2, "How it was run"),
+        Fold("The plan", [Code((folder / "plan.yaml").read_text(encoding="utf-8"))]),
+        *effort.provenance_section(runs),
+    ]
+
+
+def _dataset_section(rows: Dict[str, List[Run]], trials: Dict[str, int]) -> List[Block]:
+    names, notes = effort.footnotes(rows)
+    results = summarise(rows, list(PROTOCOLS))
+    remarks = [Paragraph(note, "note") for note in notes]
+    if not results:
+        lines = [Row([Cell(name)], sections.reason(runs)) for name, runs in rows.items()]
+        return [Paragraph("No run has finished."), Table(["row", "state"], lines)]
+    protocols = [sections.protocol_section(result, rows, names) for result in results]
+    curves = charts.training_curves(rows)
+    return [
+        charts.score_bars(results),
+        *(block for section in protocols for block in [*section, *remarks]),
+        *effort.cost_section(rows, names, trials),
+        *remarks,
+        *([curves] if curves else []),
+        charts.time_and_quality(results, rows),
+        *effort.configuration_section(rows, names),
+    ]

@@ -1,0 +1,191 @@
+"""The sections of a report that say who wins: scores, verdicts and tests of one data set."""
+
+from typing import Dict, List
+
+from recbole_poem.benchmark.document import (
+    Block,
+    Cell,
+    Fold,
+    Heading,
+    Paragraph,
+    Row,
+    Table,
+    number,
+    p_equation,
+    p_value,
+    percent,
+    signed,
+)
+from recbole_poem.benchmark.results import Run
+from recbole_poem.benchmark.statistics import ALPHA, POWER
+from recbole_poem.benchmark.summary import (
+    Comparison,
+    Family,
+    Results,
+    Spread,
+    typical_detectable,
+)
+
+PROTOCOL_TITLES = {
+    "masked": "Seen items ranked last",
+    "recbole": "Seen items ranked like all others (RecBole's protocol)",
+}
+_TONES = {"better": "good", "worse": "bad"}
+
+
+def protocol_section(
+    results: Results, rows: Dict[str, List[Run]], names: Dict[str, str]
+) -> List[Block]:
+    """Return verdict, scores and tests of one data set under one protocol.
+
+    Parameters
+    ----------
+    results : Results
+    rows : dict
+        Name of the row -> its runs.
+    names : dict
+        Name of the row -> the name with the marks of its footnotes.
+    """
+    return [
+        Heading(3, PROTOCOL_TITLES[results.protocol]),
+        *(Paragraph(text, "verdict") for text in _verdicts(results, rows)),
+        Paragraph(_noise(results)),
+        _scores(results, rows, names),
+        *_tests(results, names),
+    ]
+
+
+def reason(runs: List[Run]) -> str:
+    """Say why none of a row's runs finished."""
+    if not runs:
+        return "not run yet"
+    seeds: Dict[str, List[str]] = {}
+    for run in runs:
+        words = str(run.record.get("reason") or "no reason was recorded")
+        seeds.setdefault(words, []).append(str(run.record["seed"]))
+    if len(seeds) == 1:
+        return f"failed: {next(iter(seeds))}"
+    said = (f"seed {', '.join(which)}: {words}" for words, which in seeds.items())
+    return f"failed: {'; '.join(said)}"
+
+
+def _scores(results: Results, rows: Dict[str, List[Run]], names: Dict[str, str]) -> Table:
+    metrics = list(next(iter(results.metrics.values())))
+    # kinds beside each other: HR@10 HR@50 NDCG@10 ...
+    kinds = list(dict.fromkeys(metric.split("@")[0] for metric in metrics))
+    metrics.sort(key=lambda metric: kinds.index(metric.split("@")[0]))
+    best = {m: max(row[m].mean for row in results.metrics.values()) for m in metrics}
+    lines = []
+    for name, runs in rows.items():
+        done = sum(run.finished for run in runs)
+        seeds = Cell(str(done) if done == len(runs) else f"{done} of {len(runs)}")
+        if name in results.metrics:
+            spreads = results.metrics[name]
+            cells = [_spread(spreads[m], spreads[m].mean == best[m]) for m in metrics]
+            lines.append(Row([Cell(names[name]), seeds, *cells]))
+        else:
+            lines.append(Row([Cell(names[name]), seeds], reason(runs)))
+    return Table(["row", "seeds", *metrics], lines)
+
+
+def _spread(spread: Spread, bold: bool) -> Cell:
+    minor = "" if spread.deviation != spread.deviation else f"± {number(spread.deviation)}"
+    return Cell(number(spread.mean), minor, bold)
+
+
+def _tests(results: Results, names: Dict[str, str]) -> List[Block]:
+    blocks: List[Block] = []
+    for title, families in (
+        ("Against the best baseline", results.against_baseline),
+        ("POEM against the best upstream row", results.against_upstream),
+    ):
+        for at, family in enumerate(families):
+            table = _family_table(results, family, names)
+            head = f"{title}, {family.reference}: {family.metric}"
+            # the metric that decides stands open, the other one is there for who asks
+            blocks += [Heading(4, head), table] if at == 0 else [Fold(head, [table])]
+    return blocks
+
+
+def _family_table(results: Results, family: Family, names: Dict[str, str]) -> Table:
+    header = [
+        "row", family.metric, "95 % interval", "difference", "relative",
+        "its 95 % interval", "p (Holm)", "p alone", "verdict",
+    ]  # fmt: skip
+    lines = [Row([*_estimate(results, family, family.reference, names), Cell("reference")])]
+    for comparison in family.comparisons:
+        low, high = comparison.difference.low, comparison.difference.high
+        cells = [
+            Cell(signed(comparison.difference.mean)),
+            Cell(percent(comparison.relative)),
+            Cell(f"{signed(low)} to {signed(high)}"),
+            Cell(p_value(comparison.p_corrected)),
+            Cell(p_value(comparison.p)),
+            Cell(comparison.verdict, tone=_TONES.get(comparison.verdict, "")),
+        ]
+        lines.append(Row(_estimate(results, family, comparison.row, names) + cells))
+    return Table(header, lines)
+
+
+def _estimate(results: Results, family: Family, row: str, names: Dict[str, str]) -> List[Cell]:
+    estimate = results.estimates[family.metric][row]
+    interval = f"{number(estimate.low)} to {number(estimate.high)}"
+    return [Cell(names[row]), Cell(number(estimate.mean)), Cell(interval)]
+
+
+def _verdicts(results: Results, rows: Dict[str, List[Run]]) -> List[str]:
+    """Say who leads, whether it is noise, and what POEM adds to what feeds it."""
+    metric, estimates = next(iter(results.estimates.items()))
+    leader = max(estimates, key=lambda row: estimates[row].mean)
+    lead = f"{leader} is first with {metric} {number(estimates[leader].mean)}"
+    if not results.against_baseline:
+        return [f"{lead}; there is no baseline to test it against."]
+    family = results.against_baseline[0]
+    if not family.comparisons:
+        return [f"{lead}; no other row has finished."]
+    if leader == family.reference:
+        worse = sum(comparison.verdict == "worse" for comparison in family.comparisons)
+        text = f"{lead}; {worse} of the {len(family.comparisons)} other rows are shown to be worse."
+    else:
+        found = next(c for c in family.comparisons if c.row == leader)
+        text = f"{lead}. {_sentence(found, f'the best baseline, {family.reference}')}"
+    texts = [text]
+    models = {name: runs[0].record["model"] for name, runs in rows.items() if runs}
+    poem = next((c for c in family.comparisons if models[c.row] == "POEM"), None)
+    if poem is not None and poem.row != leader:
+        texts.append(_sentence(poem, f"the best baseline, {family.reference}"))
+    for family in results.against_upstream[:1]:
+        texts.append(_sentence(family.comparisons[0], f"the best upstream row, {family.reference}"))
+    return texts
+
+
+def _sentence(comparison: Comparison, against: str) -> str:
+    words = {
+        "better": "better, and noise does not explain it",
+        "worse": "worse, and noise does not explain it",
+        "no difference shown": "no difference shown, noise may explain it",
+    }[comparison.verdict]
+    amount = f"{signed(comparison.difference.mean)} ({percent(comparison.relative)})"
+    p = p_equation(comparison.p_corrected)
+    return f"{comparison.row} against {against}: {amount}, {p}: {words}."
+
+
+def _noise(results: Results) -> str:
+    """Say which differences this data set is too small to show."""
+    families = results.against_baseline or results.against_upstream
+    found = typical_detectable(families[0]) if families else None
+    if found is None:
+        return f"{results.n_users:,} test rows; there is no pair of rows to test."
+    low, median, high = found
+    text = (
+        f"Smallest difference in {families[0].metric} that {results.n_users:,} test rows show with "
+        f"{100 * POWER:.0f} % power, in one paired test at {ALPHA:g} before any correction: "
+        f"{number(median)} (from {number(low)} to {number(high)}, by the pair of rows). Do not "
+        "read anything into smaller ones."
+    )
+    if results.n_rows_of_user > 1:
+        text += (
+            f" A user has {results.n_rows_of_user:.1f} test rows on average, which count as "
+            "independent here: intervals and p-values are too small."
+        )
+    return text

@@ -1,0 +1,162 @@
+"""Comparing two finished runs, or two rows of several seeds, from their stored ranks.
+
+python -m recbole_poem.benchmark.significance RUN_A RUN_B
+python -m recbole_poem.benchmark.significance RUN_A_SEED_1 RUN_A_SEED_2 --against RUN_B_SEED_1 ...
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Sequence, Union
+
+import numpy as np
+
+from recbole_poem.benchmark.document import number, p_equation, percent, signed
+from recbole_poem.benchmark.ranking import parse_metric, user_values
+from recbole_poem.benchmark.results import PROTOCOLS, Run, pairing, read_run
+from recbole_poem.benchmark.statistics import (
+    bootstrap_interval,
+    detectable_difference,
+    paired_test,
+)
+from recbole_poem.command import exit_status
+from recbole_poem.errors import InputError
+
+Paths = Union[str, Path, Sequence[Union[str, Path]]]
+
+
+class Difference(NamedTuple):
+    """How one row differs from another on the same users; NaN where it is not defined."""
+
+    one_mean: float
+    other_mean: float
+    difference: float  # one - other
+    relative: float  # difference / other
+    low: float  # of the 95 % bootstrap interval of the difference
+    high: float
+    p: float  # two-sided paired t-test, not corrected
+    detectable: float  # smallest true difference found with 80 % power
+    n_users: int
+
+
+def compare(
+    one: Paths, other: Paths, metric: str = "NDCG@10", protocol: str = "masked"
+) -> Difference:
+    """Compare two rows user by user.
+
+    Parameters
+    ----------
+    one, other : path or list of paths
+        Folder of a finished run, or those of several seeds of one row, which are averaged for
+        each user.
+    metric : str
+        ``HR@k``, ``NDCG@k`` or ``MRR@k``.
+    protocol : str
+        ``masked`` or ``recbole``.
+
+    Raises
+    ------
+    InputError
+        If a run has no ranks, a side mixes rows, or the users differ.
+    """
+    metric = "{}@{}".format(*parse_metric(metric))
+    if protocol not in PROTOCOLS:
+        raise InputError(f"protocol: '{protocol}' is none of {', '.join(PROTOCOLS)}")
+    sides = [_runs(one), _runs(other)]
+    reference = (str(sides[0][0].folder), sides[0][0].ranks())
+    means = []
+    for runs in sides:
+        values: List[np.ndarray] = []
+        for run in runs:
+            ranks = run.ranks()
+            order = pairing(reference, (str(run.folder), ranks))
+            values.append(user_values(ranks.rank[protocol][order], metric))
+        means.append(np.mean(values, axis=0))
+    difference = means[0] - means[1]
+    n_users = len(difference)
+    one_mean, other_mean = float(means[0].mean()), float(means[1].mean())
+    low, high = bootstrap_interval(difference)
+    return Difference(
+        one_mean,
+        other_mean,
+        one_mean - other_mean,
+        (one_mean - other_mean) / other_mean if other_mean else float("nan"),
+        low,
+        high,
+        paired_test(means[0], means[1]),
+        detectable_difference(
+            float(np.std(difference, ddof=1)) if n_users > 1 else float("nan"), n_users
+        ),
+        n_users,
+    )
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Read the command line, print the comparison, and return the exit status: 0, or 2."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recbole_poem.benchmark.significance",
+        description="Compare two finished runs user by user; several seeds of a row are averaged.",
+    )
+    parser.add_argument("run", nargs="+", help="folder of a run: two, or the seeds of one row")
+    parser.add_argument("--against", nargs="+", metavar="RUN", help="the seeds of the other row")
+    parser.add_argument("--metric", default="NDCG@10", help="HR@k, NDCG@k or MRR@k")
+    parser.add_argument("--protocol", default="masked", choices=PROTOCOLS)
+    given = parser.parse_args(arguments)
+    if given.against is None and len(given.run) != 2:
+        parser.error("give two runs, or the seeds of one row --against those of the other")
+    one, other = (
+        (given.run[:1], given.run[1:]) if given.against is None else (given.run, given.against)
+    )
+    return exit_status(lambda: _print(one, other, given.metric, given.protocol))
+
+
+def _print(one: List[str], other: List[str], metric: str, protocol: str) -> int:
+    found = compare(one, other, metric, protocol)
+    names = [_title(side) for side in (one, other)]
+    print("\n".join(_lines(found, names, metric.upper(), protocol)))
+    return 0
+
+
+def _runs(paths: Paths) -> List[Run]:
+    """Read the runs of one side, and see that they are seeds of one row."""
+    listed = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    if not listed:
+        raise InputError("a side of the comparison names no run")
+    runs = [read_run(path) for path in listed]
+    for run in runs:
+        if not run.finished or run.record["purpose"] != "test":
+            raise InputError(f"{run.folder}: only runs of purpose 'test' that finished have ranks")
+        for key in ("row", "dataset"):
+            if run.record[key] != runs[0].record[key]:
+                raise InputError(
+                    f"{runs[0].folder} and {run.folder}: seeds of one row are averaged, and these "
+                    f"are of '{runs[0].record[key]}' and '{run.record[key]}'"
+                )
+    return runs
+
+
+def _title(paths: Sequence[str]) -> str:
+    record = read_run(paths[0]).record
+    return f"{record['row']} ({len(paths)} seed{'s' if len(paths) > 1 else ''})"
+
+
+def _lines(found: Difference, names: List[str], metric: str, protocol: str) -> List[str]:
+    width = max(map(len, names))
+    lines = [
+        f"{metric}, {protocol}, {found.n_users:,} users",
+        f"{names[0]:{width}}  {number(found.one_mean)}",
+        f"{names[1]:{width}}  {number(found.other_mean)}",
+    ]
+    if found.n_users < 2:
+        return [*lines, "One user says nothing about noise: no interval and no test."]
+    return [
+        *lines,
+        f"difference {signed(found.difference)} ({percent(found.relative)}), 95 % interval "
+        f"{signed(found.low)} to {signed(found.high)}",
+        f"{p_equation(found.p)} (paired t-test); with 80 % power these users show a difference "
+        f"of {number(found.detectable)}",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

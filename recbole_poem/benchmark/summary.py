@@ -1,0 +1,227 @@
+"""What a report says of one data set, in numbers: means over seeds, intervals, and tests."""
+
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+import numpy as np
+from tqdm import tqdm
+
+from recbole_poem.benchmark import ranking
+from recbole_poem.benchmark.results import Ranks, Run, pairing
+from recbole_poem.benchmark.statistics import (
+    ALPHA,
+    detectable_difference,
+    holm,
+    paired_test,
+    percentile_interval,
+    resampled_means,
+)
+
+
+class Spread(NamedTuple):
+    """A quantity over a row's seeds."""
+
+    mean: float
+    deviation: float  # of one seed from another (ddof = 1); NaN for a single seed
+
+
+class Estimate(NamedTuple):
+    """A mean over users, with its bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Comparison(NamedTuple):
+    """A row against the reference of its table, user by user."""
+
+    row: str
+    difference: Estimate  # row - reference
+    relative: float  # difference / reference; NaN where that is 0
+    p: float
+    p_corrected: float  # Holm, over its family
+    detectable: float
+
+    @property
+    def verdict(self) -> str:
+        """``better``, ``worse`` or ``no difference shown``."""
+        if not self.p_corrected < ALPHA:
+            return "no difference shown"
+        return "better" if self.difference.mean > 0 else "worse"
+
+
+class Family(NamedTuple):
+    """The comparisons of one metric with one reference row, which are corrected together."""
+
+    metric: str
+    reference: str
+    comparisons: List[Comparison]
+
+
+class Results(NamedTuple):
+    """The rows of one data set under one protocol that finished."""
+
+    protocol: str
+    n_users: int
+    n_rows_of_user: float  # prediction rows a user, on average; 1 where the user is the unit
+    metrics: Dict[str, Dict[str, Spread]]  # row -> metric -> over seeds
+    estimates: Dict[str, Dict[str, Estimate]]  # tested metric -> row -> over users
+    against_baseline: List[Family]  # one a tested metric; empty without a baseline
+    against_upstream: List[Family]
+
+
+def tested_metrics(ks: List[int]) -> List[str]:
+    """Return NDCG at 10 (at the first cut-off without 10), and HR at 50 if that is one."""
+    return [f"NDCG@{10 if 10 in ks else ks[0]}", *(["HR@50"] if 50 in ks else [])]
+
+
+def is_baseline(model: str) -> bool:
+    """Tell whether a row of this model is one that POEM is compared with."""
+    return model not in ("POEM", "Upstream")
+
+
+def spread(values: List[float]) -> Spread:
+    """Return mean and standard deviation over seeds."""
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+    return Spread(float(np.mean(values)), deviation)
+
+
+def summarise(rows: Dict[str, List[Run]], protocols: List[str]) -> List[Results]:
+    """Read the ranks of a data set's finished runs and compute what the report says of them.
+
+    Parameters
+    ----------
+    rows : dict
+        Name of the row -> its runs, one a seed.
+    protocols : list of str
+        Those to report.
+
+    Returns
+    -------
+    list of Results
+        One a protocol; empty if no run finished.
+
+    Raises
+    ------
+    InputError
+        If ranks are missing or damaged, or two runs ranked different users.
+    """
+    finished = {name: [run for run in runs if run.finished] for name, runs in rows.items()}
+    finished = {name: runs for name, runs in finished.items() if runs}
+    if not finished:
+        return []
+    models = {name: runs[0].record["model"] for name, runs in finished.items()}
+    first = next(iter(finished.values()))[0]
+    reference = (str(first.folder), first.ranks())
+    ks = reference[1].ks
+    tested = tested_metrics(ks)
+    metrics: Dict[str, Dict[str, List[Dict[str, float]]]] = {p: {} for p in protocols}
+    values: Dict[str, Dict[str, np.ndarray]] = {p: {} for p in protocols}
+    listed = [(name, run) for name, runs in finished.items() for run in runs]
+    for name, run in tqdm(listed, "read ranks", leave=False):
+        ranks = run.ranks()
+        order = pairing(reference, (str(run.folder), ranks))
+        for protocol in protocols:
+            metrics[protocol].setdefault(name, []).append(_metrics(ranks, protocol, ks))
+            mine = [ranking.user_values(ranks.rank[protocol][order], m) for m in tested]
+            share = np.stack(mine, axis=1) / len(finished[name])  # (U, tested)
+            values[protocol][name] = values[protocol].get(name, 0.0) + share
+    n_users = len(reference[1].user)
+    repeats = n_users / len(np.unique(reference[1].user))
+    return [_results(p, n_users, repeats, metrics[p], values[p], models, tested) for p in protocols]
+
+
+def _metrics(ranks: Ranks, protocol: str, ks: List[int]) -> Dict[str, float]:
+    return ranking.metrics(
+        ranks.rank[protocol], ranks.top[protocol], ks, ranks.n_items, ranks.category
+    )
+
+
+def _results(
+    protocol: str,
+    n_users: int,
+    repeats: float,
+    metrics: Dict[str, List[Dict[str, float]]],
+    values: Dict[str, np.ndarray],
+    models: Dict[str, str],
+    tested: List[str],
+) -> Results:
+    names = list(values)
+    estimates: Dict[str, Dict[str, Estimate]] = {}
+    baselines, upstreams = [], []
+    table = np.stack(list(values.values()), axis=1)  # (U, rows, tested)
+    for column, metric in enumerate(tested):
+        users = table[:, :, column]  # (U, rows)
+        means = users.mean(0)
+        samples = resampled_means(users)  # (R, rows)
+        estimates[metric] = dict(zip(names, estimates_of(means, samples)))
+        everyone = list(range(len(names)))
+        baseline = _best([i for i in everyone if is_baseline(models[names[i]])], means)
+        upstream = _best([i for i in everyone if models[names[i]] == "Upstream"], means)
+        poem = [i for i in everyone if models[names[i]] == "POEM"]
+        if baseline is not None:
+            baselines.append(_compare(metric, names, everyone, baseline, users, samples))
+        if upstream is not None and poem:
+            upstreams.append(_compare(metric, names, poem, upstream, users, samples))
+    return Results(
+        protocol,
+        n_users,
+        repeats,
+        {
+            name: {m: spread([seed[m] for seed in seeds]) for m in seeds[0]}
+            for name, seeds in metrics.items()
+        },
+        estimates,
+        baselines,
+        upstreams,
+    )
+
+
+def estimates_of(means: np.ndarray, samples: np.ndarray) -> List[Estimate]:
+    """Join means (C,) with the intervals of their resamples (R, C)."""
+    low, high = percentile_interval(samples)
+    return [Estimate(*map(float, bounds)) for bounds in zip(means, low, high)]
+
+
+def _best(candidates: List[int], means: np.ndarray) -> Optional[int]:
+    return max(candidates, key=lambda row: means[row], default=None)
+
+
+def _compare(
+    metric: str,
+    names: List[str],
+    rows: List[int],
+    reference: int,
+    users: np.ndarray,
+    samples: np.ndarray,
+) -> Family:
+    """Test `rows` against `reference`: columns of `users` (U, rows) and `samples` (R, rows)."""
+    others = [row for row in rows if row != reference]
+    differences = users[:, others] - users[:, [reference]]
+    estimates = estimates_of(differences.mean(0), samples[:, others] - samples[:, [reference]])
+    p_values = np.array([paired_test(users[:, row], users[:, reference]) for row in others])
+    base = float(users[:, reference].mean())
+    comparisons = [
+        Comparison(
+            names[row],
+            estimate,
+            estimate.mean / base if base else float("nan"),
+            float(p),
+            float(corrected),
+            detectable_difference(_deviation(differences[:, at]), len(users)),
+        )
+        for at, (row, estimate, p, corrected) in enumerate(
+            zip(others, estimates, p_values, holm(p_values))
+        )
+    ]
+    return Family(metric, names[reference], comparisons)
+
+
+def _deviation(values: np.ndarray) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+
+def typical_detectable(family: Family) -> Optional[Tuple[float, float, float]]:
+    """Return the smallest, median and largest detectable difference of a table; None if empty."""
+    found = [test.detectable for test in family.comparisons if np.isfinite(test.detectable)]
+    return (min(found), float(np.median(found)), max(found)) if found else None

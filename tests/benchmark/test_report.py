@@ -1,0 +1,275 @@
+"""The report: its numbers, its structure, and whether a browser draws it."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Dict, List
+
+import numpy as np
+import pytest
+from scipy import stats
+from toy_results import NASTY, in_another_order, toy_ranks, write_plan, write_run, write_toy_results
+
+from recbole_poem.benchmark import ranking
+from recbole_poem.benchmark.document import DASH
+from recbole_poem.benchmark.markdown import escape
+from recbole_poem.benchmark.report import write_report
+from recbole_poem.benchmark.statistics import holm
+from recbole_poem.errors import InputError
+
+MINUS = "\u2212"
+CHARTS = [f"chart-{n}" for n in (1, 2, 3)]  # of one data set
+SKILLS = {"POEM": 0.9, "SASRec": 0.5, "Pop": -0.7, "Upstream": 0.88, NASTY: 0.45}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = write_toy_results(tmp_path_factory.mktemp("results") / "toy <benchmark>")
+    write_report(path)
+    return path
+
+
+def tables(text: str) -> List[List[Dict[str, str]]]:
+    """Read every table of a Markdown file as a list of rows, without bold."""
+    found: List[List[Dict[str, str]]] = []
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        head, _, *rows = (re.split(r" (?<!\\)\| ?", f" {line[1:]}") for line in block.splitlines())
+        found.append(
+            [
+                {k.strip(): cell.replace("**", "").strip() for k, cell in zip(head, row) if k}
+                for row in rows
+            ]
+        )
+    return found
+
+
+def users(row: str, protocol: str, metric: str) -> np.ndarray:
+    """Recompute the users' values, averaged over seeds, from the ranks that the toy drew."""
+    ranks = (toy_ranks(SKILLS[row], seed)[f"rank_{protocol}"] for seed in (0, 1))
+    return np.mean([ranking.user_values(each, metric) for each in ranks], axis=0)
+
+
+def section(text: str, protocol: str) -> str:
+    masked, recbole = text.split("### Seen items ranked ")[1:3]
+    return {"masked": masked, "recbole": recbole}[protocol]
+
+
+@pytest.mark.parametrize("protocol", ["masked", "recbole"])
+def test_scores_are_those_of_the_stored_ranks(folder: Path, protocol: str) -> None:
+    scores = tables(section((folder / "report.md").read_text(), protocol))[0]
+    by_row = {row["row"]: row for row in scores}
+    assert len(scores) == 7
+    for name, skill in SKILLS.items():
+        drawn = [toy_ranks(skill, seed) for seed in (0, 1)]
+        seeds = [
+            ranking.metrics(d[f"rank_{protocol}"], d[f"top_{protocol}"], d["ks"], 70, d["category"])
+            for d in drawn
+        ]
+        shown = next(row for label, row in by_row.items() if label.startswith(escape(name)))
+        for metric in seeds[0]:
+            values = [seed[metric] for seed in seeds]
+            expected = f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+            assert shown[metric] == expected, (name, metric)
+
+
+@pytest.mark.parametrize("protocol", ["masked", "recbole"])
+@pytest.mark.parametrize(("metric", "table"), [("NDCG@10", 1), ("HR@50", 2)])
+def test_tests_are_those_of_the_stored_ranks(
+    folder: Path, protocol: str, metric: str, table: int
+) -> None:
+    shown = tables(section((folder / "report.md").read_text(), protocol))[table]
+    values = {row: users(row, protocol, metric) for row in SKILLS}
+    reference = max(("SASRec", "Pop", NASTY), key=lambda row: values[row].mean())
+    assert shown[0]["row"].startswith(escape(reference)) and shown[0]["difference"] == "reference"
+    others = [row for row in SKILLS if row != reference]
+    alone = [stats.ttest_rel(values[row], values[reference]).pvalue for row in others]
+    alone = [1.0 if np.isnan(p) else p for p in alone]  # scipy's where no user differs
+    assert len(shown) == 1 + len(others)
+    for row, name, p, corrected in zip(shown[1:], others, alone, holm(np.array(alone))):
+        assert row["row"].startswith(escape(name))
+        assert row[metric] == f"{values[name].mean():.4f}"
+        difference = values[name].mean() - values[reference].mean()
+        assert float(row["difference"].replace(MINUS, "-")) == pytest.approx(difference, abs=6e-5)
+        for column, expected in (("p alone", p), ("p (Holm)", corrected)):
+            if row[column] == "&lt; 0.0001":
+                assert expected < 1e-4
+            else:
+                assert float(row[column]) == pytest.approx(expected, abs=6e-3)
+        low, high = (float(x) for x in row["its 95 % interval"].replace(MINUS, "-").split(" to "))
+        assert low - 1e-4 < difference < high + 1e-4
+        better = "better" if difference > 0 else "worse"
+        assert row["verdict"] == (better if corrected < 0.05 else "no difference shown")
+
+
+def test_poem_is_tested_against_what_feeds_it(folder: Path) -> None:
+    shown = tables(section((folder / "report.md").read_text(), "masked"))[3]
+    assert [row["row"] for row in shown] == ["Upstream", "POEM"]
+    p = stats.ttest_rel(users("POEM", "masked", "NDCG@10"), users("Upstream", "masked", "NDCG@10"))
+    assert float(shown[1]["p (Holm)"]) == pytest.approx(p.pvalue, abs=6e-3)
+
+
+def test_the_best_is_bold_and_said_first(folder: Path) -> None:
+    text = section((folder / "report.md").read_text(), "masked")
+    mean = {row: users(row, "masked", "NDCG@10").mean() for row in SKILLS}
+    best = max(mean, key=lambda row: mean[row])
+    assert f"**{best} is first with NDCG@10 {mean[best]:.4f}." in text
+    assert f"| **{mean[best]:.4f}** ±" in text
+    assert text.index("Smallest difference in NDCG@10 that 120 test") < text.index("| row")
+
+
+def test_what_did_not_end_well_is_said(folder: Path) -> None:
+    text = (folder / "report.md").read_text()
+    assert "| Broken | 0 of 1 | failed: RuntimeError: out of &lt;memory&gt; |" in text
+    assert "| Later | 0 | not run yet |" in text
+    assert "| SASRec ¹ ² | 2 of 3 |" in text
+    said = "stopped by the time limit after 12 epochs (seed 0), 13 epochs (seed 1)."
+    assert f"¹ SASRec: {said}" in text
+    assert "² SASRec: seed 2 failed: RuntimeError" in text
+
+
+def test_effort_and_keys_are_said(folder: Path) -> None:
+    text = (folder / "report.md").read_text()
+    costs = next(t for t in tables(text) if "tuning trials" in t[0])
+    row = next(row for row in costs if row["row"].startswith("SASRec"))
+    assert (row["tuning trials"], row["epochs"], row["total s"]) == ("3", "12.5", "35.5")
+    assert (row["peak memory MiB"], row["peak GPU MiB"]) == ("612", DASH)
+    assert row["parameters"] == "123,456"
+    assert "<code>epochs: 20</code>" in text  # given to every row
+    # SASRec's failed seed was run with other keys than those that finished: both are said
+    assert "<code>seed 0, 1: n_layers: 2</code>" in text
+    assert "<code>seed 2: stopping_step: 10</code>" in text
+    assert "learning_rate" not in text  # a default: every key stands on the page only
+    assert "learning_rate" in (folder / "report.html").read_text()
+
+
+def test_the_page_is_whole_and_loads_nothing(folder: Path) -> None:
+    page = (folder / "report.html").read_text()
+    assert page.count("plotly.js v") == 1
+    assert page.count("Plotly.newPlot(") >= len(CHARTS)
+    assert re.findall(r'<div id="(chart-\d+)"', page) == CHARTS
+    tags = re.findall(r"<(script|link|img|iframe|source|object|embed)\b([^>]*)", page)
+    loading = [(tag, rest) for tag, rest in tags if re.search(r"\b(src|href|data)=", rest)]
+    assert loading == [("link", ' rel="icon" href="data:,"')]
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
+    assert style and "url(" not in style[1] and "@import" not in style[1]
+
+
+def test_names_are_text_and_never_markup(folder: Path) -> None:
+    page, text = (folder / "report.html").read_text(), (folder / "report.md").read_text()
+    outside_code = re.sub(r"^```$.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert "<script>alert" not in page and "<script>alert" not in outside_code
+    assert html.escape(NASTY) in page and escape(NASTY) in text
+    for tag in ("title", "h1"):
+        assert f"<{tag}>Benchmark toy &lt;benchmark&gt;</{tag}>" in page
+    assert "\\u003cscript\\u003ealert" not in page  # as plotly's JSON would say it
+    assert escape("a|b\n_c_ d_e <i>") == r"a\|b \_c\_ d_e &lt;i&gt;"
+
+
+def test_the_same_folder_gives_the_same_bytes(folder: Path) -> None:
+    before = {name: (folder / name).read_bytes() for name in ("report.md", "report.html")}
+    assert write_report(folder) == folder / "report.html"
+    assert before == {name: (folder / name).read_bytes() for name in before}
+    assert len((folder / "runs.jsonl").read_text().splitlines()) == 15
+
+
+def test_a_report_can_be_written_before_anything_finished(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"POEM": "POEM"}, ["toy", "other"])
+    write_run(tmp_path, "POEM", "POEM", 0)
+    write_report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "0 of 1 runs finished" in text and "## other" in text
+    assert "| POEM | failed: RuntimeError" in text and "| POEM | not run yet |" in text
+
+
+def test_one_row_one_seed_and_one_user_are_no_evidence(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"POEM": "POEM", "Pop": "Pop"})
+    write_run(tmp_path, "POEM", "POEM", 0, toy_ranks(0.9, 0, n_users=1, categories=False))
+    write_report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "there is no baseline to test it against" in text and "there is no pair of rows" in text
+    assert "±" not in text.split("## toy")[1] and "diversity" not in text
+    write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.1, 0, n_users=1, categories=False))
+    write_report(tmp_path)
+    assert "no test is possible" in (tmp_path / "report.md").read_text()
+
+
+def test_a_row_alone_is_said_to_be_alone(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"Pop": "Pop"})
+    write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.5, 0))
+    write_report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert re.search(r"Pop is first with NDCG@10 0\.\d{4}; no other row has finished\.", text)
+
+
+def test_users_are_paired_by_name_and_not_by_place(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"POEM": "POEM", "Pop": "Pop"})
+    ranks = toy_ranks(0.5, 0)
+    write_run(tmp_path, "POEM", "POEM", 0, ranks)
+    write_run(tmp_path, "Pop", "Pop", 0, in_another_order(ranks))
+    write_report(tmp_path)
+    (poem,) = tables((tmp_path / "report.md").read_text())[1][1:]
+    assert (poem["difference"], poem["p (Holm)"]) == ("+0.0000", "1.00")
+    assert poem["its 95 % interval"] == "+0.0000 to +0.0000"
+    assert poem["verdict"] == "no difference shown"
+
+
+def test_rows_of_other_users_are_not_compared(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"POEM": "POEM", "Pop": "Pop"})
+    write_run(tmp_path, "POEM", "POEM", 0, toy_ranks(0.9, 0))
+    write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.1, 0, n_users=50))
+    with pytest.raises(InputError, match=r"toy-POEM-0-0123abcd and .*toy-Pop-0-0123abcd: "):
+        write_report(tmp_path)
+
+
+def test_a_browser_draws_every_chart(folder: Path, tmp_path: Path) -> None:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    browser = next(filter(None, map(shutil.which, names)), None)
+    if browser is None:
+        pytest.skip(f"none of {', '.join(names)} is installed")
+    listen = (
+        "<head><script>var errors = [];"
+        "addEventListener('error', e => errors.push(e.message || 'failed to load'), true);"
+        "console.error = (...said) => errors.push(said.join(' '));</script>"
+    )
+    # presses 'epochs', then tells what is drawn
+    tell = """<script>addEventListener('load', () => setTimeout(() => {
+      for (const button of document.querySelectorAll('.updatemenu-button'))
+        if (button.textContent.includes('epochs'))
+          button.dispatchEvent(new MouseEvent('click', {bubbles: true}));
+      setTimeout(() => {
+        const charts = [...document.querySelectorAll('.plotly-graph-div')].map(chart => {
+          const size = chart.querySelector('svg.main-svg').getBoundingClientRect();
+          return {id: chart.id, width: size.width, height: size.height,
+                  axis: chart.querySelector('.xtitle').textContent,
+                  shapes: chart.querySelectorAll('.trace path').length};
+        });
+        const told = document.createElement('pre');
+        told.id = 'told';
+        told.textContent = JSON.stringify({errors, charts,
+          loaded: performance.getEntriesByType('resource').length});
+        document.body.append(told);
+      }, 2000);
+    }, 2000));</script></body>"""
+    page = (folder / "report.html").read_text()
+    path = tmp_path / "page.html"
+    path.write_text(page.replace("<head>", listen, 1).replace("</body>", tell))
+    command = [
+        browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000",
+        f"--user-data-dir={tmp_path / 'browser'}", "--window-size=1280,900", "--dump-dom",
+        path.as_uri(),
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=120
+    )
+    found = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert found, "the page's scripts did not run to their end"
+    told = json.loads(html.unescape(found[1]))
+    assert told["errors"] == [] and told["loaded"] == 0
+    assert [chart["id"] for chart in told["charts"]] == CHARTS
+    for chart in told["charts"]:
+        assert chart["width"] > 600 and chart["height"] > 300
+        assert chart["shapes"] >= len(SKILLS) - 2  # the rows without training have no curve
+    assert [chart["axis"] for chart in told["charts"]][1] == "epoch"
