@@ -12,7 +12,7 @@ import measure
 import torch
 
 from recbole_poem.config import Config
-from recbole_poem.quick_start import assemble
+from recbole_poem.experiment import assemble
 from recbole_poem.registry import get_trainer
 
 PLAIN = {"use_partial_order": False, "use_system_positives": False, "use_hard_negatives": False}

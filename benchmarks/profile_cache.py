@@ -15,7 +15,7 @@ import measure
 import torch
 
 from recbole_poem.config import Config
-from recbole_poem.quick_start import create_dataset
+from recbole_poem.experiment import create_dataset
 from recbole_poem.upstream.build import request_cache
 
 TOP = 15

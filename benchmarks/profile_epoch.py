@@ -8,7 +8,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from recbole_poem.config import Config
-from recbole_poem.quick_start import assemble
+from recbole_poem.experiment import assemble
 from recbole_poem.registry import get_trainer
 
 ROWS = 25

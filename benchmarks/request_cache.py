@@ -21,7 +21,7 @@ from former_item_to_item import Former
 
 from recbole_poem.benchmark.machine import peak_memory
 from recbole_poem.config import Config
-from recbole_poem.quick_start import create_dataset
+from recbole_poem.experiment import create_dataset
 from recbole_poem.upstream.build import UPSTREAMS
 from recbole_poem.upstream.cache import open_or_build
 from recbole_poem.upstream.item_to_item import ItemToItemRanker

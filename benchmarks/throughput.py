@@ -17,8 +17,8 @@ import measure
 import torch
 
 from recbole_poem.config import Config
+from recbole_poem.experiment import Experiment, assemble
 from recbole_poem.model.poem import POEM
-from recbole_poem.quick_start import Experiment, assemble
 from recbole_poem.registry import get_trainer
 
 BATCH_SIZE = {50: 2048, 200: 512}  # targets by history length

@@ -24,7 +24,7 @@ def train(model: str, keys: Dict[str, Any], path: str) -> int:
     begin, cpu = time.perf_counter(), time.process_time()
     from recbole_poem import checkpoint
     from recbole_poem.config import Config
-    from recbole_poem.quick_start import assemble
+    from recbole_poem.experiment import assemble
     from recbole_poem.registry import get_trainer
 
     curve, state = Path(path), Path(path).with_suffix(".pth")

@@ -4,14 +4,12 @@
 """
 
 import argparse
-import os
 import sys
-import warnings
 from typing import Any, Dict, List, Optional
 
 import recbole_poem
 from recbole_poem import doctor, stack
-from recbole_poem.errors import InputError
+from recbole_poem.command import exit_status, split_keys
 
 
 def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
@@ -38,52 +36,30 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     parser.add_argument("--resume", metavar="CHECKPOINT", help="continue an interrupted run")
     parser.add_argument("--doctor", action="store_true", help="check the installation and stop")
     options, rest = parser.parse_known_args(arguments)
-    keys: Dict[str, Any] = {}
-    for argument in rest:
-        name, equals, value = argument[2:].partition("=")
-        if not (argument.startswith("--") and equals and name):
-            raise InputError(f"cannot read the argument '{argument}'; write --key=value")
-        if name in keys:
-            raise InputError(f"--{name} is given twice")
-        keys[name] = value
-    return options, keys
+    return options, split_keys(rest)
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Run the command; return its exit status: 0, 1 (doctor), 2 (bad input) or 130 (Ctrl-C)."""
-    # torch's threads spin while they wait, which beside another busy process makes two of them
-    # many times slower than one; it is read when torch is loaded
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # RecBole 1.2.1 on today's pandas and torch: nothing that a user of the command could mend
-    warnings.filterwarnings("ignore", category=FutureWarning, module="recbole")
-    try:
-        options, keys = parse(sys.argv[1:] if arguments is None else arguments)
-        if options.doctor:
-            return doctor.report()
-        stack.require()
-        if options.nproc > 1:
-            keys["nproc"] = options.nproc
-        if options.resume is not None:
-            keys["resume"] = options.resume
-        fresh = options.resume is None and not options.config_files
-        recbole_poem.run_recbole_poem(
-            model=options.model or ("POEM" if fresh else None),
-            dataset=options.dataset or ("ml-100k" if fresh else None),
-            config_file_list=options.config_files.split() if options.config_files else None,
-            config_dict=keys,
-        )
-    except (InputError, stack.StackError) as error:
-        print(f"recbole_poem: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        if str(error.name).startswith("recbole_poem"):
-            raise
-        # some of RecBole's models import more than RecBole requires
-        print(f"recbole_poem: this model needs the package '{error.name}'", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("recbole_poem: interrupted", file=sys.stderr)
-        return 130
+    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: List[str]) -> int:
+    options, keys = parse(arguments)
+    if options.doctor:
+        return doctor.report()
+    stack.require()
+    if options.nproc > 1:
+        keys["nproc"] = options.nproc
+    if options.resume is not None:
+        keys["resume"] = options.resume
+    fresh = options.resume is None and not options.config_files
+    recbole_poem.run_recbole_poem(
+        model=options.model or ("POEM" if fresh else None),
+        dataset=options.dataset or ("ml-100k" if fresh else None),
+        config_file_list=options.config_files.split() if options.config_files else None,
+        config_dict=keys,
+    )
     return 0
 
 

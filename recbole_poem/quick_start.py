@@ -7,40 +7,19 @@ import socket
 from logging import getLogger
 from pathlib import Path
 from traceback import format_exc
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import torch
 import torch.distributed
 import torch.multiprocessing
-from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
-from recbole.data.dataset import Dataset
-from recbole.model.abstract_recommender import AbstractRecommender
 from recbole.trainer import Trainer
 from recbole.utils import init_logger, set_color
 
 from recbole_poem import checkpoint
 from recbole_poem.config import Config
-from recbole_poem.data.preparation import data_preparation
 from recbole_poem.errors import InputError
-from recbole_poem.registry import get_dataset, get_trainer
-from recbole_poem.trainer import seed_everything
-
-
-class Experiment(NamedTuple):
-    """A model with the data it is trained and evaluated on; what `load` returns."""
-
-    config: Config
-    model: AbstractRecommender
-    dataset: Dataset
-    train_data: AbstractDataLoader
-    valid_data: AbstractDataLoader
-    test_data: AbstractDataLoader
-
-    def evaluate(self, phase: str = "test") -> Dict[str, float]:
-        """Return the metrics of the ``valid`` or ``test`` rows."""
-        data = {"valid": self.valid_data, "test": self.test_data}[phase]
-        trainer = get_trainer(self.config)(self.config, self.model)
-        return dict(trainer.evaluate(data, load_best_model=False))
+from recbole_poem.experiment import Experiment, Preparation, assemble, prepare
+from recbole_poem.registry import get_trainer
 
 
 def run_recbole_poem(
@@ -125,7 +104,7 @@ def _run(
     return result
 
 
-def begin(config: Config) -> Experiment:
+def begin(config: Config, preparation: Preparation = prepare) -> Experiment:
     """Start RecBole's log for a run, and `assemble` what it needs."""
     # RecBole looks for its folders and then makes them: two processes at once, and one fails.
     for folder in (Path("log", config.model), Path(config["checkpoint_dir"])):
@@ -136,7 +115,7 @@ def begin(config: Config) -> Experiment:
     for key, near in config.unknown_keys():
         hint = f"; the nearest known key is '{near}'" if near else ""
         logger.warning(f"'{key}' is not a key of {config.model} or RecBole, and does nothing{hint}")
-    experiment = assemble(config)
+    experiment = assemble(config, preparation)
     logger.info(experiment.dataset)
     logger.info(experiment.model)
     return experiment
@@ -151,46 +130,6 @@ def trainer_of(experiment: Experiment) -> Trainer:
         checkpoint.check_tokens(state, experiment.dataset, config["resume"])
         trainer.resume_checkpoint(config["resume"])
     return trainer
-
-
-def assemble(config: Config) -> Experiment:
-    """Load the data, split it, build cache, graph and loaders, and make the untrained model."""
-    if config["threads"] is not None:
-        torch.set_num_threads(int(config["threads"]))
-    seed_everything(config["seed"], config["reproducibility"])
-    dataset = create_dataset(config)
-    if max(config["topk"]) >= dataset.item_num:
-        raise InputError(f"topk: {config['topk']} asks for more than {dataset.item_num - 1} items")
-    loaders = data_preparation(config, dataset)
-    seed_everything(config["seed"] + config["local_rank"], config["reproducibility"])
-    model = config.model_class(config, loaders[0]._dataset).to(config["device"])
-    return Experiment(config, model, dataset, *loaders)
-
-
-def create_dataset(config: Config) -> Dataset:
-    """Load and filter the data set of a configuration, in the class that its model needs.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or RecBole cannot make sense of it.
-    """
-    for key in ("save_dataset", "save_dataloaders", "dataset_save_path", "dataloaders_save_path"):
-        if config[key]:
-            getLogger().warning(f"'{key}' does nothing here: it would write or run a pickle")
-    path = Path(config["data_path"])
-    if not path.is_dir():
-        raise InputError(
-            f"data_path: there is no folder {path}; put {config['dataset']}.inter there, or name "
-            "another folder with --data_path"
-        )
-    try:
-        return get_dataset(config)(config)
-    except InputError:
-        raise
-    except (ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
-        words = error.args[0] if isinstance(error, KeyError) and error.args else error
-        raise InputError(f"data set {config['dataset']} in {path}: {words}") from error
 
 
 def load(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
@@ -224,12 +163,17 @@ def objective_function(
     saved: bool = True,
 ) -> Dict[str, Any]:
     """Train and test one configuration: the function that RecBole's `HyperTuning` calls."""
-    logger = getLogger()
-    for handler in logger.handlers[:]:
-        logger.removeHandler(handler)
+    end_log()
     given = {"show_progress": False, "state": "ERROR", **(config_dict or {})}
     result = run_recbole_poem(config_file_list=config_file_list, config_dict=given, saved=saved)
     return {"model": given.get("model"), **result}
+
+
+def end_log() -> None:
+    """Take the handlers of the last run from the log; RecBole would add those of the next."""
+    logger = getLogger()
+    for handler in logger.handlers[:]:
+        logger.removeHandler(handler)
 
 
 def _run_on_several(

@@ -129,7 +129,7 @@ def _ray_map(workers: int, until_the_end: ExitStack) -> Map:
 
     def parallel_map(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable[Any]:
         if not started:
-            started["ray"] = until_the_end.enter_context(_ray(workers))
+            started["ray"] = until_the_end.enter_context(ray_session(workers))
         ray = started["ray"]
         # a task is a pure function, so what a lost machine had in hand is computed once more
         remote = ray.remote(num_cpus=1, num_gpus=0, max_retries=1)(_apply)
@@ -163,9 +163,9 @@ def _result(ray: Any, pending: Any) -> Any:
 
 
 @contextmanager
-def _ray(workers: int) -> Iterator[Any]:
+def ray_session(workers: int) -> Iterator[Any]:
     """Start local workers or join the cluster of ``RAY_ADDRESS``; leave it as it was."""
-    with _environment({"RAY_USAGE_STATS_ENABLED": "0", **_ONE_THREAD}), _same_sigterm():
+    with environment({"RAY_USAGE_STATS_ENABLED": "0", **_ONE_THREAD}), _same_sigterm():
         ray = _import_ray()
         if ray.is_initialized():  # inside a run of Ray Tune, say: its owner ends it
             yield ray
@@ -269,7 +269,7 @@ def _silent(logger: logging.Logger) -> Iterator[None]:
 
 
 @contextmanager
-def _environment(variables: Dict[str, str]) -> Iterator[None]:
+def environment(variables: Dict[str, str]) -> Iterator[None]:
     """Set environment variables, which the processes that are started meanwhile inherit."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)

@@ -14,7 +14,8 @@ from conftest import random_log
 from recbole_poem import checkpoint
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
-from recbole_poem.quick_start import assemble, load, objective_function, run_recbole_poem
+from recbole_poem.experiment import assemble
+from recbole_poem.quick_start import load, objective_function, run_recbole_poem
 from recbole_poem.registry import get_trainer
 
 SMALL = {

@@ -1,6 +1,7 @@
 """The command: ``python -m recbole_poem.benchmark --models POEM SASRec --datasets ml-100k``."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 from typing import List, Optional
@@ -77,6 +78,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 
 def _run(arguments: List[str]) -> int:
+    # a polite end is to end the runs in progress too
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     stack.require()
     options, plan = parse(arguments)
     folder: Path = options.output / options.name

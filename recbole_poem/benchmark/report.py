@@ -52,7 +52,8 @@ def write_report(folder: Union[str, Path]) -> Path:
 def _blocks(folder: Path, title: str) -> List[Block]:
     plan = read_plan(folder)
     runs = [run for run in read_runs(folder) if plan.runs is None or run.record["id"] in plan.runs]
-    finished, total = effort.finished_share(runs)
+    finished, over = effort.finished_share(runs)
+    total = over if plan.runs is None else len(plan.runs)
     blocks: List[Block] = [
         Heading(1, title),
         Paragraph(f"{finished} of {total} runs finished. {_LEGEND}", "note"),

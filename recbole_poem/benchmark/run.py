@@ -24,6 +24,7 @@ from recbole_poem.benchmark.evaluation import PROTOCOLS, Recommendations, as_seq
 from recbole_poem.benchmark.plan import Job
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
+from recbole_poem.experiment import Experiment
 from recbole_poem.files import whole_file
 
 
@@ -102,7 +103,7 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
     return record
 
 
-def _train(trainer: Any, experiment: quick_start.Experiment, clock: Clock) -> Optional[str]:
+def _train(trainer: Any, experiment: Experiment, clock: Clock) -> Optional[str]:
     """Train to the end, and return what ended it."""
     if not isinstance(trainer, Trainer):
         raise InputError(

@@ -6,7 +6,7 @@ from conftest import random_log
 from recbole_poem.benchmark.categories import read_categories
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
-from recbole_poem.quick_start import create_dataset
+from recbole_poem.experiment import create_dataset
 
 ITEMS = (
     "item_id:token\tgenre:token_seq\n"

@@ -11,7 +11,7 @@ from recbole_poem.benchmark import ranking
 from recbole_poem.benchmark.evaluation import as_sequential, rank_targets, recommend
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
-from recbole_poem.quick_start import assemble
+from recbole_poem.experiment import assemble
 from recbole_poem.registry import get_trainer
 
 KEYS = {

@@ -73,6 +73,7 @@ def test_two_models_and_a_failure_end_in_one_report(command: List[str], capsys: 
         assert figures == pytest.approx(again)
         assert set(figures) >= {"HR@2", "NDCG@5", "MRR@5", "coverage@5", "diversity@5"}
     report = (folder / "report.md").read_text()
+    assert "2 of 3 runs finished" in report
     assert "there is no model named 'Nonsense'" in report
     assert f"{poem['metrics']['masked']['test']['NDCG@5']:.4f}" in report
 

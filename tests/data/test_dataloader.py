@@ -9,6 +9,7 @@ import torch
 from conftest import random_log
 
 from recbole_poem.config import Config
+from recbole_poem.experiment import Experiment, assemble
 from recbole_poem.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
@@ -20,7 +21,6 @@ from recbole_poem.fields import (
     SYSTEM_POSITIVE,
     TARGET_ID,
 )
-from recbole_poem.quick_start import Experiment, assemble
 from recbole_poem.upstream.requests import RequestLog
 
 SMALL = {

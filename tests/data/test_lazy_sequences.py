@@ -11,7 +11,7 @@ from conftest import random_log
 from recbole_poem.config import Config
 from recbole_poem.data.dataset import FlatSequentialDataset
 from recbole_poem.errors import InputError
-from recbole_poem.quick_start import assemble
+from recbole_poem.experiment import assemble
 from recbole_poem.registry import get_dataset, get_trainer
 
 ITEMS = "item_id:token\tclass:token_seq\n" + "".join(

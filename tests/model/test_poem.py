@@ -8,6 +8,7 @@ import torch
 from conftest import random_log, successor_log
 
 from recbole_poem.config import Config
+from recbole_poem.experiment import Experiment, assemble
 from recbole_poem.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
@@ -16,7 +17,7 @@ from recbole_poem.fields import (
     SYSTEM_POSITIVE,
     TARGET_ID,
 )
-from recbole_poem.quick_start import Experiment, assemble, run_recbole_poem
+from recbole_poem.quick_start import run_recbole_poem
 
 SMALL = {
     "model": "POEM",

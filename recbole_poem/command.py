@@ -1,0 +1,51 @@
+"""What the plugin's commands share: keys as ``--key=value``, and errors in one line."""
+
+import os
+import sys
+import warnings
+from typing import Any, Callable, Dict, List
+
+from recbole_poem import stack
+from recbole_poem.errors import InputError
+
+
+def split_keys(arguments: List[str]) -> Dict[str, Any]:
+    """Return the keys of a configuration that a command line gives as ``--key=value``.
+
+    Raises
+    ------
+    InputError
+        For an argument of another form, or a key given twice.
+    """
+    keys: Dict[str, Any] = {}
+    for argument in arguments:
+        name, equals, value = argument[2:].partition("=")
+        if not (argument.startswith("--") and equals and name):
+            raise InputError(f"cannot read the argument '{argument}'; write --key=value")
+        if name in keys:
+            raise InputError(f"--{name} is given twice")
+        keys[name] = value
+    return keys
+
+
+def exit_status(command: Callable[[], int]) -> int:
+    """Run `command`; return its exit status, 2 for bad input, 130 for Ctrl-C."""
+    # torch's threads spin while they wait, which beside another busy process makes two of them
+    # many times slower than one; it is read when torch is loaded
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # RecBole 1.2.1 on today's pandas and torch: nothing that a user of the command could mend
+    warnings.filterwarnings("ignore", category=FutureWarning, module="recbole")
+    try:
+        return command()
+    except (InputError, stack.StackError) as error:
+        print(f"recbole_poem: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("recbole_poem"):
+            raise
+        # some of RecBole's models import more than RecBole requires
+        print(f"recbole_poem: this model needs the package '{error.name}'", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("recbole_poem: interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,98 @@
+"""An experiment: a configuration, its data, and the model that is trained on them."""
+
+from logging import getLogger
+from pathlib import Path
+from typing import Callable, Dict, NamedTuple
+
+import torch
+from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
+from recbole.data.dataset import Dataset
+from recbole.model.abstract_recommender import AbstractRecommender
+
+from recbole_poem.config import Config
+from recbole_poem.data.preparation import Loaders, data_preparation
+from recbole_poem.errors import InputError
+from recbole_poem.registry import get_dataset, get_trainer
+from recbole_poem.trainer import seed_everything
+
+
+class Experiment(NamedTuple):
+    """A model with the data it is trained and evaluated on; what `load` returns."""
+
+    config: Config
+    model: AbstractRecommender
+    dataset: Dataset
+    train_data: AbstractDataLoader
+    valid_data: AbstractDataLoader
+    test_data: AbstractDataLoader
+
+    def evaluate(self, phase: str = "test") -> Dict[str, float]:
+        """Return the metrics of the ``valid`` or ``test`` rows."""
+        data = {"valid": self.valid_data, "test": self.test_data}[phase]
+        trainer = get_trainer(self.config)(self.config, self.model)
+        return dict(trainer.evaluate(data, load_best_model=False))
+
+
+class Prepared(NamedTuple):
+    """What a model is trained and evaluated on: the whole data set, and the loaders of its split.
+
+    The request cache and the item graph are part of them.
+    """
+
+    dataset: Dataset
+    loaders: Loaders
+
+
+def prepare(config: Config) -> Prepared:
+    """Load the data, split it, build cache, graph and loaders.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or RecBole cannot make sense of it, or ``topk`` exceeds the items.
+    """
+    seed_everything(config["seed"], config["reproducibility"])
+    dataset = create_dataset(config)
+    if max(config["topk"]) >= dataset.item_num:
+        raise InputError(f"topk: {config['topk']} asks for more than {dataset.item_num - 1} items")
+    return Prepared(dataset, data_preparation(config, dataset))
+
+
+#: `prepare`, or what stands in for it and returns the same from less work
+Preparation = Callable[[Config], Prepared]
+
+
+def assemble(config: Config, preparation: Preparation = prepare) -> Experiment:
+    """Prepare the data, and make the untrained model."""
+    if config["threads"] is not None:
+        torch.set_num_threads(int(config["threads"]))
+    dataset, loaders = preparation(config)
+    seed_everything(config["seed"] + config["local_rank"], config["reproducibility"])
+    model = config.model_class(config, loaders[0]._dataset).to(config["device"])
+    return Experiment(config, model, dataset, *loaders)
+
+
+def create_dataset(config: Config) -> Dataset:
+    """Load and filter the data set of a configuration, in the class that its model needs.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or RecBole cannot make sense of it.
+    """
+    for key in ("save_dataset", "save_dataloaders", "dataset_save_path", "dataloaders_save_path"):
+        if config[key]:
+            getLogger().warning(f"'{key}' does nothing here: it would write or run a pickle")
+    path = Path(config["data_path"])
+    if not path.is_dir():
+        raise InputError(
+            f"data_path: there is no folder {path}; put {config['dataset']}.inter there, or name "
+            "another folder with --data_path"
+        )
+    try:
+        return get_dataset(config)(config)
+    except InputError:
+        raise
+    except (ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
+        words = error.args[0] if isinstance(error, KeyError) and error.args else error
+        raise InputError(f"data set {config['dataset']} in {path}: {words}") from error

@@ -1,0 +1,83 @@
+"""The command of the search: its arguments, and what becomes of them.
+
+``python -m recbole_poem.tune --model POEM --dataset ml-100k --trials 30``
+"""
+
+import argparse
+import sys
+from typing import Any, Dict, List, Optional
+
+from recbole_poem import stack
+from recbole_poem.command import exit_status, split_keys
+
+ALGORITHMS = ("bayes", "random", "exhaustive")
+
+
+def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
+    """Split a command line into the named options and the keys that all trials have in common.
+
+    Raises
+    ------
+    InputError
+        For an argument of another form.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m recbole_poem.tune",
+        description="Search good hyper-parameters of POEM or any model of RecBole, by the score "
+        "on validation rows. The same command again continues an interrupted search.",
+        epilog="Any key of the configuration may follow as --key=value and holds for all trials; "
+        "--seed is the search's seed as well.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--model", "-m", help="name of the model (default, without files: POEM)")
+    add("--dataset", "-d", help="name of the data set (default, without files: ml-100k)")
+    add("--config_files", help="YAML files, separated by blanks")
+    add("--params_file", help="RecBole's file of keys to tune (default: the plugin's own)")
+    add("--algo", choices=ALGORITHMS, default="bayes", help="how to search (default: bayes)")
+    add("--trials", type=_from_1, help="at most so many (default: 30; exhaustive: all)")
+    add("--early_stop", type=_from_1, help="end after so many without a better score")
+    add("--backend", choices=["hyperopt", "ray"], default="hyperopt", help="ray: several at once")
+    add("--workers", type=_from_1, default=2, help="trials at once with --backend ray (default: 2)")
+    add("--output", help="folder of the search (default: tune/<model>-<dataset>)")
+    options, rest = parser.parse_known_args(arguments)
+    return options, split_keys(rest)
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Run the command; return its exit status: 0, 2 (bad input) or 130 (Ctrl-C)."""
+    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: List[str]) -> int:
+    options, keys = parse(arguments)
+    stack.require()
+    # RecBole, torch and the rest are loaded now, after their versions have been checked
+    from recbole_poem.tune.searching import Search
+
+    files = options.config_files.split() if options.config_files else []
+    for name, default in (("model", "POEM"), ("dataset", "ml-100k")):
+        given = getattr(options, name) or (None if files else default)
+        if given is not None:
+            keys[name] = given
+    search = Search(keys, files, options.params_file)
+    workers = options.workers if options.backend == "ray" else None
+    best = search.run(options.algo, options.trials, options.early_stop, workers, options.output)
+    print(
+        f"best validation score {best.score:.4f} in {best.n_trials} trials ({best.n_failed} failed)"
+    )
+    for key, value in best.params.items():
+        print(f"  {key}: {value}")
+    print(f"train and test it with --config_files={best.file}; the trials are drawn in {best.plot}")
+    return 0
+
+
+def _from_1(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise ValueError(word)
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""A search from its arguments to its files: what is fixed, what is tuned, and where it runs."""
+
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional
+
+from recbole_poem.config import Config
+from recbole_poem.errors import InputError
+from recbole_poem.quick_start import begin, end_log, trainer_of
+from recbole_poem.search import describe, read_space, space_file
+from recbole_poem.tune.plot import write_plot
+from recbole_poem.tune.sharing import SharedPreparation
+from recbole_poem.tune.trials import Record, TrialStore
+from recbole_poem.tune.tuning import Tuning
+from recbole_poem.workers import environment, ray_session
+
+_QUIET_TUNE = {
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+class Best(NamedTuple):
+    """What a search found."""
+
+    score: float
+    params: Dict[str, Any]
+    file: Path
+    plot: Path
+    n_trials: int
+    n_failed: int
+
+
+class TrialObjective:
+    """From tuned keys to RecBole's result; trials in one process share what they can.
+
+    Parameters
+    ----------
+    keys : dict
+        Fixed keys.
+    files : list of str
+        YAML files with more of them.
+    """
+
+    def __init__(self, keys: Dict[str, Any], files: List[str]) -> None:
+        self._keys, self._files = keys, files
+        self._preparation = SharedPreparation()
+
+    def __call__(self, params: Dict[str, Any]) -> Dict[str, Any]:
+        """Train with `params` and return the best validation score.
+
+        No checkpoint is written, and the test rows are not looked at.
+        """
+        end_log()
+        given = {"show_progress": False, "state": "ERROR", **self._keys, **params}
+        config = Config(config_file_list=self._files, config_dict=given)
+        experiment = begin(config, self._preparation)
+        data = experiment.train_data, experiment.valid_data
+        score, result = trainer_of(experiment).fit(*data, saved=False, show_progress=False)
+        return {
+            "best_valid_score": score,
+            "best_valid_result": result,
+            "valid_score_bigger": config["valid_metric_bigger"],
+        }
+
+
+class Search:
+    """What is fixed and what is tuned.
+
+    Parameters
+    ----------
+    keys : dict
+        Fixed keys, strings read as literals; ``model`` and ``dataset`` are here or in a file.
+    files : list of str
+        YAML files with more of them; tuned keys replace theirs.
+    params_file : str, optional
+        RecBole's file of the keys to tune; default: the plugin's own for the model.
+
+    Raises
+    ------
+    InputError
+        For whatever is wrong with a file, a key or a value.
+    """
+
+    def __init__(
+        self, keys: Dict[str, Any], files: List[str], params_file: Optional[str] = None
+    ) -> None:
+        self.keys, self.files = keys, files
+        self.config = Config(config_file_list=files, config_dict=keys)
+        if self.config["resume"] is not None:
+            raise InputError("resume: a search continues by itself; leave this key out")
+        path = params_file or str(space_file(self.config.model))
+        self.space = read_space(path)
+        for key in self.space:
+            if key in keys:
+                raise InputError(
+                    f"{key}: given for all trials, and tuned in {path}; leave one of them out"
+                )
+        self.config.external_config_dict.update(dict.fromkeys(self.space))
+        for key, near in self.config.unknown_keys():
+            hint = f"; the nearest known key is '{near}'" if near else ""
+            where = f"params_file: {path}: " if key in self.space else ""
+            raise InputError(f"{where}'{key}' is not a key of {self.config.model}{hint}")
+
+    def configuration(self, params: Dict[str, Any]) -> Dict[str, Any]:
+        """Return fixed and tuned keys as a configuration file holds them."""
+        config = Config(config_file_list=self.files, config_dict={**self.keys, **params})
+        given = config.given()
+        return {"model": given.pop("model"), "dataset": given.pop("dataset"), **given}
+
+    def run(
+        self,
+        algo: str = "bayes",
+        trials: Optional[int] = None,
+        early_stop: Optional[int] = None,
+        workers: Optional[int] = None,
+        output: Optional[str] = None,
+    ) -> Best:
+        """Search, or continue the search that the folder holds.
+
+        Parameters
+        ----------
+        algo, trials, early_stop
+            See `Tuning`.
+        workers : int, optional
+            Run so many trials at once on Ray Tune; None: one after the other in this process.
+        output : str, optional
+            The folder; default: ``tune/<model>-<dataset>``.
+
+        Raises
+        ------
+        InputError
+            If the folder holds another search, Ray cannot be used, or every trial failed.
+        """
+        name = f"{self.config.model}-{self.config.dataset}"
+        folder = Path(output) if output else Path("tune") / name
+        store = TrialStore(folder, self._identity(algo, workers))
+
+        def keep(best: Record) -> None:
+            store.write_best(self.configuration(best["params"]))
+
+        objective = TrialObjective(self.keys, self.files)
+        tuning = Tuning(
+            objective, self.space, store, algo, trials, self.config["seed"], early_stop, keep
+        )
+        plot = folder / "trials.html"
+        try:
+            if workers is None:
+                tuning.run()
+            else:
+                run_on_ray(tuning, workers)
+        finally:  # whatever ended it: what is there can be used
+            best = store.best()
+            if best is not None:
+                keep(best)
+            if store.records:
+                write_plot(plot, store.records, f"{name}, {algo}")
+        failed = [record for record in store.records if record["status"] == "failed"]
+        if best is None:
+            raise InputError(f"all {len(failed)} trials failed, the first: {failed[0]['reason']}")
+        score, params = best["score"], best["params"]
+        n_trials = len(store.records)
+        return Best(score, params, folder / "best.yaml", plot, n_trials, len(failed))
+
+    def _identity(self, algo: str, workers: Optional[int]) -> Dict[str, Any]:
+        """Return what the proposals and the scores depend on."""
+        fixed = {k: v for k, v in self.config.given().items() if k not in self.space}
+        identity = {
+            "model": fixed.pop("model"),
+            "dataset": fixed.pop("dataset"),
+            "algo": algo,
+            "seed": self.config["seed"],
+            "keys": fixed,
+            "space": describe(self.space),
+        }
+        # what is proposed together is proposed without knowing each other's scores
+        return {**identity, "workers": workers or 1} if algo == "bayes" else identity
+
+
+def run_on_ray(tuning: Tuning, workers: int) -> None:
+    """Run the trials of `tuning` on Ray Tune, so many at once, in processes of this machine.
+
+    Raises
+    ------
+    InputError
+        If Ray or what Ray Tune needs is missing.
+    """
+    with ray_session(workers), environment(_QUIET_TUNE):
+        try:
+            from recbole_poem.tune import on_ray
+        except ImportError as error:
+            raise InputError(
+                f"backend: ray.tune cannot be loaded ({error}); install what it needs with "
+                "pip install 'recbole_poem[tune]'"
+            ) from error
+        on_ray.run(tuning, workers)

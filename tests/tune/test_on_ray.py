@@ -1,0 +1,67 @@
+"""Several trials at once on Ray Tune."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any, Dict, Set
+
+import pytest
+
+from recbole_poem.search import canonical, read_space
+from recbole_poem.tune.searching import run_on_ray
+from recbole_poem.tune.trials import TrialStore
+from recbole_poem.tune.tuning import Tuning
+
+pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
+pytest.importorskip("pyarrow", reason="the extra 'tune' is not installed")
+
+
+def test_trials_run_at_once_in_few_processes_fail_alone_and_are_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "grid.hyper").write_text("x choice [0,1,2,3]\n")
+    space = read_space(str(tmp_path / "grid.hyper"))
+    notes = tmp_path / "notes"
+    notes.mkdir()
+
+    def processes() -> Set[str]:
+        return {note.name.split("-")[1] for note in notes.iterdir()}
+
+    def objective(params: Dict[str, Any]) -> Dict[str, Any]:
+        (notes / f"{params['x']}-{os.getpid()}").write_text(str(Path.cwd()))
+        if params["x"] == 0:
+            raise RuntimeError("nothing")
+        deadline = time.monotonic() + 60  # another process has to be at work meanwhile
+        while time.monotonic() < deadline and len(processes()) < 2:
+            time.sleep(0.05)
+        result = {"ndcg@5": params["x"]}
+        return {
+            "best_valid_score": params["x"],
+            "best_valid_result": result,
+            "valid_score_bigger": True,
+        }
+
+    def tuning() -> Tuning:
+        store = TrialStore(tmp_path / "out", {"algo": "exhaustive"})
+        return Tuning(objective, space, store, algo="exhaustive")
+
+    first = tuning()
+    run_on_ray(first, workers=2)
+    assert first.best_params == {"x": 3}
+    assert {canonical(record["params"]): record["score"] for record in first.store.records} == {
+        '{"x": 0}': None,
+        '{"x": 1}': 1.0,
+        '{"x": 2}': 2.0,
+        '{"x": 3}': 3.0,
+    }
+    assert sorted(note.name[0] for note in notes.iterdir()) == ["0", "1", "2", "3"]
+    assert len(processes()) == 2  # a process goes on to the next trial, with the data it shares
+    assert str(os.getpid()) not in processes()
+    assert {note.read_text() for note in notes.iterdir()} == {str(tmp_path)}
+    assert not (tmp_path / "home").exists()
+
+    again = tuning()
+    again.run()
+    assert again.best_params == {"x": 3}
+    assert len(list(notes.iterdir())) == 4

@@ -1,0 +1,159 @@
+"""The command on a toy log: it finds, keeps, continues, and hands its result to the other one."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+import yaml
+from conftest import successor_log
+
+from recbole_poem import run_recbole_poem
+from recbole_poem.__main__ import main as train
+from recbole_poem.tune.__main__ import main
+
+pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
+
+
+@pytest.fixture
+def keys(write_dataset: Any) -> Dict[str, Any]:
+    """Return keys with which SASRec learns the toy world in a few epochs, or not at all."""
+    keys = write_dataset(successor_log())
+    keys.update(MAX_ITEM_LIST_LENGTH=6, hidden_size=16, inner_size=16, epochs=3, topk=[1, 5])
+    keys.update(valid_metric="NDCG@1", train_batch_size=64, metric_decimal_place=10)
+    return keys
+
+
+@pytest.fixture
+def toy(keys: Dict[str, Any], tmp_path: Path) -> List[str]:
+    (tmp_path / "space.hyper").write_text(
+        "learning_rate choice [1e-9,0.02]\nattn_dropout_prob choice [0.1,0.2]\n"
+    )
+    given = [f"--{key}={value}" for key, value in keys.items()]
+    return ["--model=SASRec", "--params_file=space.hyper", "--algo=exhaustive", *given]
+
+
+def test_the_best_is_found_written_and_taken_by_the_other_command(
+    toy: List[str], capsys: pytest.CaptureFixture
+) -> None:
+    assert main(toy) == 0
+    folder = Path("tune/SASRec-toy")
+    out = capsys.readouterr().out
+    assert "in 4 trials (0 failed)" in out
+    assert "learning_rate: 0.02" in out
+    assert f"--config_files={folder / 'best.yaml'}" in out
+    best = yaml.safe_load((folder / "best.yaml").read_text())
+    assert best["learning_rate"] == 0.02
+    assert (best["model"], best["dataset"], best["topk"]) == ("SASRec", "toy", [1, 5])
+    assert train([f"--config_files={folder / 'best.yaml'}"]) == 0
+    scores = [json.loads(line)["score"] for line in (folder / "trials.jsonl").open()]
+    again = run_recbole_poem(config_file_list=[str(folder / "best.yaml")], saved=False)
+    assert again["best_valid_score"] == max(scores) > min(scores)
+    assert "parcoords" in (folder / "trials.html").read_text()
+
+    before = (folder / "trials.jsonl").read_bytes()
+    assert main(toy) == 0
+    assert (folder / "trials.jsonl").read_bytes() == before
+
+
+def test_no_trial_writes_a_checkpoint(toy: List[str], keys: Dict[str, Any]) -> None:
+    assert main([*toy, "--trials=1"]) == 0
+    assert not list(Path(keys["checkpoint_dir"]).glob("*.pth"))
+
+
+def test_model_and_data_may_stand_in_a_file_whose_tuned_keys_are_replaced(
+    toy: List[str], keys: Dict[str, Any]
+) -> None:
+    fixed = {**keys, "model": "SASRec", "learning_rate": 0.5}
+    Path("fixed.yaml").write_text(yaml.safe_dump(fixed))
+    command = ["--config_files=fixed.yaml", "--params_file=space.hyper", "--algo=random"]
+    assert main([*command, "--trials=1", "--output=elsewhere", "--epochs=1"]) == 0
+    best = yaml.safe_load(Path("elsewhere/best.yaml").read_text())
+    assert best["learning_rate"] in (1e-9, 0.02)
+    assert best["epochs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--learning_rate=0.1"], "learning_rate: given for all trials, and tuned in space.hyper"),
+        (["--hidden_sise=3"], "'hidden_sise' is not a key of SASRec; the nearest known key is"),
+        (["--resume=a.pth"], "resume: a search continues by itself"),
+        (["--epochs"], "cannot read the argument '--epochs'; write --key=value"),
+        (["--n_heads=3", "--output=o"], "all 4 trials failed, the first: ValueError: The hidden"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    toy: List[str], more: List[str], words: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert main([*toy, *more]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"recbole_poem: {words}")
+
+
+def test_a_tuned_key_that_does_nothing_is_refused(
+    toy: List[str], capsys: pytest.CaptureFixture
+) -> None:
+    Path("space.hyper").write_text("learning_rat uniform 0,1\n")
+    assert main(toy) == 2
+    words = "space.hyper: 'learning_rat' is not a key of SASRec; the nearest known key is 'learn"
+    assert words in capsys.readouterr().err
+
+
+def test_another_search_needs_another_folder(toy: List[str], capsys: pytest.CaptureFixture) -> None:
+    assert main([*toy, "--trials=1"]) == 0
+    for change, words in [
+        (["--epochs=1"], "its keys, epochs is 3, not 1"),
+        (["--seed=1"], "its seed is 2020, not 1"),
+    ]:
+        rest = [word for word in toy if not word.startswith(change[0].split("=")[0] + "=")]
+        assert main([*rest, *change]) == 2
+        assert f"holds another search: {words}; name another" in capsys.readouterr().err
+    Path("space.hyper").write_text("learning_rate choice [0.02]\n")
+    assert main(toy) == 2
+    assert "its space, learning_rate is choice [1e-09, 0.02], not choice" in capsys.readouterr().err
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_command_continues(toy: List[str]) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "recbole_poem.tune", *toy]
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        # a runner in the background may have SIGINT ignored, which children inherit
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    trials = Path("tune/SASRec-toy/trials.jsonl")
+    while not trials.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    finished = trials.read_text()
+    assert 1 <= finished.count("\n") < 4
+    assert trials.with_name("trials.html").exists()
+    assert train([f"--config_files={trials.with_name('best.yaml')}"]) == 0
+    assert main(toy) == 0
+    assert trials.read_text().startswith(finished)
+    assert trials.read_text().count("\n") == 4
+
+
+def test_help_loads_neither_torch_nor_ray() -> None:
+    code = (
+        "import sys\n"
+        "from recbole_poem.tune.__main__ import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "assert 'torch' not in sys.modules and 'ray' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_search_loads_no_ray() -> None:
+    code = "import sys, recbole_poem.tune.searching\nassert 'ray' not in sys.modules"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
