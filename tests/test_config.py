@@ -12,7 +12,7 @@ from recbole_poem.config import PROPERTIES, Config
 from recbole_poem.errors import InputError
 from recbole_poem.keys import RULES
 
-FILES = sorted(PROPERTIES.rglob("*.yaml"))
+FILES = [file for file in sorted(PROPERTIES.rglob("*.yaml")) if file.parent.name != "benchmark"]
 
 
 def make(**keys: Any) -> Config:

@@ -94,11 +94,12 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
         record["metrics"] = {"recbole": {"valid": dict(trainer.best_valid_result)}}
     else:
         record["metrics"] = _evaluate(trainer.saved_model_file, config["topk"], folder)
+    total = clock.seconds()
     record["seconds"] = {
         "preparation": clock.training_since,
         "training": trained - clock.training_since,
-        "evaluation": clock.seconds() - trained,
-        "total": clock.seconds(),
+        "evaluation": total - trained,
+        "total": total,
     }
     return record
 
