@@ -8,7 +8,7 @@ from typing import List, Optional
 
 from recbole_poem import stack
 from recbole_poem.benchmark.plan import Plan, make_plan, read_plan
-from recbole_poem.benchmark.report import write_report
+from recbole_poem.benchmark.report.writing import write_report
 from recbole_poem.benchmark.runner import carry_out
 from recbole_poem.command import exit_status, split_keys
 from recbole_poem.errors import InputError

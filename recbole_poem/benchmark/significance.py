@@ -11,8 +11,8 @@ from typing import List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
-from recbole_poem.benchmark.document import number, p_equation, percent, signed
 from recbole_poem.benchmark.ranking import parse_metric, user_values
+from recbole_poem.benchmark.report.document import number, p_equation, percent, signed
 from recbole_poem.benchmark.results import PROTOCOLS, Run, pairing, read_run
 from recbole_poem.benchmark.statistics import (
     bootstrap_interval,

@@ -14,9 +14,9 @@ from scipy import stats
 from toy_results import NASTY, in_another_order, toy_ranks, write_plan, write_run, write_toy_results
 
 from recbole_poem.benchmark import ranking
-from recbole_poem.benchmark.document import DASH
-from recbole_poem.benchmark.markdown import escape
-from recbole_poem.benchmark.report import write_report
+from recbole_poem.benchmark.report.document import DASH
+from recbole_poem.benchmark.report.markdown import escape
+from recbole_poem.benchmark.report.writing import write_report
 from recbole_poem.benchmark.statistics import holm
 from recbole_poem.errors import InputError
 

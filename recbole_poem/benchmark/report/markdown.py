@@ -4,7 +4,7 @@ import html
 import re
 from typing import Iterable, Sequence
 
-from recbole_poem.benchmark.document import (
+from recbole_poem.benchmark.report.document import (
     Block,
     Cell,
     Chart,

@@ -2,7 +2,7 @@
 
 from typing import Dict, List
 
-from recbole_poem.benchmark.document import (
+from recbole_poem.benchmark.report.document import (
     Block,
     Cell,
     Fold,
@@ -16,15 +16,15 @@ from recbole_poem.benchmark.document import (
     percent,
     signed,
 )
-from recbole_poem.benchmark.results import Run
-from recbole_poem.benchmark.statistics import ALPHA, POWER
-from recbole_poem.benchmark.summary import (
+from recbole_poem.benchmark.report.summary import (
     Comparison,
     Family,
     Results,
     Spread,
     typical_detectable,
 )
+from recbole_poem.benchmark.results import Run
+from recbole_poem.benchmark.statistics import ALPHA, POWER
 
 PROTOCOL_TITLES = {
     "masked": "Seen items ranked last",

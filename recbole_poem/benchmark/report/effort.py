@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
-from recbole_poem.benchmark.document import (
+from recbole_poem.benchmark.report.document import (
     DASH,
     Block,
     Cell,
@@ -16,8 +16,8 @@ from recbole_poem.benchmark.document import (
     Table,
     number,
 )
+from recbole_poem.benchmark.report.sections import reason
 from recbole_poem.benchmark.results import Run
-from recbole_poem.benchmark.sections import reason
 
 _ABSENT = object()
 _NOT_CHOSEN = {"seed", "checkpoint_dir"}  # said elsewhere, and where the benchmark itself writes

@@ -3,8 +3,18 @@
 from pathlib import Path
 from typing import Dict, List, Union
 
-from recbole_poem.benchmark import charts, effort, markdown, page, sections
-from recbole_poem.benchmark.document import Block, Cell, Code, Fold, Heading, Paragraph, Row, Table
+from recbole_poem.benchmark.report import charts, effort, markdown, page, sections
+from recbole_poem.benchmark.report.document import (
+    Block,
+    Cell,
+    Code,
+    Fold,
+    Heading,
+    Paragraph,
+    Row,
+    Table,
+)
+from recbole_poem.benchmark.report.summary import summarise
 from recbole_poem.benchmark.results import (
     PROTOCOLS,
     Run,
@@ -13,7 +23,6 @@ from recbole_poem.benchmark.results import (
     rows_of,
     write_jsonl,
 )
-from recbole_poem.benchmark.summary import summarise
 from recbole_poem.files import whole_file
 
 _LEGEND = (

@@ -9,9 +9,9 @@ from typing import Dict, List, Optional, Tuple
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from recbole_poem.benchmark.document import Chart
+from recbole_poem.benchmark.report.document import Chart
+from recbole_poem.benchmark.report.summary import Results
 from recbole_poem.benchmark.results import Run
-from recbole_poem.benchmark.summary import Results
 
 _COLOURS = (
     "#1f6fb4", "#d9591c", "#2c8a4b", "#8b4fb0", "#b8860b", "#c2317b", "#1797a6", "#6b5b4d",

@@ -7,7 +7,7 @@ from typing import Iterator, Sequence
 import plotly.io
 from plotly.offline import get_plotlyjs
 
-from recbole_poem.benchmark.document import (
+from recbole_poem.benchmark.report.document import (
     Block,
     Cell,
     Chart,
