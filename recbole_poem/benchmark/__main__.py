@@ -40,7 +40,10 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
     parser.add_argument("--seeds", type=int, help="runs of each row (default: 1)")
     parser.add_argument("--tune", type=int, metavar="N", help="trials of each row (default: 0)")
     parser.add_argument(
-        "--time_limit", type=float, metavar="S", help="seconds one run may train (default: 3600)"
+        "--time_limit",
+        type=float,
+        metavar="S",
+        help="seconds one run may train (default: 3600); on the CPU, of the processor",
     )
     parser.add_argument("--ablate", action="store_true", default=None, help="add POEM's ablations")
     parser.add_argument("--at_once", type=int, default=1, help="runs side by side (default: 1)")

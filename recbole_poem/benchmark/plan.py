@@ -70,7 +70,7 @@ class Plan(NamedTuple):
     trials : int
         Configurations that are tried on validation data for each row; 0 = defaults.
     time_limit : float
-        Seconds that one run may train.
+        Seconds that one run may train; on the CPU of the processor, for each thread.
     """
 
     datasets: List[str]

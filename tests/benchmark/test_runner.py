@@ -124,12 +124,21 @@ def running_now(paths: Any) -> Any:
 
 
 def test_training_ends_at_its_limit_and_not_before() -> None:
-    clock = Clock(limit=1000.0)
-    clock.note(0, 0.5)
-    late = Clock(limit=-1.0)
+    for on_gpu in (False, True):
+        clock = Clock(limit=1000.0, on_gpu=on_gpu)
+        clock.note(0, 0.5)
+        late = Clock(limit=-1.0, on_gpu=on_gpu)
+        with pytest.raises(TimeLimit):
+            late.note(0, 0.25)
+        assert [point["score"] for point in late.curve] == [0.25]
+
+
+def test_waiting_costs_a_run_on_the_cpu_nothing_of_its_limit() -> None:
+    on_cpu, on_gpu = (Clock(limit=0.2, on_gpu=on_gpu) for on_gpu in (False, True))
+    time.sleep(0.3)
+    on_cpu.note(0, 0.5)
     with pytest.raises(TimeLimit):
-        late.note(0, 0.25)
-    assert [point["score"] for point in late.curve] == [0.25]
+        on_gpu.note(0, 0.5)
 
 
 def job(tmp_path: Path, **changed: Any) -> Job:
