@@ -40,6 +40,7 @@ OVERALL_RULES: Dict[str, _Rule] = {
     "mask_seen": _FLAG,
     "lazy_sequences": _FLAG,
     "category_field": _NAME_OR_NONE,
+    "time_unit": _one_of("s", "ms"),
     "threads": _FROM_1_OR_NONE,
     "ray": _FROM_1_OR_NONE,
     "seed": _Rule(lambda v: _is_int(v) and 0 <= v < 2**31, "a whole number from 0, below 2^31"),

@@ -7,6 +7,7 @@ that ranks them last.
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
+import pandas as pd
 import torch
 from recbole.data.dataloader import FullSortEvalDataLoader
 from recbole.data.dataset import Dataset
@@ -83,31 +84,40 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
     )
 
 
-def as_sequential(found: Recommendations, dataset: Dataset, phase: str) -> Recommendations:
-    """Keep the rows that sequential models have as well, so that all rows compare.
+def as_sequential(
+    found: Recommendations, whole: Dataset, split: Dataset, phase: str
+) -> Recommendations:
+    """Give a model that is not sequential the rows that sequential ones have, so that all compare.
 
-    Leave-one-out gives a user of n rows n - 1 samples in a sequential model and n in others, and
-    leaves the last one for training: with three rows of a user sequential models have no
-    validation row, with two no test row.
+    RecBole evaluates it per user: an item that a user's rows name twice counts once. And under
+    leave-one-out a user of n rows has n - 1 samples in a sequential model and n in others, the
+    last of which is left for training: with three rows sequential models have no validation row,
+    with two no test row.
 
     Parameters
     ----------
     found : Recommendations
         Of a model that is not sequential.
-    dataset : Dataset
-        The whole data set, before its split.
+    whole, split : Dataset
+        The data set before its split, and the part that was evaluated.
     phase : str
         "valid" or "test".
     """
-    n_rows = np.bincount(dataset.inter_feat[dataset.uid_field].numpy(), minlength=dataset.user_num)
-    needed = {"valid": 4, "test": 3}[phase]
-    ids = dataset.token2id(dataset.uid_field, found.user)
-    kept = n_rows[ids] >= needed
+    user, item = (split.inter_feat[field].numpy() for field in (split.uid_field, split.iid_field))
+    if not whole.splits_by_time:
+        n_rows = np.bincount(whole.inter_feat[whole.uid_field].numpy(), minlength=whole.user_num)
+        kept = n_rows[user] >= {"valid": 4, "test": 3}[phase]
+        user, item = user[kept], item[kept]
+    names = [split.id2token(split.uid_field, user), split.id2token(split.iid_field, item)]
+    rows = pd.DataFrame({"user": names[0], "target": names[1]}).astype(str)
+    rows = rows.sort_values(["user", "target"])
+    known = pd.DataFrame({"user": found.user, "target": found.target})
+    place = rows.merge(known.reset_index(), how="left")["index"].to_numpy()
     return Recommendations(
-        found.user[kept],
-        found.target[kept],
-        {protocol: rank[kept] for protocol, rank in found.rank.items()},
-        {protocol: top[kept] for protocol, top in found.top.items()},
+        found.user[place],
+        found.target[place],
+        {protocol: rank[place] for protocol, rank in found.rank.items()},
+        {protocol: top[place] for protocol, top in found.top.items()},
     )
 
 

@@ -142,7 +142,7 @@ def _evaluate(checkpoint: str, ks: List[int], folder: Path) -> Dict[str, Any]:
     for phase, loader in loaders.items():
         found = recommend(trainer, loader, max(ks))
         if experiment.config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
-            found = as_sequential(found, experiment.dataset, phase)
+            found = as_sequential(found, experiment.dataset, loader._dataset, phase)
         for protocol in PROTOCOLS:
             metrics[protocol][phase] = ranking.metrics(
                 found.rank[protocol], found.top[protocol], ks, n_items, category

@@ -7,7 +7,7 @@ Ties keep the order of the file. Every data set that the command builds, for the
 and for RecBole's, inherits from one of them, so that all models are given the same task.
 """
 
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 import pandas as pd
@@ -16,17 +16,19 @@ from recbole.data.dataset import Dataset
 from recbole.data.interaction import Interaction
 from recbole.utils.enum_type import FeatureType
 
-from recbole_poem.data.splits import GroupedSplitMixin, halves
+from recbole_poem.data.split_by_time import SplitByTimeMixin
+from recbole_poem.data.splits import halves
 from recbole_poem.errors import InputError
 from recbole_poem.fields import REQUEST_ID
-from recbole_poem.upstream.feedback import positive_rows
+from recbole_poem.upstream.feedback import estimated_labels, positive_rows
 from recbole_poem.upstream.requests import RequestLog, first_rows
+from recbole_poem.upstream.watch_time import parse_watch_time
 
 
-class TimeOrderMixin(GroupedSplitMixin):
+class TimeOrderMixin(SplitByTimeMixin):
     """Mixin for any RecBole data set: sorts by time in full precision, ties by file order."""
 
-    inter_feat: Any  # a DataFrame until RecBole turns it into an Interaction
+    _file_values: Dict[str, np.ndarray]  # columns as they stand in the file
 
     def _load_inter_feat(self, token: str, dataset_path: str) -> None:
         super()._load_inter_feat(token, dataset_path)
@@ -56,7 +58,19 @@ class TimeOrderMixin(GroupedSplitMixin):
 
     @property
     def _required_time_field(self) -> Any:
-        return self.time_field if self.config["eval_args"]["order"] == "TO" else None
+        by_time = self.config["eval_args"]["order"] == "TO" or self.splits_by_time
+        return self.time_field if by_time else None
+
+    def _fill_nan(self) -> None:
+        # a missing rating is no feedback, whatever mean RecBole puts in its place for the models
+        self._file_values = {f: _kept(self.inter_feat[f]) for f in self._fields_to_keep()}
+        super()._fill_nan()
+
+    def _fields_to_keep(self) -> List[str]:
+        return [self.time_field] if self.splits_by_time else []
+
+    def _log_times(self) -> np.ndarray:
+        return self._file_values[self.time_field]
 
     def _remove_duplication(self) -> None:
         super()._remove_duplication()
@@ -101,8 +115,8 @@ def to_single_precision(feat: Interaction) -> None:
 class RequestLogMixin(TimeOrderMixin):
     """Mixin for sequential data sets: numbers the requests and keeps the flat log they index.
 
-    Adds `log`, the `RequestLog` of all rows (its training part is set by `build`), the inter field
-    ``request_id``, and the rule that rows which miss ``positive_feedback`` are context, never
+    Adds `log`, the `RequestLog` of all rows (its training part is final after `build`), the inter
+    field ``request_id``, and the rule that rows which miss ``positive_feedback`` are context, never
     targets.
     """
 
@@ -112,14 +126,17 @@ class RequestLogMixin(TimeOrderMixin):
     def _required_time_field(self) -> Any:
         return self.time_field
 
-    def _fill_nan(self) -> None:
-        # a missing rating is no feedback, whatever mean RecBole puts in its place for the models
-        self._file_values = {
-            field: _kept(column)
-            for field, column in self.inter_feat.items()
-            if self.field2type[field] == FeatureType.FLOAT
-        }
-        super()._fill_nan()
+    def _fields_to_keep(self) -> List[str]:
+        return [f for f in self.inter_feat if self.field2type[f] == FeatureType.FLOAT]
+
+    def _log_times(self) -> np.ndarray:
+        return self.log.time
+
+    def _row_times(self) -> np.ndarray:
+        return self.log.time[self.inter_feat[REQUEST_ID].numpy()]
+
+    def _has_history(self, users: np.ndarray) -> np.ndarray:
+        return np.ones(len(users), dtype=bool)  # every row to predict has
 
     def _change_feat_format(self) -> None:
         self._keep_log()
@@ -147,12 +164,22 @@ class RequestLogMixin(TimeOrderMixin):
             n_users=self.user_num,
             n_items=self.item_num,
             training=np.zeros(len(order), dtype=bool),
+            watch_time=parse_watch_time(self.config["watch_time"]),
         )
+        if self.splits_by_time:
+            self.log = self.log.with_training_before(self.cuts().valid)
 
     def _target_rows(self) -> np.ndarray:
         """Mark the rows to predict: not the first of their user, and positive, (R,) bool."""
         condition = self.config["positive_feedback"]
-        positive = positive_rows(self.log.values, condition, "positive_feedback", len(self.log))
+        estimated = estimated_labels(self.log, condition)
+        if estimated and not self.splits_by_time:
+            raise InputError(
+                f"positive_feedback: {', '.join(estimated)} is estimated from training rows, which "
+                "only split_by_time tells before the targets are known; use it in eval_args, or "
+                "watch_ratio or long_view here"
+            )
+        positive = positive_rows(self.log, condition, "positive_feedback")
         return positive & (self.log.position > 0)
 
     def data_augmentation(self) -> None:
@@ -166,9 +193,12 @@ class RequestLogMixin(TimeOrderMixin):
             self.inter_feat = self.inter_feat[targets]
 
     def build(self) -> List[Dataset]:
-        """Split as RecBole does; what the training split holds defines the log's training part."""
+        """Split, and tell the log its training part: what the training split holds.
+
+        A split by time has told it already: all rows before validation, targets or not.
+        """
         datasets = super().build()
-        if REQUEST_ID in datasets[0].inter_feat:
+        if REQUEST_ID in datasets[0].inter_feat and not self.splits_by_time:
             targets = datasets[0].inter_feat[REQUEST_ID].numpy()
             self.log = self.log.with_training_targets(targets)
             for dataset in datasets:

@@ -86,10 +86,11 @@ class ItemToItemRanker:
             "power": power,
             "seed": seed,
         }
+        if log.watch_time is not None:
+            self._settings["watch_time"] = vars(log.watch_time)
         self._fold = np.random.default_rng(seed).permutation(log.n_users) % n_folds
         self._positive = [
-            positive_rows(log.values, o.feedback, f"objectives.{o.name}.feedback", len(log))
-            for o in objectives
+            positive_rows(log, o.feedback, f"objectives.{o.name}.feedback") for o in objectives
         ]
         self._n_folds, self._top_k = n_folds, top_k
         self._estimated: Optional[ItemScores] = None

@@ -6,9 +6,11 @@ of its row, so a request id is an integer in ``[0, len(log))``.
 """
 
 from dataclasses import dataclass, replace
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import numpy as np
+
+from recbole_poem.upstream.watch_time import WatchTime
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class RequestLog:
         Sizes of the id spaces, padding included.
     training : (R,) bool
         Rows that similarities, graphs, normalisers and rankers may be estimated from.
+    watch_time : WatchTime or None
+        Which of the columns tell play time and duration, where the configuration says so.
     """
 
     user: np.ndarray
@@ -39,6 +43,7 @@ class RequestLog:
     n_users: int
     n_items: int
     training: np.ndarray
+    watch_time: Optional[WatchTime] = None
 
     def __len__(self) -> int:
         return len(self.item)
@@ -77,6 +82,10 @@ class RequestLog:
         last = np.full(self.n_users, -1, dtype=np.int64)
         np.maximum.at(last, self.user[targets], targets)
         return replace(self, training=np.arange(len(self)) <= last[self.user])
+
+    def with_training_before(self, time: float) -> "RequestLog":
+        """Return this log with all rows before a time, in its unit, as the training part."""
+        return replace(self, training=self.time < time)
 
 
 def first_rows(user: np.ndarray) -> np.ndarray:

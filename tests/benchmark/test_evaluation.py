@@ -59,23 +59,30 @@ def test_both_protocols_equal_recboles_own_figures(keys: Dict[str, Any], model: 
     assert (found.rank["masked"] < found.rank["recbole"]).any()
 
 
+BY_TIME = {"split": {"split_by_time": {"valid": "6 seconds", "test": "8 seconds"}}, "order": "TO"}
+
+
 @pytest.mark.parametrize("phase", ["valid", "test"])
+@pytest.mark.parametrize("more", [{}, {"eval_args": BY_TIME}], ids=["leave one out", "by time"])
 def test_rows_are_the_same_ones_whatever_the_model(
-    keys: Dict[str, Any], log: Any, phase: str
+    write_dataset: Any, phase: str, more: Dict[str, Any]
 ) -> None:
+    keys = write_dataset(random_log(3, n_users=40, n_items=25, longest=20))
     found = []
     for model in ("GRU4Rec", "BPR"):
-        experiment = experiment_of(keys, model, mask_seen=True, eval_batch_size=60)
+        experiment = experiment_of(keys, model, mask_seen=True, eval_batch_size=60, **more)
         trainer = get_trainer(experiment.config)(experiment.config, experiment.model)
         loader = {"valid": experiment.valid_data, "test": experiment.test_data}[phase]
         found.append(recommend(trainer, loader, k=5))
-    general = as_sequential(found[1], experiment.dataset, phase)
-    assert len(general.user) < len(found[1].user), "the log has users whose rows are too few"
+    general = as_sequential(found[1], experiment.dataset, loader._dataset, phase)
+    assert len(general.user) != len(found[1].user), "the log has rows that one of them lacks"
     assert found[0].user.tolist() == general.user.tolist() == sorted(general.user)
     assert found[0].target.tolist() == general.target.tolist()
+    rank = dict(zip(zip(found[1].user, found[1].target), found[1].rank["masked"]))
+    for user, target, place in zip(general.user, general.target, general.rank["masked"]):
+        assert rank[user, target] == place
     for protocol in ("recbole", "masked"):
         assert len(general.rank[protocol]) == len(general.top[protocol]) == len(general.user)
-    assert set(zip(general.user, general.target)) <= set(zip(log["user_id"], log["item_id"]))
 
 
 def test_ties_go_to_the_lower_item() -> None:

@@ -180,40 +180,86 @@ def _by_request(parts: "list[Any]", field: str) -> torch.Tensor:
     return torch.cat([request.unsqueeze(1), carried], dim=1)[request.argsort()]
 
 
-def test_held_out_rows_move_nothing_that_training_sees(write_dataset: Any) -> None:
-    """Change every validation and test row: entries, graph and targets of training stay."""
-    log = random_log(2, n_users=40, n_items=25, ties=False, longest=20)
-    # a first user who consumed everything, so that every token has the same id in both worlds
+def log_with_everything(seed: int) -> pd.DataFrame:
+    """Make a log in order, behind a first user who consumed everything.
+
+    With it every token has the same id, whatever the others consume.
+    """
+    log = random_log(seed, n_users=40, n_items=25, ties=False, longest=20)
     everything = pd.DataFrame({"item_id": sorted(log["item_id"].unique()), "user_id": "all"})
     everything["rating"], everything["timestamp"] = 3.0, 1.5e9 + np.arange(len(everything))
     log = log.sort_values(["user_id", "timestamp"], kind="stable")
-    log = pd.concat([everything[log.columns], log], ignore_index=True)
+    return pd.concat([everything[log.columns], log], ignore_index=True)
 
+
+def seen_in_training(keys: Dict[str, Any]) -> Dict[str, Any]:
+    """Return all that training sees which is estimated, drawn or looked up."""
+    loader = assemble(Config(config_dict={**keys, **SMALL})).train_data
+    requests = loader._dataset.inter_feat[REQUEST_ID].numpy()
+    items, scores = loader._dataset.entries(requests, lag=1)
+    graph = loader._hard_negatives._sampler.graph
+    return {
+        "target": loader._dataset.log.item[requests],
+        "items": items,
+        "scores": scores,
+        "system": loader._dataset.system_positives(requests),
+        "edges": torch.stack(graph.edges()),
+        "similarity": graph.edata["similarity"],
+        "consumed": loader._hard_negatives._consumed,
+    }
+
+
+def test_held_out_rows_move_nothing_that_training_sees(write_dataset: Any) -> None:
+    """Change every validation and test row: entries, graph and targets of training stay."""
+    log = log_with_everything(2)
     users = log.groupby("user_id")
     held_out = (users.cumcount(ascending=False) < 2) & (users["item_id"].transform("size") > 3)
     held_out &= log["user_id"] != "all"
     changed, rng = log.copy(), np.random.default_rng(0)
-    changed.loc[held_out, "item_id"] = rng.choice(everything["item_id"], held_out.sum())
+    changed.loc[held_out, "item_id"] = rng.choice(log["item_id"].unique(), held_out.sum())
     assert (changed["item_id"] != log["item_id"]).sum() > 40
 
-    def seen_in_training(frame: pd.DataFrame, name: str) -> Dict[str, Any]:
-        keys = {**write_dataset(frame, name=name), **SMALL}
-        loader = assemble(Config(config_dict=keys)).train_data
-        requests = loader._dataset.inter_feat[REQUEST_ID].numpy()
-        items, scores = loader._dataset.entries(requests, lag=1)
-        graph = loader._hard_negatives._sampler.graph
-        return {
-            "target": loader._dataset.log.item[requests],
-            "items": items,
-            "scores": scores,
-            "system": loader._dataset.system_positives(requests),
-            "edges": torch.stack(graph.edges()),
-            "similarity": graph.edata["similarity"],
-            "consumed": loader._hard_negatives._consumed,
-        }
-
-    one, two = seen_in_training(log, "one"), seen_in_training(changed, "two")
+    one, two = (
+        seen_in_training(write_dataset(frame, name=name))
+        for frame, name in ((log, "one"), (changed, "two"))
+    )
     assert (one["items"] > 0).any(dim=1).sum() > 100
+    for name in one:
+        assert np.array_equal(one[name], two[name]), name
+
+
+def test_the_future_moves_nothing_that_training_sees(write_dataset: Any) -> None:
+    """Change all that came after a moment, watch times too: what was known before stays."""
+    log, rng = log_with_everything(2), np.random.default_rng(0)
+    log["duration"] = rng.integers(5, 60, len(log)).astype(float)
+    log["play"] = np.round(log["duration"] * rng.exponential(0.7, len(log)))
+    validation = log["timestamp"].max() - 2 * 172800
+    future, changed = log["timestamp"] >= validation, log.copy()
+    changed.loc[future, "item_id"] = rng.choice(log["item_id"].unique(), future.sum())
+    changed.loc[future, "play"] = rng.choice([0.0, 7.0, 500.0], future.sum())
+    changed.loc[future, "duration"] = rng.choice([0.0, 10.0, 300.0], future.sum())
+    assert 60 < future.sum() < len(log) / 2
+
+    keys = {
+        "eval_args": {
+            "split": {"split_by_time": {"valid": "2 days", "test": "last 2 days"}},
+            "order": "TO",
+            "mode": "full",
+        },
+        "watch_time": {"play": "play", "duration": "duration", "buckets": 4},
+        "positive_feedback": {"watch_gain": "[-0.5,inf)"},
+        "objectives": {
+            "seen": {"similarity": "cosine"},
+            "long": {"similarity": "cosine", "feedback": {"duration_quantile": "[0.4,1]"}},
+            "next": {"similarity": "transition", "feedback": {"watch_ratio": "[0.3,inf)"}},
+        },
+    }
+    one, two = (
+        seen_in_training({**write_dataset(frame, name=name), **keys})
+        for frame, name in ((log, "one"), (changed, "two"))
+    )
+    assert (one["items"] > 0).any(dim=1).sum() > 50
+    assert 50 < len(one["target"]) < (~future).sum() * 0.8
     for name in one:
         assert np.array_equal(one[name], two[name]), name
 

@@ -2,11 +2,20 @@
 
 import numpy as np
 import pytest
+from toy_logs import log_of
 
 from recbole_poem.errors import InputError
 from recbole_poem.upstream.feedback import positive_rows
 
 RATING = np.array([1, 2, 3, 4, 5, np.nan, np.inf, -np.inf])
+
+
+def log_with(**values):
+    n_rows = len(next(iter(values.values()), [0]))
+    return log_of([[1] * n_rows], n_items=2, **values)
+
+
+RATED = log_with(rating=RATING)
 
 
 @pytest.mark.parametrize(
@@ -28,19 +37,19 @@ RATING = np.array([1, 2, 3, 4, 5, np.nan, np.inf, -np.inf])
     ],
 )
 def test_intervals(interval, expected):
-    positive = positive_rows({"rating": RATING}, {"rating": interval}, "key", len(RATING))
+    positive = positive_rows(RATED, {"rating": interval}, "key")
     assert RATING[positive].tolist() == expected
 
 
 def test_all_columns_must_hold():
-    values = {"play": np.array([0.2, 0.8, 0.9, 0.7]), "hate": np.array([0.0, 0.0, 1.0, np.nan])}
+    log = log_with(play=[0.2, 0.8, 0.9, 0.7], hate=[0.0, 0.0, 1.0, np.nan])
     condition = {"play": "[0.5,inf)", "hate": "[0,0]"}
-    assert positive_rows(values, condition, "key", 4).tolist() == [False, True, False, False]
+    assert positive_rows(log, condition, "key").tolist() == [False, True, False, False]
 
 
 @pytest.mark.parametrize("condition", [None, {}])
 def test_without_condition_every_row_is_positive(condition):
-    assert positive_rows({"rating": RATING}, condition, "key", 3).tolist() == [True] * 3
+    assert positive_rows(RATED, condition, "key").tolist() == [True] * len(RATING)
 
 
 @pytest.mark.parametrize(
@@ -49,24 +58,24 @@ def test_without_condition_every_row_is_positive(condition):
 )
 def test_an_unreadable_interval_is_named_with_its_key(interval):
     with pytest.raises(InputError, match=r"^objectives\.liked\.feedback: '.*' is no interval"):
-        positive_rows({"rating": RATING}, {"rating": interval}, "objectives.liked.feedback", 8)
+        positive_rows(RATED, {"rating": interval}, "objectives.liked.feedback")
 
 
 def test_the_wrong_one_of_several_intervals_is_the_one_named():
     with pytest.raises(InputError, match=r"^key: '\[9,1\]' is no interval such as '\[4,inf\)'"):
-        positive_rows({"rating": RATING}, {"rating": "[1,2];[9,1]"}, "key", 8)
+        positive_rows(RATED, {"rating": "[1,2];[9,1]"}, "key")
 
 
 def test_an_unknown_column_is_named_with_those_there_are():
-    values = {"rating": RATING, "age": RATING}
+    log = log_with(rating=RATING, age=RATING)
     with pytest.raises(
         InputError, match=r"^positive_feedback: .*'like'.*\(age, rating\).*load_col"
     ):
-        positive_rows(values, {"like": "[1,1]"}, "positive_feedback", 8)
+        positive_rows(log, {"like": "[1,1]"}, "positive_feedback")
     with pytest.raises(InputError, match=r"'like'.*\(none\)"):
-        positive_rows({}, {"like": "[1,1]"}, "positive_feedback", 8)
+        positive_rows(log_with(), {"like": "[1,1]"}, "positive_feedback")
 
 
 def test_a_condition_must_be_a_mapping():
     with pytest.raises(InputError, match=r"^key: expected a mapping .* not '\[4,inf\)'"):
-        positive_rows({"rating": RATING}, "[4,inf)", "key", 8)
+        positive_rows(RATED, "[4,inf)", "key")

@@ -49,3 +49,9 @@ def test_training_part_ends_at_each_users_last_training_target():
 def test_without_any_training_target_nothing_is_training():
     log = log_of([[1, 2, 3]], n_items=4).with_training_targets(np.zeros(0, dtype=np.int64))
     assert not log.training.any()
+
+
+def test_training_part_before_a_moment_is_all_rows_before_it():
+    log = log_of([[1, 2, 3], [4, 5]], n_items=6, times=[1.0, 2.0, 3.0, 2.0, 2.5])
+    assert log.with_training_before(2.0).training.tolist() == [True, False, False, False, False]
+    assert log.with_training_before(2.5).training.tolist() == [True, True, False, True, False]
