@@ -24,6 +24,17 @@ _FROM_1 = _Rule(lambda v: _is_int(v) and v >= 1, "a whole number from 1")
 _FROM_2 = _Rule(lambda v: _is_int(v) and v >= 2, "a whole number from 2")
 _FROM_1_OR_NONE = _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or ~")
 _NAME_OR_NONE = _Rule(lambda v: v is None or isinstance(v, str), "a name, or ~")
+_COUNTS = _Rule(
+    lambda v: (
+        v is None
+        or (
+            isinstance(v, dict)
+            and set(v) <= {"users", "items", "interactions"}
+            and all(map(_FROM_0.holds, v.values()))
+        )
+    ),
+    "a mapping of users, items or interactions to whole numbers, or ~",
+)
 _CAP = _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or ~ for all")
 _WEIGHT = _Rule(lambda v: _is_number(v) and v >= 0, "a number from 0")
 _POSITIVE = _Rule(lambda v: _is_number(v) and v > 0, "a number above 0")
@@ -41,6 +52,7 @@ OVERALL_RULES: Dict[str, _Rule] = {
     "lazy_sequences": _FLAG,
     "category_field": _NAME_OR_NONE,
     "time_unit": _one_of("s", "ms"),
+    "expected_counts": _COUNTS,
     "threads": _FROM_1_OR_NONE,
     "ray": _FROM_1_OR_NONE,
     "seed": _Rule(lambda v: _is_int(v) and 0 <= v < 2**31, "a whole number from 0, below 2^31"),

@@ -16,6 +16,7 @@ from recbole.data.dataset import Dataset
 from recbole.data.interaction import Interaction
 from recbole.utils.enum_type import FeatureType
 
+from recbole_poem.data.expected_counts import check_counts
 from recbole_poem.data.split_by_time import SplitByTimeMixin
 from recbole_poem.data.splits import halves
 from recbole_poem.errors import InputError
@@ -60,6 +61,11 @@ class TimeOrderMixin(SplitByTimeMixin):
     def _required_time_field(self) -> Any:
         by_time = self.config["eval_args"]["order"] == "TO" or self.splits_by_time
         return self.time_field if by_time else None
+
+    def _data_filtering(self) -> None:
+        super()._data_filtering()
+        expected = self.config["expected_counts"]
+        check_counts(self.inter_feat, self.uid_field, self.iid_field, expected, self.dataset_name)
 
     def _fill_nan(self) -> None:
         # a missing rating is no feedback, whatever mean RecBole puts in its place for the models
