@@ -183,6 +183,8 @@ def make_plan(
         listed.append(row)
         if ablate and row.model == "POEM":
             listed.extend(ablations(row))
+    if ablate and not any(row.model == "POEM" for row in listed):
+        raise InputError("ablate: there is no POEM among the rows, whose parts could be taken away")
     names = [row.name for row in listed]
     for name in names:
         if names.count(name) > 1:

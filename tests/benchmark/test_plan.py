@@ -33,6 +33,7 @@ def test_a_row_is_a_name_or_a_mapping():
     [
         ({"rows": ["POEM", "POEM"]}, "rows: 'POEM' is there twice"),
         ({"rows": []}, "rows: expected at least one"),
+        ({"rows": ["Pop"], "ablate": True}, "ablate: there is no POEM among the rows"),
         ({"rows": [3]}, "rows: 3 is neither"),
         ({"rows": [{"row": "x"}]}, "neither a model's name nor"),
         ({"rows": [{"model": "POEM", "key": 1}]}, "unknown key 'key'"),
