@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import List, Optional
 
 from recbole_poem import stack
+from recbole_poem.benchmark.checking import check_configurations, check_folder
 from recbole_poem.benchmark.plan import Plan, make_plan, read_plan
 from recbole_poem.benchmark.report.writing import write_report
+from recbole_poem.benchmark.results import runs_of_plan
 from recbole_poem.benchmark.runner import carry_out
 from recbole_poem.command import exit_status, split_keys
 from recbole_poem.errors import InputError
@@ -65,7 +67,8 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
     asked.update({name: value for name, value in named.items() if value is not None})
     plan = make_plan(asked.pop("rows", ["POEM"]), asked.pop("datasets", ["ml-100k"]), keys=keys,
                      **asked)  # fmt: skip
-    if options.name is None:
+    options.named = options.name is not None
+    if not options.named:
         options.name = options.config.stem if options.config else "-".join(plan.datasets)
     if options.at_once < 1:
         raise InputError(f"--at_once: expected a number from 1, not {options.at_once}")
@@ -73,7 +76,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Run the command; return its exit status: 0, 2 (bad input) or 130 (Ctrl-C).
+    """Run the command; return its exit status: 0, 1 (a run failed), 2 (bad input) or 130.
 
     The same command goes on where it was interrupted.
     """
@@ -87,10 +90,16 @@ def _run(arguments: List[str]) -> int:
     options, plan = parse(arguments)
     folder: Path = options.output / options.name
     if not options.report:
+        check_configurations(plan)
+        if not options.named:
+            check_folder(plan, folder)
         carry_out(plan, folder, options.at_once)
     write_report(folder)
     print(f"{folder / 'report.md'} and {folder / 'report.html'}")
-    return 0
+    failed = [run.record for run in runs_of_plan(folder) if run.record["status"] == "failed"]
+    for record in failed:
+        print(f"recbole_poem: {record['id']} failed: {record['reason']}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

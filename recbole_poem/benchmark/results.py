@@ -128,6 +128,18 @@ def read_runs(folder: Union[str, Path]) -> List[Run]:
     return [read_run(path.parent) for path in sorted(Path(folder, "runs").glob("*/record.json"))]
 
 
+def runs_of_plan(folder: Union[str, Path]) -> List[Run]:
+    """Read the records of the runs that ``plan.yaml`` asks for and that are over.
+
+    Raises
+    ------
+    InputError
+        If the plan or a record is damaged.
+    """
+    asked = read_plan(folder).runs
+    return [run for run in read_runs(folder) if asked is None or run.record["id"] in asked]
+
+
 def rows_of(runs: List[Run], plan: Plan, dataset: str) -> Dict[str, List[Run]]:
     """Group the test runs of a data set into rows, each in the order of its seeds.
 

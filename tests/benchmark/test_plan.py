@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from recbole_poem.benchmark.checking import check_configurations, check_folder
 from recbole_poem.benchmark.plan import (
     SHARED,
     ablations,
@@ -86,6 +87,39 @@ def test_ablations_take_the_tuned_keys_of_their_row_and_change_what_the_model_kn
         config = Config("POEM", "ml-100k", config_dict=row.keys)  # a value out of range raises
         assert config.unknown_keys() == []
         assert any(defaults[key] != value for key, value in row.keys.items()), row.name
+
+
+@pytest.mark.parametrize(
+    ("rows", "keys", "words"),
+    [
+        (["Pop", "PEOM"], {}, "PEOM: model: there is no model named 'PEOM'.*nearest name is POEM"),
+        (["Pop", "POEM"], {"n_group": 3}, "no model of the rows has a key 'n_group'.*'n_groups'"),
+        ([{"model": "Pop", "keys": {"n_groups": 3}}], {}, "Pop: Pop has no key 'n_groups'"),
+        (["POEM"], {"n_groups": 0}, "POEM: n_groups: expected a whole number from 1"),
+    ],
+)
+def test_a_slip_of_the_pen_is_found_before_any_run(rows, keys, words):
+    with pytest.raises(InputError, match=words):
+        check_configurations(make_plan(rows, ["ml-100k"], keys=keys))
+
+
+def test_a_data_set_that_is_not_there_is_found_before_any_run():
+    with pytest.raises(InputError, match="datasets: there is no folder dataset/ml-100kk"):
+        check_configurations(make_plan(["Pop"], ["ml-100kk"]))
+
+
+def test_a_folder_that_nobody_named_keeps_its_rows(tmp_path):
+    small, large = (make_plan(rows, ["a"]) for rows in (["POEM"], ["POEM", "Pop"]))
+    check_folder(small, tmp_path)
+    (tmp_path / "plan.yaml").write_text(as_yaml(small, []))
+    check_folder(large, tmp_path)  # more rows: an extension
+    (tmp_path / "plan.yaml").write_text(as_yaml(large, []))
+    with pytest.raises(InputError, match=r"holds a benchmark with other rows .Pop.*give .* --name"):
+        check_folder(small, tmp_path)
+
+
+def test_a_key_of_some_rows_is_no_slip():
+    check_configurations(make_plan(["Pop", "POEM"], ["ml-100k"], keys={"n_groups": 3}))
 
 
 def test_a_plan_is_written_out_and_a_file_is_read(tmp_path):

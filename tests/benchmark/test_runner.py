@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,13 +27,14 @@ ITEMS = "item_id:token\tgenre:token_seq\n" + "".join(
 
 @pytest.fixture
 def command(write_dataset: Any) -> List[str]:
-    """Return the arguments of a toy benchmark: POEM, its cache, and a model that does not exist."""
+    """Return the arguments of a toy benchmark: POEM, its cache, and a model that will fail."""
     keys = write_dataset(random_log(1, n_users=40, n_items=25, longest=20), item=ITEMS)
     del keys["dataset"], keys["checkpoint_dir"]
     keys.update(epochs=1, hidden_size=16, inner_size=16, MAX_ITEM_LIST_LENGTH=6, topk=[2, 5])
     keys.update(valid_metric="NDCG@5", category_field="genre", requests_per_window=2)
+    keys.update(lazy_sequences=True)
     given = [f"--{key}={value}" for key, value in keys.items()]
-    return ["--models", "POEM", "Upstream", "Nonsense", "--datasets", "toy", "--name", "t", *given]
+    return ["--models", "POEM", "Upstream", "FEARec", "--datasets", "toy", "--name", "t", *given]
 
 
 def records(folder: Path) -> Dict[str, Dict[str, Any]]:
@@ -41,16 +43,18 @@ def records(folder: Path) -> Dict[str, Dict[str, Any]]:
 
 
 def test_two_models_and_a_failure_end_in_one_report(command: List[str], capsys: Any) -> None:
-    assert main(command) == 0
+    assert main(command) == 1
     folder = Path("results/t")
-    assert str(folder / "report.html") in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert str(folder / "report.html") in said.out
+    assert re.search("toy-FEARec-.* failed: lazy_sequences: FEARec looks for windows", said.err)
     found = records(folder)
     assert {row: record["status"] for row, record in found.items()} == {
         "POEM": "finished",
         "Upstream": "finished",
-        "Nonsense": "failed",
+        "FEARec": "failed",
     }
-    assert "there is no model named 'Nonsense'" in found["Nonsense"]["reason"]
+    assert "lazy_sequences: FEARec looks for windows" in found["FEARec"]["reason"]
     poem = found["POEM"]
     assert poem["stopped"] == "epochs"
     assert [point["epoch"] for point in poem["curve"]] == [0]
@@ -74,11 +78,11 @@ def test_two_models_and_a_failure_end_in_one_report(command: List[str], capsys: 
         assert set(figures) >= {"HR@2", "NDCG@5", "MRR@5", "coverage@5", "diversity@5"}
     report = (folder / "report.md").read_text()
     assert "2 of 3 runs finished" in report
-    assert "there is no model named 'Nonsense'" in report
+    assert "lazy_sequences: FEARec looks for windows" in report
     assert f"{poem['metrics']['masked']['test']['NDCG@5']:.4f}" in report
 
     written = (folder / "runs" / poem["id"] / "record.json").stat().st_mtime_ns
-    assert main(command) == 0  # what has finished is not run again
+    assert main(command) == 1  # what has finished is not run again
     assert (folder / "runs" / poem["id"] / "record.json").stat().st_mtime_ns == written
 
     # another plan of the same name: what it does not ask for stays, and is not reported
@@ -86,11 +90,11 @@ def test_two_models_and_a_failure_end_in_one_report(command: List[str], capsys: 
     assert len(list(folder.glob("runs/*/record.json"))) == 4
     report = (folder / "report.md").read_text()
     assert "1 of 1 runs finished" in report
-    assert "Nonsense" not in report
+    assert "FEARec" not in report
 
 
 def test_a_killed_benchmark_goes_on_where_it_was(command: List[str]) -> None:
-    command[command.index("Nonsense")] = "Pop"
+    command[command.index("FEARec")] = "Pop"
     folder = Path("results/t")
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "recbole_poem.benchmark", *command],

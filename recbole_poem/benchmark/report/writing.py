@@ -19,8 +19,8 @@ from recbole_poem.benchmark.results import (
     PROTOCOLS,
     Run,
     read_plan,
-    read_runs,
     rows_of,
+    runs_of_plan,
     write_jsonl,
 )
 from recbole_poem.files import whole_file
@@ -59,8 +59,7 @@ def write_report(folder: Union[str, Path]) -> Path:
 
 
 def _blocks(folder: Path, title: str) -> List[Block]:
-    plan = read_plan(folder)
-    runs = [run for run in read_runs(folder) if plan.runs is None or run.record["id"] in plan.runs]
+    plan, runs = read_plan(folder), runs_of_plan(folder)
     finished, over = effort.finished_share(runs)
     total = over if plan.runs is None else len(plan.runs)
     blocks: List[Block] = [
