@@ -47,6 +47,9 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
         metavar="S",
         help="seconds one run may train (default: 3600); on the CPU, of the processor",
     )
+    parser.add_argument(
+        "--tune_time_limit", type=float, metavar="S", help="the same for a trial (default: as long)"
+    )
     parser.add_argument("--ablate", action="store_true", default=None, help="add POEM's ablations")
     parser.add_argument("--at_once", type=int, default=1, help="runs side by side (default: 1)")
     parser.add_argument("--name", help="of the results (default: the file's, or the data sets')")
@@ -62,6 +65,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
         "seeds": options.seeds,
         "tune": options.tune,
         "time_limit": options.time_limit,
+        "tune_time_limit": options.tune_time_limit,
         "ablate": options.ablate,
     }
     asked.update({name: value for name, value in named.items() if value is not None})

@@ -1,6 +1,7 @@
 """What a benchmark compares: rows, data sets, seeds, and the keys that hold for all."""
 
 import hashlib
+import inspect
 import json
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
@@ -71,6 +72,8 @@ class Plan(NamedTuple):
         Configurations that are tried on validation data for each row; 0 = defaults.
     time_limit : float
         Seconds that one run may train; on the CPU of the processor, for each thread.
+    tune_time_limit : float
+        The same for a trial.
     """
 
     datasets: List[str]
@@ -80,6 +83,7 @@ class Plan(NamedTuple):
     config_files: List[str]
     trials: int
     time_limit: float
+    tune_time_limit: float
 
 
 class Job(NamedTuple):
@@ -152,6 +156,7 @@ def make_plan(
     config_files: Sequence[str] = (),
     tune: int = 0,
     time_limit: float = 3600.0,
+    tune_time_limit: Optional[float] = None,
     ablate: bool = False,
 ) -> Plan:
     """Check what was asked for and return the plan.
@@ -170,6 +175,8 @@ def make_plan(
         Trials per row.
     time_limit : float
         Seconds.
+    tune_time_limit : float, optional
+        Seconds; `time_limit` as a rule.
     ablate : bool
         Whether POEM's rows are followed by its ablations.
 
@@ -196,11 +203,14 @@ def make_plan(
             raise InputError(f"{name}: expected at least one, not {value!r}")
     if not isinstance(tune, int) or tune < 0:
         raise InputError(f"tune: expected a number of trials from 0, not {tune!r}")
-    if not isinstance(time_limit, (int, float)) or not time_limit > 0:
-        raise InputError(f"time_limit: expected a number of seconds above 0, not {time_limit!r}")
+    if tune_time_limit is None:
+        tune_time_limit = time_limit
+    for name, limit in (("time_limit", time_limit), ("tune_time_limit", tune_time_limit)):
+        if not isinstance(limit, (int, float)) or not limit > 0:
+            raise InputError(f"{name}: expected a number of seconds above 0, not {limit!r}")
     return Plan(
         list(datasets), listed, list(seeds), dict(keys or {}), list(config_files), tune,
-        float(time_limit),
+        float(time_limit), float(tune_time_limit),
     )  # fmt: skip
 
 
@@ -213,7 +223,7 @@ def read_plan(path: Path) -> Dict[str, Any]:
         If the file cannot be read or holds an unknown key.
     """
     content = read_yaml(path)
-    known = {"rows", "datasets", "seeds", "keys", "config_files", "tune", "time_limit", "ablate"}
+    known = set(inspect.signature(make_plan).parameters)
     for key in content:
         if key not in known:
             raise InputError(f"{path}: unknown key '{key}'; known are {', '.join(sorted(known))}")
@@ -267,7 +277,8 @@ def test_jobs(plan: Plan, tuned: Dict[Any, Dict[str, Any]]) -> List[Job]:
 
 def trial_job(plan: Plan, row: Row, dataset: str, tried: Dict[str, Any]) -> Job:
     """Return the run that tries some keys for a row, on the first seed."""
-    return _job(plan, row, dataset, plan.seeds[0], "trial", tried)
+    job = _job(plan, row, dataset, plan.seeds[0], "trial", tried)
+    return job._replace(time_limit=plan.tune_time_limit)
 
 
 def _job(plan: Plan, row: Row, dataset: str, seed: int, purpose: str, tuned: Dict[str, Any]) -> Job:

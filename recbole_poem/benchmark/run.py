@@ -186,7 +186,7 @@ def main(path: str) -> int:
     folder = Path(path).parent
     job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
     record: Dict[str, Any] = {"id": folder.name, **job._asdict(), "reason": None}
-    del record["config_files"], record["time_limit"]
+    del record["config_files"]
     try:
         record.update(run(job, folder), status="finished")
     except InputError as error:

@@ -42,7 +42,8 @@ def test_a_row_is_a_name_or_a_mapping():
         ({"seeds": 0}, "seeds: expected at least one"),
         ({"seeds": "5"}, "seeds: expected at least one"),
         ({"tune": -1}, "tune: expected a number of trials"),
-        ({"time_limit": 0}, "time_limit: expected a number of seconds"),
+        ({"time_limit": 0}, "^time_limit: expected a number of seconds"),
+        ({"tune_time_limit": 0}, "tune_time_limit: expected a number of seconds"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(arguments, words):
@@ -69,6 +70,9 @@ def test_another_configuration_is_another_run_and_another_limit_is_not():
     assert job.id == jobs_of(plan._replace(time_limit=5.0), {})[0].id
     assert job.id != jobs_of(plan._replace(keys={"n_groups": 2}), {})[0].id
     assert job.id != trial_job(plan, plan.rows[0], "a", {}).id
+    hasty = plan._replace(tune_time_limit=5.0)
+    assert trial_job(hasty, plan.rows[0], "a", {}).time_limit == 5.0
+    assert jobs_of(hasty, {})[0].time_limit == plan.tune_time_limit == plan.time_limit
     strange = job._replace(row="POEM: a/b & ../c")
     assert "/" not in strange.id and " " not in strange.id
 
