@@ -34,9 +34,12 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
         "--models",
         nargs="+",
         metavar="MODEL",
-        help="models of the plugin or RecBole; Pop, Upstream and Upstream-lag0 need no training",
+        help="models of the plugin or RecBole (default: POEM); Pop, Upstream and Upstream-lag0 "
+        "need no training",
     )
-    parser.add_argument("--datasets", nargs="+", metavar="NAME")
+    parser.add_argument(
+        "--datasets", nargs="+", metavar="NAME", help="names of data sets (default: ml-100k)"
+    )
     parser.add_argument("--config", type=Path, help="YAML file of a named experiment")
     parser.add_argument("--config_files", nargs="+", default=None, help="YAML files of every row")
     parser.add_argument("--seeds", type=int, help="runs of each row (default: 1)")
@@ -53,8 +56,17 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
     parser.add_argument("--ablate", action="store_true", default=None, help="add POEM's ablations")
     parser.add_argument("--at_once", type=int, default=1, help="runs side by side (default: 1)")
     parser.add_argument("--name", help="of the results (default: the file's, or the data sets')")
-    parser.add_argument("--output", type=Path, default=Path("results"), help="where they go")
-    parser.add_argument("--report", action="store_true", help="write the report again, run nothing")
+    parser.add_argument(
+        "--output", type=Path, default=Path("results"), help="where they go (default: results)"
+    )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="run nothing, write the report of what is there again; only --output and what names "
+        "the results (--name, --config, --datasets) count beside it, the rest is ignored",
+    )
+    if not arguments:
+        parser.error("name the --models to compare, or a --config file of them")
     options, rest = parser.parse_known_args(arguments)
     asked = read_plan(options.config) if options.config is not None else {}
     keys = {**(asked.pop("keys", None) or {}), **split_keys(rest)}
@@ -97,13 +109,28 @@ def _run(arguments: List[str]) -> int:
         check_configurations(plan)
         if not options.named:
             check_folder(plan, folder)
-        carry_out(plan, folder, options.at_once)
+        try:
+            carry_out(plan, folder, options.at_once)
+        except (KeyboardInterrupt, SystemExit):
+            if (folder / "plan.yaml").exists():
+                print(f"recbole_poem: {_kept(folder)}", file=sys.stderr)
+            raise
     write_report(folder)
     print(f"{folder / 'report.md'} and {folder / 'report.html'}")
     failed = [run.record for run in runs_of_plan(folder) if run.record["status"] == "failed"]
     for record in failed:
         print(f"recbole_poem: {record['id']} failed: {record['reason']}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _kept(folder: Path) -> str:
+    """Say what an interrupted benchmark leaves, and how to go on."""
+    over = [run for run in runs_of_plan(folder) if run.finished]
+    runs = "1 finished run is" if len(over) == 1 else f"{len(over)} finished runs are"
+    return (
+        f"{runs} kept in {folder}, those in progress are lost; the same command goes on, and with "
+        "--report it writes the report of what is there"
+    )
 
 
 if __name__ == "__main__":

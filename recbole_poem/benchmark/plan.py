@@ -3,8 +3,9 @@
 import hashlib
 import inspect
 import json
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 import yaml
 
@@ -131,12 +132,15 @@ def row_of(entry: Any) -> Row:
         return UNTRAINED.get(entry, Row(entry, entry, {}, entry))
     if not isinstance(entry, dict) or "model" not in entry:
         raise InputError(f"rows: {entry!r} is neither a model's name nor a mapping with 'model'")
-    unknown = set(entry) - {"row", "model", "keys"}
-    if unknown:
-        raise InputError(f"rows: {entry!r} has the unknown key '{min(unknown)}'")
+    refuse_unknown(f"rows: {entry!r}", entry, {"row", "model", "keys"})
     name = str(entry.get("row", entry["model"]))
-    untrained = any(row.model == entry["model"] for row in UNTRAINED.values())
-    return Row(name, entry["model"], dict(entry.get("keys") or {}), None if untrained else name)
+    tuned_as = None if is_untrained(entry["model"]) else name
+    return Row(name, entry["model"], dict(entry.get("keys") or {}), tuned_as)
+
+
+def is_untrained(model: str) -> bool:
+    """Tell whether a model is that of a row which needs no training."""
+    return any(row.model == model for row in UNTRAINED.values())
 
 
 def ablations(base: Row) -> List[Row]:
@@ -223,11 +227,24 @@ def read_plan(path: Path) -> Dict[str, Any]:
         If the file cannot be read or holds an unknown key.
     """
     content = read_yaml(path)
-    known = set(inspect.signature(make_plan).parameters)
+    refuse_unknown(str(path), content, set(inspect.signature(make_plan).parameters))
+    return content
+
+
+def refuse_unknown(where: str, content: Dict[str, Any], known: Set[str]) -> None:
+    """Refuse the keys of a mapping that are not known, each with the nearest one that is.
+
+    Raises
+    ------
+    InputError
+        For the first of them.
+    """
     for key in content:
         if key not in known:
-            raise InputError(f"{path}: unknown key '{key}'; known are {', '.join(sorted(known))}")
-    return content
+            near = get_close_matches(str(key), known, n=1)
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            names = ", ".join(sorted(known))
+            raise InputError(f"{where}: unknown key '{key}'; {hint}known are {names}")
 
 
 def read_yaml(path: Path) -> Dict[str, Any]:

@@ -48,6 +48,11 @@ class Run(NamedTuple):
         """Whether the run came to its end, early or not."""
         return self.record["status"] == "finished"
 
+    @property
+    def trains(self) -> bool:
+        """Whether the model of a finished run learns; RecBole's that do not have one parameter."""
+        return self.record["n_parameters"] > 1
+
     def ranks(self) -> Ranks:
         """Read ``ranks.npz``.
 

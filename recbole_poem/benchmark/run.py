@@ -9,8 +9,9 @@ import os
 import sys
 import time
 import traceback
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
 import torch
@@ -21,7 +22,8 @@ from recbole_poem import quick_start
 from recbole_poem.benchmark import machine, ranking
 from recbole_poem.benchmark.categories import read_categories
 from recbole_poem.benchmark.evaluation import PROTOCOLS, Recommendations, as_sequential, recommend
-from recbole_poem.benchmark.plan import Job
+from recbole_poem.benchmark.plan import SHARED, Job, is_untrained
+from recbole_poem.benchmark.progress import write_progress
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment
@@ -42,16 +44,27 @@ class Clock:
     on_gpu : bool
         Whether these are seconds of the wall clock. On the CPU they are seconds of the processor
         for each thread, so that what else the machine does takes nothing away from a run.
+    tell : callable, optional
+        Called with the curve when training starts and after each epoch.
     """
 
-    def __init__(self, limit: float, on_gpu: bool) -> None:
+    def __init__(
+        self,
+        limit: float,
+        on_gpu: bool,
+        tell: Callable[[List[Dict[str, float]]], Any] = lambda curve: None,
+    ) -> None:
         self._begin = time.perf_counter()
-        self._limit, self._on_gpu = limit, on_gpu
+        self._limit, self._on_gpu, self._tell = limit, on_gpu, tell
         self.curve: List[Dict[str, float]] = []
-        self.start_training()
+        self._set_out()
 
     def start_training(self) -> None:
         """Take down that training starts now."""
+        self._set_out()
+        self._tell(self.curve)
+
+    def _set_out(self) -> None:
         self.training_since = self.seconds()
         self._worked_before = self._worked()
 
@@ -67,6 +80,7 @@ class Clock:
     def note(self, epoch: int, score: float) -> None:
         """Take down the score of an epoch; the trainer calls this when its checkpoint is whole."""
         self.curve.append({"epoch": epoch, "score": float(score), "seconds": self.seconds()})
+        self._tell(self.curve)
         if self._worked() - self._worked_before > self._limit:
             raise TimeLimit
 
@@ -78,21 +92,23 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
     ----------
     job : Job
     folder : Path
-        Where ``ranks.npz`` is written, for a job that tests.
+        Where ``ranks.npz`` is written, for a job that tests, and meanwhile ``progress.json``.
 
     Returns
     -------
     dict
         The record, but for what `main` knows.
     """
-    given = {**job.given, "seed": job.seed, "show_progress": False}
+    given = {**effective_keys(job), "seed": job.seed, "show_progress": False}
     config = Config(job.model, job.dataset, job.config_files, given)
-    clock = Clock(job.time_limit, on_gpu=config["device"].type == "cuda")
+    tell = partial(write_progress, folder, config["epochs"])
+    clock = Clock(job.time_limit, config["device"].type == "cuda", partial(tell, trains=True))
     experiment = quick_start.begin(config)
     trainer = quick_start.trainer_of(experiment)
     clock.start_training()
     stopped = _train(trainer, experiment, clock)
     trained = clock.seconds()
+    tell(clock.curve, trains=False)
     best = max(clock.curve, key=lambda point: point["score"], default=None)
     record: Dict[str, Any] = {
         "stopped": stopped,
@@ -115,6 +131,20 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
         "total": total,
     }
     return record
+
+
+def effective_keys(job: Job) -> Dict[str, Any]:
+    """Return the keys of a job without those that its model has no use for.
+
+    These are keys of `SHARED` that it does not know, which would do nothing but have the log warn
+    of it, and the epochs of one that learns nothing: each would be evaluated. The job keeps them,
+    because its id is made of them.
+    """
+    config = Config(job.model, job.dataset, job.config_files, job.given)
+    idle = {key for key, _ in config.unknown_keys() if key in SHARED}
+    if is_untrained(job.model):
+        idle.add("epochs")
+    return {key: value for key, value in job.given.items() if key not in idle}
 
 
 def _train(trainer: Any, experiment: Experiment, clock: Clock) -> Optional[str]:

@@ -6,20 +6,28 @@ import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Set, Tuple
 
 from tqdm import tqdm
 
 from recbole_poem.benchmark import plan as plans
 from recbole_poem.benchmark.plan import Job, Plan, Row
+from recbole_poem.benchmark.progress import forget_progress, read_progress, words
 from recbole_poem.files import whole_file
 from recbole_poem.search import read_space, sample, space_file
+from recbole_poem.tune.quiet import load_hyperopt
 
 #: Beyond its limit of training, a process may prepare, evaluate and finish its epoch so long.
 SPARE_SECONDS = 3600.0
 RUN = "recbole_poem.benchmark.run"
+#: Between two looks at the runs in progress, on a terminal and in a file.
+LOOK_SECONDS = 2.0
+LOOK_SECONDS_IN_FILE = 60.0
+#: A narrow bar, which leaves room for the runs in progress.
+_BAR = "{desc}: {n_fmt}/{total_fmt} |{bar:8}| [{elapsed}<{remaining}{postfix}]"
 
 
 def carry_out(plan: Plan, folder: Path, at_once: int = 1, show_progress: bool = True) -> None:
@@ -36,6 +44,8 @@ def carry_out(plan: Plan, folder: Path, at_once: int = 1, show_progress: bool = 
         Processes side by side.
     show_progress : bool
     """
+    if show_progress:
+        print(f"each run logs to {folder / 'runs' / '<id>' / 'log.txt'}", file=sys.stderr)
     tuned: Dict[Tuple[str, str], Dict[str, Any]] = {}
     tried: List[Job] = []
     if plan.trials:
@@ -69,15 +79,18 @@ def run_all(
         for name in ("record.json", "ranks.npz"):
             (_home(folder, job) / name).unlink(missing_ok=True)
     bar = tqdm(total=len(jobs), initial=len(jobs) - len(left), desc=title, unit="run",
-               disable=not show_progress)  # fmt: skip
+               bar_format=_BAR, disable=not show_progress)  # fmt: skip
     with bar, _Processes(folder) as processes, ThreadPoolExecutor(at_once) as pool:
-        pending = {pool.submit(processes.run, job): job for job in left}
+        pending: Set[Future[None]] = {pool.submit(processes.run, job) for job in left}
+        look = LOOK_SECONDS if sys.stderr.isatty() else LOOK_SECONDS_IN_FILE
         try:
-            for done in as_completed(pending):
-                done.result()
-                job = pending[done]
-                bar.set_postfix_str(f"{job.dataset} {job.row} {job.seed}: {_status(folder, job)}")
-                bar.update()
+            while pending:
+                done, pending = wait(pending, look, FIRST_COMPLETED)
+                for one in done:
+                    one.result()
+                bar.set_postfix_str(processes.state(), refresh=False)
+                bar.update(len(done))
+                bar.refresh()
         except BaseException:
             processes.stop()
             raise
@@ -95,6 +108,7 @@ class _Processes:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._children: Dict[str, subprocess.Popen[bytes]] = {}
+        self._running: Dict[Path, Tuple[Job, float]] = {}  # with the second of its start
         self._stopped = threading.Event()
 
     def __enter__(self) -> "_Processes":
@@ -109,6 +123,14 @@ class _Processes:
         for child in list(self._children.values()):
             _end(child)
 
+    def state(self) -> str:
+        """Say of each run in progress where it stands."""
+        now = time.monotonic()
+        return "; ".join(
+            f"{job.dataset} {job.row} {job.seed}: " + words(read_progress(home), now - begin)
+            for home, (job, begin) in list(self._running.items())
+        )
+
     def run(self, job: Job) -> None:
         """Run one job to its record."""
         if self._stopped.is_set():
@@ -118,7 +140,13 @@ class _Processes:
         job = job._replace(given={"checkpoint_dir": checkpoints, **job.given})
         with whole_file(home / "job.json") as file:
             file.write(json.dumps(job._asdict()).encode())
-        reason = self._wait(home, job.time_limit + SPARE_SECONDS)
+        forget_progress(home)
+        self._running[home] = (job, time.monotonic())
+        try:
+            reason = self._wait(home, job.time_limit + SPARE_SECONDS)
+        finally:
+            del self._running[home]
+            forget_progress(home)
         if self._stopped.is_set() or (home / "record.json").exists():
             return
         named = {key: getattr(job, key) for key in ("row", "model", "dataset", "seed", "purpose")}
@@ -151,6 +179,7 @@ class _Processes:
 
 def _configurations(row: Row, trials: int) -> List[Dict[str, Any]]:
     """Return what is tried for a row: its defaults, then random draws from its search space."""
+    load_hyperopt()
     drawn = sample(read_space(str(space_file(row.model))), trials - 1, seed=0)
     return [{}, *drawn]
 

@@ -18,6 +18,7 @@ from recbole_poem.benchmark.statistics import (
     bootstrap_interval,
     detectable_difference,
     paired_test,
+    standard_error,
 )
 from recbole_poem.command import exit_status
 from recbole_poem.errors import InputError
@@ -26,7 +27,7 @@ Paths = Union[str, Path, Sequence[Union[str, Path]]]
 
 
 class Difference(NamedTuple):
-    """How one row differs from another on the same users; NaN where it is not defined."""
+    """How one row differs from another on the same test rows; NaN where it is not defined."""
 
     one_mean: float
     other_mean: float
@@ -37,18 +38,19 @@ class Difference(NamedTuple):
     p: float  # two-sided paired t-test, not corrected
     detectable: float  # smallest true difference found with 80 % power
     n_users: int
+    n_rows: int  # test rows, whose means these are; a user may have several
 
 
 def compare(
     one: Paths, other: Paths, metric: str = "NDCG@10", protocol: str = "masked"
 ) -> Difference:
-    """Compare two rows user by user.
+    """Compare two rows test row by test row; intervals and test are clustered by user.
 
     Parameters
     ----------
     one, other : path or list of paths
         Folder of a finished run, or those of several seeds of one row, which are averaged for
-        each user.
+        each test row.
     metric : str
         ``HR@k``, ``NDCG@k`` or ``MRR@k``.
     protocol : str
@@ -72,10 +74,11 @@ def compare(
             order = pairing(reference, (str(run.folder), ranks))
             values.append(user_values(ranks.rank[protocol][order], metric))
         means.append(np.mean(values, axis=0))
+    user = reference[1].user
     difference = means[0] - means[1]
-    n_users = len(difference)
+    n_users = len(np.unique(user))
     one_mean, other_mean = float(means[0].mean()), float(means[1].mean())
-    low, high = bootstrap_interval(difference)
+    low, high = bootstrap_interval(difference, user)
     return Difference(
         one_mean,
         other_mean,
@@ -83,11 +86,10 @@ def compare(
         (one_mean - other_mean) / other_mean if other_mean else float("nan"),
         low,
         high,
-        paired_test(means[0], means[1]),
-        detectable_difference(
-            float(np.std(difference, ddof=1)) if n_users > 1 else float("nan"), n_users
-        ),
+        paired_test(means[0], means[1], user),
+        detectable_difference(standard_error(difference, user), n_users),
         n_users,
+        len(user),
     )
 
 
@@ -95,12 +97,17 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """Read the command line, print the comparison, and return the exit status: 0, or 2."""
     parser = argparse.ArgumentParser(
         prog="python -m recbole_poem.benchmark.significance",
-        description="Compare two finished runs user by user; several seeds of a row are averaged.",
+        description="Compare two finished runs on their test rows: the first minus the second. "
+        "Several seeds of a row are averaged.",
     )
-    parser.add_argument("run", nargs="+", help="folder of a run: two, or the seeds of one row")
-    parser.add_argument("--against", nargs="+", metavar="RUN", help="the seeds of the other row")
-    parser.add_argument("--metric", default="NDCG@10", help="HR@k, NDCG@k or MRR@k")
-    parser.add_argument("--protocol", default="masked", choices=PROTOCOLS)
+    parser.add_argument("run", nargs="+", help="folder of a run: A and B, or the seeds of A")
+    parser.add_argument("--against", nargs="+", metavar="RUN", help="the seeds of B")
+    parser.add_argument(
+        "--metric", default="NDCG@10", help="HR@k, NDCG@k or MRR@k (default: NDCG@10)"
+    )
+    parser.add_argument(
+        "--protocol", default="masked", choices=PROTOCOLS, help="seen items (default: masked)"
+    )
     given = parser.parse_args(arguments)
     if given.against is None and len(given.run) != 2:
         parser.error("give two runs, or the seeds of one row --against those of the other")
@@ -142,8 +149,11 @@ def _title(paths: Sequence[str]) -> str:
 
 def _lines(found: Difference, names: List[str], metric: str, protocol: str) -> List[str]:
     width = max(map(len, names))
+    of_users = f"{found.n_users:,} user{'s' if found.n_users > 1 else ''}"
+    if found.n_rows > found.n_users:
+        of_users = f"{found.n_rows:,} test rows of {of_users}"
     lines = [
-        f"{metric}, {protocol}, {found.n_users:,} users",
+        f"{metric}, {protocol}, {of_users}",
         f"{names[0]:{width}}  {number(found.one_mean)}",
         f"{names[1]:{width}}  {number(found.other_mean)}",
     ]
@@ -151,8 +161,8 @@ def _lines(found: Difference, names: List[str], metric: str, protocol: str) -> L
         return [*lines, "One user says nothing about noise: no interval and no test."]
     return [
         *lines,
-        f"difference {signed(found.difference)} ({percent(found.relative)}), 95 % interval "
-        f"{signed(found.low)} to {signed(found.high)}",
+        f"{names[0]} minus {names[1]}: {signed(found.difference)} ({percent(found.relative)}), "
+        f"95 % interval {signed(found.low)} to {signed(found.high)}",
         f"{p_equation(found.p)} (paired t-test); with 80 % power these users show a difference "
         f"of {number(found.detectable)}",
     ]

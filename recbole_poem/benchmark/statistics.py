@@ -1,15 +1,22 @@
 """Is a difference between two rankings more than noise? Intervals and tests over users.
 
-The unit is the user: a row's value for a user is averaged over the row's seeds first, so that
-seeds of one model do not count as more users. What the seeds scatter is reported beside it, as a
-standard deviation.
+A row's value for a test row is averaged over the row's seeds first, so that seeds of one model do
+not count as more users. What the seeds scatter is reported beside it, as a standard deviation.
 
-The paired test is Student's t-test on the users' differences. Smucker, Allan and Carterette (*A
-Comparison of Statistical Significance Tests for Information Retrieval Evaluation*, CIKM 2007)
-found that it agrees with the randomisation and bootstrap tests, which ask for no distribution,
-while the Wilcoxon and sign tests do not measure a difference of means. Several tests in a table
-are corrected by Holm's method (*A Simple Sequentially Rejective Multiple Test Procedure*,
-Scandinavian Journal of Statistics, 1979), which holds for dependent tests too.
+What is reported is the mean over test rows. The unit of chance is the user: a user's test rows, of
+which a split by time leaves several, resemble each other. The bootstrap therefore draws users with
+all their rows, a mean being the sum of the drawn users' sums over the number of their rows
+(Davison and Hinkley, *Bootstrap Methods and their Application*, 1997, section 3.8). And the paired
+test is Student's t-test with the standard error that allows for any dependence inside a user
+(Liang and Zeger, *Longitudinal Data Analysis Using Generalized Linear Models*, Biometrika, 1986).
+With one test row a user these are the ordinary bootstrap and the ordinary paired t-test.
+
+Smucker, Allan and Carterette (*A Comparison of Statistical Significance Tests for Information
+Retrieval Evaluation*, CIKM 2007) found that the paired t-test agrees with the randomisation and
+bootstrap tests, which ask for no distribution, while the Wilcoxon and sign tests do not measure a
+difference of means. Several tests in a table are corrected by Holm's method (*A Simple
+Sequentially Rejective Multiple Test Procedure*, Scandinavian Journal of Statistics, 1979), which
+holds for dependent tests too.
 """
 
 from typing import Tuple
@@ -26,18 +33,44 @@ _ENTRIES = 1 << 22  # counts that the bootstrap holds at once
 _LONG = 1 << 29  # draws that take more than a few seconds
 
 
+def user_totals(values: np.ndarray, user: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Sum values over the test rows of each user.
+
+    Parameters
+    ----------
+    values : (N, C) float
+        A row for each test row, a column for each quantity.
+    user : (N,)
+        Whose row it is: names or numbers.
+
+    Returns
+    -------
+    totals : (U, C) float64
+        In the order of the users' names.
+    n_rows : (U,) int64
+        Test rows of each user, from 1.
+    """
+    users, code = np.unique(user, return_inverse=True)
+    totals = np.empty((len(users), values.shape[1]))
+    for column in range(values.shape[1]):
+        totals[:, column] = np.bincount(code, values[:, column], minlength=len(users))
+    return totals, np.bincount(code, minlength=len(users))
+
+
 def resampled_means(
-    values: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int = 0
+    values: np.ndarray, user: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int = 0
 ) -> np.ndarray:
-    """Return the means of `values` over bootstrap resamples of the users.
+    """Return the means of `values` over the test rows of bootstrap resamples of the users.
 
     All columns see the same resamples, so the difference of two columns of the result is that of
     a paired bootstrap. Memory is bounded: resamples are drawn and averaged chunk by chunk.
 
     Parameters
     ----------
-    values : (U, C) float
-        A row for each user, a column for each quantity.
+    values : (N, C) float
+        A row for each test row, a column for each quantity.
+    user : (N,)
+        Whose row it is, of U users.
     n_resamples : int
         R; resamples of U users, with replacement.
     seed : int
@@ -47,17 +80,18 @@ def resampled_means(
     -------
     (R, C) float64
     """
-    n_users = len(values)
+    totals, n_rows = user_totals(values, user)
+    n_users = len(totals)
     generator = np.random.default_rng(seed)
     step = max(1, _ENTRIES // n_users)
     means = np.empty((n_resamples, values.shape[1]))
     starts = range(0, n_resamples, step)
     for start in tqdm(starts, "bootstrap", leave=False, disable=n_users * n_resamples < _LONG):
-        rows = min(step, n_resamples - start)
-        drawn = generator.integers(0, n_users, (rows, n_users))
-        drawn += np.arange(rows)[:, None] * n_users
-        counts = np.bincount(drawn.ravel(), minlength=rows * n_users).reshape(rows, n_users)
-        means[start : start + rows] = counts @ values / n_users
+        chunk = min(step, n_resamples - start)
+        drawn = generator.integers(0, n_users, (chunk, n_users))
+        drawn += np.arange(chunk)[:, None] * n_users
+        times = np.bincount(drawn.ravel(), minlength=chunk * n_users).reshape(chunk, n_users)
+        means[start : start + chunk] = times @ totals / (times @ n_rows)[:, None]
     return means
 
 
@@ -80,14 +114,19 @@ def percentile_interval(samples: np.ndarray, level: float = LEVEL) -> Tuple[np.n
 
 
 def bootstrap_interval(
-    values: np.ndarray, level: float = LEVEL, n_resamples: int = N_RESAMPLES, seed: int = 0
+    values: np.ndarray,
+    user: np.ndarray,
+    level: float = LEVEL,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
 ) -> Tuple[float, float]:
-    """Return the percentile bootstrap interval of the users' mean.
+    """Return the percentile bootstrap interval of the mean over test rows.
 
     Parameters
     ----------
-    values : (U,) float
-        One value a user.
+    values : (N,) float
+    user : (N,)
+        Whose row each is.
     level, n_resamples, seed
         As in `percentile_interval` and `resampled_means`.
 
@@ -96,37 +135,68 @@ def bootstrap_interval(
     low, high : float
         NaN for fewer than two users, who say nothing about the spread.
     """
-    if len(values) < 2:
+    if (user == user[0]).all():
         return float("nan"), float("nan")
-    low, high = percentile_interval(
-        resampled_means(values[:, None], n_resamples, seed)[:, 0], level
-    )
+    means = resampled_means(values[:, None], user, n_resamples, seed)[:, 0]
+    low, high = percentile_interval(means, level)
     return float(low), float(high)
 
 
-def paired_test(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the two-sided p of the paired t-test, whose hypothesis is that the means are equal.
+def standard_error(values: np.ndarray, user: np.ndarray) -> float:
+    """Return the standard error of the mean over test rows that are dependent inside a user.
+
+    It is sqrt(U / (U - 1) sum_u e_u^2) / N with e_u the sum of the user's deviations from the
+    mean, the sandwich estimate of a regression on a constant. With one row a user it is the
+    standard deviation over sqrt(U).
 
     Parameters
     ----------
-    one, other : (U,) float
-        The same users' values in the same order.
+    values : (N,) float
+    user : (N,)
+        Whose row each is, of U users.
 
     Returns
     -------
     float
-        In [0, 1]; 1 if no user differs. NaN, because the test is not defined, for fewer than two
-        users and where all differ by one and the same amount, which leaves no spread to compare
-        the difference with.
+        At least 0; NaN for fewer than two users.
+    """
+    totals, n_rows = user_totals(values[:, None], user)
+    n_users = len(totals)
+    if n_users < 2:
+        return float("nan")
+    deviations = totals[:, 0] - n_rows * values.mean()
+    return float(np.sqrt(n_users / (n_users - 1) * (deviations**2).sum()) / len(values))
+
+
+def paired_test(one: np.ndarray, other: np.ndarray, user: np.ndarray) -> float:
+    """Return the two-sided p of the paired t-test, whose hypothesis is that the means are equal.
+
+    The t value is the mean difference over its `standard_error`, of U - 1 degrees of freedom.
+
+    Parameters
+    ----------
+    one, other : (N,) float
+        Values of the same test rows in the same order.
+    user : (N,)
+        Whose row each is, of U users.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1 if no row differs. NaN, because the test is not defined, for fewer than two
+        users and where all rows differ by one and the same amount, which leaves no spread to
+        compare the difference with.
     """
     difference = np.asarray(one) - np.asarray(other)
-    if len(difference) < 2:
+    n_users = len(np.unique(user))
+    if n_users < 2:
         return float("nan")
     if not difference.any():
         return 1.0
     if np.ptp(difference) <= 1e-12 * np.abs(difference).max():
         return float("nan")
-    return float(stats.ttest_1samp(difference, 0.0).pvalue)
+    t = difference.mean() / standard_error(difference, user)
+    return float(2 * stats.t.sf(abs(t), n_users - 1))
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
@@ -152,17 +222,18 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def detectable_difference(
-    deviation: float, n_users: int, power: float = POWER, alpha: float = ALPHA
+    error: float, n_users: int, power: float = POWER, alpha: float = ALPHA
 ) -> float:
     """Return the smallest true difference that a paired test of so many users finds.
 
-    It is (t_{1-alpha/2} + t_{power}) s / sqrt(U) with the quantiles of Student's t of U - 1
-    degrees of freedom: Cohen, *Statistical Power Analysis for the Behavioral Sciences*, 1988.
+    It is (t_{1-alpha/2} + t_{power}) times the standard error, with the quantiles of Student's t
+    of U - 1 degrees of freedom: Cohen, *Statistical Power Analysis for the Behavioral Sciences*,
+    1988.
 
     Parameters
     ----------
-    deviation : float
-        s, the standard deviation of the users' differences.
+    error : float
+        The `standard_error` of the difference.
     n_users : int
         U.
     power : float
@@ -177,5 +248,4 @@ def detectable_difference(
     """
     if n_users < 2:
         return float("nan")
-    quantiles = stats.t.ppf([1 - alpha / 2, power], n_users - 1)
-    return float(quantiles.sum() * deviation / np.sqrt(n_users))
+    return float(stats.t.ppf([1 - alpha / 2, power], n_users - 1).sum() * error)

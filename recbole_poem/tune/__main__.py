@@ -62,7 +62,15 @@ def _run(arguments: List[str]) -> int:
             keys[name] = given
     search = Search(keys, files, options.params_file)
     workers = options.workers if options.backend == "ray" else None
-    best = search.run(options.algo, options.trials, options.early_stop, workers, options.output)
+    try:
+        best = search.run(options.algo, options.trials, options.early_stop, workers, options.output)
+    except KeyboardInterrupt:
+        print(
+            f"recbole_poem: the trials that are over are kept in {search.folder(options.output)}, "
+            "with the best one in best.yaml; the same command goes on",
+            file=sys.stderr,
+        )
+        raise
     print(
         f"best validation score {best.score:.4f} in {best.n_trials} trials ({best.n_failed} failed)"
     )

@@ -1,13 +1,16 @@
 """A search from its arguments to its files: what is fixed, what is tuned, and where it runs."""
 
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
+
+from recbole.trainer import Trainer
 
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
 from recbole_poem.quick_start import begin, end_log, trainer_of
 from recbole_poem.search import describe, read_space, space_file
 from recbole_poem.tune.plot import write_plot
+from recbole_poem.tune.quiet import load_hyperopt
 from recbole_poem.tune.sharing import SharedPreparation
 from recbole_poem.tune.trials import Record, TrialStore
 from recbole_poem.tune.tuning import Tuning
@@ -40,10 +43,16 @@ class TrialObjective:
         Fixed keys.
     files : list of str
         YAML files with more of them.
+
+    Attributes
+    ----------
+    watch : callable or None
+        Called with epoch and validation score after each epoch.
     """
 
     def __init__(self, keys: Dict[str, Any], files: List[str]) -> None:
         self._keys, self._files = keys, files
+        self.watch: Optional[Callable[[int, float], Any]] = None
         self._preparation = SharedPreparation()
 
     def __call__(self, params: Dict[str, Any]) -> Dict[str, Any]:
@@ -56,7 +65,10 @@ class TrialObjective:
         config = Config(config_file_list=self._files, config_dict=given)
         experiment = begin(config, self._preparation)
         data = experiment.train_data, experiment.valid_data
-        score, result = trainer_of(experiment).fit(*data, saved=False, show_progress=False)
+        trainer = trainer_of(experiment)
+        # RecBole's trainers of decision trees have no epochs
+        more = {"callback_fn": self.watch} if isinstance(trainer, Trainer) else {}
+        score, result = trainer.fit(*data, saved=False, show_progress=False, **more)
         return {
             "best_valid_score": score,
             "best_valid_result": result,
@@ -90,6 +102,7 @@ class Search:
         if self.config["resume"] is not None:
             raise InputError("resume: a search continues by itself; leave this key out")
         path = params_file or str(space_file(self.config.model))
+        load_hyperopt()
         self.space = read_space(path)
         for key in self.space:
             if key in keys:
@@ -107,6 +120,10 @@ class Search:
         config = Config(config_file_list=self.files, config_dict={**self.keys, **params})
         given = config.given()
         return {"model": given.pop("model"), "dataset": given.pop("dataset"), **given}
+
+    def folder(self, output: Optional[str] = None) -> Path:
+        """Return the folder of the search: `output`, or ``tune/<model>-<dataset>``."""
+        return Path(output or f"tune/{self.config.model}-{self.config.dataset}")
 
     def run(
         self,
@@ -132,8 +149,7 @@ class Search:
         InputError
             If the folder holds another search, Ray cannot be used, or every trial failed.
         """
-        name = f"{self.config.model}-{self.config.dataset}"
-        folder = Path(output) if output else Path("tune") / name
+        folder = self.folder(output)
         store = TrialStore(folder, self._identity(algo, workers))
 
         def keep(best: Record) -> None:
@@ -146,6 +162,7 @@ class Search:
         plot = folder / "trials.html"
         try:
             if workers is None:
+                objective.watch = tuning.watch
                 tuning.run()
             else:
                 run_on_ray(tuning, workers)
@@ -154,7 +171,8 @@ class Search:
             if best is not None:
                 keep(best)
             if store.records:
-                write_plot(plot, store.records, f"{name}, {algo}")
+                title = f"{self.config.model}-{self.config.dataset}, {algo}"
+                write_plot(plot, store.records, title)
         failed = [record for record in store.records if record["status"] == "failed"]
         if best is None:
             raise InputError(f"all {len(failed)} trials failed, the first: {failed[0]['reason']}")

@@ -93,6 +93,7 @@ class Tuning(HyperTuning):
         self._rng = np.random.RandomState(seed)
         self._history, self._domain = Trials(), Domain(None, space)
         self._best: Optional[Record] = None
+        self._bar: Optional[tqdm] = None
         self._asked = self._without_progress = 0
 
     @property
@@ -103,6 +104,7 @@ class Tuning(HyperTuning):
     def run(self) -> None:
         """Run the trials one after the other in this process."""
         with self.progress() as bar:
+            self._bar = bar
             proposal = self.ask()
             while proposal is not None:
                 record = self.store.find(proposal.params)
@@ -140,9 +142,17 @@ class Tuning(HyperTuning):
             self._best, self._without_progress = record, 0
             self.best_score, self.best_params = record["score"], record["params"]
             self._on_best(record)
-        if self._best is not None:
-            bar.set_postfix_str(f"best {self._best['score']:.4f}", refresh=False)
+        bar.set_postfix_str(self._best_score(), refresh=False)
         bar.update()
+
+    def watch(self, epoch: int, score: float) -> None:
+        """Show the validation score after an epoch of the trial that `run` runs now."""
+        if self._bar is not None:
+            parts = [self._best_score(), f"this one {score:.4f} after epoch {epoch}"]
+            self._bar.set_postfix_str(", ".join(filter(None, parts)))
+
+    def _best_score(self) -> str:
+        return "" if self._best is None else f"best {self._best['score']:.4f}"
 
     def learn(self, proposal: Proposal, record: Record) -> None:
         """Let the algorithm know how a proposal did."""

@@ -14,6 +14,7 @@ from recbole_poem.benchmark.plan import (
     test_jobs,
     trial_job,
 )
+from recbole_poem.benchmark.run import effective_keys
 from recbole_poem.config import PROPERTIES, Config
 from recbole_poem.errors import InputError
 
@@ -37,7 +38,7 @@ def test_a_row_is_a_name_or_a_mapping():
         ({"rows": ["Pop"], "ablate": True}, "ablate: there is no POEM among the rows"),
         ({"rows": [3]}, "rows: 3 is neither"),
         ({"rows": [{"row": "x"}]}, "neither a model's name nor"),
-        ({"rows": [{"model": "POEM", "key": 1}]}, "unknown key 'key'"),
+        ({"rows": [{"model": "POEM", "key": 1}]}, "unknown key 'key'; did you mean 'keys'"),
         ({"datasets": []}, "datasets: expected at least one"),
         ({"seeds": 0}, "seeds: expected at least one"),
         ({"seeds": "5"}, "seeds: expected at least one"),
@@ -126,6 +127,27 @@ def test_a_key_of_some_rows_is_no_slip():
     check_configurations(make_plan(["Pop", "POEM"], ["ml-100k"], keys={"n_groups": 3}))
 
 
+def test_a_model_gets_the_keys_that_it_has_a_use_for_and_its_job_keeps_all():
+    plan = make_plan(["SASRec", "GRU4Rec", "Pop", "Upstream"], ["ml-100k"], keys={"n_groups": 3})
+    jobs = {job.row: job for job in jobs_of(plan, {})}
+    lacks = {row: set(job.given) - set(effective_keys(job)) for row, job in jobs.items()}
+    assert lacks == {
+        "SASRec": {"embedding_size"},
+        "GRU4Rec": set(),
+        "Pop": {"embedding_size", "epochs"},
+        "Upstream": {"embedding_size", "epochs"},
+    }
+    assert all(job.given == {**SHARED, "n_groups": 3} for job in jobs.values())
+    job = jobs["Upstream"]
+    assert Config(job.model, job.dataset, config_dict=effective_keys(job))["epochs"] == 1
+
+
+def test_the_id_of_a_run_stays_what_it_was():
+    """Results of former versions are found by it."""
+    (job,) = jobs_of(make_plan(["SASRec"], ["ml-100k"]), {})
+    assert job.id == "ml-100k-SASRec-2020-9096576a"
+
+
 def test_a_plan_is_written_out_and_a_file_is_read(tmp_path):
     plan = make_plan(["POEM"], ["a"], seeds=[1], ablate=True)
     written = yaml.safe_load(as_yaml(plan, jobs_of(plan, {})))
@@ -136,7 +158,10 @@ def test_a_plan_is_written_out_and_a_file_is_read(tmp_path):
     path.write_text("rows: [POEM, {model: SASRec, row: small, keys: {hidden_size: 8}}]\nseeds: 2\n")
     assert make_plan(datasets=["a"], **read_plan(path)).rows[1].keys == {"hidden_size": 8}
     path.write_text("rwos: [POEM]\n")
-    with pytest.raises(InputError, match="unknown key 'rwos'"):
+    with pytest.raises(InputError, match=r"unknown key 'rwos'; did you mean 'rows'\? known"):
+        read_plan(path)
+    path.write_text("zzz: 1\n")
+    with pytest.raises(InputError, match="unknown key 'zzz'; known are"):
         read_plan(path)
     path.write_text("- POEM\n")
     with pytest.raises(InputError, match="holds no mapping"):

@@ -14,7 +14,8 @@ from scipy import stats
 from toy_results import NASTY, in_another_order, toy_ranks, write_plan, write_run, write_toy_results
 
 from recbole_poem.benchmark import ranking
-from recbole_poem.benchmark.report.document import DASH
+from recbole_poem.benchmark.report import markdown
+from recbole_poem.benchmark.report.document import DASH, Cell, Row, Table
 from recbole_poem.benchmark.report.markdown import escape
 from recbole_poem.benchmark.report.writing import write_report
 from recbole_poem.benchmark.statistics import holm
@@ -94,7 +95,7 @@ def test_tests_are_those_of_the_stored_ranks(
         difference = values[name].mean() - values[reference].mean()
         assert float(row["difference"].replace(MINUS, "-")) == pytest.approx(difference, abs=6e-5)
         for column, expected in (("p alone", p), ("p (Holm)", corrected)):
-            if row[column] == "&lt; 0.0001":
+            if row[column] == "< 0.0001":
                 assert expected < 1e-4
             else:
                 assert float(row[column]) == pytest.approx(expected, abs=6e-3)
@@ -122,12 +123,27 @@ def test_the_best_is_bold_and_said_first(folder: Path) -> None:
 
 def test_what_did_not_end_well_is_said(folder: Path) -> None:
     text = (folder / "report.md").read_text()
-    assert "| Broken | 0 of 1 | failed: RuntimeError: out of &lt;memory&gt; |" in text
+    assert r"| Broken | 0 of 1 | failed: RuntimeError: out of \<memory> |" in text
     assert "| Later | 0 | not run yet |" in text
     assert "| SASRec ¹ ² | 2 of 3 |" in text
-    said = "stopped by the time limit after 12 epochs (seed 0), 13 epochs (seed 1)."
+    said = "stopped by the time limit of 1,800 s after 12 to 13 epochs (2 of 2 seeds)."
     assert f"¹ SASRec: {said}" in text
     assert "² SASRec: seed 2 failed: RuntimeError" in text
+    assert "unequal numbers of seeds" not in text
+
+
+def test_unequal_seeds_and_limits_of_former_versions_are_said(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"Pop": "Pop", "SASRec": "SASRec"})
+    write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.0, 0), stopped="time limit")
+    for seed in (0, 1, 2):
+        write_run(tmp_path, "SASRec", "SASRec", seed, toy_ranks(0.5, seed))
+    for seed in (3, 4):
+        write_run(tmp_path, "SASRec", "SASRec", seed)
+    write_report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "¹ Pop: stopped by the time limit after 12 epochs (1 of 1 seed)." in text
+    assert "² SASRec: seeds 3, 4 failed: RuntimeError" in text
+    assert "The rows have unequal numbers of seeds, 1 to 3: " in text
 
 
 def test_effort_and_keys_are_said(folder: Path) -> None:
@@ -136,11 +152,16 @@ def test_effort_and_keys_are_said(folder: Path) -> None:
     row = next(row for row in costs if row["row"].startswith("SASRec"))
     assert (row["tuning trials"], row["epochs"], row["total s"]) == ("3", "12.5", "35.5")
     assert (row["peak memory MiB"], row["peak GPU MiB"]) == ("612", DASH)
-    assert row["parameters"] == "123,456"
-    assert "<code>epochs: 20</code>" in text  # given to every row
+    assert (row["parameters"], row["best epoch"]) == ("123,456", "11.5")
+    poem, pop = (next(row for row in costs if row["row"] == name) for name in ("POEM", "Pop"))
+    assert poem["validation NDCG@10"].endswith(" (recbole)")
+    assert pop["validation NDCG@10"].endswith(" (masked)")
+    nothing = [pop[of] for of in ("best epoch", "epochs", "training s", "parameters")]
+    assert nothing == [DASH] * 4 and pop["total s"] == "5.0"
+    assert "| `epochs: 20` |" in text  # given to every row
     # SASRec's failed seed was run with other keys than those that finished: both are said
-    assert "<code>seed 0, 1: n_layers: 2</code>" in text
-    assert "<code>seed 2: stopping_step: 10</code>" in text
+    assert "`seed 0, 1: n_layers: 2`" in text
+    assert "`seed 2: stopping_step: 10`" in text
     assert "learning_rate" not in text  # a default: every key stands on the page only
     assert "learning_rate" in (folder / "report.html").read_text()
 
@@ -160,12 +181,21 @@ def test_the_page_is_whole_and_loads_nothing(folder: Path) -> None:
 def test_names_are_text_and_never_markup(folder: Path) -> None:
     page, text = (folder / "report.html").read_text(), (folder / "report.md").read_text()
     outside_code = re.sub(r"^```$.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
-    assert "<script>alert" not in page and "<script>alert" not in outside_code
+    assert "<script>alert" not in page and not re.search(r"(?<!\\)<script>", outside_code)
+    assert not re.search("&(lt|gt|amp|#)", re.sub("<summary>.*</summary>", "", text))
     assert html.escape(NASTY) in page and escape(NASTY) in text
     for tag in ("title", "h1"):
         assert f"<{tag}>Benchmark toy &lt;benchmark&gt;</{tag}>" in page
     assert "\\u003cscript\\u003ealert" not in page  # as plotly's JSON would say it
-    assert escape("a|b\n_c_ d_e <i>") == r"a\|b \_c\_ d_e &lt;i&gt;"
+    assert escape("a|b\n_c_ d_e <i>") == r"a\|b \_c\_ d_e \<i>"
+    assert escape("p < 0.1 & q, &lt; &#60;") == r"p < 0.1 & q, \&lt; \&\#60;"
+    assert escape("> x") == r"\> x"
+
+
+def test_code_in_a_table_is_shown_as_it_is() -> None:
+    cells = [Cell(text, code=True) for text in ("a|b <i> &lt;", "`x` ``y", "")]
+    line = markdown.render([Table(["h"], [Row([cell]) for cell in cells])]).splitlines()[2:]
+    assert line == [r"| `a\|b <i> &lt;` |", "| ``` `x` ``y ``` |", "|  |"]
 
 
 def test_the_same_folder_gives_the_same_bytes(folder: Path) -> None:
@@ -180,7 +210,8 @@ def test_a_report_can_be_written_before_anything_finished(tmp_path: Path) -> Non
     write_run(tmp_path, "POEM", "POEM", 0)
     write_report(tmp_path)
     text = (tmp_path / "report.md").read_text()
-    assert "0 of 1 runs finished" in text and "## other" in text
+    assert "0 of 1 runs finished.\n" in text and "## other" in text
+    assert "Holm" not in text
     assert "| POEM | failed: RuntimeError" in text and "| POEM | not run yet |" in text
 
 
@@ -214,6 +245,25 @@ def test_users_are_paired_by_name_and_not_by_place(tmp_path: Path) -> None:
     assert (poem["difference"], poem["p (Holm)"]) == ("+0.0000", "1.00")
     assert poem["its 95 % interval"] == "+0.0000 to +0.0000"
     assert poem["verdict"] == "no difference shown"
+
+
+def test_rows_of_one_user_are_not_taken_as_independent(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"POEM": "POEM", "Pop": "Pop"})
+    ranks = {row: toy_ranks(skill, 0) for row, skill in (("POEM", 0.35), ("Pop", 0.2))}
+    user = np.array([f"u{n // 3:03}" for n in range(120)])
+    for row, arrays in ranks.items():
+        write_run(tmp_path, row, row, 0, {**arrays, "user": user})
+    write_report(tmp_path)
+    text = section((tmp_path / "report.md").read_text(), "masked")
+    assert "120 test rows of 40 users show" in text and "clustered by user" in text
+    poem = tables(text)[1][1]
+    values = [ranking.user_values(ranks[row]["rank_masked"], "NDCG@10") for row in ("POEM", "Pop")]
+    sums = (values[0] - values[1]).reshape(40, 3).sum(1)
+    # with equally many rows it is the ordinary test of the users' sums
+    assert float(poem["p alone"]) == pytest.approx(stats.ttest_1samp(sums, 0).pvalue, abs=6e-3)
+    assert float(poem["difference"].replace(MINUS, "-")) == pytest.approx(
+        sums.sum() / 120, abs=6e-5
+    )
 
 
 def test_rows_of_other_users_are_not_compared(tmp_path: Path) -> None:
@@ -271,5 +321,5 @@ def test_a_browser_draws_every_chart(folder: Path, tmp_path: Path) -> None:
     assert [chart["id"] for chart in told["charts"]] == CHARTS
     for chart in told["charts"]:
         assert chart["width"] > 600 and chart["height"] > 300
-        assert chart["shapes"] >= len(SKILLS) - 2  # the rows without training have no curve
+        assert chart["shapes"] >= len(SKILLS) - 2  # rows that train nothing have no curve
     assert [chart["axis"] for chart in told["charts"]][1] == "epoch"

@@ -46,6 +46,8 @@ def test_two_models_and_a_failure_end_in_one_report(command: List[str], capsys: 
     assert main(command) == 1
     folder = Path("results/t")
     said = capsys.readouterr()
+    assert said.err.startswith("each run logs to results/t/runs/<id>/log.txt")
+    assert not list(folder.glob("runs/*/progress.json"))  # only runs in progress have one
     assert str(folder / "report.html") in said.out
     assert re.search("toy-FEARec-.* failed: lazy_sequences: FEARec looks for windows", said.err)
     found = records(folder)
@@ -104,7 +106,9 @@ def test_a_killed_benchmark_goes_on_where_it_was(command: List[str]) -> None:
     while not records(folder) and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    assert "interrupted" in process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=60)[1]
+    assert re.search(r"[12] finished runs? (is|are) kept in results/t, .* the same command", said)
+    assert said.endswith("recbole_poem: interrupted\n")
     assert process.returncode == 130
     before = records(folder)
     assert 0 < len(before) < 3
@@ -205,6 +209,36 @@ def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
         assert one.given.get("learning_rate", 0.001) == (best if one.row == "POEM" else 0.001)
 
 
+def test_the_bar_shows_where_each_run_in_progress_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that tells of one epoch, lives for a second, and leaves its word behind."""
+    (tmp_path / "stand_in.py").write_text(
+        "import sys, time, pathlib\n"
+        "from recbole_poem.benchmark.progress import write_progress\n"
+        "write_progress(pathlib.Path(sys.argv[1]).parent, 9, [{'epoch': 4, 'score': 0.5}], True)\n"
+        "time.sleep(1)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(runner, "RUN", "stand_in")
+    monkeypatch.setattr(runner, "LOOK_SECONDS_IN_FILE", 0.1)
+    jobs = [job(tmp_path, seed=seed) for seed in (1, 2)]
+    runner.run_all(jobs, tmp_path, at_once=2, title="runs")
+    said = capsys.readouterr().err
+    both = [f"d r {seed}: epoch 5/9, 0.5000 (best 0.5000), 00:0" for seed in (1, 2)]
+    assert all(words in said for words in both)
+    assert "runs: 2/2" in said and not list(tmp_path.glob("runs/*/progress.json"))
+
+
+def test_without_an_argument_nothing_is_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("usage: ") and "name the --models to compare" in said
+    assert not Path("results").exists()
+
+
 def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("rows: [POEM]\ndatasets: [a]\nseeds: 5\nkeys: {epochs: 3, n_groups: 2}\n")
@@ -212,7 +246,7 @@ def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     assert options.name == "mine"
     assert plan.keys == {"epochs": "9", "n_groups": 2}
     assert plan.seeds == [2020]
-    assert parse([])[1].datasets == ["ml-100k"]
+    assert parse(["--seeds", "1"])[1].datasets == ["ml-100k"]
     with pytest.raises(InputError, match="cannot read the argument"):
         parse(["--epochs", "9"])
     with pytest.raises(InputError, match="at_once"):

@@ -27,9 +27,25 @@ def test_the_numbers_are_those_of_the_stored_ranks(tmp_path: Path) -> None:
     assert found.relative == pytest.approx(found.one_mean / found.other_mean - 1)
     assert found.p == pytest.approx(stats.ttest_rel(pooled, values[2]).pvalue)
     assert found.low < found.difference < found.high
-    assert found.n_users == len(pooled)
+    assert found.n_users == found.n_rows == len(pooled)
     back = compare(other, one, metric="MRR@50", protocol="recbole")
     assert (back.difference, back.p) == pytest.approx((-found.difference, found.p))
+
+
+def test_rows_of_one_user_count_as_one_draw(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user = np.array([f"u{n // 3:03}" for n in range(120)])
+    ranks = [{**toy_ranks(skill, 0), "user": user} for skill in (0.35, 0.2)]
+    paths = [write_run(tmp_path, f"r{n}", "Pop", 0, arrays) for n, arrays in enumerate(ranks)]
+    values = [user_values(arrays["rank_masked"], "NDCG@10") for arrays in ranks]
+    sums = (values[0] - values[1]).reshape(40, 3).sum(1)
+    found = compare(*paths)
+    assert (found.n_users, found.n_rows) == (40, 120)
+    assert found.difference == pytest.approx(sums.sum() / 120)
+    assert found.p == pytest.approx(stats.ttest_1samp(sums, 0).pvalue)
+    assert main(list(map(str, paths))) == 0
+    assert "NDCG@10, masked, 120 test rows of 40 users" in capsys.readouterr().out
 
 
 def test_a_run_does_not_differ_from_itself(tmp_path: Path) -> None:
@@ -68,7 +84,8 @@ def test_the_line_of_shell(tmp_path: Path) -> None:
     assert "NDCG@10, masked, 120 users" in done.stdout
     assert f"POEM (2 seeds)  {found.one_mean:.4f}" in done.stdout
     assert f"Pop (1 seed)    {found.other_mean:.4f}" in done.stdout
-    assert f"difference +{found.difference:.4f}" in done.stdout and "p < 0.0001" in done.stdout
+    said = f"POEM (2 seeds) minus Pop (1 seed): +{found.difference:.4f}"
+    assert said in done.stdout and "p < 0.0001" in done.stdout
 
 
 def test_bad_input_ends_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,7 +77,13 @@ def write_run(
         score = 0.08 * (1 - np.exp(-0.3 * np.arange(n_epochs)))
         record.update(
             stopped="early stopping",
-            config={"epochs": 20, "stopping_step": 10, "learning_rate": 0.001, "seed": seed},
+            config={
+                "MODEL_TYPE": "ModelType.SEQUENTIAL",
+                "epochs": 20,
+                "stopping_step": 10,
+                "learning_rate": 0.001,
+                "seed": seed,
+            },
             command="python -m recbole_poem.benchmark.run job.json",
             commit="0123456789ab",
             versions={"torch": "2.13.0", "recbole": "1.2.1"},
@@ -122,10 +128,14 @@ def write_toy_results(folder: Path) -> Path:
         for seed in (0, 1):
             changed: Dict[str, Any] = {}
             if row in ("Pop", "Upstream"):
-                changed = {"curve": [], "n_parameters": 0, "stopped": None}
+                changed = {"curve": [{"epoch": 0, "score": 0.01, "seconds": 4.0}]}
+                changed.update(best_epoch=0, n_parameters=1, stopped="epochs")
                 changed["seconds"] = {"training": 0.1, "total": 5.0}
+            if row == "Pop":
+                changed["config"] = {"MODEL_TYPE": "ModelType.GENERAL"}
             if row == "SASRec":
                 changed = {"stopped": "time limit", "given": {"epochs": 20, "n_layers": 2}}
+                changed["time_limit"] = 1800.0
             write_run(folder, row, rows[row], seed, toy_ranks(skill, seed), **changed)
     write_run(folder, "Broken", "NARM", 0)
     write_run(folder, "SASRec", "SASRec", 2)

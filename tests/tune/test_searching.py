@@ -1,6 +1,7 @@
 """The command on a toy log: it finds, keeps, continues, and hands its result to the other one."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -42,7 +43,8 @@ def test_the_best_is_found_written_and_taken_by_the_other_command(
 ) -> None:
     assert main(toy) == 0
     folder = Path("tune/SASRec-toy")
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert re.search(r"best \d\.\d{4}, this one \d\.\d{4} after epoch 2", err)
     assert "in 4 trials (0 failed)" in out
     assert "learning_rate: 0.02" in out
     assert f"--config_files={folder / 'best.yaml'}" in out
@@ -135,6 +137,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_command_continues(toy: List[str])
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
+    assert "kept in tune/SASRec-toy, with the best one in best.yaml; the same command" in errors
     finished = trials.read_text()
     assert 1 <= finished.count("\n") < 4
     assert trials.with_name("trials.html").exists()
@@ -142,6 +145,13 @@ def test_ctrl_c_keeps_what_is_finished_and_the_command_continues(toy: List[str])
     assert main(toy) == 0
     assert trials.read_text().startswith(finished)
     assert trials.read_text().count("\n") == 4
+
+
+def test_loading_hyperopt_says_nothing() -> None:
+    code = "from recbole_poem.tune.quiet import load_hyperopt; load_hyperopt(); import hyperopt"
+    command = [sys.executable, "-W", "error::UserWarning", "-c", code]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_help_loads_neither_torch_nor_ray() -> None:

@@ -216,6 +216,22 @@ def test_the_bar_shows_the_best_score(
     assert "12/12" in capsys.readouterr().err
 
 
+def test_the_bar_shows_the_trial_that_runs_now(
+    grid: Any, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    def objective(params: Dict[str, Any]) -> Dict[str, Any]:
+        tuning.watch(7, 0.125)
+        return valley(params)
+
+    store = TrialStore(tmp_path / "out", {})
+    tuning = Tuning(objective, grid, store, algo="exhaustive")
+    tuning.watch(0, 0.5)  # outside of a search there is nothing to show it on
+    tuning.run()
+    said = capsys.readouterr().err
+    assert "[00:00<?, ?trial/s, this one 0.1250 after epoch 7]" in said
+    assert "best 1.0000, this one 0.1250 after epoch 7" in said
+
+
 def test_a_grid_needs_choices(line: Any, tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match="an exhaustive search needs a choice for every key, and x"

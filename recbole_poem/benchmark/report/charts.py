@@ -55,9 +55,9 @@ def score_bars(results: List[Results]) -> Chart:
     figure.update_xaxes(rangemode="tozero")
     return Chart(
         figure,
-        f"{metric}, mean over users and seeds, best first; whiskers: 95 % bootstrap interval over "
-        "users. Whiskers that overlap do not mean that there is no difference: the users are the "
-        "same, and the paired tests are in the tables.",
+        f"{metric}, mean over test rows and seeds, best first; whiskers: 95 % bootstrap interval "
+        "over users. Whiskers that overlap do not mean that there is no difference: the users are "
+        "the same, and the paired tests are in the tables.",
     )
 
 
@@ -68,7 +68,7 @@ def training_curves(rows: Dict[str, List[Run]]) -> Optional[Chart]:
     epochs: List[List[int]] = []
     metrics = set()
     for at, (name, runs) in enumerate(rows.items()):
-        curves = [run.record for run in runs if run.finished and run.record["curve"]]
+        curves = [run.record for run in runs if run.finished and run.trains and run.record["curve"]]
         for seed, record in enumerate(curves):
             seconds.append([round(point["seconds"], 2) for point in record["curve"]])
             epochs.append([point["epoch"] for point in record["curve"]])
@@ -88,8 +88,8 @@ def training_curves(rows: Dict[str, List[Run]]) -> Optional[Chart]:
     if not epochs:
         return None
     metric = metrics.pop() if len(metrics) == 1 else "score"
-    shown = [name for name, runs in rows.items() if any(run.finished for run in runs)]
-    _lay_out(figure, "seconds since start", f"validation {html.escape(metric)}", _height(shown))
+    height = _height([trace.name for trace in figure.data if trace.showlegend])
+    _lay_out(figure, "seconds since start", f"validation {html.escape(metric)}", height)
     figure.update_xaxes(type="log")
     axes = (
         ("seconds", seconds, "seconds since start", "log"),

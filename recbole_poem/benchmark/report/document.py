@@ -79,6 +79,11 @@ def number(value: float, digits: int = 4) -> str:
     return DASH if value != value else f"{value:,.{digits}f}"
 
 
+def mean_number(value: float, digits: int = 1) -> str:
+    """Write a mean of whole numbers: without decimals where it is whole; a dash for NaN."""
+    return number(value, 0 if value % 1 == 0 else digits)
+
+
 def signed(value: float, digits: int = 4) -> str:
     """Write a number with its sign; a dash for NaN."""
     return DASH if value != value else f"{value:+,.{digits}f}".replace("-", "\u2212")

@@ -4,6 +4,8 @@ import json
 from collections import Counter
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
+from recbole.utils import ModelType
+
 from recbole_poem.benchmark.report.document import (
     DASH,
     Block,
@@ -14,6 +16,7 @@ from recbole_poem.benchmark.report.document import (
     Paragraph,
     Row,
     Table,
+    mean_number,
     number,
 )
 from recbole_poem.benchmark.report.sections import reason
@@ -40,48 +43,101 @@ def footnotes(rows: Dict[str, List[Run]]) -> Footnotes:
         failed = [run for run in runs if not run.finished]
         said = []
         if stopped:
-            epochs = ", ".join(
-                f"{len(run.record['curve'])} epochs (seed {run.record['seed']})" for run in stopped
-            )
-            said.append(f"stopped by the time limit after {epochs}")
+            said.append(_stopped(stopped, len(finished)))
         if failed and finished:
-            said += [f"seed {run.record['seed']} {reason([run])}" for run in failed]
+            said += _failed(failed)
         marks = [_superscript(len(notes) + 1 + at) for at in range(len(said))]
         notes += [f"{mark} {name}: {text}." for mark, text in zip(marks, said)]
         names[name] = " ".join([name, *marks])
-    return Footnotes(names, notes)
+    return Footnotes(names, [*notes, *_unequal(rows)])
 
 
 def cost_section(
     rows: Dict[str, List[Run]], names: Dict[str, str], trials: Dict[str, int]
 ) -> List[Block]:
     """Return the table of time, memory, size and tuning of each row: means over seeds."""
-    finished = {name: [run.record for run in runs if run.finished] for name, runs in rows.items()}
-    valid = {record.get("valid_metric") for records in finished.values() for record in records}
+    finished = {name: [run for run in runs if run.finished] for name, runs in rows.items()}
+    valid = {run.record.get("valid_metric") for runs in finished.values() for run in runs}
     score = f"validation {valid.pop()}" if len(valid) == 1 else "validation score"
     header = [
         "row", "seeds", score, "best epoch", "epochs", "training s", "total s",
         "peak memory MiB", "peak GPU MiB", "parameters", "tuning trials",
     ]  # fmt: skip
     lines = []
-    for name, records in finished.items():
-        first = [Cell(names[name]), Cell(f"{len(records)}")]
-        if not records:
+    for name, runs in finished.items():
+        first = [Cell(names[name]), Cell(f"{len(runs)}")]
+        if not runs:
             lines.append(Row(first, reason(rows[name])))
             continue
+        records = [run.record for run in runs]
+        best_score = number(_mean([record.get("best_valid_score") for record in records]))
+        learnt = [run.record for run in runs if run.trains]
         cells = [
-            number(_mean([record.get("best_valid_score") for record in records])),
-            number(_mean([record.get("best_epoch") for record in records]), 1),
-            number(_mean([len(record["curve"]) for record in records]), 1),
-            number(_mean([record["seconds"].get("training") for record in records]), 1),
+            mean_number(_mean([record.get("best_epoch") for record in learnt])),
+            mean_number(_mean([len(record["curve"]) for record in learnt])),
+            number(_mean([record["seconds"].get("training") for record in learnt]), 1),
             number(_mean([record["seconds"].get("total") for record in records]), 1),
             number(_mean([record["peak_memory_mib"] for record in records]), 0),
             number(_mean([record.get("peak_gpu_memory_mib") for record in records]), 0),
-            number(_mean([record["n_parameters"] for record in records]), 0),
+            number(_mean([record["n_parameters"] for record in learnt]), 0),
             str(trials.get(name, 0)),
         ]
-        lines.append(Row(first + [Cell(text) for text in cells]))
-    return [Heading(3, "What it cost, a seed"), Table(header, lines)]
+        protocols = dict.fromkeys(map(_validation_protocol, records))
+        scored = Cell(best_score, f"({' and '.join(protocols)})")
+        lines.append(Row([*first, scored, *map(Cell, cells)]))
+    remark = (
+        "The validation score is the one that early stopping and tuning looked at: with seen items "
+        "ranked like all others (recbole) or last (masked), as RecBole does for models that are "
+        "not sequential. The first epoch is 0; rows that train nothing have none."
+    )
+    return [Heading(3, "What it cost, a seed"), Table(header, lines), Paragraph(remark, "note")]
+
+
+def _stopped(runs: List[Run], n_finished: int) -> str:
+    """Say at which limit and after how many epochs runs were stopped."""
+    # records of former versions lack the limit
+    limits = _range([run.record["time_limit"] for run in runs if "time_limit" in run.record])
+    epochs = _range([len(run.record["curve"]) for run in runs])
+    limit = f" of {limits} s" if limits else ""
+    return (
+        f"stopped by the time limit{limit} after {epochs} epochs "
+        f"({len(runs)} of {n_finished} seed{'s' if n_finished > 1 else ''})"
+    )
+
+
+def _failed(runs: List[Run]) -> List[str]:
+    """Say of runs why they failed, once a reason."""
+    seeds: Dict[str, List[str]] = {}
+    for run in runs:
+        seeds.setdefault(reason([run]), []).append(str(run.record["seed"]))
+    return [
+        f"seed{'s' if len(which) > 1 else ''} {', '.join(which)} {words}"
+        for words, which in seeds.items()
+    ]
+
+
+def _unequal(rows: Dict[str, List[Run]]) -> List[str]:
+    """Remark that the rows have unequal numbers of finished seeds, if they have."""
+    counts = [sum(run.finished for run in runs) for runs in rows.values()]
+    numbers = [count for count in counts if count]
+    if len(set(numbers)) < 2:
+        return []
+    return [
+        f"The rows have unequal numbers of seeds, {_range(numbers)}: fewer seeds leave more "
+        "of their scatter in a row's mean."
+    ]
+
+
+def _range(values: Sequence[float]) -> str:
+    """Write the smallest and the largest of some numbers, once if they are the same."""
+    ends = [min(values), max(values)] if values else []
+    return " to ".join(dict.fromkeys(f"{value:,.0f}" for value in ends))
+
+
+def _validation_protocol(record: Dict[str, Any]) -> str:
+    """Return the protocol of a run's validation; RecBole masks for all but sequential models."""
+    sequential = record["config"].get("MODEL_TYPE") == str(ModelType.SEQUENTIAL)
+    return "recbole" if sequential and not record["config"].get("mask_seen") else "masked"
 
 
 def trials_of(runs: List[Run], dataset: str) -> Dict[str, int]:

@@ -26,7 +26,8 @@ def render(blocks: Sequence[Block]) -> str:
 def escape(text: str) -> str:
     """Write text so that Markdown takes no letter of it for markup."""
     text = re.sub(r"([\\`*\[\]|~#]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(text.split()))
-    return html.escape(text, quote=False)
+    # what could begin a tag, an entity or a quotation; a "<" before a blank is only that
+    return re.sub(r"<(?=[a-zA-Z/!?])|&(?=[a-zA-Z\\])|^>", r"\\\g<0>", text)
 
 
 def _block(block: Block) -> str:
@@ -41,8 +42,7 @@ def _block(block: Block) -> str:
         return f"{fence}\n{block.text.rstrip()}\n{fence}"
     if isinstance(block, Fold):
         inner = render(block.blocks)
-        summary = html.escape(block.title)
-        return f"<details><summary>{summary}</summary>\n\n{inner}\n</details>"
+        return f"<details><summary>{_title(block.title)}</summary>\n\n{inner}\n</details>"
     assert isinstance(block, (Chart, PageOnly))
     return ""
 
@@ -59,14 +59,25 @@ def _cells(row: Row, width: int) -> Sequence[str]:
     return cells + [""] * (width - len(cells))
 
 
+def _title(text: str) -> str:
+    """Write text inside of a tag, where Markdown's own escapes mean nothing."""
+    return re.sub(
+        r"<(?=[a-zA-Z/!?])|&(?=[a-zA-Z#])", lambda found: html.escape(found[0], quote=False), text
+    )
+
+
 def _cell(cell: Cell) -> str:
-    text = escape(cell.text)
-    if cell.code and cell.text:
-        # a code span knows no escapes, and ends at as many ticks as it began with
-        text = html.escape(" ".join(cell.text.split()), quote=False).replace("|", "&#124;")
-        text = f"<code>{text}</code>"
+    text = _code(cell.text) if cell.code and cell.text else escape(cell.text)
     minor = f" {escape(cell.minor)}" if cell.minor else ""
     return f"**{text}**{minor}" if cell.bold else text + minor
+
+
+def _code(text: str) -> str:
+    """Write a code span inside of a table, where a bar needs its escape even there."""
+    text = " ".join(text.split()).replace("|", r"\|")
+    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -33,13 +33,14 @@ p.verdict { padding: .6rem .9rem; background: #eef4fb; border-left: 4px solid #1
   font-weight: 600; }
 p.note, figcaption { color: #566072; font-size: .87rem; }
 .scroll { overflow-x: auto; margin: .6rem 0 1rem; }
-table { border-collapse: collapse; font-size: .82rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; min-width: 100%; font-size: .82rem;
+  font-variant-numeric: tabular-nums; }
 th, td { padding: .28rem .45rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid #e3e7ee; }
 thead th { border-bottom: 2px solid #9aa4b5; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
 tbody tr:hover td { background: #f5f8fc; }
-td.instead, td.code { text-align: left; white-space: normal; }
+td.instead, td.code, th.code { text-align: left; white-space: normal; }
 td.instead { color: #8a1c1c; min-width: 24rem; }
 td.code { overflow-wrap: anywhere; min-width: 12rem; }
 td small { display: block; line-height: 1.1; color: #707a8c; }
@@ -58,6 +59,7 @@ figure { margin: 1rem 0 1.5rem; break-inside: avoid; }
   tr, p.verdict { break-inside: avoid; }
 }
 """
+_CODE = ' class="code"'
 _CONFIG = {
     "displaylogo": False,
     "responsive": True,
@@ -110,7 +112,11 @@ def _chart(chart: Chart, number: int) -> str:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in table.header)
+    codes = {at for row in table.rows for at, cell in enumerate(row.cells) if cell.code}
+    head = "".join(
+        f"<th{_CODE if at in codes else ''}>{html.escape(name)}</th>"
+        for at, name in enumerate(table.header)
+    )
     body = "\n".join(_row(row, len(table.header)) for row in table.rows)
     return (
         f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n'

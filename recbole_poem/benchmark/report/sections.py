@@ -174,18 +174,23 @@ def _noise(results: Results) -> str:
     """Say which differences this data set is too small to show."""
     families = results.against_baseline or results.against_upstream
     found = typical_detectable(families[0]) if families else None
+    rows = f"{results.n_rows:,} test rows"
+    several = results.n_rows > results.n_users
+    if several:
+        rows += f" of {results.n_users:,} users"
     if found is None:
-        return f"{results.n_users:,} test rows; there is no pair of rows to test."
-    low, median, high = found
+        return f"{rows}; there is no pair of rows to test."
+    low, median, high = map(number, found)
+    spread = f" (from {low} to {high}, by the pair of rows)" if low != high else ""
     text = (
-        f"Smallest difference in {families[0].metric} that {results.n_users:,} test rows show with "
+        f"Smallest difference in {families[0].metric} that {rows} show with "
         f"{100 * POWER:.0f} % power, in one paired test at {ALPHA:g} before any correction: "
-        f"{number(median)} (from {number(low)} to {number(high)}, by the pair of rows). Do not "
-        "read anything into smaller ones."
+        f"{median}{spread}. Do not read anything into smaller ones."
     )
-    if results.n_rows_of_user > 1:
+    if several:
         text += (
-            f" A user has {results.n_rows_of_user:.1f} test rows on average, which count as "
-            "independent here: intervals and p-values are too small."
+            " Test rows of one user are not independent: the scores are means over rows, the "
+            "bootstrap draws users with all their rows, and the test's standard error is "
+            "clustered by user."
         )
     return text

@@ -14,6 +14,7 @@ from recbole_poem.benchmark.statistics import (
     paired_test,
     percentile_interval,
     resampled_means,
+    standard_error,
 )
 
 
@@ -25,7 +26,7 @@ class Spread(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A mean over users, with its bootstrap interval."""
+    """A mean over test rows, with its bootstrap interval over users."""
 
     mean: float
     low: float
@@ -33,7 +34,7 @@ class Estimate(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A row against the reference of its table, user by user."""
+    """A row against the reference of its table, test row by test row."""
 
     row: str
     difference: Estimate  # row - reference
@@ -63,9 +64,9 @@ class Results(NamedTuple):
 
     protocol: str
     n_users: int
-    n_rows_of_user: float  # prediction rows a user, on average; 1 where the user is the unit
+    n_rows: int  # test rows; more than users where a user has several
     metrics: Dict[str, Dict[str, Spread]]  # row -> metric -> over seeds
-    estimates: Dict[str, Dict[str, Estimate]]  # tested metric -> row -> over users
+    estimates: Dict[str, Dict[str, Estimate]]  # tested metric -> row -> over rows
     against_baseline: List[Family]  # one a tested metric; empty without a baseline
     against_upstream: List[Family]
 
@@ -118,17 +119,16 @@ def summarise(rows: Dict[str, List[Run]], protocols: List[str]) -> List[Results]
     metrics: Dict[str, Dict[str, List[Dict[str, float]]]] = {p: {} for p in protocols}
     values: Dict[str, Dict[str, np.ndarray]] = {p: {} for p in protocols}
     listed = [(name, run) for name, runs in finished.items() for run in runs]
-    for name, run in tqdm(listed, "read ranks", leave=False):
+    for name, run in tqdm(listed, "read ranks", delay=2.0):
         ranks = run.ranks()
         order = pairing(reference, (str(run.folder), ranks))
         for protocol in protocols:
             metrics[protocol].setdefault(name, []).append(_metrics(ranks, protocol, ks))
             mine = [ranking.user_values(ranks.rank[protocol][order], m) for m in tested]
-            share = np.stack(mine, axis=1) / len(finished[name])  # (U, tested)
+            share = np.stack(mine, axis=1) / len(finished[name])  # (N, tested)
             values[protocol][name] = values[protocol].get(name, 0.0) + share
-    n_users = len(reference[1].user)
-    repeats = n_users / len(np.unique(reference[1].user))
-    return [_results(p, n_users, repeats, metrics[p], values[p], models, tested) for p in protocols]
+    user = np.unique(reference[1].user, return_inverse=True)[1]
+    return [_results(p, user, metrics[p], values[p], models, tested) for p in protocols]
 
 
 def _metrics(ranks: Ranks, protocol: str, ks: List[int]) -> Dict[str, float]:
@@ -139,8 +139,7 @@ def _metrics(ranks: Ranks, protocol: str, ks: List[int]) -> Dict[str, float]:
 
 def _results(
     protocol: str,
-    n_users: int,
-    repeats: float,
+    user: np.ndarray,
     metrics: Dict[str, List[Dict[str, float]]],
     values: Dict[str, np.ndarray],
     models: Dict[str, str],
@@ -149,24 +148,24 @@ def _results(
     names = list(values)
     estimates: Dict[str, Dict[str, Estimate]] = {}
     baselines, upstreams = [], []
-    table = np.stack(list(values.values()), axis=1)  # (U, rows, tested)
+    table = np.stack(list(values.values()), axis=1)  # (N, rows, tested)
     for column, metric in enumerate(tested):
-        users = table[:, :, column]  # (U, rows)
-        means = users.mean(0)
-        samples = resampled_means(users)  # (R, rows)
+        scores = table[:, :, column]  # (N, rows)
+        means = scores.mean(0)
+        samples = resampled_means(scores, user)  # (R, rows)
         estimates[metric] = dict(zip(names, estimates_of(means, samples)))
         everyone = list(range(len(names)))
         baseline = _best([i for i in everyone if is_baseline(models[names[i]])], means)
         upstream = _best([i for i in everyone if models[names[i]] == "Upstream"], means)
         poem = [i for i in everyone if models[names[i]] == "POEM"]
         if baseline is not None:
-            baselines.append(_compare(metric, names, everyone, baseline, users, samples))
+            baselines.append(_compare(metric, names, everyone, baseline, scores, user, samples))
         if upstream is not None and poem:
-            upstreams.append(_compare(metric, names, poem, upstream, users, samples))
+            upstreams.append(_compare(metric, names, poem, upstream, scores, user, samples))
     return Results(
         protocol,
-        n_users,
-        repeats,
+        len(np.unique(user)),
+        len(user),
         {
             name: {m: spread([seed[m] for seed in seeds]) for m in seeds[0]}
             for name, seeds in metrics.items()
@@ -192,15 +191,16 @@ def _compare(
     names: List[str],
     rows: List[int],
     reference: int,
-    users: np.ndarray,
+    scores: np.ndarray,
+    user: np.ndarray,
     samples: np.ndarray,
 ) -> Family:
-    """Test `rows` against `reference`: columns of `users` (U, rows) and `samples` (R, rows)."""
+    """Test `rows` against `reference`: columns of `scores` (N, rows) and `samples` (R, rows)."""
     others = [row for row in rows if row != reference]
-    differences = users[:, others] - users[:, [reference]]
+    differences = scores[:, others] - scores[:, [reference]]
     estimates = estimates_of(differences.mean(0), samples[:, others] - samples[:, [reference]])
-    p_values = np.array([paired_test(users[:, row], users[:, reference]) for row in others])
-    base = float(users[:, reference].mean())
+    p_values = np.array([paired_test(scores[:, i], scores[:, reference], user) for i in others])
+    base, n_users = float(scores[:, reference].mean()), len(np.unique(user))
     comparisons = [
         Comparison(
             names[row],
@@ -208,17 +208,13 @@ def _compare(
             estimate.mean / base if base else float("nan"),
             float(p),
             float(corrected),
-            detectable_difference(_deviation(differences[:, at]), len(users)),
+            detectable_difference(standard_error(differences[:, at], user), n_users),
         )
         for at, (row, estimate, p, corrected) in enumerate(
             zip(others, estimates, p_values, holm(p_values))
         )
     ]
     return Family(metric, names[reference], comparisons)
-
-
-def _deviation(values: np.ndarray) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
 
 def typical_detectable(family: Family) -> Optional[Tuple[float, float, float]]:

@@ -26,7 +26,7 @@ from recbole_poem.benchmark.results import (
 from recbole_poem.files import whole_file
 
 _LEGEND = (
-    "Scores are means over seeds ± their standard deviation; bold is the best of its column. "
+    " Scores are means over seeds ± their standard deviation; bold is the best of its column. "
     "Intervals and tests are over users, each one's value averaged over the seeds first: 95 % "
     "percentile bootstrap, and a two-sided paired t-test (Smucker, Allan and Carterette, CIKM "
     "2007), corrected over the rows of its table by Holm's method. A baseline is any row that is "
@@ -64,7 +64,7 @@ def _blocks(folder: Path, title: str) -> List[Block]:
     total = over if plan.runs is None else len(plan.runs)
     blocks: List[Block] = [
         Heading(1, title),
-        Paragraph(f"{finished} of {total} runs finished. {_LEGEND}", "note"),
+        Paragraph(f"{finished} of {total} runs finished.{_LEGEND if finished else ''}", "note"),
     ]
     others = dict.fromkeys(run.record["dataset"] for run in runs)
     for dataset in dict.fromkeys([*plan.datasets, *others]):
