@@ -45,26 +45,37 @@ def find_history(folder: Path, logs: List[Path]) -> Path:
     return paths[0]
 
 
-def history_rows(path: Path, start: float, bar: Any = None) -> Iterator[pd.DataFrame]:
-    """Yield the rows of a history file with times before `start`.
+class History:
+    """The rows of a history file.
 
     Parameters
     ----------
-    start : float
-        The first time of the log, in milliseconds.
-
-    Raises
-    ------
-    InputError
-        For whatever is wrong with the file, and for a ``pos`` that is not below 0.
+    path : Path
     """
-    for line, part in chunks(path, HISTORY, "a history of KuaiRand", bar):
-        pos = part["pos"].to_numpy(np.float64, na_value=np.nan)
-        wrong = np.flatnonzero(~(pos < 0))
-        if len(wrong):
-            raise InputError(f"{path}, line {line + wrong[0]}: expected 'pos' below 0")
-        time = (start + pos * STEP_MS).astype(np.int64)
-        yield part.drop(columns="pos").assign(time_ms=time, is_history=1)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def rows(self, start: float, bar: Any = None) -> Iterator[pd.DataFrame]:
+        """Yield the rows with times before `start`.
+
+        Parameters
+        ----------
+        start : float
+            The first time of the log, in milliseconds.
+
+        Raises
+        ------
+        InputError
+            For whatever is wrong with the file, and for a ``pos`` that is not below 0.
+        """
+        for line, part in chunks(self.path, HISTORY, "a history of KuaiRand", bar):
+            pos = part["pos"].to_numpy(np.float64, na_value=np.nan)
+            wrong = np.flatnonzero(~(pos < 0))
+            if len(wrong):
+                raise InputError(f"{self.path}, line {line + wrong[0]}: expected 'pos' below 0")
+            time = (start + pos * STEP_MS).astype(np.int64)
+            yield part.drop(columns="pos").assign(time_ms=time, is_history=1)
 
 
 def _days(path: Path) -> Tuple[Tuple[int, int], Tuple[int, int]]:

@@ -104,14 +104,16 @@ class ItemTable:
                 columns.update(dict.fromkeys(_MEASURES, NUMBER))
         return {_RENAMED.get(name, name): column.type for name, column in columns.items()}
 
-    def rows(self, bar: Any = None) -> pd.DataFrame:
-        """Return the rows.
+    def rows(self, folder: Path, bar: Any = None) -> Iterator[pd.DataFrame]:
+        """Yield the rows, all at once.
 
         Raises
         ------
         InputError
             For whatever is wrong with a file.
         """
+        if not self.paths:
+            return
         tables = []
         if self._categories is not None:
             feat = whole(self._categories, CATEGORY_COLUMNS, "item_categories", bar)
@@ -123,7 +125,7 @@ class ItemTable:
         rows = pd.DataFrame({"video_id": pd.Series(dtype="int64")})
         for table in tables:
             rows = rows.merge(table.drop_duplicates("video_id"), on="video_id", how="outer")
-        return rows.sort_values("video_id").rename(columns=_RENAMED)
+        yield rows.sort_values("video_id").rename(columns=_RENAMED)
 
     def _read_daily(self, path: Path, bar: Any) -> pd.DataFrame:
         days = whole(path, DAILY_COLUMNS, "item_daily_features", bar)

@@ -6,17 +6,18 @@ above 1 where a video was played again; and, with a history file, ``is_history``
 
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Dict, List, Optional
 
 import pandas as pd
 
-from recbole_poem.data.convert.columns import CODE, COUNT, ID, USER_COLUMNS, Column
-from recbole_poem.data.convert.history import find_history, history_rows
-from recbole_poem.data.convert.interactions import LogFormat, kept_rows, ratio, survey
-from recbole_poem.data.convert.reading import data_folder, find, progress, stem, whole
+from recbole_poem.data.convert.columns import CODE, COUNT, ID, Column
+from recbole_poem.data.convert.conversion import Source, convert_source
+from recbole_poem.data.convert.history import History, find_history
+from recbole_poem.data.convert.interactions import LogFormat, ratio
+from recbole_poem.data.convert.reading import data_folder, find, stem
 from recbole_poem.data.convert.summary import Summary
+from recbole_poem.data.convert.users import UserTable
 from recbole_poem.data.convert.videos import VideoTable
-from recbole_poem.data.convert.writing import AtomicFiles
 from recbole_poem.errors import InputError
 
 FEEDBACK = [
@@ -44,7 +45,14 @@ def _derive(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
     return rows.assign(play_ratio=ratio(rows["play_time_ms"], rows["duration_ms"]))
 
 
+def _derive_beside_history(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
+    return _derive(rows, path).assign(is_history=0)
+
+
 LOG = LogFormat("a log of KuaiRand", LOG_COLUMNS, "time_ms", {"play_ratio": "float"}, _derive)
+LOG_BESIDE_HISTORY = LOG._replace(
+    derived={**LOG.derived, "is_history": "float"}, derive=_derive_beside_history
+)
 
 
 def convert(
@@ -84,48 +92,17 @@ def convert(
     """
     folder = data_folder(source)
     paths = _logs(folder, logs)
-    users = _single(folder, "user_features_*")
+    users = UserTable(_single(folder, "user_features_*"))
     videos = VideoTable(
         find(folder, "video_features_basic_*"),
         find(folder, "video_features_statistic_*") if statistics else [],
     )
-    earlier = find_history(folder, paths) if history else None
-    others = [path for path in (users, earlier) if path is not None] + videos.paths
-    _check_version([*paths, *others])
-    columns: Dict[str, Dict[str, str]] = {"inter": LOG.types()}
-    if earlier is not None:
-        columns["inter"]["is_history"] = "float"
-    if users is not None:
-        columns["user"] = {name: column.type for name, column in USER_COLUMNS.items()}
-    if videos.types():
-        columns["item"] = videos.types()
+    earlier = History(find_history(folder, paths)) if history else None
+    log = LOG_BESIDE_HISTORY if history else LOG
     summary = Summary("time_ms", "ms", FEEDBACK, "play_ratio")
-    output.mkdir(parents=True, exist_ok=True)
-    with AtomicFiles(output, columns) as files, progress([*paths, *paths, *others]) as bar:
-        dropped = survey(paths, LOG, output, bar)
-        _write_history(files, earlier, dropped.start, summary, bar)
-        for rows in kept_rows(paths, LOG, dropped.rows(keep_duplicates), summary, bar):
-            files.write("inter", rows if earlier is None else rows.assign(is_history=0))
-        if users is not None:
-            files.write("user", _users(users, bar))
-        for rows in videos.rows(output, bar):
-            files.write("item", rows)
-        summary.notes += [*dropped.sentences(keep_duplicates), *videos.notes]
-    return summary.text()
-
-
-def _write_history(
-    files: AtomicFiles, path: Optional[Path], start: float, summary: Summary, bar: Any
-) -> None:
-    if path is None:
-        return
-    n_rows = 0
-    for rows in history_rows(path, start, bar):
-        n_rows += len(rows)
-        files.write("inter", rows)
-    summary.notes.append(
-        f"in front of them {n_rows:,} earlier rows without a time, from {path.name}"
-    )
+    parts = Source(log, paths, users, videos, summary, earlier)
+    _check_version([*paths, *parts.others])
+    return convert_source(parts, output, keep_duplicates)
 
 
 def _logs(folder: Path, names: Optional[List[str]]) -> List[Path]:
@@ -167,7 +144,3 @@ def _check_version(paths: List[Path]) -> None:
             f"{first} and {second.name} are of different versions of KuaiRand, which number users "
             "and videos differently; convert one version at a time"
         )
-
-
-def _users(path: Path, bar: Any) -> pd.DataFrame:
-    return whole(path, USER_COLUMNS, "user_features", bar).drop_duplicates("user_id")

@@ -8,27 +8,18 @@ where video_duration is not above 0.
 """
 
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Dict, Optional
 
 import numpy as np
 import pandas as pd
 
-from recbole_poem.data.convert.columns import (
-    CODE,
-    COUNT,
-    ID,
-    LIST,
-    NUMBER,
-    TEXT,
-    USER_COLUMNS,
-    Column,
-    as_list,
-)
-from recbole_poem.data.convert.interactions import LogFormat, kept_rows, survey
+from recbole_poem.data.convert.columns import CODE, COUNT, ID, NUMBER, TEXT, Column
+from recbole_poem.data.convert.conversion import Source, convert_source
+from recbole_poem.data.convert.interactions import LogFormat
 from recbole_poem.data.convert.items import ItemTable
-from recbole_poem.data.convert.reading import data_folder, find, progress, stem, whole
+from recbole_poem.data.convert.reading import data_folder, find, stem
 from recbole_poem.data.convert.summary import Summary
-from recbole_poem.data.convert.writing import AtomicFiles
+from recbole_poem.data.convert.users import UserTable
 from recbole_poem.errors import InputError
 
 MATRIX_COLUMNS: Dict[str, Column] = {
@@ -41,7 +32,6 @@ MATRIX_COLUMNS: Dict[str, Column] = {
     "timestamp": NUMBER,
     "watch_ratio": Column("float", "ratio"),
 }
-FRIEND_COLUMNS: Dict[str, Column] = {"user_id": ID, "friend_list": LIST}
 FEEDBACK = ["valid_play", "long_view"]
 _DERIVED = {**dict.fromkeys(FEEDBACK, "float"), "is_small_matrix": "float"}
 #: --matrix -> the files
@@ -106,34 +96,17 @@ def convert(
     """
     folder = data_folder(source)
     paths = [_required(folder, name) for name in MATRICES[matrix]]
-    users = _optional(folder, "user_features")
-    friends = _optional(folder, "social_network") if users else None
+    features = _optional(folder, "user_features")
+    users = UserTable(features, _optional(folder, "social_network") if features else None)
     items = ItemTable(
         _optional(folder, "item_categories"),
         _optional(folder, "kuairec_caption_category"),
         _optional(folder, "item_daily_features"),
         statistics,
     )
-    columns: Dict[str, Dict[str, str]] = {"inter": MATRIX.types()}
-    if users is not None:
-        columns["user"] = {name: column.type for name, column in USER_COLUMNS.items()}
-        if friends is not None:
-            columns["user"]["friend_list"] = "token_seq"
-    if items.types():
-        columns["item"] = items.types()
-    others = [path for path in (users, friends) if path is not None] + items.paths
     summary = Summary("timestamp", "s", FEEDBACK, "watch_ratio")
-    output.mkdir(parents=True, exist_ok=True)
-    with AtomicFiles(output, columns) as files, progress([*paths, *paths, *others]) as bar:
-        dropped = survey(paths, MATRIX, output, bar)
-        for rows in kept_rows(paths, MATRIX, dropped.rows(keep_duplicates), summary, bar):
-            files.write("inter", rows)
-        if users is not None:
-            files.write("user", _users(users, friends, bar))
-        if items.paths:
-            files.write("item", items.rows(bar))
-        summary.notes += [*dropped.sentences(keep_duplicates), *items.notes]
-    return summary.text()
+    parts = Source(MATRIX, paths, users, items, summary)
+    return convert_source(parts, output, keep_duplicates)
 
 
 def _required(folder: Path, name: str) -> Path:
@@ -148,12 +121,3 @@ def _required(folder: Path, name: str) -> Path:
 
 def _optional(folder: Path, name: str) -> Optional[Path]:
     return next(iter(find(folder, name)), None)
-
-
-def _users(path: Path, friends: Optional[Path], bar: Any) -> pd.DataFrame:
-    users = whole(path, USER_COLUMNS, "user_features", bar).drop_duplicates("user_id")
-    if friends is None:
-        return users
-    network = whole(friends, FRIEND_COLUMNS, "social_network", bar).drop_duplicates("user_id")
-    network["friend_list"] = as_list(network["friend_list"])
-    return users.merge(network, on="user_id", how="left")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import worlds
 
-from recbole_poem.data.convert import history, interactions, kuairand, reading
+from recbole_poem.data.convert import history, interactions, kuairand, reading, users
 from recbole_poem.data.convert.__main__ import main
 from recbole_poem.errors import InputError
 
@@ -159,7 +159,7 @@ def test_a_missing_history_and_a_wrong_position_are_named(tmp_path, source):
         source / "history_events_4_09_to_4_24_derived.csv.gz",
     )
     with pytest.raises(InputError, match="line 3: expected 'pos' below 0"):
-        list(history.history_rows(source / "history_events_4_09_to_4_24_derived.csv.gz", 1e12))
+        list(history.History(source / "history_events_4_09_to_4_24_derived.csv.gz").rows(1e12))
 
 
 def break_id(text):
@@ -241,10 +241,10 @@ def test_an_interruption_leaves_what_was_there(tmp_path, source, monkeypatch):
     kuairand.convert(source, output)
     before = worlds.contents(output)
 
-    def interrupted(path, bar):
+    def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(kuairand, "_users", interrupted)  # when the log has been written
+    monkeypatch.setattr(users, "whole", interrupted)  # when the log has been written
     command = ["kuairand", "--source", str(source), "--output", str(output)]
     assert main([*command, "--keep_duplicates"]) == 130
     assert worlds.contents(output) == before

@@ -2,11 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
 import worlds
+import yaml
 
-from recbole_poem.config import Config
+from recbole_poem.config import PROPERTIES, Config
 from recbole_poem.data.convert import kuairand, kuairec
+from recbole_poem.data.convert.columns import USER_COLUMNS
+from recbole_poem.data.convert.items import DAILY_COLUMNS, STEADY_COLUMNS
+from recbole_poem.data.convert.videos import STATISTIC_COLUMNS
 from recbole_poem.data.dataset import POEMDataset
+from recbole_poem.experiment import create_dataset
 from recbole_poem.quick_start import run_recbole_poem
 
 
@@ -70,3 +76,69 @@ def test_the_preset_of_the_published_split_is_an_iterative_core(tmp_path, keys):
     kuairand.convert(tmp_path / "raw", tmp_path / name, logs=["log_standard_4_08"])
     dataset = build(name, {**keys, "expected_counts": None})
     assert (dataset.user_num - 1, dataset.item_num - 1, len(dataset.log)) == (6, 5, 30)
+
+
+def preset(name):
+    return yaml.safe_load((PROPERTIES / "dataset" / f"{name}.yaml").read_text())
+
+
+def write_source(name, source, output):
+    if name == "kuairec":
+        worlds.kuairec(source)
+        worlds.write(worlds.kuairec_log(), source / "big_matrix.csv")
+        kuairec.convert(source, output)
+    else:
+        kuairand.convert(worlds.kuairand(source), output)
+
+
+@pytest.mark.parametrize("name", ["kuairand-pure", "kuairand-pure-4.08-4.21", "kuairec"])
+def test_the_presets_name_columns_that_are_there_and_know_no_future(tmp_path, name):
+    write_source(name, tmp_path / "raw", tmp_path / name)
+    load_col = preset(name)["load_col"]
+    means = {*STATISTIC_COLUMNS, *DAILY_COLUMNS} - {*STEADY_COLUMNS, "video_id", "date"}
+    for kind, columns in load_col.items():
+        there = set(worlds.types(tmp_path / name, kind))
+        assert set(columns) - {"is_history"} <= there  # which only --history writes
+        assert len(set(columns)) == len(columns)
+    exact = {column for column, what in USER_COLUMNS.items() if what.type == "float"}
+    assert set(load_col["user"]) == set(USER_COLUMNS) - exact
+    assert {"author_id", "upload_type"} < set(load_col["item"])
+    assert not (means | {"visible_status", "item_play_duration"}) & set(load_col["item"])
+
+
+@pytest.mark.parametrize("model", ["POEM", "SASRec"])
+@pytest.mark.parametrize("name", ["kuairand-pure", "kuairec"])
+def test_features_of_the_presets_change_no_row(tmp_path, keys, name, model):
+    write_source(name, tmp_path / "raw", tmp_path / name)
+    alone = {"inter": preset(name)["load_col"]["inter"]}
+    splits = {}
+    for load_col in (alone, preset(name)["load_col"]):
+        given = {**keys, "load_col": load_col, "train_neg_sample_args": None}
+        dataset = create_dataset(Config(model, name, config_dict=given))
+        parts = dataset.build()
+        rows = [part[torch.arange(len(part))] for part in parts]
+        splits[len(load_col)] = dataset, rows
+    (plain, before), (dataset, after) = splits[1], splits[3]
+    for field in ("user_id", "video_id"):
+        assert list(plain.field2id_token[field]) == list(dataset.field2id_token[field])
+    for one, two in zip(before, after):
+        assert len(one) > 0
+        for field in one.columns:
+            assert torch.equal(one[field], two[field]), field
+    wanted = preset(name)["load_col"]
+    assert list(dataset.user_feat.interaction) == wanted["user"]
+    assert set(dataset.item_feat.interaction) == set(wanted["item"])
+    assert set(wanted["user"]) | set(wanted["item"]) <= set(after[0].columns)
+    tag = "feat" if name == "kuairec" else "tag"
+    assert dataset.item_feat[tag].shape == (dataset.item_num, 2)
+
+
+def test_a_log_without_users_and_videos_is_loaded_and_says_so(tmp_path, keys, caplog):
+    source = worlds.kuairand(tmp_path / "raw")
+    for path in [*source.glob("user_*"), *source.glob("video_*")]:
+        path.unlink()
+    kuairand.convert(source, tmp_path / "kuairand-pure")
+    dataset = build("kuairand-pure", keys)
+    assert dataset.user_feat is None and dataset.item_feat is None
+    assert len(dataset.log) == 80
+    assert caplog.text.count("load_col: there is no file") == 2
