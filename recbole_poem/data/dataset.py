@@ -12,6 +12,8 @@ import torch
 from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
 
+from recbole_poem.data.controls import ShuffledCache, without_history, without_target
+from recbole_poem.data.features import FeaturesMixin
 from recbole_poem.data.reading import FastReadingMixin
 from recbole_poem.data.rows import LogRows
 from recbole_poem.data.time_order import RequestLogMixin, to_single_precision
@@ -21,7 +23,7 @@ from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.upstream.cache import RequestCache, read_entries
 
 
-class FlatSequentialDataset(FastReadingMixin, RequestLogMixin, SequentialDataset):
+class FlatSequentialDataset(FeaturesMixin, FastReadingMixin, RequestLogMixin, SequentialDataset):
     """RecBole's `SequentialDataset` in memory proportional to the interactions.
 
     `flat` holds one row per interaction and is shared by all splits; `inter_feat` is the prediction
@@ -87,9 +89,12 @@ class POEMDataset(FlatSequentialDataset):
 
     Once a cache is attached, every row has the raw entry that its request reads:
     ``cache_item`` (N,) int64, 0 where there is no candidate, and ``cache_score`` (N, M) float32.
+    The keys ``shuffle_cache`` and ``hide_target`` tamper with it; see `recbole_poem.data.controls`.
     """
 
+    #: what the ranking stage said, and what the model reads: the same unless it is shuffled
     cache: Optional[RequestCache] = None
+    read_cache: Optional[RequestCache] = None
     #: log probability of each item as a sampled negative, (n_items,); None = the softmax is exact
     log_q: Optional[torch.Tensor] = None
     #: a, the weight of each of the M objectives in the fused score
@@ -97,23 +102,39 @@ class POEMDataset(FlatSequentialDataset):
 
     def attach(self, cache: RequestCache, objective_weights: List[float]) -> None:
         """Let the rows of this split carry entries of `cache`."""
-        self.cache, self.objective_weights = cache, objective_weights
+        self.cache = self.read_cache = cache
+        self.objective_weights = objective_weights
+        if self.config["shuffle_cache"]:
+            self.read_cache = ShuffledCache.of(cache, self.log, self.config["seed"])
 
     def entries(self, requests: np.ndarray, lag: int) -> Tuple[torch.Tensor, torch.Tensor]:
         """Read what `requests` (...) see at `lag`: items (..., N) and scores (..., N, M)."""
-        if self.cache is None:
+        if self.read_cache is None:
             raise RuntimeError("the data set has no request cache; call attach() first")
-        items, scores = read_entries(self.cache, self.log, requests, lag)
+        entries = read_entries(self.read_cache, self.log, requests, lag)
+        if self.config["shuffle_cache"]:
+            entries = without_history(entries, self.log, requests)
+        if self.config["hide_target"]:
+            entries = without_target(entries, self.log, requests)
+        items, scores = entries
         return torch.from_numpy(items), torch.from_numpy(scores)
 
     def system_positives(self, requests: np.ndarray) -> torch.Tensor:
-        """Return what the rankings of `requests` (...) themselves put on top, (..., k)."""
-        items, _ = self.entries(requests, lag=0)
-        return items[..., : self.config["system_positives"]]
+        """Return what the rankings of `requests` (...) themselves put on top, (..., k).
+
+        They are labels: the controls leave them alone.
+        """
+        if self.cache is None:
+            raise RuntimeError("the data set has no request cache; call attach() first")
+        items, _ = self.cache.read(requests)
+        return torch.from_numpy(items[..., : self.config["system_positives"]])
 
     def __getitem__(self, index: Any, join: bool = True) -> Interaction:
-        """Return prediction rows with windows and, once attached, cache entries."""
-        batch = super().__getitem__(index, join)
+        """Return prediction rows with windows and, once attached, cache entries.
+
+        Features of users and items are never joined: no model of this data set reads them.
+        """
+        batch = super().__getitem__(index, join=False)
         if self.cache is not None:
             items, scores = self.entries(batch[REQUEST_ID].numpy(), self.config["request_lag"])
             batch[CACHE_ITEM], batch[CACHE_SCORE] = items, scores

@@ -75,6 +75,7 @@ class POEM(SequentialRecommender):
         self.use_system_positives = config["use_system_positives"]
         self.use_quintuple = config["use_quintuple"]
         self.shuffle_entries = config["shuffle_entries"]
+        self.hide_target = config["hide_target"]
         self.use_hard_negatives = config["use_hard_negatives"]
         self.n_groups = config["n_groups"]
         self.group_samples = config["group_samples"]
@@ -268,12 +269,23 @@ class POEM(SequentialRecommender):
     def forward(
         self, interaction: Interaction
     ) -> Tuple[torch.Tensor, Optional[torch.Tensor], Optional[torch.Tensor]]:
-        """Return the interest (B, d) of prediction rows, and drawn items and extra logits."""
+        """Return the interest (B, d) of prediction rows, and drawn items and extra logits.
+
+        Raises
+        ------
+        InputError
+            With ``hide_target``, for rows without the item that the data set had to hide.
+        """
         items = self.item_embedding(interaction[self.ITEM_SEQ])
         history = self.history_encoder(items)
         history = self.gather_indexes(history, interaction[self.ITEM_SEQ_LEN] - 1)
         if not self.use_partial_order:
             return history, None, None
+        if self.hide_target and self.ITEM_ID not in interaction:
+            raise InputError(
+                f"hide_target: rows without '{self.ITEM_ID}' have no target to hide; this control "
+                "is for evaluation, leave it off to recommend"
+            )
         cascade, drawn, extra = self.encode_entries(
             interaction[CACHE_ITEM], interaction[CACHE_SCORE], interaction[REQUEST_ID]
         )

@@ -1,0 +1,111 @@
+"""Controls: entries of the request cache that were tampered with, to see where a gain comes from.
+
+Neither is for use. A shuffled cache (key ``shuffle_cache``) has entries like the real ones that say
+nothing of the reader. Without the target (key ``hide_target``) an entry no longer says where the
+ranking put what is to be predicted.
+"""
+
+from dataclasses import dataclass
+from typing import Tuple
+
+import numpy as np
+import torch
+
+from recbole_poem.noise import Purpose, uniform
+from recbole_poem.upstream.cache import RequestCache
+from recbole_poem.upstream.requests import RequestLog
+
+Entries = Tuple[np.ndarray, np.ndarray]
+
+
+def donors(training: np.ndarray, seed: int) -> np.ndarray:
+    """Draw a permutation of the requests in which none keeps its place.
+
+    Training rows change places with training rows and the others with the others, so that no
+    held-out row moves anything that training reads.
+
+    Parameters
+    ----------
+    training : (R,) bool
+        The training part of the log.
+    seed : int
+
+    Returns
+    -------
+    (R,) int64
+        Whose entry stands in the place of each; a part of one row alone keeps its own.
+    """
+    donor = np.arange(len(training))
+    for part in (training, ~training):
+        rows = np.flatnonzero(part)
+        noise = uniform(seed, Purpose.SHUFFLE, torch.from_numpy(rows)).numpy()
+        circle = rows[np.argsort(noise, kind="stable")]
+        donor[circle] = np.roll(circle, 1)
+    return donor
+
+
+@dataclass(frozen=True)
+class ShuffledCache(RequestCache):
+    """A request cache in which every request finds the entry of another one.
+
+    Attributes
+    ----------
+    donor : (R,) int64
+        Whose entry it is; see `donors`.
+    """
+
+    donor: np.ndarray
+
+    @classmethod
+    def of(cls, cache: RequestCache, log: RequestLog, seed: int) -> "ShuffledCache":
+        """Shuffle `cache`, whose files stay as they are."""
+        return cls(**vars(cache), donor=donors(log.training, seed))
+
+    def read(self, requests: np.ndarray) -> Entries:
+        """Return items (..., N) int64 and scores (..., N, M) in the place of `requests` (...)."""
+        return super().read(np.where(requests >= 0, self.donor[requests], -1))
+
+
+def without_history(entries: Entries, log: RequestLog, requests: np.ndarray) -> Entries:
+    """Drop what the readers consumed before their requests from entries that are not their own.
+
+    The item-to-item ranking never offers an item that the user has consumed, so that its entries,
+    less what was consumed since, hold none; an entry of another user may. (A logged ranking may
+    offer consumed items: of its shuffled entries these are dropped as well.)
+
+    Parameters
+    ----------
+    entries : items (..., N) and scores (..., N, M)
+    requests : (...,) int64
+        Request ids of the readers; -1 = no request, whose entry is left as it is.
+    """
+    items, scores = entries
+    reader = requests.ravel()
+    known = np.flatnonzero(reader >= 0)
+    index, row = log.rows_before(reader[known])
+    consumed = known[index] * log.n_items + log.item[row]
+    offered = np.arange(len(reader)).reshape(*requests.shape, 1) * log.n_items + items
+    return _kept(items, scores, ~np.isin(offered, consumed))
+
+
+def without_target(entries: Entries, log: RequestLog, requests: np.ndarray) -> Entries:
+    """Drop the item of its own row from every entry: an oracle control.
+
+    What is left still tells something that only an oracle knows: none of the candidates is the
+    target. A model may learn to rank them low, so that a gain which remains is no proof, and one
+    which vanishes is.
+
+    Parameters
+    ----------
+    entries : items (..., N) and scores (..., N, M)
+    requests : (...,) int64
+        Request ids; -1 = no request, whose entry is left as it is.
+    """
+    items, scores = entries
+    target = np.where(requests >= 0, log.item[requests], -1)
+    return _kept(items, scores, items != target[..., None])
+
+
+def _kept(items: np.ndarray, scores: np.ndarray, keep: np.ndarray) -> Entries:
+    items = np.where(keep, items, 0)
+    return items, scores * (items > 0)[..., None]
