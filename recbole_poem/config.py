@@ -68,7 +68,7 @@ class Config(recbole.config.Config):
         except (ValueError, KeyError, TypeError, RuntimeError, NotImplementedError) as error:
             # RecBole's own checks of the configuration, in its own words
             raise InputError(f"configuration: {error.args[0] if error.args else error}") from error
-        check_values(self.final_config_dict, self.model in MODELS)
+        check_values(self.final_config_dict)
 
     def unknown_keys(self) -> List[Tuple[str, Optional[str]]]:
         """List the given keys that nothing reads, each with the nearest known key or None."""
@@ -115,7 +115,9 @@ class Config(recbole.config.Config):
         super()._load_internal_config_dict(model, model_class, dataset)
         files = [PROPERTIES / "overall.yaml"]
         if model in MODELS:
-            files += [PROPERTIES / "model" / "POEM.yaml", PROPERTIES / "model" / f"{model}.yaml"]
+            # the ranking stage as a model of its own has POEM's keys, for it is what feeds POEM
+            named = ["POEM", model] if model == "Upstream" else [model]
+            files += [PROPERTIES / "model" / f"{name}.yaml" for name in named]
         files.append(PROPERTIES / "dataset" / f"{dataset}.yaml")
         for file in files:
             if file.is_file():

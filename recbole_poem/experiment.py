@@ -12,8 +12,10 @@ from recbole.model.abstract_recommender import AbstractRecommender
 from recbole_poem.config import Config
 from recbole_poem.data.preparation import Loaders, data_preparation
 from recbole_poem.errors import InputError
+from recbole_poem.ranking_stage import multitask
 from recbole_poem.registry import get_dataset, get_trainer
 from recbole_poem.trainer import seed_everything
+from recbole_poem.upstream.build import UPSTREAMS
 
 
 class Experiment(NamedTuple):
@@ -55,7 +57,8 @@ def prepare(config: Config) -> Prepared:
     dataset = create_dataset(config)
     if max(config["topk"]) >= dataset.item_num:
         raise InputError(f"topk: {config['topk']} asks for more than {dataset.item_num - 1} items")
-    return Prepared(dataset, data_preparation(config, dataset))
+    upstreams = {**UPSTREAMS, "multitask": multitask}
+    return Prepared(dataset, data_preparation(config, dataset, upstreams))
 
 
 #: `prepare`, or what stands in for it and returns the same from less work

@@ -39,6 +39,9 @@ _CAP = _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or
 _WEIGHT = _Rule(lambda v: _is_number(v) and v >= 0, "a number from 0")
 _POSITIVE = _Rule(lambda v: _is_number(v) and v > 0, "a number above 0")
 _SHARE = _Rule(lambda v: _is_number(v) and 0 <= v <= 1, "a number from 0 to 1")
+_SIZES = _Rule(
+    lambda v: isinstance(v, list) and all(map(_FROM_1.holds, v)), "a list of whole numbers from 1"
+)
 _PROBABILITY = _Rule(lambda v: _is_number(v) and 0 <= v < 1, "a number from 0, below 1")
 
 
@@ -52,6 +55,7 @@ OVERALL_RULES: Dict[str, _Rule] = {
     "lazy_sequences": _FLAG,
     "category_field": _NAME_OR_NONE,
     "time_unit": _one_of("s", "ms"),
+    "utc_offset": _Rule(lambda v: _is_int(v) and abs(v) < 86400, "seconds of less than a day"),
     "expected_counts": _COUNTS,
     "threads": _FROM_1_OR_NONE,
     "ray": _FROM_1_OR_NONE,
@@ -64,13 +68,15 @@ OVERALL_RULES: Dict[str, _Rule] = {
     "stopping_step": _FROM_0,
 }
 
-#: of the keys of the plugin's own models
-RULES: Dict[str, _Rule] = {
+#: of the keys of POEM, and of the ranking stage alone
+POEM_RULES: Dict[str, _Rule] = {
     "use_partial_order": _FLAG,
     "use_system_positives": _FLAG,
     "use_hard_negatives": _FLAG,
     "use_quintuple": _FLAG,
     "shuffle_entries": _FLAG,
+    "shuffle_cache": _FLAG,
+    "hide_target": _FLAG,
     "hard_negative_source": _one_of("graph", "uniform"),
     "cascade_head": _FLAG,
     "n_layers": _FROM_1,
@@ -108,21 +114,30 @@ RULES: Dict[str, _Rule] = {
     "full_softmax_limit": _FROM_0,
     "sampled_negatives": _FROM_1,
     "negative_distribution": _one_of("uniform", "popularity"),
+    "ranker_blocks": _FROM_2,
     "MAX_ITEM_LIST_LENGTH": _FROM_1,
 }
 
+#: of the keys of the multi-task ranker; its modules check the sizes of their layers
+RANKER_RULES: Dict[str, _Rule] = {
+    "MAX_ITEM_LIST_LENGTH": _FROM_1,
+    "embedding_size": _FROM_1,
+    "hidden_size": _FROM_1,
+    "n_experts": _FROM_1,
+    "expert_sizes": _SIZES,
+    "tower_sizes": _SIZES,
+    "dropout_prob": _PROBABILITY,
+    "valid_metric": _Rule(lambda v: str(v).lower() == "gauc", "GAUC, what its evaluation returns"),
+}
 
-def check_values(config: Dict[str, Any], is_ours: bool) -> None:
-    """Raise `InputError` for the first key whose value is out of range.
+#: model of the plugin -> the rules of its own keys
+RULES = {"POEM": POEM_RULES, "Upstream": POEM_RULES, "MultiTaskRanker": RANKER_RULES}
 
-    Parameters
-    ----------
-    config : dict
-        The final configuration.
-    is_ours : bool
-        Whether the model is one of the plugin's, whose own keys are checked as well.
-    """
-    for key, rule in {**OVERALL_RULES, **(RULES if is_ours else {})}.items():
+
+def check_values(config: Dict[str, Any]) -> None:
+    """Raise `InputError` for the first key of a final configuration whose value is out of range."""
+    model = config["model"]
+    for key, rule in {**OVERALL_RULES, **RULES.get(model, {})}.items():
         if not rule.holds(config.get(key)):
             raise InputError(f"{key}: expected {rule.words}, not {config.get(key)!r}")
     metric, _, k = str(config["valid_metric"]).partition("@")
@@ -132,9 +147,9 @@ def check_values(config: Dict[str, Any], is_ours: bool) -> None:
             f"valid_metric: {config['valid_metric']} is none of metrics {config['metrics']} at "
             f"topk {config['topk']}"
         )
-    if not is_ours:
+    if RULES.get(model) is not POEM_RULES:
         return
-    if config["model"] == "Upstream" and not config["use_partial_order"]:
+    if model == "Upstream" and not config["use_partial_order"]:
         raise InputError("use_partial_order: Upstream is the cache alone, it cannot be off")
     if config["hidden_size"] % config["n_heads"]:
         raise InputError(

@@ -74,6 +74,21 @@ def gauc(users: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> float:
     return float(np.average(wins / pairs[defined], weights=impressions[defined]))
 
 
+def gauc_impressions(users: np.ndarray, labels: np.ndarray) -> int:
+    """Count the impressions that `gauc` looks at: those of users with both answers.
+
+    Parameters
+    ----------
+    users, labels : (n,)
+        As in `gauc`.
+    """
+    known = ~np.isnan(np.asarray(labels, dtype=np.float64))
+    group = np.unique(np.asarray(users)[known], return_inverse=True)[1]
+    impressions = np.bincount(group)
+    positives = np.bincount(group, weights=np.asarray(labels)[known])
+    return int(impressions[(positives > 0) & (positives < impressions)].sum())
+
+
 def mean_absolute_error(labels: np.ndarray, predictions: np.ndarray) -> float:
     """Average |label - prediction|, in the unit of both (seconds, for watch time).
 

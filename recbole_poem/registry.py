@@ -20,14 +20,23 @@ from recbole.model.abstract_recommender import AbstractRecommender
 from recbole.trainer.trainer import AbstractTrainer, Trainer
 
 from recbole_poem.data.dataset import FlatSequentialDataset, POEMDataset
+from recbole_poem.data.ranking_dataset import RankingDataset
 from recbole_poem.data.time_order import RequestLogMixin, TimeOrderMixin
 from recbole_poem.errors import InputError
+from recbole_poem.model.multi_task_ranker import MultiTaskRanker
 from recbole_poem.model.poem import POEM
 from recbole_poem.model.upstream import Upstream
+from recbole_poem.ranking_trainer import RankingTrainer
 from recbole_poem.trainer import TrainingMixin, WrapForDevice
 
 #: The plugin's models by the name that ``--model`` takes.
-MODELS: Dict[str, Type[AbstractRecommender]] = {"POEM": POEM, "Upstream": Upstream}
+MODELS: Dict[str, Type[AbstractRecommender]] = {
+    "POEM": POEM,
+    "Upstream": Upstream,
+    "MultiTaskRanker": MultiTaskRanker,
+}
+_DATASETS = {POEM: POEMDataset, Upstream: POEMDataset, MultiTaskRanker: RankingDataset}
+_TRAINERS: Dict[str, Type[Trainer]] = {"MultiTaskRanker": RankingTrainer}
 
 #: RecBole's models that read ``dataset.inter_feat`` at the windows' fields.
 _READ_ALL_WINDOWS = {"FEARec"}
@@ -78,11 +87,12 @@ def get_model(name: str) -> Type[AbstractRecommender]:
 
 
 def get_trainer(config: Any) -> Type[AbstractTrainer]:
-    """Return RecBole's trainer for the model, with this plugin's checkpoints mixed in.
+    """Return the trainer for the model, RecBole's as a rule, with our checkpoints mixed in.
 
     The trainers of the decision-tree libraries, which keep no torch checkpoint, stay as they are.
     """
-    stock = recbole.utils.get_trainer(config["MODEL_TYPE"], config["model"])
+    name = config["model"]
+    stock = _TRAINERS.get(name) or recbole.utils.get_trainer(config["MODEL_TYPE"], name)
     if not issubclass(stock, Trainer):
         return stock
     return type(stock.__name__, (TrainingMixin, stock, WrapForDevice), {})
@@ -97,7 +107,7 @@ def get_dataset(config: Any) -> Type[Dataset]:
         If ``lazy_sequences`` is on and the model cannot do without materialised windows.
     """
     if config["model"] in MODELS:
-        return POEMDataset
+        return _DATASETS[MODELS[config["model"]]]
     stock = getattr(recbole.data.dataset, config["model"] + "Dataset", None)
     if stock is None:
         stock = {

@@ -5,7 +5,7 @@ loaders: a pickle runs whatever it holds, and RecBole's ignores the plugin's key
 """
 
 from logging import getLogger
-from typing import Any, Callable, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy as np
 import torch
@@ -20,13 +20,15 @@ from scipy import sparse
 
 from recbole_poem.data.dataloader import POEMTrainDataLoader
 from recbole_poem.data.dataset import POEMDataset
+from recbole_poem.data.ranking_dataset import ExposureDataLoader, RankingDataset
 from recbole_poem.data.sampler import GraphNegatives, SharedNegatives, UniformNegatives
 from recbole_poem.data.seen import SeenMaskingDataLoader
 from recbole_poem.data.time_order import RequestLogMixin
 from recbole_poem.errors import InputError
+from recbole_poem.fields import REQUEST_ID
 from recbole_poem.graph.neighbours import HardNegativeSampler
 from recbole_poem.graph.swing import item_graph, swing
-from recbole_poem.upstream.build import objective_weights, request_cache
+from recbole_poem.upstream.build import UPSTREAMS, Upstream, objective_weights, request_cache
 from recbole_poem.upstream.requests import RequestLog
 from recbole_poem.workers import Map, open_map
 
@@ -34,8 +36,18 @@ Loaders = Tuple[AbstractDataLoader, AbstractDataLoader, AbstractDataLoader]
 Result = TypeVar("Result")
 
 
-def data_preparation(config: Any, dataset: Dataset) -> Loaders:
-    """Split `dataset` and return the loaders for training, validation and test."""
+def data_preparation(
+    config: Any, dataset: Dataset, upstreams: Mapping[str, Upstream] = UPSTREAMS
+) -> Loaders:
+    """Split `dataset` and return the loaders for training, validation and test.
+
+    Parameters
+    ----------
+    config : Config
+    dataset : Dataset
+    upstreams : mapping
+        What may fill POEM's request cache, by name.
+    """
     try:
         train, valid, test = dataset.build()
     except InputError:
@@ -46,9 +58,13 @@ def data_preparation(config: Any, dataset: Dataset) -> Loaders:
         raise InputError("mask_seen: needs one .inter file, not those of benchmark_filename")
     if config["positive_feedback"] is not None and not isinstance(dataset, RequestLogMixin):
         raise InputError("positive_feedback: only sequential models keep other rows as context")
+    if isinstance(dataset, RankingDataset):
+        return _exposure_loaders(config, (train, valid, test))
     samplers = create_samplers(config, dataset, [train, valid, test])
     if isinstance(dataset, POEMDataset):
-        train_loader: AbstractDataLoader = _poem_train_loader(config, train, (train, valid, test))
+        train_loader: AbstractDataLoader = _poem_train_loader(
+            config, upstreams, train, (train, valid, test)
+        )
     else:
         train_loader = _stock_train_loader(config, dataset, train, samplers[0])
     valid_loader, test_loader = (
@@ -71,13 +87,18 @@ def first_process_first(config: Any, build: Callable[[], Result]) -> Result:
 
 
 def _poem_train_loader(
-    config: Any, train: POEMDataset, splits: Sequence[POEMDataset]
+    config: Any,
+    upstreams: Mapping[str, Upstream],
+    train: POEMDataset,
+    splits: Sequence[POEMDataset],
 ) -> POEMTrainDataLoader:
     """Build the cache and the graph, let the `splits` read the cache, make the loader."""
     hard: Union[GraphNegatives, UniformNegatives, None] = None
     with open_map(torch.get_num_threads(), config["ray"]) as parallel_map:
         if config["use_partial_order"] or config["use_system_positives"]:
-            cache = first_process_first(config, lambda: request_cache(config, train, parallel_map))
+            cache = first_process_first(
+                config, lambda: request_cache(config, train, upstreams, parallel_map)
+            )
             weights = objective_weights(config, len(cache.objectives))
             for split in splits:
                 split.attach(cache, weights)
@@ -86,6 +107,17 @@ def _poem_train_loader(
     shared = _shared_negatives(config, train.log)
     train.log_q = shared.log_q if shared is not None else None
     return POEMTrainDataLoader(config, train, hard, shared, shuffle=config["shuffle"])
+
+
+def _exposure_loaders(config: Any, splits: Sequence[RankingDataset]) -> Loaders:
+    """Make the loaders of a multi-task ranker."""
+    train, valid, test = (
+        ExposureDataLoader(
+            config, split, split.exposures, split.inter_feat[REQUEST_ID].numpy(), shuffle=shuffle
+        )
+        for split, shuffle in zip(splits, (config["shuffle"], False, False))
+    )
+    return train, valid, test
 
 
 def _stock_train_loader(

@@ -1,7 +1,7 @@
 """From the configuration to a filled request cache: the upstreams by name."""
 
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Mapping
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from recbole_poem.upstream.cache import Ranker, RequestCache, open_or_build
 from recbole_poem.upstream.item_to_item import ItemToItemRanker
 from recbole_poem.upstream.logged import LoggedRanker
 from recbole_poem.upstream.objectives import parse_objectives
+from recbole_poem.upstream.requests import RequestLog
+from recbole_poem.upstream.selection import Fusion
 from recbole_poem.workers import Map
 
 
@@ -34,24 +36,44 @@ def objective_weights(config: Any, n_objectives: int) -> List[float]:
     return [float(weight) / sum(weights) for weight in weights]
 
 
-def _item_to_item(config: Any, dataset: Any) -> Ranker:
-    objectives = parse_objectives(config["objectives"])
-    if config["upstream_folds"] >= dataset.log.n_users:
+def fusion_of(config: Any, n_objectives: int) -> Fusion:
+    """Return how a configuration fuses so many objectives."""
+    weights = np.array(objective_weights(config, n_objectives))
+    return Fusion(weights, config["rank_kappa"], config["rank_power"])
+
+
+def item_to_item(config: Any, log: RequestLog, weights: np.ndarray) -> ItemToItemRanker:
+    """Return the item-to-item ranker of a configuration.
+
+    Parameters
+    ----------
+    config : Config
+    log : RequestLog
+        Similarities are estimated from its training rows.
+    weights : (M,) float
+        Of the key ``objectives`` in the choice of the candidates.
+    """
+    if config["upstream_folds"] >= log.n_users:
         raise InputError(
             f"upstream_folds: {config['upstream_folds']} folds are too many for "
-            f"{dataset.log.n_users - 1} users"
+            f"{log.n_users - 1} users"
         )
     return ItemToItemRanker(
-        dataset.log,
-        objectives,
+        log,
+        parse_objectives(config["objectives"]),
         n_candidates=config["n_candidates"],
         n_folds=config["upstream_folds"],
         top_k=config["upstream_neighbours"],
-        weights=np.array(objective_weights(config, len(objectives))),
+        weights=weights,
         kappa=config["rank_kappa"],
         power=config["rank_power"],
         seed=config["seed"],
     )
+
+
+def _item_to_item(config: Any, dataset: Any) -> Ranker:
+    n_objectives = len(parse_objectives(config["objectives"]))
+    return item_to_item(config, dataset.log, np.array(objective_weights(config, n_objectives)))
 
 
 def _logged(config: Any, dataset: Any) -> Ranker:
@@ -64,25 +86,39 @@ def _logged(config: Any, dataset: Any) -> Ranker:
         (dataset.uid_field, dataset.time_field, dataset.iid_field),
         config["field_separator"],
         config["n_candidates"],
-        lambda n_objectives: np.array(objective_weights(config, n_objectives)),
-        config["rank_kappa"],
-        config["rank_power"],
+        lambda n_objectives: fusion_of(config, n_objectives),
     )
 
 
-#: name -> function of (config, data set) that makes the ranker
-UPSTREAMS: Dict[str, Callable[[Any, Any], Ranker]] = {
+#: from configuration and data set to the ranker
+Upstream = Callable[[Any, Any], Ranker]
+
+#: the upstreams that need no model, by name
+UPSTREAMS: Dict[str, Upstream] = {
     "item_to_item": _item_to_item,
     "logged": _logged,
 }
 
 
-def request_cache(config: Any, dataset: Any, parallel_map: Map = map) -> RequestCache:
+def cache_folder(config: Any, dataset: Any) -> Path:
+    """Return where the caches of a data set lie, and what they are made by."""
+    folder = config["request_cache_dir"] or Path(config["checkpoint_dir"]) / "request_cache"
+    return Path(folder) / dataset.dataset_name
+
+
+def request_cache(
+    config: Any,
+    dataset: Any,
+    upstreams: Mapping[str, Upstream] = UPSTREAMS,
+    parallel_map: Map = map,
+) -> RequestCache:
     """Open or build the request cache of a data set whose training part is known.
 
     Parameters
     ----------
     config, dataset
+    upstreams : mapping
+        By the name that the key ``upstream`` takes.
     parallel_map : Map
         Where a cache that must be built is built; see `recbole_poem.workers`.
 
@@ -92,15 +128,14 @@ def request_cache(config: Any, dataset: Any, parallel_map: Map = map) -> Request
         For an unknown ``upstream``, and whatever the upstream finds wrong with its input.
     """
     name = config["upstream"]
-    if name not in UPSTREAMS:
+    if name not in upstreams:
         raise InputError(
-            f"upstream: there is no '{name}'; known are {', '.join(sorted(UPSTREAMS))}"
+            f"upstream: there is no '{name}'; known are {', '.join(sorted(upstreams))}"
         )
-    folder = config["request_cache_dir"] or Path(config["checkpoint_dir"]) / "request_cache"
     return open_or_build(
-        Path(folder) / dataset.dataset_name,
+        cache_folder(config, dataset),
         dataset.log,
-        UPSTREAMS[name](config, dataset),
+        upstreams[name](config, dataset),
         show_progress=config["show_progress"],
         parallel_map=parallel_map,
     )

@@ -149,7 +149,7 @@ def open_or_build(
         If the files cannot be written (the disk is full, say); nothing half-written stays.
     """
     logger = getLogger()
-    key = _key(log, ranker)
+    key = fingerprint(log, ranker.depends_on())
     path = folder / key[:16]
     cache, why = _open(path, key, ranker)
     if cache is not None:
@@ -170,16 +170,15 @@ def open_or_build(
     return cache
 
 
-def _key(log: RequestLog, ranker: Ranker) -> str:
-    """Hash of the log, its training part and the ranker's settings."""
+def fingerprint(log: RequestLog, settings: Dict[str, Any]) -> str:
+    """Hash a log, its training part and the settings of whatever is made from them."""
     digest = hashlib.blake2b(digest_size=32)
     for name in ("user", "item", "time", "training"):
         digest.update(np.ascontiguousarray(getattr(log, name)).data)
     for name in sorted(log.values):
         digest.update(name.encode() + np.ascontiguousarray(log.values[name]).data)
     sizes = {"n_users": log.n_users, "n_items": log.n_items}
-    settings = {"format": FORMAT, **sizes, **ranker.depends_on()}
-    digest.update(json.dumps(settings, sort_keys=True).encode())
+    digest.update(json.dumps({"format": FORMAT, **sizes, **settings}, sort_keys=True).encode())
     return digest.hexdigest()
 
 

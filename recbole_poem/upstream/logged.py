@@ -17,11 +17,10 @@ from typing import Any, Callable, Dict, Mapping, Tuple
 
 import numpy as np
 import pandas as pd
-import torch
 
-from recbole_poem.cascade.fusion import fuse, rank_weights
 from recbole_poem.errors import InputError
 from recbole_poem.upstream.requests import RequestLog
+from recbole_poem.upstream.selection import Fusion, in_fused_order
 
 _TYPES = ("token", "token_seq", "float", "float_seq")
 
@@ -41,10 +40,8 @@ class LoggedRanker:
         Between columns.
     n_candidates : int
         N; of a longer ranking the N best by fused score are kept.
-    weights : function of M
-        Returns the weights (M,) of the objectives that the file turns out to have.
-    kappa, power : float
-        Of the fusion; see `recbole_poem.cascade.fusion`.
+    fusion : function of M
+        Returns how the objectives that the file turns out to have are fused.
 
     Raises
     ------
@@ -62,9 +59,7 @@ class LoggedRanker:
         fields: Tuple[str, str, str],
         separator: str,
         n_candidates: int,
-        weights: Callable[[int], np.ndarray],
-        kappa: float,
-        power: float,
+        fusion: Callable[[int], Fusion],
     ) -> None:
         table, self.objectives = _read(path, fields, separator)
         user_field, time_field, item_field = fields
@@ -92,7 +87,7 @@ class LoggedRanker:
         self._begin = np.flatnonzero(starts)
         self._end = np.r_[self._begin[1:], len(starts)]
         self._log, self._n_candidates = log, n_candidates
-        self._weights, self._kappa, self._power = weights(len(self.objectives)), kappa, power
+        self._by = fusion(len(self.objectives))
 
     def depends_on(self) -> Dict[str, Any]:
         """Return every setting that the ranking depends on; the file enters by its content."""
@@ -104,9 +99,9 @@ class LoggedRanker:
             "objectives": list(self.objectives),
             "content": content.hexdigest(),
             "n_candidates": self._n_candidates,
-            "weights": [float(weight) for weight in self._weights],
-            "kappa": self._kappa,
-            "power": self._power,
+            "weights": [float(weight) for weight in self._by.weights],
+            "kappa": self._by.kappa,
+            "power": self._by.power,
         }
 
     def request_start(self) -> np.ndarray:
@@ -125,15 +120,9 @@ class LoggedRanker:
         inside = offset < length[:, None]
         row = np.minimum(begin[:, None] + offset, len(self._item) - 1)
         kept = inside & ~self._consumed_since(requests, ranking, self._item[row])
-        items = torch.from_numpy(np.where(kept, self._item[row], 0))
-        scores = torch.from_numpy(self._scores[row]) * (items > 0).unsqueeze(-1)
-        weights = torch.as_tensor(self._weights, dtype=torch.float32)
-        fused = fuse(rank_weights(scores, items > 0, self._kappa, self._power), weights)
-        # ties keep the order of the item ids: what topk does with them depends on the width
-        order = torch.where(items > 0, fused, -1.0).argsort(dim=1, descending=True, stable=True)
-        best = order[:, : self._n_candidates]
-        of_best = best.unsqueeze(-1).expand(-1, -1, scores.shape[-1])
-        return items.gather(1, best).numpy(), scores.gather(1, of_best).numpy()
+        # in the order of the item ids, which ties then keep
+        items = np.where(kept, self._item[row], 0)
+        return in_fused_order(items, self._scores[row], self._by, self._n_candidates)
 
     def _consumed_since(
         self, requests: np.ndarray, ranking: np.ndarray, items: np.ndarray

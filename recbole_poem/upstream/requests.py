@@ -81,11 +81,15 @@ class RequestLog:
         """
         last = np.full(self.n_users, -1, dtype=np.int64)
         np.maximum.at(last, self.user[targets], targets)
-        return replace(self, training=np.arange(len(self)) <= last[self.user])
+        return self.with_training(np.arange(len(self)) <= last[self.user])
+
+    def with_training(self, training: np.ndarray) -> "RequestLog":
+        """Return this log with another training part, (R,) bool."""
+        return replace(self, training=training)
 
     def with_training_before(self, time: float) -> "RequestLog":
         """Return this log with all rows before a time, in its unit, as the training part."""
-        return replace(self, training=self.time < time)
+        return self.with_training(self.time < time)
 
 
 def first_rows(user: np.ndarray) -> np.ndarray:

@@ -4,13 +4,31 @@ Pure functions on arrays; every row is a request of its own, and its result depe
 the row. Ties go to the lower column.
 """
 
-from typing import Tuple
+from typing import NamedTuple, Tuple
 
 import numpy as np
 import torch
 
+from recbole_poem.cascade import fusion
+
 _COLUMN = 0xFFFFFFFF
 _SMALLEST = np.nextafter(np.float32(0), np.float32(1))
+
+
+class Fusion(NamedTuple):
+    """How the rankings of the objectives become one.
+
+    Attributes
+    ----------
+    weights : (M,) float
+        a_m, the weight of each objective.
+    kappa, power : float
+        Of the rank weight ``(kappa + rank) ** -power``.
+    """
+
+    weights: np.ndarray
+    kappa: float
+    power: float
 
 
 def largest(values: np.ndarray, n: int) -> Tuple[np.ndarray, np.ndarray]:
@@ -98,3 +116,32 @@ def best_fused(scores: np.ndarray, gains: np.ndarray) -> np.ndarray:
     fused = torch.zeros(n_rows, width)
     fused.scatter_add_(1, torch.from_numpy(by_request), torch.from_numpy(worth))
     return largest(fused.numpy(), n)[0]
+
+
+def in_fused_order(
+    items: np.ndarray, scores: np.ndarray, by: Fusion, n: int
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Sort the candidates of each request by their fused score, and keep the first `n`.
+
+    Parameters
+    ----------
+    items : (R, W) int64
+        0 = no candidate. Ties keep the order that they stand in.
+    scores : (R, W, M) float32
+    by : Fusion
+    n : int
+        At most W.
+
+    Returns
+    -------
+    items (R, n) int64 and scores (R, n, M) float32, best first; 0 where there is no candidate.
+    """
+    item = torch.from_numpy(items)
+    score = torch.from_numpy(scores) * (item > 0).unsqueeze(-1)
+    weights = torch.as_tensor(by.weights, dtype=torch.float32)
+    fused = fusion.fuse(fusion.rank_weights(score, item > 0, by.kappa, by.power), weights)
+    # a stable sort: what topk does with ties depends on the width
+    order = torch.where(item > 0, fused, -1.0).argsort(dim=1, descending=True, stable=True)
+    best = order[:, :n]
+    of_best = best.unsqueeze(-1).expand(-1, -1, score.shape[-1])
+    return item.gather(1, best).numpy(), score.gather(1, of_best).numpy()

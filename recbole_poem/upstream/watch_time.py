@@ -207,6 +207,17 @@ def bucket_of(duration: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.searchsorted(edges, duration, side="right")
 
 
+def play_seconds(values: Mapping[str, np.ndarray], settings: WatchTime) -> np.ndarray:
+    """Return w, the play time of every row in seconds, (R,), as the file tells it.
+
+    Raises
+    ------
+    InputError
+        If the column is not there.
+    """
+    return _seconds("play", values, settings)
+
+
 def _seconds(which: str, values: Mapping[str, np.ndarray], settings: WatchTime) -> np.ndarray:
     column = vars(settings)[which]
     if column not in values:

@@ -10,6 +10,7 @@ from toy_logs import log_of
 from recbole_poem.errors import InputError
 from recbole_poem.upstream.cache import open_or_build, read_entries
 from recbole_poem.upstream.logged import LoggedRanker
+from recbole_poem.upstream.selection import Fusion
 
 USERS = {"[PAD]": 0, "ann": 1, "bob": 2, "cy": 3}
 ITEMS = {"[PAD]": 0, **{name: i for i, name in enumerate("abcdefgh", start=1)}}
@@ -43,9 +44,7 @@ def open_file(
         ("user_id", "timestamp", "item_id"),
         "\t",
         n_candidates,
-        lambda m: np.full(m, 1 / m) if weights is None else np.array(weights),
-        kappa,
-        power,
+        lambda m: Fusion(np.full(m, 1 / m) if weights is None else np.array(weights), kappa, power),
     )
 
 

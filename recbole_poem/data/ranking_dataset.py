@@ -1,0 +1,91 @@
+"""The data of a multi-task ranker: every exposure is a row to learn from."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
+from recbole.data.interaction import Interaction
+
+from recbole_poem.data.dataset import FlatSequentialDataset
+from recbole_poem.errors import InputError
+from recbole_poem.fields import RECENT_ITEM, REQUEST_GAP, REQUEST_ID, REQUEST_TIME, TASK_LABEL
+from recbole_poem.tasks import parse_tasks
+from recbole_poem.upstream.exposures import Exposures, exposures
+from recbole_poem.upstream.feedback import estimated_labels
+
+
+class RankingDataset(FlatSequentialDataset):
+    """The flat data set whose rows to predict are all that some task has a label for.
+
+    ``positive_feedback``, which tells what a retrieval model is to find, does not matter here.
+    """
+
+    exposures: Exposures
+
+    def _keep_log(self) -> None:
+        super()._keep_log()
+        self.exposures = exposures_of(self.config, self)
+
+    def _target_rows(self) -> np.ndarray:
+        return self.exposures.labelled & (self.log.position > 0)
+
+
+def exposures_of(config: Any, dataset: Any) -> Exposures:
+    """Label the rows of a data set's log for the ranker of a configuration.
+
+    Raises
+    ------
+    InputError
+        For tasks that the log cannot answer.
+    """
+    tasks = parse_tasks(config["tasks"])
+    for task in tasks:
+        estimated = [name for each in task.feedback for name in estimated_labels(dataset.log, each)]
+        if estimated:
+            raise InputError(
+                f"tasks.{task.name}.feedback: {', '.join(estimated)} is estimated from many rows, "
+                "later ones too, and a label has to stand when its row does; use watch_ratio or "
+                "long_view"
+            )
+    return exposures(dataset.log, tasks, config["MAX_ITEM_LIST_LENGTH"], config["time_unit"])
+
+
+class ExposureDataLoader(AbstractDataLoader):
+    """Batches of exposures with what a ranker reads and learns from.
+
+    Parameters
+    ----------
+    config : Config
+    dataset : FlatSequentialDataset
+        Whose users and items they are.
+    of : Exposures
+    rows : (E,) int64
+        Rows of the log.
+    shuffle : bool
+    """
+
+    def __init__(
+        self, config: Any, dataset: Any, of: Exposures, rows: np.ndarray, shuffle: bool = False
+    ) -> None:
+        self._exposures, self._rows = of, rows
+        self.sample_size = len(rows)
+        super().__init__(config, dataset, None, shuffle=shuffle)
+
+    def _init_batch_size_and_step(self) -> None:
+        self.step = self.config["train_batch_size"]
+        self.set_batch_size(self.step)
+
+    def collate_fn(self, index: Any) -> Interaction:
+        """Collect the exposures `index`."""
+        of, rows = self._exposures, self._rows[np.asarray(index)]
+        columns = {
+            self._dataset.uid_field: of.log.user[rows],
+            self._dataset.iid_field: of.log.item[rows],
+            REQUEST_ID: rows,
+            RECENT_ITEM: of.recent(rows),
+            REQUEST_TIME: of.seconds[rows],
+            REQUEST_GAP: of.gap[rows],
+            TASK_LABEL: of.labels[rows],
+        }
+        return Interaction({name: torch.from_numpy(values) for name, values in columns.items()})
