@@ -134,7 +134,7 @@ class POEMDataset(FlatSequentialDataset):
 
         Features of users and items are never joined: no model of this data set reads them.
         """
-        batch = super().__getitem__(index, join=False)
+        batch = super().__getitem__(index, False)
         if self.cache is not None:
             items, scores = self.entries(batch[REQUEST_ID].numpy(), self.config["request_lag"])
             batch[CACHE_ITEM], batch[CACHE_SCORE] = items, scores
