@@ -32,3 +32,5 @@ RECENT_ITEM = "recent_item"
 REQUEST_TIME, REQUEST_GAP = "request_time", "request_gap"
 #: (B, M) float32: what came of the exposure for each task of a ranker; NaN = not known
 TASK_LABEL = "task_label"
+#: (B, n) int64: items that were not shown, beside each exposure
+UNEXPOSED_ITEM = "unexposed_item"

@@ -124,6 +124,7 @@ RANKER_RULES: Dict[str, _Rule] = {
     "embedding_size": _FROM_1,
     "hidden_size": _FROM_1,
     "n_experts": _FROM_1,
+    "unexposed_negatives": _FROM_0,
     "expert_sizes": _SIZES,
     "tower_sizes": _SIZES,
     "dropout_prob": _PROBABILITY,

@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     SAMPLED_NEGATIVE = 4
     SHUFFLE = 5
     UNIFORM_NEGATIVE = 6
+    UNEXPOSED = 7
 
 
 def uniform(seed: int, purpose: Purpose, *keys: Union[torch.Tensor, int]) -> torch.Tensor:

@@ -19,7 +19,11 @@ import yaml
 
 from recbole_poem import checkpoint
 from recbole_poem.config import PROPERTIES, Config
-from recbole_poem.data.ranking_dataset import ExposureDataLoader, exposures_of
+from recbole_poem.data.ranking_dataset import (
+    ExposureDataLoader,
+    exposures_of,
+    training_loader,
+)
 from recbole_poem.errors import InputError
 from recbole_poem.model.multi_task_ranker import MultiTaskRanker, table_fields
 from recbole_poem.model.ranking_features import RankingRequests
@@ -172,11 +176,12 @@ def trained_ranker(
     if path.exists():
         trainer.resume_checkpoint(str(path))
     folder.mkdir(parents=True, exist_ok=True)
-    loader = partial(ExposureDataLoader, config, dataset, exposures)
-    trainer.fit(loader(rows, shuffle=True), show_progress=config["show_progress"])
+    loader = training_loader(config, dataset, exposures, rows)
+    trainer.fit(loader, show_progress=config["show_progress"])
     checkpoint.load_weights(model, checkpoint.read(path), path)
     if len(next_rows):
-        found = measures(model.tasks, *trainer.predict(loader(next_rows)))
+        ahead = ExposureDataLoader(config, dataset, exposures, next_rows)
+        found = measures(model.tasks, *trainer.predict(ahead))
         words = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
         getLogger().info(f"request cache: stage {number} in its own block: {words}")
     return TrainedRanker(model.eval(), exposures)

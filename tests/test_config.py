@@ -10,13 +10,13 @@ import yaml
 
 from recbole_poem.config import PROPERTIES, Config
 from recbole_poem.errors import InputError
-from recbole_poem.keys import RULES
+from recbole_poem.keys import OVERALL_RULES, RULES
 
 FILES = [file for file in sorted(PROPERTIES.rglob("*.yaml")) if file.parent.name != "benchmark"]
 
 
-def make(**keys: Any) -> Config:
-    return Config("POEM", "ml-100k", config_dict=keys)
+def make(model: str = "POEM", **keys: Any) -> Config:
+    return Config(model, "ml-100k", config_dict=keys)
 
 
 def test_precedence_of_files_dictionary_and_defaults(tmp_path: Path) -> None:
@@ -78,14 +78,27 @@ def test_every_key_of_the_properties_has_a_comment(file: Path) -> None:
     lines = file.read_text().splitlines()
     keys = [line for line in lines if re.match(r"^\w+:", line)]
     assert keys
-    blocks = ("objectives:", "load_col:")
+    blocks = ("objectives:", "load_col:", "tasks:")
     bare = [line for line in keys if "#" not in line and not line.startswith(blocks)]
     assert [line for line in bare if file.stem != "Upstream"] == []
 
 
 def test_every_rule_is_of_a_key_that_exists_and_the_defaults_keep_them() -> None:
-    config = make()  # raises for a default out of range
-    assert [key for key in RULES if key not in config.internal_config_dict] == []
+    for model, rules in RULES.items():
+        config = make(model)  # raises for a default out of range
+        ruled = [*OVERALL_RULES, *rules]
+        assert [key for key in ruled if key not in config.internal_config_dict] == [], model
+
+
+def test_every_model_has_its_own_keys_and_the_ranking_stage_alone_those_of_poem() -> None:
+    poem, upstream, ranker = (make(model) for model in ("POEM", "Upstream", "MultiTaskRanker"))
+    for key in set(RULES["POEM"]) - {"use_system_positives", "use_hard_negatives"}:
+        assert upstream[key] == poem[key], key
+    assert poem["use_hard_negatives"] is not upstream["use_hard_negatives"]
+    assert (poem["n_experts"], ranker["n_experts"]) == (None, 4)
+    assert (poem["n_candidates"], ranker["n_candidates"]) == (100, None)
+    assert make("MultiTaskRanker", n_candidates=3).unknown_keys() == [("n_candidates", None)]
+    assert make(n_expert=3).unknown_keys() == [("n_expert", None)]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +114,22 @@ def test_every_rule_is_of_a_key_that_exists_and_the_defaults_keep_them() -> None
 def test_values_out_of_range_are_refused_by_name(keys: Dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         make(**keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"n_experts": 0}, "n_experts: expected a whole number from 1, not 0"),
+        ({"tower_sizes": [8, 0]}, r"tower_sizes: expected a list of whole numbers from 1, not \[8"),
+        ({"expert_sizes": 8}, "expert_sizes: expected a list of whole numbers from 1, not 8"),
+        ({"dropout_prob": 1}, "dropout_prob: expected a number from 0, below 1, not 1"),
+        ({"metrics": ["NDCG"], "valid_metric": "NDCG@10"}, "valid_metric: expected GAUC, what"),
+    ],
+)
+def test_values_of_the_ranker_are_its_own_to_check(keys: Dict[str, Any], words: str) -> None:
+    make(**keys)  # POEM has no such key, or takes that value
+    with pytest.raises(InputError, match=words):
+        make("MultiTaskRanker", **keys)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from scipy import sparse
 
 from recbole_poem.data.dataloader import POEMTrainDataLoader
 from recbole_poem.data.dataset import POEMDataset
-from recbole_poem.data.ranking_dataset import ExposureDataLoader, RankingDataset
+from recbole_poem.data.ranking_dataset import ExposureDataLoader, RankingDataset, training_loader
 from recbole_poem.data.sampler import GraphNegatives, SharedNegatives, UniformNegatives
 from recbole_poem.data.seen import SeenMaskingDataLoader
 from recbole_poem.data.time_order import RequestLogMixin
@@ -111,13 +111,13 @@ def _poem_train_loader(
 
 def _exposure_loaders(config: Any, splits: Sequence[RankingDataset]) -> Loaders:
     """Make the loaders of a multi-task ranker."""
-    train, valid, test = (
-        ExposureDataLoader(
-            config, split, split.exposures, split.inter_feat[REQUEST_ID].numpy(), shuffle=shuffle
-        )
-        for split, shuffle in zip(splits, (config["shuffle"], False, False))
+    rows = [split.inter_feat[REQUEST_ID].numpy() for split in splits]
+    train, valid, test = splits
+    return (
+        training_loader(config, train, train.exposures, rows[0]),
+        ExposureDataLoader(config, valid, valid.exposures, rows[1]),
+        ExposureDataLoader(config, test, test.exposures, rows[2]),
     )
-    return train, valid, test
 
 
 def _stock_train_loader(

@@ -9,7 +9,15 @@ from recbole.data.interaction import Interaction
 
 from recbole_poem.data.dataset import FlatSequentialDataset
 from recbole_poem.errors import InputError
-from recbole_poem.fields import RECENT_ITEM, REQUEST_GAP, REQUEST_ID, REQUEST_TIME, TASK_LABEL
+from recbole_poem.fields import (
+    RECENT_ITEM,
+    REQUEST_GAP,
+    REQUEST_ID,
+    REQUEST_TIME,
+    TASK_LABEL,
+    UNEXPOSED_ITEM,
+)
+from recbole_poem.noise import Purpose, uniform
 from recbole_poem.tasks import parse_tasks
 from recbole_poem.upstream.exposures import Exposures, exposures
 from recbole_poem.upstream.feedback import estimated_labels
@@ -63,18 +71,32 @@ class ExposureDataLoader(AbstractDataLoader):
     rows : (E,) int64
         Rows of the log.
     shuffle : bool
+    n_unexposed : int
+        n, items drawn uniformly beside each exposure, others in every epoch.
     """
 
     def __init__(
-        self, config: Any, dataset: Any, of: Exposures, rows: np.ndarray, shuffle: bool = False
+        self,
+        config: Any,
+        dataset: Any,
+        of: Exposures,
+        rows: np.ndarray,
+        shuffle: bool = False,
+        n_unexposed: int = 0,
     ) -> None:
         self._exposures, self._rows = of, rows
+        self._n_unexposed = n_unexposed
+        self._epoch = 0
         self.sample_size = len(rows)
         super().__init__(config, dataset, None, shuffle=shuffle)
 
     def _init_batch_size_and_step(self) -> None:
         self.step = self.config["train_batch_size"]
         self.set_batch_size(self.step)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw the unexposed items of `epoch` from now on."""
+        self._epoch = epoch
 
     def collate_fn(self, index: Any) -> Interaction:
         """Collect the exposures `index`."""
@@ -88,4 +110,29 @@ class ExposureDataLoader(AbstractDataLoader):
             REQUEST_GAP: of.gap[rows],
             TASK_LABEL: of.labels[rows],
         }
-        return Interaction({name: torch.from_numpy(values) for name, values in columns.items()})
+        batch = Interaction({name: torch.from_numpy(values) for name, values in columns.items()})
+        if self._n_unexposed:
+            batch[UNEXPOSED_ITEM] = self._unexposed(rows)
+        return batch
+
+    def _unexposed(self, rows: np.ndarray) -> torch.Tensor:
+        """Draw items from 1 for `rows` (B,), (B, n).
+
+        The number of a row in the log depends on what users do later; its place among the rows of
+        its user does not.
+        """
+        log = self._exposures.log
+        user, place = (
+            torch.from_numpy(c).unsqueeze(1) for c in (log.user[rows], log.position[rows])
+        )
+        slot = torch.arange(self._n_unexposed)
+        share = uniform(self.config["seed"], Purpose.UNEXPOSED, self._epoch, user, place, slot)
+        return 1 + (share * (log.n_items - 1)).long()
+
+
+def training_loader(
+    config: Any, dataset: Any, of: Exposures, rows: np.ndarray
+) -> ExposureDataLoader:
+    """Return the loader of the exposures that a ranker learns from, with unexposed items."""
+    n_unexposed = config["unexposed_negatives"]
+    return ExposureDataLoader(config, dataset, of, rows, config["shuffle"], n_unexposed)

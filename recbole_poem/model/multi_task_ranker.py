@@ -12,7 +12,13 @@ from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import FeatureType, InputType
 
-from recbole_poem.fields import RECENT_ITEM, REQUEST_GAP, REQUEST_TIME, TASK_LABEL
+from recbole_poem.fields import (
+    RECENT_ITEM,
+    REQUEST_GAP,
+    REQUEST_TIME,
+    TASK_LABEL,
+    UNEXPOSED_ITEM,
+)
 from recbole_poem.model.mixture_of_experts import MixtureOfExperts
 from recbole_poem.model.ranking_features import RankingFeatures, RankingRequests
 from recbole_poem.model.ranking_fields import Field
@@ -57,9 +63,20 @@ class MultiTaskRanker(SequentialRecommender):
         return predictions(self.forward(requests), self.tasks)
 
     def calculate_loss(self, interaction: Interaction) -> Tuple[torch.Tensor, ...]:
-        """Return each task's part of the loss; they sum to the weighted average of the tasks."""
-        outputs = self.forward(self._exposures(interaction)).squeeze(1)
-        _, losses = task_losses(outputs, interaction[TASK_LABEL], self.tasks)
+        """Return each task's part of the loss; they sum to the weighted average of the tasks.
+
+        An unexposed item beside an exposure came to nothing: its labels are 0 where those of the
+        exposure are known.
+        """
+        requests, labels = self._exposures(interaction), interaction[TASK_LABEL].unsqueeze(1)
+        if UNEXPOSED_ITEM in interaction:
+            unexposed = interaction[UNEXPOSED_ITEM]
+            candidates = torch.cat([requests.candidates, unexposed], dim=1)
+            requests = requests._replace(candidates=candidates)
+            nothing = (0 * labels).expand(-1, unexposed.shape[1], -1)  # NaN stays NaN
+            labels = torch.cat([labels, nothing], dim=1)
+        outputs = self.forward(requests)
+        _, losses = task_losses(outputs.flatten(0, 1), labels.flatten(0, 1), self.tasks)
         weights = outputs.new_tensor([task.weight for task in self.tasks])
         return tuple(losses * weights / weights.sum())
 

@@ -58,13 +58,18 @@ def write_report(folder: Union[str, Path]) -> Path:
     return folder / "report.html"
 
 
+def _share(finished: int, total: int, runs: List[Run]) -> str:
+    trials = any(run.record["purpose"] == "trial" for run in runs)
+    return f"{finished} of {total} runs finished{', tuning trials among them' if trials else ''}."
+
+
 def _blocks(folder: Path, title: str) -> List[Block]:
     plan, runs = read_plan(folder), runs_of_plan(folder)
     finished, over = effort.finished_share(runs)
     total = over if plan.runs is None else len(plan.runs)
     blocks: List[Block] = [
         Heading(1, title),
-        Paragraph(f"{finished} of {total} runs finished.{_LEGEND if finished else ''}", "note"),
+        Paragraph(f"{_share(finished, total, runs)}{_LEGEND if finished else ''}", "note"),
     ]
     others = dict.fromkeys(run.record["dataset"] for run in runs)
     for dataset in dict.fromkeys([*plan.datasets, *others]):
