@@ -115,6 +115,8 @@ POEM_RULES: Dict[str, _Rule] = {
     "sampled_negatives": _FROM_1,
     "negative_distribution": _one_of("uniform", "popularity"),
     "ranker_blocks": _FROM_2,
+    "ranker_epochs": _FROM_1,
+    "ranker_unexposed": _FROM_0,
     "MAX_ITEM_LIST_LENGTH": _FROM_1,
 }
 

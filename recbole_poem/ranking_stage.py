@@ -1,12 +1,13 @@
 """The neural ranking stage: from the configuration to the upstream ``multitask``.
 
-A ranker is the model `MultiTaskRanker`, trained by RecBole's Trainer. Its checkpoints lie beside
-the request caches, in a folder named by all that they depend on; they are read where they are
-whole, and continued where training was interrupted.
+A ranker is the model `MultiTaskRanker`, trained by RecBole's Trainer. The checkpoints of finished
+stages lie beside the request caches, in a folder named by all that they depend on, and are read
+instead of trained again.
 """
 
 import hashlib
 import json
+import tempfile
 from dataclasses import dataclass
 from functools import partial
 from logging import getLogger
@@ -16,6 +17,7 @@ from typing import Any, Dict
 import numpy as np
 import torch
 import yaml
+from recbole.trainer import Trainer
 
 from recbole_poem import checkpoint
 from recbole_poem.config import PROPERTIES, Config
@@ -41,10 +43,10 @@ from recbole_poem.upstream.objectives import parse_objectives
 _SHARED = (
     "seed", "reproducibility", "use_gpu", "gpu_id", "threads", "show_progress", "USER_ID_FIELD",
     "ITEM_ID_FIELD", "TIME_FIELD", "time_unit", "utc_offset", "watch_time", "tasks",
-    "checkpoint_dir",
+    "checkpoint_dir", "ray",
 )  # fmt: skip
 #: Keys of a ranker that change nothing about it.
-_WITHOUT_EFFECT = ("use_gpu", "gpu_id", "threads", "show_progress", "checkpoint_dir")
+_WITHOUT_EFFECT = ("use_gpu", "gpu_id", "threads", "show_progress", "checkpoint_dir", "ray")
 _REQUESTS_AT_ONCE = 64  # so that what is computed of them stays in the processor's cache
 
 
@@ -100,7 +102,12 @@ def ranker_config(config: Any) -> Config:
     own = config["ranker"]
     if not isinstance(own, dict):
         raise InputError(f"ranker: expected a mapping of MultiTaskRanker's keys, not {own!r}")
-    given = {**{key: config[key] for key in _SHARED}, **own}
+    given = {
+        **{key: config[key] for key in _SHARED},
+        "epochs": config["ranker_epochs"],
+        "unexposed_negatives": config["ranker_unexposed"],
+        **own,
+    }
     try:
         of_ranker = Config("MultiTaskRanker", config["dataset"], config_dict=given)
     except InputError as error:  # POEM has keys of the same names
@@ -129,7 +136,7 @@ class TrainedRanker:
         return np.concatenate(parts)
 
     def _score(self, requests: np.ndarray, items: np.ndarray) -> np.ndarray:
-        of, device = self.exposures, self.model.device
+        of, device = self.exposures, next(self.model.parameters()).device
         columns = (
             of.log.user[requests], items, of.recent(requests), of.seconds[requests],
             of.gap[requests],
@@ -168,23 +175,34 @@ def trained_ranker(
     path = folder / f"stage-{number}.pth"
     seed_everything(config["seed"] + number, config["reproducibility"])
     model = MultiTaskRanker(config, dataset).to(config["device"])
-    if number > 1:
-        former = folder / f"stage-{number - 1}.pth"
-        checkpoint.load_weights(model, checkpoint.read(former), former)
     trainer = get_trainer(config)(config, model)
-    trainer.saved_model_file = str(path)
-    if path.exists():
-        trainer.resume_checkpoint(str(path))
-    folder.mkdir(parents=True, exist_ok=True)
-    loader = training_loader(config, dataset, exposures, rows)
-    trainer.fit(loader, show_progress=config["show_progress"])
-    checkpoint.load_weights(model, checkpoint.read(path), path)
+    if not path.exists():
+        if number > 1:
+            _load(model, folder / f"stage-{number - 1}.pth")
+        loader = training_loader(config, dataset, exposures, rows)
+        _train(trainer, loader, path, config["show_progress"])
+    _load(model, path)
     if len(next_rows):
         ahead = ExposureDataLoader(config, dataset, exposures, next_rows)
         found = measures(model.tasks, *trainer.predict(ahead))
         words = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
         getLogger().info(f"request cache: stage {number} in its own block: {words}")
+    if config["ray"] is not None:  # Ray's workers have no GPU
+        model = model.to("cpu")
     return TrainedRanker(model.eval(), exposures)
+
+
+def _train(trainer: Trainer, loader: ExposureDataLoader, path: Path, show_progress: bool) -> None:
+    """Train to the last epoch, beside `path`; two runs at once never write one file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
+        trainer.saved_model_file = str(Path(folder, path.name))
+        trainer.fit(loader, show_progress=show_progress)
+        Path(trainer.saved_model_file).replace(path)
+
+
+def _load(model: MultiTaskRanker, path: Path) -> None:
+    checkpoint.load_weights(model, checkpoint.read(path), path)
 
 
 def _effective(config: Config) -> Dict[str, Any]:

@@ -250,7 +250,7 @@ def test_interrupted_training_goes_on_and_ends_as_if_it_had_not_been(
             build(*prepared(keys))
         counted.ends_at = None
         resumed = build(*prepared(keys))
-        assert counted.batches < 1.5 * learned  # an epoch of one stage twice, at most
+        assert counted.batches < 1.5 * learned  # one stage twice, at most
         np.testing.assert_array_equal(resumed[0], whole[0])
         np.testing.assert_array_equal(resumed[1], whole[1])
 
