@@ -1,10 +1,15 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and by one process at a time."""
 
 import os
 import tempfile
 from contextlib import contextmanager
+from logging import getLogger
 from pathlib import Path
 from typing import IO, Iterator
+
+from filelock import FileLock, Timeout
+
+from recbole_poem.errors import InputError
 
 
 @contextmanager
@@ -34,3 +39,48 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def in_turn(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock file `path`; where another process holds it, log `what` it does, and wait.
+
+    A process that dies holds nothing.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(str(path))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        getLogger().info(f"waiting for another process: {what}")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def alone(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock file `path`, or refuse.
+
+    Raises
+    ------
+    InputError
+        If another process holds it; says `what` it does.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(str(path))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(f"{path.parent}: {what}; wait for it, or take another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()

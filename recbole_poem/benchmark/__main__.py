@@ -14,6 +14,7 @@ from recbole_poem.benchmark.results import runs_of_plan
 from recbole_poem.benchmark.runner import carry_out
 from recbole_poem.command import exit_status, split_keys
 from recbole_poem.errors import InputError
+from recbole_poem.files import alone
 
 
 def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
@@ -110,7 +111,8 @@ def _run(arguments: List[str]) -> int:
         if not options.named:
             check_folder(plan, folder)
         try:
-            carry_out(plan, folder, options.at_once)
+            with alone(folder / ".lock", "another benchmark is at work here"):
+                carry_out(plan, folder, options.at_once)
         except (KeyboardInterrupt, SystemExit):
             if (folder / "plan.yaml").exists():
                 print(f"recbole_poem: {_kept(folder)}", file=sys.stderr)

@@ -20,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from recbole_poem.errors import InputError
+from recbole_poem.files import in_turn
 from recbole_poem.upstream.requests import RequestLog
 from recbole_poem.workers import Map
 
@@ -158,7 +159,10 @@ def open_or_build(
     logger.info(f"request cache: building {len(log)} entries in [{path}] ({why})")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _build(path, key, log, ranker, chunk, show_progress, parallel_map)
+        lock = folder.parent / f".{folder.name}-{path.name}.lock"
+        with in_turn(lock, f"it builds {path}"):
+            if _open(path, key, ranker)[0] is None:  # nobody has built it meanwhile
+                _build(path, key, log, ranker, chunk, show_progress, parallel_map)
     except OSError as error:
         raise InputError(
             f"request_cache_dir: the request cache cannot be written to {path}: "
@@ -235,10 +239,9 @@ def _build(
         (temporary / "meta.json").write_text(json.dumps(meta, indent=1))
         # as readable as the folder it lies in; mkdtemp makes it private
         temporary.chmod(path.parent.stat().st_mode & 0o777)
-        if path.exists() and _open(path, key, ranker)[0] is None:
+        if path.exists():  # damaged, or of other data
             shutil.rmtree(path)
-        if not path.exists():  # else another run was faster, and its cache is as good
-            temporary.replace(path)
+        temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

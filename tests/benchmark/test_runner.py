@@ -19,6 +19,7 @@ from recbole_poem.benchmark.__main__ import main, parse
 from recbole_poem.benchmark.plan import Job, make_plan
 from recbole_poem.benchmark.run import Clock, TimeLimit
 from recbole_poem.errors import InputError
+from recbole_poem.files import alone
 
 ITEMS = "item_id:token\tgenre:token_seq\n" + "".join(
     f"i{i}\t{'ab'[i % 2]} {'cd'[i % 3 == 0]}\n" for i in range(25)
@@ -251,3 +252,11 @@ def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
         parse(["--epochs", "9"])
     with pytest.raises(InputError, match="at_once"):
         parse(["--at_once", "0"])
+
+
+def test_two_benchmarks_never_work_in_one_folder(tmp_path: Path, capsys: Any) -> None:
+    asked = ["--models", "Pop", "--datasets", "ml-100k", "--name", "x", "--output", str(tmp_path)]
+    with alone(tmp_path / "x" / ".lock", "the test works"):
+        assert main(asked) == 2
+    assert f"{tmp_path / 'x'}: another benchmark is at work here" in capsys.readouterr().err
+    assert not (tmp_path / "x" / "plan.yaml").exists()
