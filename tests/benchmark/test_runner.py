@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -103,6 +104,8 @@ def test_a_killed_benchmark_goes_on_where_it_was(command: List[str]) -> None:
         [sys.executable, "-W", "ignore", "-m", "recbole_poem.benchmark", *command],
         stderr=subprocess.PIPE,
         text=True,
+        # a shell starts what it puts in the background deaf to Ctrl-C
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     while not records(folder) and process.poll() is None:
         time.sleep(0.05)
