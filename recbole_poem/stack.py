@@ -31,6 +31,7 @@ BOUNDS: Dict[str, "tuple[str, str]"] = {
     "setuptools": ("<81", "ray 2.6.3 imports pkg_resources, which later ones lack"),
     "pyyaml": (">=5.4", "the properties are YAML"),
     "plotly": (">=4", "charts of benchmarks and tuning"),
+    "filelock": (">=3.4", "two runs that need one request cache take turns"),
     "tqdm": (">=4.48", "progress bars"),
 }
 
