@@ -111,11 +111,14 @@ def _labels(log: RequestLog, task: TaskSpecification) -> np.ndarray:
 
 
 def _answers(log: RequestLog, conditions: List[dict], key: str) -> np.ndarray:
-    """Return 1 where a condition holds; else NaN where a column says nothing, and 0 elsewhere."""
+    """Return 1 where a condition holds, 0 where the log rules out all of them, NaN elsewhere."""
     positive = np.zeros(len(log), dtype=bool)
-    unknown = np.zeros(len(log), dtype=bool)
+    negative = np.ones(len(log), dtype=bool)
     for condition in conditions:
         positive |= positive_rows(log, condition, key)
-        for name in condition:
-            unknown |= np.isnan(feedback_column(log, name, key))
-    return np.where(positive, 1.0, np.where(unknown, np.nan, 0.0))
+        fails = np.zeros(len(log), dtype=bool)
+        for name, interval in condition.items():
+            known = ~np.isnan(feedback_column(log, name, key))
+            fails |= known & ~positive_rows(log, {name: interval}, key)
+        negative &= fails
+    return np.where(positive, 1.0, np.where(negative, 0.0, np.nan))

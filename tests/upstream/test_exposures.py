@@ -63,7 +63,7 @@ def test_one_of_several_conditions_has_to_hold_and_nan_is_where_the_log_does_not
     }
     np.testing.assert_array_equal(
         labels(tasks, log),
-        [[1, 1, 0, 1, NAN, 1], [0, 1, 0, NAN, NAN, NAN], [1, 0, 0, NAN, NAN, 1]],
+        [[1, 1, 0, 1, NAN, 1], [0, 1, 0, NAN, 0, NAN], [1, 0, 0, NAN, NAN, 1]],
     )
 
 
