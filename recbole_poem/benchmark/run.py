@@ -22,8 +22,9 @@ from recbole_poem import quick_start
 from recbole_poem.benchmark import machine, ranking
 from recbole_poem.benchmark.categories import read_categories
 from recbole_poem.benchmark.evaluation import PROTOCOLS, Recommendations, as_sequential, recommend
-from recbole_poem.benchmark.plan import SHARED, Job, is_untrained
+from recbole_poem.benchmark.plan import SHARED, Job
 from recbole_poem.benchmark.progress import write_progress
+from recbole_poem.benchmark.rows import is_untrained
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment

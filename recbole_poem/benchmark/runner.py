@@ -14,8 +14,9 @@ from typing import Any, Dict, List, Set, Tuple
 from tqdm import tqdm
 
 from recbole_poem.benchmark import plan as plans
-from recbole_poem.benchmark.plan import Job, Plan, Row
+from recbole_poem.benchmark.plan import Job, Plan
 from recbole_poem.benchmark.progress import forget_progress, read_progress, words
+from recbole_poem.benchmark.rows import Row
 from recbole_poem.files import whole_file
 from recbole_poem.search import read_space, sample, space_file
 from recbole_poem.tune.quiet import load_hyperopt

@@ -6,14 +6,13 @@ import yaml
 from recbole_poem.benchmark.checking import check_configurations, check_folder
 from recbole_poem.benchmark.plan import (
     SHARED,
-    ablations,
     as_yaml,
     make_plan,
     read_plan,
-    row_of,
     test_jobs,
     trial_job,
 )
+from recbole_poem.benchmark.rows import ablations, row_of
 from recbole_poem.benchmark.run import effective_keys
 from recbole_poem.config import PROPERTIES, Config
 from recbole_poem.errors import InputError

@@ -1,0 +1,104 @@
+"""The rows of a report: which model, and with which keys of its own."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Set
+
+import yaml
+
+from recbole_poem.config import PROPERTIES
+from recbole_poem.errors import InputError
+
+
+class Row(NamedTuple):
+    """A row of the report.
+
+    Attributes
+    ----------
+    name : str
+        What the report calls it.
+    model : str
+        The name that ``--model`` takes.
+    keys : dict
+        What differs from the model's defaults and the plan's keys.
+    tuned_as : str or None
+        The row whose tuned keys it takes, itself as a rule; None for one that is not tuned.
+    """
+
+    name: str
+    model: str
+    keys: Dict[str, Any]
+    tuned_as: Optional[str]
+
+
+#: Rows that need no training, by the name that ``--models`` takes.
+UNTRAINED = {
+    "Pop": Row("Pop", "Pop", {}, None),
+    "Upstream": Row("Upstream", "Upstream", {}, None),
+    "Upstream-lag0": Row("Upstream-lag0", "Upstream", {"request_lag": 0}, None),
+}
+
+
+def row_of(entry: Any) -> Row:
+    """Read one row: a model's name, or a mapping with ``model``, and ``row`` and ``keys`` if any.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if isinstance(entry, str):
+        return UNTRAINED.get(entry, Row(entry, entry, {}, entry))
+    if not isinstance(entry, dict) or "model" not in entry:
+        raise InputError(f"rows: {entry!r} is neither a model's name nor a mapping with 'model'")
+    refuse_unknown(f"rows: {entry!r}", entry, {"row", "model", "keys"})
+    name = str(entry.get("row", entry["model"]))
+    tuned_as = None if is_untrained(entry["model"]) else name
+    return Row(name, entry["model"], dict(entry.get("keys") or {}), tuned_as)
+
+
+def is_untrained(model: str) -> bool:
+    """Tell whether a model is that of a row which needs no training."""
+    return any(row.model == model for row in UNTRAINED.values())
+
+
+def ablations(base: Row) -> List[Row]:
+    """Return the rows that remove one part of POEM each; they take the tuned keys of `base`."""
+    content = read_yaml(PROPERTIES / "benchmark" / "ablations.yaml")
+    return [
+        Row(f"{base.name}: {name}", base.model, {**base.keys, **keys}, base.tuned_as)
+        for name, keys in content.items()
+    ]
+
+
+def read_yaml(path: Path) -> Dict[str, Any]:
+    """Read a mapping from a YAML file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is no mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no mapping of keys to values")
+    return content
+
+
+def refuse_unknown(where: str, content: Dict[str, Any], known: Set[str]) -> None:
+    """Refuse the keys of a mapping that are not known, each with the nearest one that is.
+
+    Raises
+    ------
+    InputError
+        For the first of them.
+    """
+    for key in content:
+        if key not in known:
+            near = get_close_matches(str(key), known, n=1)
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            names = ", ".join(sorted(known))
+            raise InputError(f"{where}: unknown key '{key}'; {hint}known are {names}")
