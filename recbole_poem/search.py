@@ -7,6 +7,7 @@ bounds of the latter are natural logarithms). The files of the plugin lie in ``p
 
 import json
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any, Dict, List, Set
 
@@ -39,7 +40,7 @@ def read_space(path: str) -> Space:
     InputError
         Naming file and line, where the file cannot be read or RecBole would skip or misread it.
     """
-    _require_hyperopt()
+    require_hyperopt()
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -169,10 +170,23 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _require_hyperopt() -> None:
-    try:
-        import hyperopt  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "hyperopt: tuning needs this package; install it with pip install 'recbole_poem[tune]'"
-        ) from error
+def require_hyperopt() -> None:
+    """Import hyperopt, or say how to install it.
+
+    Some versions of it read their own version by setuptools' ``pkg_resources``, and setuptools
+    warns of that module's end, which nobody here can mend.
+
+    Raises
+    ------
+    InputError
+        If it is not installed.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
+        try:
+            import hyperopt  # noqa: F401
+        except ImportError as error:
+            raise InputError(
+                "hyperopt: tuning needs this package; install it with "
+                "pip install 'recbole_poem[tune]'"
+            ) from error

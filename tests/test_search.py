@@ -1,5 +1,7 @@
 """RecBole's files of hyper-parameters, and configurations drawn from them."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Dict
 
@@ -113,3 +115,10 @@ def test_the_spaces_of_the_plugin_hold_known_keys_and_valid_values(model: str) -
         for key, value in params.items():
             default = config.internal_config_dict[key]
             assert isinstance(value, type(default)) or isinstance(default, (int, float)), key
+
+
+def test_loading_hyperopt_says_nothing() -> None:
+    code = "from recbole_poem.search import require_hyperopt; require_hyperopt(); import hyperopt"
+    command = [sys.executable, "-W", "error::UserWarning", "-c", code]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -19,7 +19,6 @@ from recbole_poem.benchmark.progress import forget_progress, read_progress, word
 from recbole_poem.benchmark.rows import Row
 from recbole_poem.files import whole_file
 from recbole_poem.search import read_space, sample, space_file
-from recbole_poem.tune.quiet import load_hyperopt
 
 #: Beyond its limit of training, a process may prepare, evaluate and finish its epoch so long.
 SPARE_SECONDS = 3600.0
@@ -180,7 +179,6 @@ class _Processes:
 
 def _configurations(row: Row, trials: int) -> List[Dict[str, Any]]:
     """Return what is tried for a row: its defaults, then random draws from its search space."""
-    load_hyperopt()
     drawn = sample(read_space(str(space_file(row.model))), trials - 1, seed=0)
     return [{}, *drawn]
 

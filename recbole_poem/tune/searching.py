@@ -10,7 +10,6 @@ from recbole_poem.errors import InputError
 from recbole_poem.quick_start import begin, end_log, trainer_of
 from recbole_poem.search import describe, read_space, space_file
 from recbole_poem.tune.plot import write_plot
-from recbole_poem.tune.quiet import load_hyperopt
 from recbole_poem.tune.sharing import SharedPreparation
 from recbole_poem.tune.trials import Record, TrialStore
 from recbole_poem.tune.tuning import Tuning
@@ -102,7 +101,6 @@ class Search:
         if self.config["resume"] is not None:
             raise InputError("resume: a search continues by itself; leave this key out")
         path = params_file or str(space_file(self.config.model))
-        load_hyperopt()
         self.space = read_space(path)
         for key in self.space:
             if key in keys:

@@ -147,13 +147,6 @@ def test_ctrl_c_keeps_what_is_finished_and_the_command_continues(toy: List[str])
     assert trials.read_text().count("\n") == 4
 
 
-def test_loading_hyperopt_says_nothing() -> None:
-    code = "from recbole_poem.tune.quiet import load_hyperopt; load_hyperopt(); import hyperopt"
-    command = [sys.executable, "-W", "error::UserWarning", "-c", code]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 def test_help_loads_neither_torch_nor_ray() -> None:
     code = (
         "import sys\n"
