@@ -64,11 +64,11 @@ def judged(dataset: str, data_path: str, unexposed: int, epochs: int) -> Dict[st
     tasks = experiment.model.tasks
     found = {"gauc": weighted_gauc(tasks, *predicted), **measures(tasks, *predicted)}
 
-    exposures = experiment.train_data._exposures
+    exposures = experiment.train_data.exposures
     log = exposures.log
     retrieval_config = Config("POEM", dataset, config_dict=keys)
     positive = positive_rows(log, retrieval_config["positive_feedback"], "positive_feedback")
-    rows = experiment.valid_data._rows
+    rows = experiment.valid_data.rows
     rows = rows[positive[rows]]
     n = len(parse_objectives(retrieval_config["objectives"]))
     retrieval = item_to_item(retrieval_config, log, np.full(n, 1 / n))

@@ -84,7 +84,7 @@ class ExposureDataLoader(AbstractDataLoader):
         shuffle: bool = False,
         n_unexposed: int = 0,
     ) -> None:
-        self._exposures, self._rows = of, rows
+        self.exposures, self.rows = of, rows
         self._n_unexposed = n_unexposed
         self._epoch = 0
         self.sample_size = len(rows)
@@ -100,7 +100,7 @@ class ExposureDataLoader(AbstractDataLoader):
 
     def collate_fn(self, index: Any) -> Interaction:
         """Collect the exposures `index`."""
-        of, rows = self._exposures, self._rows[np.asarray(index)]
+        of, rows = self.exposures, self.rows[np.asarray(index)]
         columns = {
             self._dataset.uid_field: of.log.user[rows],
             self._dataset.iid_field: of.log.item[rows],
@@ -121,7 +121,7 @@ class ExposureDataLoader(AbstractDataLoader):
         The number of a row in the log depends on what users do later; its place among the rows of
         its user does not.
         """
-        log = self._exposures.log
+        log = self.exposures.log
         user, place = (
             torch.from_numpy(c).unsqueeze(1) for c in (log.user[rows], log.position[rows])
         )

@@ -224,7 +224,12 @@ def _build(
     show_progress: bool,
     parallel_map: Map,
 ) -> None:
-    """Fill a temporary folder and move it into place, so that no half-built cache is ever seen."""
+    """Fill a temporary folder and move it into place, so that no half-built cache is ever seen.
+
+    The caller holds the lock: what a killed build has left is nobody's any more.
+    """
+    for left in path.parent.glob(f".{path.name}-*"):
+        shutil.rmtree(left)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         entries = _ranked(log, ranker, chunk, show_progress, parallel_map)

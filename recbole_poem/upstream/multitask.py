@@ -92,7 +92,7 @@ class MultiTaskUpstream:
         self._exposures, self._by = of, by
         self._shape = (n_candidates, len(self.objectives))
         self._begin = block_begins(of, n_blocks)
-        self._retrievals = [retrieval(known_before(of.log, time)) for time in self._begin]
+        self._retrieval = retrieval
         self._training, self._settings = training, settings
 
     def depends_on(self) -> Dict[str, Any]:
@@ -100,7 +100,7 @@ class MultiTaskUpstream:
         return {
             "upstream": "multitask",
             "blocks": [float(time) for time in self._begin],
-            "retrieval": self._retrievals[0].depends_on(),
+            "retrieval": self._retrieval(self._exposures.log).depends_on(),
             "weights": [float(weight) for weight in self._by.weights],
             **self._settings,
         }
@@ -117,11 +117,12 @@ class MultiTaskUpstream:
         """Estimate the retrieval and train the ranker of every stage, and return who ranks."""
         stages: List[Tuple[Ranks, ScoresCandidates]] = []
         since = learned_between(self._exposures, np.r_[-np.inf, self._begin, np.inf])
-        for number, retrieval in enumerate(self._retrievals, 1):
+        for number, time in enumerate(self._begin, 1):
             getLogger().info(
-                f"request cache: stage {number} of {len(self._retrievals)}, "
+                f"request cache: stage {number} of {len(self._begin)}, "
                 f"{len(since[number - 1])} exposures"
             )
+            retrieval = self._retrieval(known_before(self._exposures.log, time))
             candidates = retrieval.estimate(parallel_map, show_progress)
             stages.append((candidates, self._training(number, since[number - 1], since[number])))
         return Stages(self._exposures.log.time, self._begin, stages, self._by, self._shape)

@@ -49,7 +49,7 @@ def test_earlier_exposures_teach_and_later_ones_test(
     keys: Dict[str, Any], more: Dict[str, Any]
 ) -> None:
     dataset, loaders = prepared({**keys, **more})
-    rows = [loader._rows for loader in loaders]
+    rows = [loader.rows for loader in loaders]
     everything = np.sort(np.concatenate(rows))
     assert everything.tolist() == np.flatnonzero(dataset.log.position > 0).tolist()
     times = [dataset.log.time[part] for part in rows]
@@ -68,7 +68,7 @@ def test_every_row_that_some_task_has_a_label_for_is_a_row_to_learn_from(
     liked = ~np.isnan(values["like"]) | (values["follow"] == 1)
     known = (liked | (values["play"] >= 0)) & (log.position > 0)
     assert 0 < known.sum() < (log.position > 0).sum()
-    rows = np.concatenate([loader._rows for loader in loaders])
+    rows = np.concatenate([loader.rows for loader in loaders])
     assert sorted(rows.tolist()) == np.flatnonzero(known).tolist()
     assert (values["click"][rows] == 0).any()  # positive_feedback has no say
 
@@ -97,8 +97,8 @@ def test_a_batch_holds_what_lay_before_each_exposure_and_what_came_of_it(
             seen.append(row)
         assert {batch[name].dtype for name in (REQUEST_TIME, REQUEST_GAP)} == {torch.int64}
         assert batch[TASK_LABEL].dtype == torch.float32
-    assert seen != train._rows.tolist()  # shuffled
-    assert sorted(seen) == sorted(train._rows.tolist())
+    assert seen != train.rows.tolist()  # shuffled
+    assert sorted(seen) == sorted(train.rows.tolist())
 
 
 def test_items_that_were_not_shown_stand_beside_each_exposure_to_learn_from(
@@ -148,7 +148,7 @@ def test_what_is_evaluated_keeps_its_order(keys: Dict[str, Any]) -> None:
     _, (_, valid, test) = prepared({**keys, "train_batch_size": 7})
     for loader in (valid, test):
         rows = torch.cat([batch[REQUEST_ID] for batch in loader])
-        assert rows.tolist() == loader._rows.tolist()
+        assert rows.tolist() == loader.rows.tolist()
 
 
 def test_a_loader_takes_any_rows_a_users_first_one_too(keys: Dict[str, Any]) -> None:

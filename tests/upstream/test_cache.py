@@ -250,6 +250,17 @@ def test_only_the_finished_cache_lies_in_the_folder(folder):
     ]
 
 
+def test_what_a_killed_build_has_left_is_cleared_away_and_nothing_else(folder):
+    cache, _ = build(folder)
+    left, others = (folder / f".{name}-x1y2" for name in (cache.path.name, "0123456789abcdef"))
+    for path in (left, others):
+        path.mkdir()
+        (path / "items.npy").write_bytes(b"half")
+    (cache.path / "items.npy").write_bytes(b"")
+    assert build(folder)[1]
+    assert sorted(folder.iterdir()) == sorted([cache.path, others])
+
+
 @pytest.mark.parametrize("failure", [RuntimeError("a defect"), KeyboardInterrupt()])
 def test_a_ranker_that_fails_leaves_nothing_behind(folder, failure):
     with pytest.raises(type(failure)) as caught:

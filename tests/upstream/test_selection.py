@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_poem.upstream.selection import best_fused, largest, rank_weights
+from recbole_poem.upstream.selection import (
+    Fusion,
+    best_fused,
+    in_fused_order,
+    largest,
+    rank_weights,
+)
 
 
 def slow_largest(row, n):
@@ -78,3 +84,24 @@ def test_rank_weights_are_relative_to_the_first():
     np.testing.assert_allclose(rank_weights(3, 0.0, 1.0), [1, 1 / 2, 1 / 3], rtol=1e-7)
     np.testing.assert_allclose(rank_weights(2, 60.0, 1.0), [1, 61 / 62], rtol=1e-7)
     assert (rank_weights(100, 60.0, 30.0) > 0).all()  # (60 + rank) ** -30 is 0 in float32
+
+
+def test_in_fused_order_equals_a_loop_and_ties_keep_their_order():
+    rng = np.random.default_rng(3)
+    items = rng.permuted(np.tile(np.arange(1, 9), (20, 1)), axis=1) * (rng.random((20, 8)) < 0.8)
+    scores = rng.integers(0, 4, (20, 8, 2)).astype(np.float32)
+    weights = [0.7, 0.3]
+    found, kept = in_fused_order(items, scores, Fusion(np.array(weights), 1.0, 2.0), 5)
+    for row in range(20):
+        there = np.flatnonzero(items[row])
+        fused = np.zeros(8)
+        for m, weight in enumerate(weights):
+            column = scores[row, there, m]
+            ranks = np.array([1 + (column > value).sum() for value in column])
+            share = (1.0 + ranks) ** -2.0
+            fused[there] += weight * share / share.sum()
+        order = sorted(there, key=lambda place: (-round(fused[place], 6), place))[:5]
+        n = len(order)
+        assert found[row, :n].tolist() == items[row, order].tolist()
+        np.testing.assert_array_equal(kept[row, :n], scores[row, order])
+        assert not found[row, n:].any() and not kept[row, n:].any()
