@@ -148,6 +148,7 @@ def test_unequal_seeds_and_limits_of_former_versions_are_said(tmp_path: Path) ->
 
 def test_effort_and_keys_are_said(folder: Path) -> None:
     text = (folder / "report.md").read_text()
+    assert re.search(r"^\d+ of \d+ runs finished, tuning trials among them\.", text, re.MULTILINE)
     costs = next(t for t in tables(text) if "tuning trials" in t[0])
     row = next(row for row in costs if row["row"].startswith("SASRec"))
     assert (row["tuning trials"], row["epochs"], row["total s"]) == ("3", "12.5", "35.5")
