@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from recbole_poem.upstream.counts import Counts
 from recbole_poem.upstream.item_to_item import ItemToItemRanker
 from recbole_poem.upstream.objectives import Objective
-from recbole_poem.upstream.similarity import SIMILARITIES, Counts
+from recbole_poem.upstream.similarity import SIMILARITIES
 
 Ranked = Tuple[np.ndarray, np.ndarray]
 
@@ -31,9 +32,8 @@ class Former:
         self._similarity = [self._estimate_one(*pair) for pair in pairs]
 
     def _estimate_one(self, objective: Objective, positive: np.ndarray) -> List[sparse.csr_matrix]:
-        parameters = dict(objective.parameters)
-        shrinkage = parameters.pop("shrinkage")
-        log, count = self._log, SIMILARITIES[objective.similarity]
+        parameters, shrinkage = objective.counting, objective.weighing["shrinkage"]
+        log, count = self._log, SIMILARITIES[objective.similarity].count
         rows = np.flatnonzero(log.training & positive)
         everyone = count(log, rows, **parameters)
         fold = self._fold[log.user[rows]]

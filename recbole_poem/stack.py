@@ -32,6 +32,7 @@ BOUNDS: Dict[str, "tuple[str, str]"] = {
     "pyyaml": (">=5.4", "the properties are YAML"),
     "plotly": (">=4", "charts of benchmarks and tuning"),
     "filelock": (">=3.4", "two runs that need one request cache take turns"),
+    "threadpoolctl": (">=2", "EASE takes its inverse on one thread"),
     "tqdm": (">=4.48", "progress bars"),
 }
 

@@ -22,12 +22,13 @@ import numpy as np
 from scipy import sparse
 from tqdm import tqdm
 
+from recbole_poem.upstream.counts import Counts
 from recbole_poem.upstream.feedback import positive_rows
 from recbole_poem.upstream.item_scores import ItemScores
 from recbole_poem.upstream.objectives import Objective
 from recbole_poem.upstream.requests import RequestLog
 from recbole_poem.upstream.selection import rank_weights
-from recbole_poem.upstream.similarity import SIMILARITIES, Counts, normalise
+from recbole_poem.upstream.similarity import SIMILARITIES
 from recbole_poem.workers import Map
 
 Result = TypeVar("Result")
@@ -114,7 +115,10 @@ class ItemToItemRanker:
 
         Objectives that ask the same of the same rows share them.
         """
-        what = [json.dumps([o.similarity, o.parameters, o.feedback]) for o in self._specifications]
+        what = [
+            json.dumps([o.similarity, o.counting, o.weighing, o.feedback])
+            for o in self._specifications
+        ]
         first_of = {question: what.index(question) for question in what}
         getLogger().info(
             f"request cache: estimating {len(first_of)} similarities without each of "
@@ -137,16 +141,16 @@ class ItemToItemRanker:
     def _similarities(self, m: int, parallel_map: Map, bar: tqdm) -> List[sparse.csr_matrix]:
         """Estimate the similarities of objective m without the users of each fold in turn."""
         objective = self._specifications[m]
-        parameters = dict(objective.parameters)
-        shrinkage = parameters.pop("shrinkage")
+        similarity = SIMILARITIES[objective.similarity]
         rows = np.flatnonzero(self._log.training & self._positive[m])
         fold = self._fold[self._log.user[rows]]
-        count = partial(SIMILARITIES[objective.similarity], **parameters)
+        count = partial(similarity.count, **objective.counting)
         parts = _with_bar(
             bar, parallel_map(partial(_count, count, self._log, rows, fold), range(self._n_folds))
         )
         everyone = reduce(Counts.plus, parts)
-        of_others = partial(_normalise_others, everyone, shrinkage, self._top_k)
+        weigh = partial(similarity.weigh, top_k=self._top_k, **objective.weighing)
+        of_others = partial(_weigh_others, everyone, weigh)
         return _with_bar(bar, parallel_map(of_others, parts))
 
 
@@ -164,11 +168,11 @@ def _count(
     return count(log, rows[fold == f])
 
 
-def _normalise_others(
-    everyone: Counts, shrinkage: float, top_k: int, part: Counts
+def _weigh_others(
+    everyone: Counts, weigh: Callable[[Counts], sparse.csr_matrix], part: Counts
 ) -> sparse.csr_matrix:
     """Return the similarities that everyone but a part of the users gives."""
-    return normalise(everyone.without(part), shrinkage, top_k)
+    return weigh(everyone.without(part))
 
 
 def _with_bar(bar: tqdm, results: Iterable[Result]) -> List[Result]:

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from recbole_poem.errors import InputError
-from recbole_poem.upstream.similarity import PARAMETERS, SIMILARITIES
+from recbole_poem.upstream.similarity import SIMILARITIES
 
 _SHARED: Dict[str, Any] = {"feedback": None, "history": 10, "decay": 0.9}
 
@@ -27,9 +27,9 @@ class Objective:
     ----------
     name : str
     similarity : str
-        Name of a function of `recbole_poem.upstream.similarity`.
-    parameters : dict
-        What that function takes beside the log.
+        A name of `recbole_poem.upstream.similarity.SIMILARITIES`.
+    counting, weighing : dict
+        What its two functions take beside the log and the counts.
     feedback : dict or None
         Condition that a row must meet to be evidence; see `recbole_poem.upstream.feedback`.
     history : int
@@ -40,7 +40,8 @@ class Objective:
 
     name: str
     similarity: str
-    parameters: Dict[str, Any]
+    counting: Dict[str, Any]
+    weighing: Dict[str, Any]
     feedback: Optional[Dict[str, Any]]
     history: int
     decay: float
@@ -74,7 +75,7 @@ def _parse(name: str, settings: Dict[str, Any]) -> Objective:
             f"{key}.similarity: there is no similarity '{similarity}'; "
             f"known are {', '.join(sorted(SIMILARITIES))}"
         )
-    known = {**_SHARED, **PARAMETERS[similarity]}
+    known = {**_SHARED, **SIMILARITIES[similarity].counting, **SIMILARITIES[similarity].weighing}
     for given in settings:
         if given not in known and given != "similarity":
             near = get_close_matches(str(given), known, n=1)
@@ -87,7 +88,8 @@ def _parse(name: str, settings: Dict[str, Any]) -> Objective:
     return Objective(
         name=name,
         similarity=similarity,
-        parameters={parameter: values[parameter] for parameter in PARAMETERS[similarity]},
+        counting={name_: values[name_] for name_ in SIMILARITIES[similarity].counting},
+        weighing={name_: values[name_] for name_ in SIMILARITIES[similarity].weighing},
         feedback=values["feedback"],
         history=values["history"],
         decay=float(values["decay"]),
@@ -106,6 +108,7 @@ def _is_number(value: Any) -> bool:
 _RANGES: Dict[str, Tuple[Callable[[Any], bool], str]] = {
     "history": (_is_count, "a whole number from 1"),
     "decay": (lambda v: _is_number(v) and 0 < v <= 1, "a number in (0, 1]"),
+    "ridge": (lambda v: _is_number(v) and 0 < v < float("inf"), "a number above 0"),
     "shrinkage": (lambda v: _is_number(v) and 0 <= v < float("inf"), "a number from 0"),
     "steps": (_is_count, "a whole number from 1"),
     "discount": (lambda v: _is_number(v) and 0 < v <= 1, "a number in (0, 1]"),

@@ -52,15 +52,15 @@ def slow_scores(log, objectives, fold, top_k):
         positive = np.ones(len(log), bool)
         if objective.feedback:
             positive = log.values["rating"] >= 3
-        parameters = dict(objective.parameters)
-        shrinkage = parameters.pop("shrinkage")
+        shrinkage = objective.weighing["shrinkage"]
         for f in range(fold.max() + 1):
             others = [
                 row
                 for row in range(len(log))
                 if log.training[row] and positive[row] and fold[log.user[row]] != f
             ]
-            counts = SIMILARITIES[objective.similarity](log, np.array(others), **parameters)
+            count = SIMILARITIES[objective.similarity].count
+            counts = count(log, np.array(others), **objective.counting)
             n = counts.pairs.toarray()
             similarity = np.zeros(n.shape)
             for j in range(1, log.n_items):

@@ -10,11 +10,13 @@ def test_defaults_of_every_similarity():
     parsed = parse_objectives(
         {"a": None, "b": {"similarity": "transition"}, 3: {"similarity": "session"}}
     )
-    steps = {"shrinkage": 10.0, "discount": 0.9, "within": None}
+    shrinkage, steps = {"shrinkage": 10.0}, {"discount": 0.9, "within": None}
     assert parsed == [
-        Objective("a", "cosine", {"shrinkage": 10.0}, None, 10, 0.9),
-        Objective("b", "transition", {**steps, "steps": 1}, None, 10, 0.9),
-        Objective("3", "session", {**steps, "steps": 30, "discount": 1.0}, None, 10, 0.9),
+        Objective("a", "cosine", {}, shrinkage, None, 10, 0.9),
+        Objective("b", "transition", {**steps, "steps": 1}, shrinkage, None, 10, 0.9),
+        Objective(
+            "3", "session", {**steps, "steps": 30, "discount": 1.0}, shrinkage, None, 10, 0.9
+        ),
     ]
 
 
@@ -24,11 +26,12 @@ def test_what_is_given_is_taken_and_the_order_kept():
         "soon": {"similarity": "transition", "steps": 5, "discount": 0.5, "within": 600},
     }
     assert parse_objectives(given) == [
-        Objective("liked", "cosine", {"shrinkage": 0}, {"rating": "[4,inf)"}, 3, 1.0),
+        Objective("liked", "cosine", {}, {"shrinkage": 0}, {"rating": "[4,inf)"}, 3, 1.0),
         Objective(
             "soon",
             "transition",
-            {"shrinkage": 10.0, "steps": 5, "discount": 0.5, "within": 600},
+            {"steps": 5, "discount": 0.5, "within": 600},
+            {"shrinkage": 10.0},
             None,
             10,
             0.9,
@@ -39,7 +42,10 @@ def test_what_is_given_is_taken_and_the_order_kept():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"similarity": "jaccard"}, "^objectives.x.similarity: .*'jaccard'.*cosine, session, tran"),
+        (
+            {"similarity": "jaccard"},
+            "^objectives.x.similarity: .*'jaccard'.*cosine, ease, session, tran",
+        ),
         ({"similarity": ["cosine"]}, "^objectives.x.similarity: there is no similarity"),
         ({"histroy": 3}, "^objectives.x: unknown setting 'histroy'; did you mean 'history'"),
         ({"steps": 3}, "^objectives.x: unknown setting 'steps'; known are feedback, history"),

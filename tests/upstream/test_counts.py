@@ -1,4 +1,4 @@
-"""Every similarity against a loop over pairs of rows; counts that add up; normalisation."""
+"""Every count against a loop over pairs of rows; counts that add up."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 from toy_logs import log_of, random_log
 
-from recbole_poem.upstream.similarity import SIMILARITIES, keep_largest, normalise
+from recbole_poem.upstream.similarity import SIMILARITIES
+from recbole_poem.upstream.weights import normalise
 
 SETTINGS = [
     ("cosine", {}),
@@ -61,7 +62,7 @@ def evidence(log, seed):
 def test_counts_equal_a_loop_over_pairs_of_rows(name, parameters, seed):
     log = random_log(seed, n_users=6, n_items=7)
     rows = evidence(log, seed)
-    counts = SIMILARITIES[name](log, rows, **parameters)
+    counts = SIMILARITIES[name].count(log, rows, **parameters)
     pairs, source, target = SLOW[name](log, rows, **parameters)
     np.testing.assert_allclose(counts.pairs.toarray(), pairs)
     np.testing.assert_allclose(counts.source, source)
@@ -75,7 +76,7 @@ def test_counts_without_some_users_are_those_of_the_others(name, parameters, see
     log = random_log(seed, n_users=9, n_items=8)
     rows = evidence(log, seed)
     in_part = np.random.default_rng(seed + 1).random(log.n_users)[log.user[rows]] < 0.4
-    count = SIMILARITIES[name]
+    count = SIMILARITIES[name].count
 
     found = count(log, rows, **parameters).without(count(log, rows[in_part], **parameters))
     expected = count(log, rows[~in_part], **parameters)
@@ -83,7 +84,7 @@ def test_counts_without_some_users_are_those_of_the_others(name, parameters, see
     for one, other in zip(found, expected):
         dense = [x.toarray() if sparse.issparse(x) else x for x in (one, other)]
         np.testing.assert_allclose(*dense, atol=1e-9)
-    similarity, direct = (normalise(counts, 2.0, top_k=99) for counts in (found, expected))
+    similarity, direct = (normalise(counts, 99, 2.0) for counts in (found, expected))
     np.testing.assert_allclose(similarity.toarray(), direct.toarray(), rtol=1e-5)
     # pairs that only the part has leave nothing behind
     assert ((similarity.toarray() > 0) == (direct.toarray() > 0)).all()
@@ -92,54 +93,16 @@ def test_counts_without_some_users_are_those_of_the_others(name, parameters, see
 def test_nobody_is_evidence():
     log = random_log(0)
     for name, parameters in SETTINGS:
-        counts = SIMILARITIES[name](log, np.zeros(0, dtype=np.int64), **parameters)
-        assert normalise(counts, 0.0, top_k=5).nnz == 0
+        counts = SIMILARITIES[name].count(log, np.zeros(0, dtype=np.int64), **parameters)
+        assert normalise(counts, 5, 0.0).nnz == 0
 
 
 def test_cosine_by_hand():
     # item 1: users 1, 2, 3; item 2: users 1, 2; item 3: users 3, 4, 4 again
     log = log_of([[1, 2], [2, 1], [1, 3], [3, 3]], n_items=4)
-    counts = SIMILARITIES["cosine"](log, np.arange(len(log)))
+    counts = SIMILARITIES["cosine"].count(log, np.arange(len(log)))
     similarity = normalise(counts, shrinkage=0.0, top_k=3).toarray()
     expected = np.zeros((4, 4))
     expected[1, 2] = expected[2, 1] = 2 / 6**0.5
     expected[1, 3] = expected[3, 1] = 1 / 6**0.5
     np.testing.assert_allclose(similarity, expected, rtol=1e-6)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    seed=st.integers(0, 10**6),
-    shrinkage=st.sampled_from([0.0, 1.0, 10.0]),
-    top_k=st.integers(1, 8),
-)
-@pytest.mark.parametrize("name", ["cosine", "transition"])
-def test_similarity_equals_the_dense_formula_row_by_row(name, seed, shrinkage, top_k):
-    log = random_log(seed, n_users=8, n_items=8)
-    parameters = {} if name == "cosine" else {"steps": 2, "discount": 0.5, "within": None}
-    counts = SIMILARITIES[name](log, np.arange(len(log)), **parameters)
-    n, d, e = counts.pairs.toarray(), counts.source, counts.target
-    expected = np.zeros(n.shape, dtype=np.float32)
-    for j in range(log.n_items):
-        others = [c for c in range(log.n_items) if c != j and n[j, c] > 0]
-        values = {c: np.float32(n[j, c] / (np.sqrt(d[j] * e[c]) + shrinkage)) for c in others}
-        for c in sorted(others, key=lambda c, values=values: (-values[c], c))[:top_k]:
-            expected[j, c] = values[c]
-    found = normalise(counts, shrinkage, top_k)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found.toarray(), expected)
-
-
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), top_k=st.integers(1, 7))
-def test_keep_largest_keeps_the_lower_column_of_a_tie(seed, top_k):
-    dense = np.random.default_rng(seed).integers(0, 4, (5, 6)).astype(float)
-    expected = np.zeros_like(dense)
-    for row, values in enumerate(dense):
-        for column in sorted(np.flatnonzero(values), key=lambda c, v=values: (-v[c], c))[:top_k]:
-            expected[row, column] = values[column]
-    matrix = sparse.csr_matrix(dense)
-    backwards = [np.arange(b, e)[::-1] for b, e in zip(matrix.indptr, matrix.indptr[1:])]
-    order = np.concatenate(backwards)  # columns may be stored in any order
-    matrix = sparse.csr_matrix((matrix.data[order], matrix.indices[order], matrix.indptr), (5, 6))
-    np.testing.assert_array_equal(keep_largest(matrix, top_k).toarray(), expected)
