@@ -1,9 +1,9 @@
 """RecBole's configuration, plus the plugin's models and properties.
 
 Order of precedence, lowest first: RecBole's own files (overall, model, sample, data set,
-quick start), the plugin's files of the same names in ``properties/``, ``config_files``,
-``config_dict``. The command line reaches `Config` through ``config_dict`` alone: what else is in
-``sys.argv`` belongs to whoever started the process.
+quick start), the plugin's files of the same names in ``properties/`` (a preset behind its model),
+``config_files``, ``config_dict``. The command line reaches `Config` through ``config_dict`` alone:
+what else is in ``sys.argv`` belongs to whoever started the process.
 """
 
 import ast
@@ -20,7 +20,7 @@ import yaml
 from recbole.utils import ModelType
 
 from recbole_poem.errors import InputError
-from recbole_poem.keys import check_values
+from recbole_poem.keys import POEM_RULES, RULES, check_values
 from recbole_poem.registry import MODELS, get_model
 
 _PACKAGED = Path(__file__).parent / "properties"
@@ -118,6 +118,7 @@ class Config(recbole.config.Config):
             # the ranking stage as a model of its own has POEM's keys, for it is what feeds POEM
             named = ["POEM", model] if model == "Upstream" else [model]
             files += [PROPERTIES / "model" / f"{name}.yaml" for name in named]
+            files += self._preset(model)
         files.append(PROPERTIES / "dataset" / f"{dataset}.yaml")
         for file in files:
             if file.is_file():
@@ -143,6 +144,17 @@ class Config(recbole.config.Config):
         if internal["MODEL_TYPE"] == ModelType.SEQUENTIAL and loss == "CE":
             # RecBole's overall default, which its own check then refuses (configurator.py:350)
             internal["train_neg_sample_args"] = None
+
+    def _preset(self, model: str) -> List[Path]:
+        """Return the file of the preset that the user chose, if it changes the defaults."""
+        preset = self.external_config_dict.get("preset", "best")
+        if preset == "best" or RULES[model] is not POEM_RULES:
+            return []
+        file = PROPERTIES / "preset" / f"{preset}.yaml"
+        if not file.is_file():
+            known = ", ".join(sorted(known.stem for known in file.parent.glob("*.yaml")))
+            raise InputError(f"preset: expected best or one of {known}, not {preset!r}")
+        return [file]
 
     def _init_device(self) -> None:
         final = self.final_config_dict

@@ -224,7 +224,7 @@ def test_recboles_tuning_finds_the_better_value(keys: Dict[str, Any], tmp_path: 
         ({"model": "Upstream", "use_partial_order": False}, "it cannot be off"),
         ({"model": "BPR", "positive_feedback": {"rating": "[4,5]"}}, "only sequential models"),
         ({"model": "Pop", "mask_seen": "maybe"}, "mask_seen: expected True or False"),
-        ({"cascade_head": True, "full_softmax_limit": 5}, "cascade_head: needs the exact softmax"),
+        ({"preset": "fastest"}, "preset: expected best or one of paper, not 'fastest'"),
         ({"threads": 0}, "threads: expected a whole number from 1"),
         ({"seed": -1}, "seed: expected a whole number from 0"),
         ({"valid_metric": "Foo@5"}, "valid_metric: Foo@5 is none of metrics"),

@@ -135,8 +135,23 @@ class PartialOrderEncoder(nn.Module):
         quintuples: torch.Tensor,
         groups: torch.Tensor,
         present: torch.Tensor,
-    ) -> "tuple[torch.Tensor, torch.Tensor]":
-        """Encode one sequence per request.
+    ) -> torch.Tensor:
+        """Encode one sequence per request; the parameters are those of `tokens`.
+
+        Returns
+        -------
+        (Q, d), the state of the query token.
+        """
+        return self.tokens(items, quintuples, groups, present)[:, -1]
+
+    def tokens(
+        self,
+        items: torch.Tensor,
+        quintuples: torch.Tensor,
+        groups: torch.Tensor,
+        present: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return the state of each drawn candidate, and of the query token behind them.
 
         Parameters
         ----------
@@ -151,10 +166,7 @@ class PartialOrderEncoder(nn.Module):
 
         Returns
         -------
-        state : (Q, d)
-            The query token's, the state of the whole sequence.
-        tokens : (Q, T, d)
-            The state of each drawn candidate; meaningless where nothing was drawn.
+        (Q, T + 1, d); meaningless where nothing was drawn.
         """
         tokens = items + self.quintuple_projection(quintuples)
         tokens = tokens + self.group_embedding(groups)
@@ -171,5 +183,4 @@ class PartialOrderEncoder(nn.Module):
         may_attend = may_attend.expand(-1, groups.shape[1], -1).unsqueeze(1)
         for block in self.blocks:
             tokens = block(tokens, may_attend)
-        tokens = self.norm(tokens)
-        return tokens[:, -1], tokens[:, :-1]
+        return self.norm(tokens)

@@ -1,63 +1,40 @@
-"""POEM's losses: feedback, system, margin (arXiv 2606.29946), as functions of states and scores.
+"""POEM's losses: feedback, system, margin (arXiv 2606.29946), as functions of interests and scores.
 
 L = CE(feedback) + beta * CE(system) + lambda * mean max(0, delta - x(u, i+) + x(u, i-))
 """
-
-from typing import NamedTuple, Optional
 
 import torch
 import torch.distributed
 import torch.nn.functional as F
 
-
-class ExtraLogits(NamedTuple):
-    """Logits that some states give to some items beside the dot product.
-
-    Attributes
-    ----------
-    row : (Q,) int64
-        Which of the T states.
-    item : (Q, S) int64
-        Item ids, each at most once a row apart from 0.
-    logit : (Q, S)
-    """
-
-    row: torch.Tensor
-    item: torch.Tensor
-    logit: torch.Tensor
+from recbole_poem.model.scoring import Interest, all_logits, logits_of, shared_logits
 
 
 def full_log_probability(
-    states: torch.Tensor,
-    items: torch.Tensor,
-    positives: torch.Tensor,
-    extra: Optional[ExtraLogits] = None,
+    interest: Interest, items: torch.Tensor, positives: torch.Tensor
 ) -> torch.Tensor:
-    """Log softmax over the whole catalogue, of the positives of each state.
+    """Log softmax over the whole catalogue, of the positives of each interest.
 
     Parameters
     ----------
-    states : (T, d)
+    interest : Interest
+        Of T requests.
     items : (n_items, d)
         Item embeddings; row 0 is padding and takes no part.
     positives : (T, P) int64
         Item ids, 0 = none.
-    extra : ExtraLogits, optional
-        Logits to add before the softmax.
 
     Returns
     -------
     (T, P); meaningless where there is no positive.
     """
-    logits = states @ items.T
+    logits = all_logits(interest, items)
     logits[:, 0] = -torch.inf
-    if extra is not None:
-        logits = logits.index_put((extra.row.unsqueeze(1), extra.item), extra.logit, True)
     return logits.log_softmax(dim=-1).gather(1, positives)
 
 
 def sampled_log_probability(
-    states: torch.Tensor,
+    interest: Interest,
     items: torch.Tensor,
     positives: torch.Tensor,
     negatives: torch.Tensor,
@@ -71,7 +48,7 @@ def sampled_log_probability(
 
     Parameters
     ----------
-    states, items, positives
+    interest, items, positives
         As in `full_log_probability`.
     negatives : (K,) int64
     log_q : (n_items,)
@@ -83,23 +60,31 @@ def sampled_log_probability(
     """
     row, column = positives.nonzero(as_tuple=True)
     positive = positives[row, column]  # (E,)
-    positive_logit = (states[row] * items[positive]).sum(-1) - log_q[positive]
-    negative_logit = (states @ items[negatives].T - log_q[negatives])[row]  # (E, K)
+    positive_logit = logits_of(interest, items, positives)[row, column] - log_q[positive]
+    negative_logit = (shared_logits(interest, items, negatives) - log_q[negatives])[row]  # (E, K)
     negative_logit = negative_logit.masked_fill(positive.unsqueeze(1) == negatives, -torch.inf)
     logits = torch.cat([positive_logit.unsqueeze(1), negative_logit], dim=1)
     log_probability = logits.log_softmax(dim=-1)[:, 0]
-    return states.new_zeros(positives.shape).index_put((row, column), log_probability)
+    return log_probability.new_zeros(positives.shape).index_put((row, column), log_probability)
 
 
-def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Average `values` where `mask` holds; 0 (with a gradient of 0) where it holds nowhere.
+def weighted_mean(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Average `values` by `weight`; 0 (with a gradient of 0) where no weight is above 0.
 
-    Where several processes share a batch, the sum of this one is divided by the average count of
+    Where several processes share a batch, the sum of this one is divided by the average weight of
     all, so that the average of the processes' results, which is what their gradients are averaged
     to, is the mean over the whole batch.
+
+    Parameters
+    ----------
+    values : (...)
+        May be infinite where the weight is 0.
+    weight : (...)
+        Not negative; a bool counts as 0 or 1.
     """
-    count = _average_over_processes(mask.sum().to(values.dtype))
-    return torch.where(mask, values, 0).sum() / torch.where(count > 0, count, 1)
+    weight = weight.to(values.dtype)
+    total = _average_over_processes(weight.sum())
+    return torch.where(weight > 0, weight * values, 0).sum() / torch.where(total > 0, total, 1)
 
 
 def _average_over_processes(value: torch.Tensor) -> torch.Tensor:
@@ -126,4 +111,4 @@ def margin_loss(
     margin : float
         delta, in units of the score.
     """
-    return masked_mean(F.relu(margin - positive_score.unsqueeze(1) + negative_score), present)
+    return weighted_mean(F.relu(margin - positive_score.unsqueeze(1) + negative_score), present)

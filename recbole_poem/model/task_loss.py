@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from recbole_poem.errors import InputError
-from recbole_poem.model.loss import masked_mean
+from recbole_poem.model.loss import weighted_mean
 
 
 class BinaryTask(NamedTuple):
@@ -122,7 +122,7 @@ def task_losses(
     labels = torch.where(known, labels, 0).to(outputs.dtype)
     losses = torch.stack(
         [
-            masked_mean(task.loss(outputs[:, m], labels[:, m]), known[:, m])
+            weighted_mean(task.loss(outputs[:, m], labels[:, m]), known[:, m])
             for m, task in enumerate(tasks)
         ]
     )

@@ -5,38 +5,47 @@ import torch
 import torch.nn.functional as F
 
 from recbole_poem.model.loss import (
-    ExtraLogits,
     full_log_probability,
     margin_loss,
-    masked_mean,
     sampled_log_probability,
+    weighted_mean,
 )
+from recbole_poem.model.scoring import of_state, plus
 
 STATES = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
 ITEMS = torch.randn(9, 4, generator=torch.Generator().manual_seed(1))
+INTEREST = of_state(STATES)
 POSITIVES = torch.tensor([[1, 2], [3, 0], [8, 1], [4, 4], [5, 7], [6, 0]])
 
 
 def test_full_log_probability_equals_cross_entropy_without_padding() -> None:
-    ours = full_log_probability(STATES, ITEMS, POSITIVES)
+    ours = full_log_probability(INTEREST, ITEMS, POSITIVES)
     reference = F.cross_entropy(STATES @ ITEMS[1:].T, POSITIVES[:, 0] - 1, reduction="none")
     assert torch.allclose(-ours[:, 0], reference)
 
 
-def test_extra_logits_enter_the_softmax() -> None:
-    extra = ExtraLogits(torch.tensor([2]), torch.tensor([[8, 3]]), torch.tensor([[1.5, -0.5]]))
+def test_added_logits_enter_both_softmaxes() -> None:
+    item = torch.tensor([[8, 3, 0], [0, 0, 0], [1, 8, 8], [2, 4, 6], [5, 5, 5], [7, 1, 6]])
+    logit = torch.linspace(-1, 1, 18).view(6, 3) * (item > 0)
+    named = plus(INTEREST, item, logit)
     logits = STATES @ ITEMS.T
-    logits[2, 8] += 1.5
-    logits[2, 3] -= 0.5
-    reference = logits[:, 1:].log_softmax(-1).gather(1, POSITIVES[:, :1] - 1)
-    assert torch.allclose(full_log_probability(STATES, ITEMS, POSITIVES, extra)[:, :1], reference)
+    for row, (items, added) in enumerate(zip(item.tolist(), logit.tolist())):
+        for one, value in zip(items, added):
+            logits[row, one] += value
+    reference = logits[:, 1:].log_softmax(-1).gather(1, (POSITIVES - 1).clamp_min(0))
+    present = POSITIVES > 0
+    full = full_log_probability(named, ITEMS, POSITIVES)
+    torch.testing.assert_close(full[present], reference[present])
+    everything, log_q = torch.arange(1, 9), torch.full((9,), -2.0)
+    sampled = sampled_log_probability(named, ITEMS, POSITIVES, everything, log_q)
+    torch.testing.assert_close(sampled[present], reference[present])
 
 
 def test_sampled_softmax_over_every_item_is_the_full_softmax() -> None:
     """Each item once, with equal probability: the sample is the catalogue."""
     log_q = torch.full((9,), -2.0)
-    ours = sampled_log_probability(STATES, ITEMS, POSITIVES, torch.arange(1, 9), log_q)
-    full = full_log_probability(STATES, ITEMS, POSITIVES)
+    ours = sampled_log_probability(INTEREST, ITEMS, POSITIVES, torch.arange(1, 9), log_q)
+    full = full_log_probability(INTEREST, ITEMS, POSITIVES)
     present = POSITIVES > 0
     assert torch.allclose(ours[present], full[present], atol=1e-5)
     assert (ours[~present] == 0).all()
@@ -54,14 +63,16 @@ def test_log_q_corrects_a_skewed_sample() -> None:
     negatives = (state @ ITEMS[drawn].T - log_count[drawn]).masked_fill(drawn == row, -torch.inf)
     positive = (state * ITEMS[row[0]]).sum(-1, keepdim=True)
     corrected = torch.cat([positive, negatives], 1).log_softmax(-1)[0, 0]
-    full = full_log_probability(state, ITEMS, row)[0, 0]
+    full = full_log_probability(of_state(state), ITEMS, row)[0, 0]
     assert corrected == pytest.approx(float(full), abs=0.02)
 
 
 def test_gradient_of_the_sampled_softmax_leaves_other_items_alone() -> None:
     items = ITEMS.clone().requires_grad_()
     negatives, log_q = torch.tensor([2, 3]), torch.zeros(9)
-    sampled_log_probability(STATES, items, POSITIVES[:1, :1], negatives, log_q).sum().backward()
+    sampled_log_probability(
+        of_state(STATES[:1]), items, POSITIVES[:1, :1], negatives, log_q
+    ).sum().backward()
     assert items.grad.abs().sum(1).nonzero().flatten().tolist() == [1, 2, 3]
 
 
@@ -73,9 +84,17 @@ def test_margin_is_the_mean_hinge_over_the_negatives_there_are() -> None:
     assert margin_loss(positive, negative, present, 1.0) == pytest.approx((0 + 0.5 + 1.5) / 3)
 
 
+def test_a_mean_weighs_and_leaves_out_what_weighs_nothing() -> None:
+    values = torch.tensor([1.0, 4.0, torch.inf], requires_grad=True)
+    mean = weighted_mean(values, torch.tensor([3.0, 1.0, 0.0]))
+    mean.backward()
+    assert mean.item() == pytest.approx((3 * 1 + 4) / 4)
+    assert values.grad.tolist() == [0.75, 0.25, 0]
+
+
 def test_mean_over_nothing_is_zero_with_zero_gradient() -> None:
     values = torch.tensor([torch.inf, 2.0], requires_grad=True)
-    mean = masked_mean(values, torch.tensor([False, False]))
+    mean = weighted_mean(values, torch.tensor([False, False]))
     mean.backward()
     assert mean == 0
     assert values.grad.tolist() == [0, 0]

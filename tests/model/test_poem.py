@@ -17,6 +17,7 @@ from recbole_poem.fields import (
     SYSTEM_POSITIVE,
     TARGET_ID,
 )
+from recbole_poem.model.entry_reader import Reading
 from recbole_poem.quick_start import run_recbole_poem
 
 SMALL = {
@@ -41,6 +42,20 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
 
 def make(keys: Dict[str, Any], **more: Any) -> Experiment:
     return assemble(Config(config_dict={**keys, **more}))
+
+
+def wake(model: Any) -> None:
+    """Give weights that start at zero some value, so that what they multiply counts."""
+    for name, parameter in model.named_parameters():
+        if name.startswith(("cascade_head", "fusion.residual", "repeat_logit")):
+            torch.nn.init.normal_(parameter)
+
+
+def read(experiment: Experiment, batch: Any) -> Reading:
+    """Read the entries of prediction rows."""
+    entries = (batch[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
+    model = experiment.model.eval()
+    return model.entry_reader(model.item_embedding, *entries)
 
 
 def rows(experiment: Experiment) -> Any:
@@ -87,11 +102,10 @@ def test_the_cache_alone_tells_what_comes_next(write_dataset: Any) -> None:
 
 
 def test_predict_agrees_with_full_sort_predict(keys: Dict[str, Any]) -> None:
-    for more in ({}, {"cascade_head": True}, ALL_OFF):
+    for more in ({}, {"preset": "paper"}, ALL_OFF):
         experiment = make(keys, **more)
         model, batch = experiment.model.eval(), rows(experiment)
-        if more.get("cascade_head"):
-            torch.nn.init.normal_(model.cascade_head.weight)
+        wake(model)
         scores = model.full_sort_predict(batch).gather(1, batch["item_id"].unsqueeze(1))
         assert torch.allclose(model.predict(batch), scores.squeeze(1), atol=1e-5)
 
@@ -119,18 +133,61 @@ def test_order_of_the_cached_candidates_changes_nothing(keys: Dict[str, Any]) ->
     assert torch.allclose(scores, model.full_sort_predict(batch), atol=1e-5)
 
 
-def test_an_empty_entry_is_the_learned_vector(keys: Dict[str, Any]) -> None:
-    experiment = make(keys)
+def test_with_an_empty_entry_it_is_the_transformer_that_its_history_encoder_is(
+    keys: Dict[str, Any],
+) -> None:
+    experiment, plain = make(keys), make(keys, **ALL_OFF)
+    wake(experiment.model)
+    plain.model.load_state_dict(experiment.model.state_dict(), strict=False)
+    batch = rows(experiment)
+    batch[CACHE_ITEM] = torch.zeros_like(batch[CACHE_ITEM])
+    scores = experiment.model.eval().full_sort_predict(batch)
+    assert torch.equal(scores, plain.model.eval().full_sort_predict(batch))
+
+
+def test_an_untrained_head_leaves_the_transformers_scores(keys: Dict[str, Any]) -> None:
+    """Training starts from the plain Transformer: whatever the entry says, at first it adds 0."""
+    experiment, plain = make(keys), make(keys, **ALL_OFF)
+    plain.model.load_state_dict(experiment.model.state_dict(), strict=False)
+    batch = rows(experiment)
+    scores = experiment.model.eval().full_sort_predict(batch)
+    torch.testing.assert_close(scores, plain.model.eval().full_sort_predict(batch))
+
+
+def test_the_repeat_logit_is_added_to_the_items_of_the_history_once_a_row(
+    keys: Dict[str, Any],
+) -> None:
+    experiment = make(keys, **ALL_OFF)
     model, batch = experiment.model.eval(), rows(experiment)
-    items = torch.zeros_like(batch[CACHE_ITEM])
-    state, _, _ = model.encode_entries(items, batch[CACHE_SCORE] * 0, batch[REQUEST_ID])
-    assert torch.equal(state, model.empty_entry.expand_as(state))
+    before = model.full_sort_predict(batch)
+    torch.nn.init.constant_(model.repeat_logit, -2.5)
+    change = model.full_sort_predict(batch) - before
+    for row, window in enumerate(batch["item_id_list"].tolist()):
+        times = np.bincount([item for item in window if item], minlength=model.n_items)
+        np.testing.assert_allclose(change[row].detach(), -2.5 * times, atol=1e-5)
+
+
+def test_the_paper_preset_adds_nothing_to_the_paper(keys: Dict[str, Any]) -> None:
+    model = make(keys, preset="paper").model
+    assert {name.split(".")[0] for name, _ in model.named_parameters()} == {
+        "item_embedding",
+        "history_encoder",
+        "entry_reader",
+        "fusion",
+    }
+    assert model.request_weight == 1
+    experiment = make(keys, preset="paper")
+    model, batch = experiment.model.eval(), rows(experiment)
+    batch[CACHE_ITEM] = torch.zeros_like(batch[CACHE_ITEM])
+    interest = model.forward(batch)
+    assert interest.item.shape[1] == 0
 
 
 def test_the_cache_moves_the_scores_and_switching_it_off_forgets_it(keys: Dict[str, Any]) -> None:
     for more, reads in (({}, True), ({"use_partial_order": False}, False)):
         experiment = make(keys, **more)
         model, batch = experiment.model.eval(), rows(experiment)
+        wake(model)
         scores = model.full_sort_predict(batch)
         batch[CACHE_ITEM] = batch[CACHE_ITEM].flip(0)
         batch[CACHE_SCORE] = batch[CACHE_SCORE].flip(0)
@@ -161,6 +218,7 @@ def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> N
     assert {name.split(".")[0] for name, _ in model.named_parameters()} == {
         "item_embedding",
         "history_encoder",
+        "repeat_logit",
     }
     (loss,) = model.calculate_loss(batch)
     states = model.history_encoder(model.item_embedding(batch["item_id_list"]))
@@ -181,9 +239,8 @@ def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any]) -> Non
     compared = 0
     for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():
         row = train[torch.tensor([where[int(batch[REQUEST_ID][b, r])]])]
-        state, _, _ = model.forward(row)
         position = int(batch["request_position"][b, r])
-        assert torch.allclose(states[b, position], state[0], atol=1e-5)
+        assert torch.allclose(states[b, position], model.forward(row).state[0], atol=1e-5)
         compared += 1
     assert compared > 5
 
@@ -194,18 +251,23 @@ def test_padding_never_gets_a_gradient_or_a_probability(keys: Dict[str, Any]) ->
     assert (experiment.model.item_embedding.weight.grad[0] == 0).all()
 
 
-def test_every_weight_is_trained(keys: Dict[str, Any]) -> None:
-    experiment = make(keys, cascade_head=True, history_weight=0.5)
-    torch.nn.init.normal_(experiment.model.cascade_head.weight)
+@pytest.mark.parametrize("fusion", ["gate", "residual"])
+def test_every_weight_is_trained(keys: Dict[str, Any], fusion: str) -> None:
+    experiment = make(keys, fusion=fusion)
+    wake(experiment.model)
     parts = experiment.model.calculate_loss(next(iter(experiment.train_data)))
-    assert len(parts) == 4
+    assert len(parts) == 3
     sum(parts).backward()
-    untouched = [n for n, p in experiment.model.named_parameters() if p.grad is None]
+    untouched = [
+        name
+        for name, parameter in experiment.model.named_parameters()
+        if parameter.grad is None or not parameter.grad.any()
+    ]
     assert untouched == []
 
 
 def test_a_batch_of_context_alone_has_a_finite_loss_of_zero(keys: Dict[str, Any]) -> None:
-    experiment = make(keys, history_weight=0.5)
+    experiment = make(keys)
     batch = next(iter(experiment.train_data))
     batch[TARGET_ID] = torch.zeros_like(batch[TARGET_ID])
     batch[REQUEST_ID] = torch.full_like(batch[REQUEST_ID], -1)
@@ -229,33 +291,25 @@ def test_upstream_ranks_cached_candidates_by_fused_score(keys: Dict[str, Any]) -
 
 def test_shuffled_entries_keep_their_candidates_and_lose_their_order(keys: Dict[str, Any]) -> None:
     """In the order of the cache the groups follow the scores; shuffled, they are a lottery."""
-    keys["hidden_dropout_prob"] = 0.0
     plain, shuffled = make(keys), make(keys, shuffle_entries=True)
     shuffled.model.load_state_dict(plain.model.state_dict())
     batch = rows(plain)
-    entry = batch[CACHE_ITEM], batch[CACHE_SCORE], batch[REQUEST_ID]
-    models = plain.model.eval(), shuffled.model.eval()
-    (one, drawn, _), (two, other, _) = (model.encode_entries(*entry) for model in models)
-    assert not torch.equal(one, two)
-    assert not torch.equal(drawn, other)
-    for mine, cached in zip(other.tolist(), batch[CACHE_ITEM].tolist()):
-        assert set(mine) - {0} <= set(cached)
-    again, _, _ = shuffled.model.encode_entries(*entry)
-    assert torch.equal(two, again)
+    one, two, again = (read(e, batch) for e in (plain, shuffled, shuffled))
+    assert not torch.equal(one.state, two.state)
+    assert not torch.equal(one.drawn, two.drawn)
+    assert torch.equal(one.items, two.items)
+    assert torch.equal(two.state, again.state)
 
 
 def test_without_the_quintuple_only_the_order_of_the_scores_counts(keys: Dict[str, Any]) -> None:
     experiment = make({**keys, "use_quintuple": False, "n_groups": 1})
     batch = rows(experiment)
-    items, scores, requests = batch[CACHE_ITEM], batch[CACHE_SCORE], batch[REQUEST_ID]
-    model = experiment.model.eval()
-    state, _, _ = model.encode_entries(items, scores, requests)
-    turned, _, _ = model.encode_entries(items, scores.flip(1), requests)
-    torch.testing.assert_close(state, turned)
-    with_quintuple = make({**keys, "n_groups": 1}).model.eval()
-    state, _, _ = with_quintuple.encode_entries(items, scores, requests)
-    turned, _, _ = with_quintuple.encode_entries(items, scores.flip(1), requests)
-    assert not torch.allclose(state, turned)
+    turned = rows(experiment)
+    turned[CACHE_SCORE] = turned[CACHE_SCORE].flip(1)
+    torch.testing.assert_close(read(experiment, batch).state, read(experiment, turned).state)
+    with_quintuple = make({**keys, "n_groups": 1})
+    states = [read(with_quintuple, entries).state for entries in (batch, turned)]
+    assert not torch.allclose(*states)
 
 
 def test_uniform_negatives_are_no_item_the_user_wanted(keys: Dict[str, Any]) -> None:
