@@ -85,7 +85,7 @@ def multitask(config: Any, dataset: Any) -> MultiTaskUpstream:
             item_to_item, config, weights=np.full(n_retrieval, 1 / n_retrieval, np.float32)
         ),
         training=partial(trained_ranker, of_ranker, dataset, exposures, folder),
-        by=fusion_of(config, len(names)),
+        by=fusion_of(config, len(names) + 1),
         settings=settings,
     )
 

@@ -32,6 +32,22 @@ def test_precedence_of_files_dictionary_and_defaults(tmp_path: Path) -> None:
     assert list(config["objectives"]) == ["watched", "liked", "next", "soon", "together"]
 
 
+def test_a_preset_stands_between_its_model_and_the_data_set() -> None:
+    added = {"fusion": "residual", "cascade_head": True, "repeat_logit": True}
+    paper = {"fusion": "gate", "cascade_head": False, "repeat_logit": False}
+    for model in ("POEM", "Upstream"):
+        for preset, expected in (
+            ({}, added),
+            ({"preset": "best"}, added),
+            ({"preset": "paper"}, paper),
+        ):
+            config = make(model, **preset)
+            assert {key: config[key] for key in expected} == expected
+    assert make(preset="paper", cascade_head=True)["cascade_head"] is True
+    assert make(preset="paper")["objectives"] == make()["objectives"]
+    assert "fusion" not in make("SASRec", preset="paper").final_config_dict
+
+
 def test_command_line_of_the_host_process_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """RecBole evaluates it: `pytest --cov=os.path.x` would crash (config/configurator.py:131)."""
     monkeypatch.setattr(sys, "argv", ["pytest", "--n_groups=9", "--cov=os.path.x"])

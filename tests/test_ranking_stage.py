@@ -196,7 +196,7 @@ def test_entries_hold_what_the_user_has_not_consumed_and_block_0_holds_nothing(
     for request in range(len(log)):
         found = set(items[request][items[request] > 0].tolist())
         assert not found & set(log.item[log.first[request] : request].tolist())
-    assert scores.shape == (len(log), 8, 3)
+    assert scores.shape == (len(log), 8, 4)
     assert ((scores >= 0) & (scores[..., :1] <= 1)).all()
     assert not scores[items == 0].any()
 
@@ -265,7 +265,7 @@ def test_what_has_a_say_gets_rankers_of_its_own_and_what_has_none_shares_them(
         {"threads": 2},
         {"ranker": {**ranker, "threads": 2}, "n_candidates": 5},
         {"objectives": {"consumed": {"similarity": "cosine"}}},
-        {"objective_weights": [1, 2, 3]},
+        {"objective_weights": [1, 2, 3, 4]},
         {"learning_rate": 0.5},
     ):
         build(*prepared({**keys, **same}))
@@ -366,7 +366,7 @@ def test_it_feeds_a_run_that_saves_and_loads(
     assert counted.batches == learned > 0
     assert result["test_result"]["hit@5"] > 0
     objectives = loaded.train_data._dataset.cache.objectives
-    assert objectives == ("click", "like", "seconds")
+    assert objectives == ("click", "like", "seconds", "retrieval")
 
 
 def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
@@ -376,6 +376,7 @@ def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
     keys["tasks"] = {"click": keys["tasks"]["click"]}
     keys["ranker"] = {**TINY, "epochs": 10, "learning_rate": 0.05, "train_batch_size": 64}
     keys["ranker"]["unexposed_negatives"] = 0
+    keys["objective_weights"] = [1, 0]  # the order of the click alone, not the retrieval's
     config, dataset = prepared({**keys, "ranker_blocks": 2, **BY_TIME})
     items, scores = build(config, dataset)
     last = np.flatnonzero(dataset.log.time >= begins_of(config, dataset)[-1])
@@ -409,7 +410,7 @@ def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
         ({"watch_time": None}, r"^tasks\.seconds: say which columns tell it"),
         ({"ranker_blocks": 1}, r"^ranker_blocks: expected a whole number from 2, not 1$"),
         ({"ranker_blocks": 500}, r"^ranker_blocks: the \d+ training rows .* for 500 blocks$"),
-        ({"objective_weights": [1, 2]}, r"^objective_weights: expected 3 numbers from 0"),
+        ({"objective_weights": [1, 2]}, r"^objective_weights: expected 4 numbers from 0"),
         ({"upstream": "multi"}, r"there is no 'multi'; known are item_to_item, logged, multitask$"),
     ],
 )
@@ -424,5 +425,5 @@ def test_bad_input_ends_in_one_sentence(
 def test_tasks_of_the_rankers_own_are_the_objectives_of_the_cache(keys: Dict[str, Any]) -> None:
     tasks = {"click": keys["tasks"]["click"]}
     for own in ({"tasks": tasks}, {"ranker": {**keys["ranker"], "tasks": tasks}}):
-        assert multitask(*prepared({**keys, **own})).objectives == ["click"]
-        assert build(*prepared({**keys, **own}))[1].shape[-1] == 1
+        assert multitask(*prepared({**keys, **own})).objectives == ["click", "retrieval"]
+        assert build(*prepared({**keys, **own}))[1].shape[-1] == 2

@@ -12,6 +12,10 @@ Stage b is an item-to-item retrieval and a multi-task ranker, both estimated fro
 before its block alone: whatever happens later moves none of its candidates and none of its scores.
 Its ranker goes on from that of stage b - 1 with the rows that came since, as a system in use
 learns. The requests of block 0, which no stage precedes, have empty entries.
+
+The scores are the ranker's, one per task, and behind them the *retrieval*'s: N for its best
+candidate, N - 1 for the next. Only their ranks enter the fusion, and what the retrieval knew is not
+lost by ranking.
 """
 
 from dataclasses import dataclass
@@ -46,6 +50,9 @@ class Trains(Protocol):
         """
 
 
+#: the objective behind those of the tasks
+RETRIEVAL = "retrieval"
+
 #: from a log to the retrieval that is estimated from its training rows
 Retrieval = Callable[[RequestLog], EstimatingRanker]
 
@@ -67,7 +74,7 @@ class MultiTaskUpstream:
         See `Retrieval`.
     training : Trains
     by : Fusion
-        How the scores decide the order of the candidates.
+        How the M + 1 scores decide the order of the candidates.
     settings : dict
         What the training depends on beside the log, as JSON values.
 
@@ -88,7 +95,7 @@ class MultiTaskUpstream:
         by: Fusion,
         settings: Dict[str, Any],
     ) -> None:
-        self.objectives = list(objectives)
+        self.objectives = [*objectives, RETRIEVAL]
         self._exposures, self._by = of, by
         self._shape = (n_candidates, len(self.objectives))
         self._begin = block_begins(of, n_blocks)
@@ -140,7 +147,7 @@ class Stages:
         When each stage's block begins, ascending.
     stages : sequence of K pairs of retrieval and ranker
     by : Fusion
-    shape : (N, M)
+    shape : (N, M + 1)
         Numbers of candidates and objectives.
     """
 
@@ -151,7 +158,7 @@ class Stages:
     shape: Tuple[int, int]
 
     def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """Rank `requests` (B,): items (B, N), 0 = none; scores (B, N, M), best first."""
+        """Rank `requests` (B,): items (B, N), 0 = none; scores (B, N, M + 1), best first."""
         block = np.searchsorted(self.begin, self.time[requests], side="right")
         answers = {b: self._answer(b, requests[block == b]) for b in np.unique(block[block > 0])}
         items = np.zeros((len(requests), self.shape[0]), dtype=np.int64)
@@ -163,7 +170,10 @@ class Stages:
     def _answer(self, block: int, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         retrieval, ranker = self.stages[block - 1]
         items, _ = retrieval.rank(requests)
-        return in_fused_order(items, ranker.score(requests, items), self.by, items.shape[1])
+        n = items.shape[1]
+        by_retrieval = np.broadcast_to(np.arange(n, 0, -1, dtype=np.float32), items.shape)
+        scores = np.dstack([ranker.score(requests, items), by_retrieval])
+        return in_fused_order(items, scores, self.by, n)
 
 
 def block_begins(of: Exposures, n_blocks: int) -> np.ndarray:

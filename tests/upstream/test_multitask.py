@@ -36,6 +36,7 @@ OBJECTIVES = {
     "next": {"similarity": "transition", "steps": 2},
 }
 N = 6
+WEIGHTS = [0.6, 0.25, 0.15]  # of two tasks and of the retrieval
 
 
 def retrieval(log):
@@ -77,7 +78,7 @@ def exposures_of(log):
 
 def upstream(log, n_blocks=3, power=1.0):
     of = exposures_of(log)
-    by = Fusion(np.array([0.75, 0.25]), 1.0, power)
+    by = Fusion(np.array(WEIGHTS), 1.0, power)
     names = [task.name for task in TASKS]
     return MultiTaskUpstream(of, names, n_blocks, N, retrieval, Learning(of), by, {"of": "means"})
 
@@ -199,15 +200,19 @@ def test_entries_of_a_block_are_the_candidates_of_its_stage_in_its_order(by_time
         expected = ranker.score(requests, candidates)
         assert candidates.any()
         for r, request in enumerate(requests):
-            by_item = {int(i): s for i, s in zip(candidates[r], expected[r]) if i > 0}
+            by_item = {
+                int(i): [*s, N - place]
+                for place, (i, s) in enumerate(zip(candidates[r], expected[r]))
+                if i > 0
+            }
             found = items[request][items[request] > 0].tolist()
             assert sorted(found) == sorted(by_item)
             for place, item in enumerate(found):
-                assert scores[request, place].tolist() == by_item[item].tolist()
-            values = np.array([by_item[item] for item in found]).reshape(-1, 2)
+                assert scores[request, place].tolist() == by_item[item]
+            values = np.array([by_item[item] for item in found]).reshape(-1, 3)
             rank = 1 + (values[:, None] < values).sum(axis=1)
             worth = 1.0 / (1 + rank)
-            fused = worth / worth.sum(axis=0) @ [0.75, 0.25] if found else np.zeros(0)
+            fused = worth / worth.sum(axis=0) @ WEIGHTS if found else np.zeros(0)
             assert (np.diff(fused) < 1e-6).all()
             assert not items[request, len(found) :].any()
             assert not scores[request, len(found) :].any()
