@@ -120,20 +120,21 @@ def make_plan(
     tune_time_limit : float, optional
         Seconds; `time_limit` as a rule.
     ablate : bool
-        Whether POEM's rows are followed by its ablations.
+        Whether the first row of POEM is followed by its ablations.
 
     Raises
     ------
     InputError
         For an empty or wrong value, and two rows of one name.
     """
-    listed: List[Row] = []
-    for row in map(row_of, rows):
-        listed.append(row)
-        if ablate and row.model == "POEM":
-            listed.extend(ablations(row))
-    if ablate and not any(row.model == "POEM" for row in listed):
-        raise InputError("ablate: there is no POEM among the rows, whose parts could be taken away")
+    listed = list(map(row_of, rows))
+    if ablate:
+        place = next((n for n, row in enumerate(listed, 1) if row.model == "POEM"), None)
+        if place is None:
+            raise InputError(
+                "ablate: there is no POEM among the rows, whose parts could be taken away"
+            )
+        listed[place:place] = ablations(listed[place - 1])
     names = [row.name for row in listed]
     for name in names:
         if names.count(name) > 1:

@@ -93,6 +93,14 @@ def test_ablations_take_the_tuned_keys_of_their_row_and_change_what_the_model_kn
         assert any(defaults[key] != value for key, value in row.keys.items()), row.name
 
 
+def test_the_first_row_of_poem_alone_is_ablated():
+    paper = {"row": "paper", "model": "POEM", "keys": {"preset": "paper"}}
+    names = [row.name for row in make_plan(["Pop", "POEM", paper], ["a"], ablate=True).rows]
+    assert names[:2] == ["Pop", "POEM"]
+    assert names[-1] == "paper"
+    assert all(name.startswith("POEM: ") for name in names[2:-1])
+
+
 @pytest.mark.parametrize(
     ("rows", "keys", "words"),
     [
