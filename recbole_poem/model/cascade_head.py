@@ -19,10 +19,14 @@ class CascadeHead(nn.Module):
     ----------
     n_objectives : int
         M.
+    n_candidates : int
+        Of a full entry; one whose weight is less than so many times below the best one's is told
+        from it, see `log_above_floor`.
     """
 
-    def __init__(self, n_objectives: int) -> None:
+    def __init__(self, n_objectives: int, n_candidates: int) -> None:
         super().__init__()
+        self.n_candidates = n_candidates
         n_features = n_objectives + 3
         self.hidden = nn.Linear(n_features, _HIDDEN)
         self.linear = nn.Linear(n_features, 1, bias=False)
@@ -55,8 +59,8 @@ class CascadeHead(nn.Module):
         """
         features = torch.cat(
             [
-                log_above_floor(quintuple),
-                log_above_floor(fused.unsqueeze(-1)),
+                log_above_floor(quintuple, self.n_candidates),
+                log_above_floor(fused.unsqueeze(-1), self.n_candidates),
                 standardise(own, valid).unsqueeze(-1),
                 torch.ones_like(own).unsqueeze(-1),  # to be a candidate at all
             ],
@@ -66,16 +70,17 @@ class CascadeHead(nn.Module):
         return correction.squeeze(-1) * valid
 
 
-def log_above_floor(weights: torch.Tensor) -> torch.Tensor:
-    """Return ``log max(N w / max w, 1)``: log N for the best candidate, 0 for what is far below.
+def log_above_floor(weights: torch.Tensor, n: int) -> torch.Tensor:
+    """Return ``log max(n w / max w, 1)``: log n for the best candidate, 0 for what is far below.
 
     Parameters
     ----------
     weights : (Q, N, ...)
         Not negative.
+    n : int
     """
     relative = weights / weights.amax(dim=1, keepdim=True).clamp_min(1e-12)
-    return (relative * weights.shape[1]).clamp_min(1).log()
+    return (relative * n).clamp_min(1).log()
 
 
 def standardise(values: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:

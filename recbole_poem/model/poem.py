@@ -107,7 +107,9 @@ class POEM(SequentialRecommender):
             self.entry_reader = EntryReader(config, dataset.objective_weights, **block)
             self.fusion = FUSIONS[config["fusion"]](size)
             if config["cascade_head"]:
-                self.cascade_head = CascadeHead(len(dataset.objective_weights))
+                self.cascade_head = CascadeHead(
+                    len(dataset.objective_weights), config["n_candidates"]
+                )
         self._initialise()
 
     def _initialise(self) -> None:

@@ -14,13 +14,13 @@ VALID = torch.tensor([[True, True, True, False]])
 def test_weights_are_read_as_minus_the_log_of_the_rank() -> None:
     scores = torch.tensor([[[0.9], [0.1], [0.5], [7.0]]])
     weights = rank_weights(scores, VALID, 0.0, 1.0)
-    found = log_above_floor(weights)[0, :, 0]
-    expected = [math.log(4 / 1), math.log(4 / 3), math.log(4 / 2), 0]  # N = 4 slots
+    found = log_above_floor(weights, 4)[0, :, 0]
+    expected = [math.log(4 / 1), math.log(4 / 3), math.log(4 / 2), 0]
     assert found.tolist() == pytest.approx(expected, abs=1e-6)
 
 
 def test_an_entry_without_candidates_is_read_as_nothing() -> None:
-    assert (log_above_floor(torch.zeros(2, 5, 3)) == 0).all()
+    assert (log_above_floor(torch.zeros(2, 5, 3), 5) == 0).all()
 
 
 def test_logits_are_standardised_over_the_candidates_there_are() -> None:
@@ -32,7 +32,10 @@ def test_logits_are_standardised_over_the_candidates_there_are() -> None:
 
 
 def test_it_starts_at_zero_and_says_nothing_where_there_is_no_candidate() -> None:
-    head, entry = CascadeHead(2), (torch.rand(1, 4, 2), torch.rand(1, 4), torch.rand(1, 4), VALID)
+    head, entry = (
+        CascadeHead(2, 4),
+        (torch.rand(1, 4, 2), torch.rand(1, 4), torch.rand(1, 4), VALID),
+    )
     torch.nn.init.normal_(head.output.weight)
     found = head(*entry)
     assert found[0, :3].all()
@@ -42,7 +45,7 @@ def test_it_starts_at_zero_and_says_nothing_where_there_is_no_candidate() -> Non
 
 
 def test_a_candidate_is_judged_by_itself() -> None:
-    head = CascadeHead(2)
+    head = CascadeHead(2, 4)
     quintuple, fused, own = torch.rand(1, 4, 2), torch.rand(1, 4), torch.rand(1, 4)
     order = torch.tensor([2, 0, 3, 1])
     plain = head(quintuple, fused, own, VALID)

@@ -145,6 +145,17 @@ def test_with_an_empty_entry_it_is_the_transformer_that_its_history_encoder_is(
     assert torch.equal(scores, plain.model.eval().full_sort_predict(batch))
 
 
+def test_empty_slots_behind_the_candidates_change_nothing(keys: Dict[str, Any]) -> None:
+    experiment = make(keys)
+    wake(experiment.model)
+    model, batch = experiment.model.eval(), rows(experiment)
+    scores = model.full_sort_predict(batch)
+    for field in (CACHE_ITEM, CACHE_SCORE):
+        more = batch[field].new_zeros(len(batch[field]), 5, *batch[field].shape[2:])
+        batch[field] = torch.cat([batch[field], more], dim=1)
+    torch.testing.assert_close(scores, model.full_sort_predict(batch))
+
+
 def test_an_untrained_head_leaves_the_transformers_scores(keys: Dict[str, Any]) -> None:
     """Training starts from the plain Transformer: whatever the entry says, at first it adds 0."""
     experiment, plain = make(keys), make(keys, **ALL_OFF)
