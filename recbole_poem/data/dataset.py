@@ -97,13 +97,14 @@ class POEMDataset(FlatSequentialDataset):
     read_cache: Optional[RequestCache] = None
     #: log probability of each item as a sampled negative, (n_items,); None = the softmax is exact
     log_q: Optional[torch.Tensor] = None
-    #: a, the weight of each of the M objectives in the fused score
+    #: names of the M objectives of an entry, and a, the weight of each in the fused score
+    objectives: Tuple[str, ...] = ()
     objective_weights: List[float]
 
     def attach(self, cache: RequestCache, objective_weights: List[float]) -> None:
         """Let the rows of this split carry entries of `cache`."""
         self.cache = self.read_cache = cache
-        self.objective_weights = objective_weights
+        self.objectives, self.objective_weights = tuple(cache.objectives), objective_weights
         if self.config["shuffle_cache"]:
             self.read_cache = ShuffledCache.of(cache, self.log, self.config["seed"])
 

@@ -7,6 +7,7 @@ loaders: a pickle runs whatever it holds, and RecBole's ignores the plugin's key
 from logging import getLogger
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
+import dgl
 import numpy as np
 import torch
 import torch.distributed
@@ -148,6 +149,23 @@ def _hard_negatives(
 ) -> Union[GraphNegatives, UniformNegatives]:
     if config["hard_negative_source"] == "uniform":
         return UniformNegatives(log, config["hard_negatives"], config["seed"])
+    sampler = HardNegativeSampler(
+        swing_graph(config, log, parallel_map),
+        hops=config["hard_negative_hops"],
+        epsilon=config["hard_negative_epsilon"],
+    )
+    return GraphNegatives(
+        sampler,
+        log,
+        number=config["hard_negatives"],
+        share=config["hard_negative_share"],
+        n_recent=config["hard_negative_context"],
+        seed=config["seed"],
+    )
+
+
+def swing_graph(config: Any, log: RequestLog, parallel_map: Map = map) -> dgl.DGLGraph:
+    """Build the item graph of a log's training rows, by the keys of a configuration."""
     rows = log.training.nonzero()[0]
     interactions = sparse.csr_matrix(
         (np.ones(len(rows)), (log.user[rows], log.item[rows])), (log.n_users, log.n_items)
@@ -162,20 +180,7 @@ def _hard_negatives(
         show_progress=config["show_progress"],
         parallel_map=parallel_map,
     )
-    graph = item_graph(similarity, config["swing_neighbours"])
-    sampler = HardNegativeSampler(
-        graph,
-        hops=config["hard_negative_hops"],
-        epsilon=config["hard_negative_epsilon"],
-    )
-    return GraphNegatives(
-        sampler,
-        log,
-        number=config["hard_negatives"],
-        share=config["hard_negative_share"],
-        n_recent=config["hard_negative_context"],
-        seed=config["seed"],
-    )
+    return item_graph(similarity, config["swing_neighbours"])
 
 
 def _shared_negatives(config: Any, log: RequestLog) -> Optional[SharedNegatives]:

@@ -98,6 +98,9 @@ class POEM(SequentialRecommender):
             size, self.max_seq_length, config["n_layers"], **block
         )
         self.repeat_logit = nn.Parameter(torch.zeros(())) if config["repeat_logit"] else None
+        #: names of what an entry's scores mean, for whoever brings entries to a checkpoint
+        self.objectives = list(dataset.objectives)
+        self.other_parameter_name = ["objectives"]
         self.entry_reader: Optional[EntryReader] = None
         self.fusion: Optional[Fusion] = None
         self.cascade_head: Optional[CascadeHead] = None

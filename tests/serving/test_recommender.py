@@ -1,0 +1,240 @@
+"""Answers to raw histories: those of the evaluation, and what no evaluation meets."""
+
+from typing import Any, Dict, List
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import random_log
+
+from recbole_poem import load
+from recbole_poem.errors import InputError
+from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.quick_start import run_recbole_poem
+from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.recommender import Recommender
+
+SMALL = {
+    "MAX_ITEM_LIST_LENGTH": 6,
+    "hidden_size": 16,
+    "inner_size": 16,
+    "n_candidates": 8,
+    "n_groups": 2,
+    "group_samples": 2,
+    "topk": [1, 5],
+    "epochs": 2,
+    "train_batch_size": 60,
+    "valid_metric": "NDCG@5",
+}
+OF_SASREC = {
+    "MAX_ITEM_LIST_LENGTH": 6,
+    "topk": [1, 5],
+    "valid_metric": "NDCG@5",
+    "epochs": 1,
+    "train_neg_sample_args": None,
+}
+
+
+@pytest.fixture
+def keys(write_dataset: Any) -> Dict[str, Any]:
+    return write_dataset(random_log(1, n_users=40, n_items=25, longest=20))
+
+
+def trained(keys: Dict[str, Any], **more: Any) -> str:
+    own = SMALL if more["model"] == "POEM" else OF_SASREC
+    return str(run_recbole_poem(config_dict={**keys, **own, **more})["model_file"])
+
+
+def tokens(dataset: Any, ids: Any) -> List[str]:
+    return [str(token) for token in dataset.id2token(dataset.iid_field, np.asarray(ids))]
+
+
+def entries_of(dataset: Any, batch: Any) -> List[Entry]:
+    """Return what rows of the data set read, as a client of the service would hold it."""
+    found = []
+    for items, scores in zip(batch[CACHE_ITEM], batch[CACHE_SCORE]):
+        kept = items > 0
+        names = list(dataset.cache.objectives)
+        # another order of the objectives, and one that the model does not read
+        columns = np.c_[np.zeros(int(kept.sum())), scores[kept].numpy()[:, ::-1]]
+        found.append(Entry.of(tokens(dataset, items[kept]), ["other", *names[::-1]], columns))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [
+        ("POEM", {}),
+        ("POEM", {"use_partial_order": False}),
+        ("SASRec", {"loss_type": "CE"}),
+        ("GRU4Rec", {"loss_type": "CE"}),
+        ("BERT4Rec", {}),
+        ("SASRecF", {"selected_features": ["item_id"], "pooling_mode": "sum"}),
+    ],
+)
+def test_users_of_the_data_set_get_what_the_evaluation_scores(
+    keys: Dict[str, Any], model: str, more: Dict[str, Any]
+) -> None:
+    path = trained(keys, model=model, **more)
+    experiment, recommender = load(path), Recommender.load(path)
+    split = experiment.test_data._dataset
+    batch = split[torch.arange(len(split.inter_feat))]
+    with torch.no_grad():
+        expected = experiment.model.eval().full_sort_predict(batch).view(len(batch), -1)
+    expected[:, 0] = -torch.inf
+    lengths = batch["item_length"].tolist()
+    histories = [tokens(split, row[:n]) for row, n in zip(batch["item_id_list"], lengths)]
+    reads = bool(recommender.objectives)
+    found = recommender.recommend(
+        histories,
+        k=5,
+        entries=entries_of(split, batch) if reads else None,
+        filter_seen=False,
+        draws=batch[REQUEST_ID].tolist(),
+    )
+    assert found.attrs["unknown_items"] == 0
+    scores = found["score"].to_numpy().reshape(len(batch), 5)
+    np.testing.assert_allclose(scores, expected.topk(5).values, rtol=1e-4, atol=1e-5)
+    of_items = expected.numpy()[
+        found["request"].astype(int), split.token2id("item_id", found["item"].to_numpy())
+    ]
+    np.testing.assert_allclose(found["score"], of_items, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture
+def recommender(keys: Dict[str, Any]) -> Recommender:
+    return Recommender.load(trained(keys, model="POEM"))
+
+
+def entry_of(recommender: Recommender, items: List[str]) -> Entry:
+    """Return a ranking that all objectives agree upon."""
+    names = recommender.objectives
+    return Entry.of(items, names, [[len(items) - n] * len(names) for n in range(len(items))])
+
+
+def test_what_was_seen_or_denied_is_not_recommended_and_lists_have_k_items(
+    recommender: Recommender,
+) -> None:
+    history = ["i3", "i7", "i3", "i9"]
+    found = recommender.recommend([history, ["i1"]], k=6, deny=["i4", "nothing"])
+    assert found["rank"].tolist() == [1, 2, 3, 4, 5, 6] * 2
+    assert (found.groupby("request")["score"].diff().dropna() <= 0).all()
+    first = found[found["request"] == 0]["item"]
+    assert not set(first) & {*history, "i4"}
+    everything = recommender.recommend([history], k=99, filter_seen=False)
+    assert set(history) <= set(everything["item"])
+    assert len(everything) == 25
+
+
+def test_allowed_items_alone_are_recommended(recommender: Recommender) -> None:
+    found = recommender.recommend([["i3"]], k=10, allow=["i5", "i3", "i8", "unheard of"])
+    assert set(found["item"]) == {"i5", "i8"}
+    assert recommender.recommend([["i3"]], allow=[]).empty
+
+
+def test_a_frame_is_sorted_by_time_and_answers_carry_its_names(recommender: Recommender) -> None:
+    frame = pd.DataFrame(
+        {
+            "request": ["b", "a", "b", "a", "b"],
+            "item": ["i1", "i5", "i2", "i6", "i3"],
+            "time": [30, 1, 10, 2, 20],
+        }
+    )
+    found = recommender.recommend(frame, k=3)
+    assert found["request"].tolist() == ["b"] * 3 + ["a"] * 3
+    listed = recommender.recommend([["i2", "i3", "i1"], ["i5", "i6"]], k=3)
+    assert found["item"].tolist() == listed["item"].tolist()
+    np.testing.assert_array_equal(found["score"], listed["score"])
+
+
+def test_unknown_tokens_are_left_out_and_counted(recommender: Recommender) -> None:
+    plain = recommender.recommend([["i1", "i2"]], k=4)
+    found = recommender.recommend([["new", "i1", "i2", "newer"]], k=4)
+    assert found["item"].tolist() == plain["item"].tolist()
+    assert found.attrs["unknown_items"] == 2
+    entry = entry_of(recommender, ["i5", "brand new", "i6"])
+    assert recommender.recommend([["i1"]], entries=[entry]).attrs["unknown_items"] == 1
+
+
+def test_without_history_the_entry_speaks_and_then_popularity(
+    recommender: Recommender, keys: Dict[str, Any]
+) -> None:
+    entry = entry_of(recommender, ["i8", "i2", "i11"])
+    found = recommender.recommend([[], ["never heard of"]], k=25, entries=[entry, None])
+    with_entry, without = (found[found["request"] == r]["item"].tolist() for r in (0, 1))
+    assert with_entry[:3] == ["i8", "i2", "i11"]
+    log = recommender._log
+    count = np.bincount(log.item[log.training], minlength=log.n_items)
+    ids = recommender._dataset.token2id("item_id", np.array(without))
+    assert (np.diff(count[ids]) <= 0).all()
+    assert count[ids[0]] == count.max()
+
+
+def test_an_entry_moves_the_answer_and_the_same_request_gets_the_same(
+    recommender: Recommender,
+) -> None:
+    for name, parameter in recommender.model.named_parameters():
+        if name.startswith(("cascade_head", "fusion")):
+            torch.nn.init.normal_(parameter)
+    entry = entry_of(recommender, ["i8", "i2", "i11"])
+    bare, told, again = (
+        recommender.recommend([["i1", "i5"]], k=25, entries=[e]) for e in (None, entry, entry)
+    )
+    assert not np.allclose(bare["score"], told["score"])
+    pd.testing.assert_frame_equal(told, again)
+
+
+def test_answers_do_not_depend_on_the_other_requests(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    histories = [["i1"], ["i2", "i3"], [], ["i4", "i5", "i6"], ["i7"] * 9]
+    together = recommender.recommend(histories, k=4)
+    monkeypatch.setattr("recbole_poem.serving.recommender._CELLS", 60)  # two requests a block
+    in_blocks = recommender.recommend(histories, k=4)
+    np.testing.assert_allclose(together.pop("score"), in_blocks.pop("score"), rtol=1e-4)
+    pd.testing.assert_frame_equal(together, in_blocks)
+
+
+def test_no_requests_are_answered_by_nothing(recommender: Recommender) -> None:
+    found = recommender.recommend([])
+    assert found.empty
+    assert list(found.columns) == ["request", "rank", "item", "score"]
+
+
+def test_similar_items_are_the_neighbours_of_the_graph(recommender: Recommender) -> None:
+    found = recommender.similar_items("i3", k=4)
+    assert 0 < len(found) <= 4
+    assert (np.diff(found["similarity"]) <= 0).all()
+    assert "i3" not in set(found["item"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"k": 0}, "k: expected a whole number from 1, not 0"),
+        ({"entries": []}, "entries: 0 for 1 requests"),
+        ({"draws": [1, 2]}, "draws: 2 for 1 requests"),
+        ({"histories": ["i1 i2"]}, "histories: request 0 is 'i1 i2', not a sequence"),
+        ({"histories": pd.DataFrame({"item": ["i1"]})}, "no column 'request'"),
+        (
+            {"histories": pd.DataFrame({"request": [1], "item": ["i1"], "time": ["soon"]})},
+            "column 'time' has no number in row 0",
+        ),
+        ({"entries": [Entry.of(["i1"], ["x"], [[1.0]])]}, "entries: the objective '.*' is missing"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    recommender: Recommender, arguments: Dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        recommender.recommend(**{"histories": [["i1"]], **arguments})
+
+
+def test_what_cannot_answer_is_named(keys: Dict[str, Any]) -> None:
+    path = trained(keys, model="Pop")
+    with pytest.raises(InputError, match="Pop is not sequential"):
+        Recommender.load(path)
+    path = trained(keys, model="SASRec", loss_type="CE")
+    with pytest.raises(InputError, match="similar_items: the item graph is POEM's"):
+        Recommender.load(path).similar_items("i1")

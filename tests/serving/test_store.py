@@ -1,0 +1,71 @@
+"""The store in memory: last entry wins, bounds in size and time."""
+
+import threading
+from typing import List
+
+import pytest
+
+from recbole_poem.errors import InputError
+from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.store import MemoryStore
+
+
+def entry(name: str) -> Entry:
+    return Entry.of([name], ["click"], [[1.0]])
+
+
+def test_the_last_entry_of_a_user_is_read() -> None:
+    store = MemoryStore()
+    assert store.read("u") is None
+    for name in "ab":
+        assert store.write("u", entry(name))
+    found = store.read("u")
+    assert found is not None
+    assert found.items == ("b",)
+    assert store.read("v") is None
+
+
+def test_an_old_entry_counts_as_none_and_is_forgotten() -> None:
+    now = [0.0]
+    store = MemoryStore(seconds_to_live=10, clock=lambda: now[0])
+    store.write("u", entry("a"))
+    now[0] = 10.0
+    assert store.read("u") is not None
+    now[0] = 10.1
+    assert store.read("u") is None
+    assert len(store) == 0
+
+
+def test_the_user_who_was_away_for_longest_goes_first() -> None:
+    store = MemoryStore(max_entries=2)
+    for user in "uv":
+        store.write(user, entry(user))
+    store.read("u")
+    store.write("w", entry("w"))
+    assert [store.read(user) is not None for user in "uvw"] == [True, False, True]
+
+
+def test_threads_may_share_it() -> None:
+    store, failures = MemoryStore(max_entries=5), []  # type: ignore[var-annotated]
+
+    def work(number: int) -> None:
+        try:
+            for step in range(300):
+                store.write(f"u{(number + step) % 9}", entry(str(step)))
+                store.read(f"u{step % 9}")
+        except Exception as error:  # whatever it is, the test names it
+            failures.append(error)
+
+    threads: List[threading.Thread] = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(store) == 5
+
+
+@pytest.mark.parametrize(("bound", "value"), [("max_entries", 0), ("seconds_to_live", -1.0)])
+def test_bounds_are_above_0(bound: str, value: float) -> None:
+    with pytest.raises(InputError, match=f"{bound}: expected a number above 0"):
+        MemoryStore(**{bound: value})
