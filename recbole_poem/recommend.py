@@ -1,0 +1,109 @@
+"""The command that answers a file of requests.
+
+``python -m recbole_poem.recommend --checkpoint F --input requests.csv --output recs.parquet``
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional
+
+from recbole_poem import stack
+from recbole_poem.command import exit_status, split_keys
+from recbole_poem.errors import InputError
+
+_AT_ONCE = 256  # requests that are answered together
+
+
+def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
+    """Split a command line into the named options and the keys to change.
+
+    Raises
+    ------
+    InputError
+        For an argument of another form.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m recbole_poem.recommend",
+        description="Answer a file of requests by a trained checkpoint. Files are CSV, JSON lines "
+        "or Parquet, by their names: .csv, .jsonl, .parquet.",
+        epilog="Keys of the configuration, such as --data_path=DIR, may follow as --key=value.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--checkpoint", required=True, help="file that the training command wrote")
+    add("--input", required=True, type=Path, help="requests: columns request and history")
+    add("--output", required=True, type=Path, help="recommendations: request, rank, item, score")
+    add("--k", type=int, default=10, help="items per request (default: 10)")
+    add("--keep_seen", action="store_true", help="items of the history may be recommended")
+    add(
+        "--bad_lines",
+        choices=["stop", "skip"],
+        default="stop",
+        help="what a line that is no request does (default: stop); skipped ones are listed",
+    )
+    options, rest = parser.parse_known_args(arguments)
+    return options, split_keys(rest)
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Run the command; return its exit status: 0, 2 (bad input) or 130 (Ctrl-C)."""
+    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: List[str]) -> int:
+    options, keys = parse(arguments)
+    stack.require()
+    # RecBole, torch and the rest are loaded now, after their versions have been checked
+    from tqdm import tqdm
+
+    from recbole_poem.serving.recommender import Recommender
+    from recbole_poem.serving.request_files import read_requests
+    from recbole_poem.serving.result_files import writer
+
+    requests = read_requests(options.input)
+    recommender = Recommender.load(options.checkpoint, keys)
+    n_answered = n_skipped = n_unknown = 0
+    with writer(options.output) as write, tqdm(desc="Requests", unit=" requests") as bar:
+        for block in _blocks(requests):
+            good = []
+            for line in block:
+                if hasattr(line, "reason"):
+                    words = f"{options.input}: line {line.number}: {line.reason}"
+                    if options.bad_lines == "stop":
+                        raise InputError(f"{words} (--bad_lines=skip goes on)")
+                    n_skipped += 1
+                    tqdm.write(f"skipped: {words}", file=sys.stderr)
+                else:
+                    good.append(line)
+            found = recommender.recommend(
+                [request.history for request in good],
+                k=options.k,
+                entries=[request.entry for request in good],
+                filter_seen=not options.keep_seen,
+            )
+            found["request"] = [good[number].name for number in found["request"]]
+            write(found)
+            n_answered += len(good)
+            n_unknown += found.attrs["unknown_items"]
+            bar.update(len(good))
+    print(
+        f"{n_answered} requests answered, {n_skipped} lines skipped, {n_unknown} unknown item "
+        f"tokens left out: {options.output}"
+    )
+    return 0
+
+
+def _blocks(requests: Iterator[Any]) -> Iterator[List[Any]]:
+    block: List[Any] = []
+    for line in requests:
+        block.append(line)
+        if len(block) == _AT_ONCE:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Recommendations in files, CSV, JSON lines or Parquet: a stream, written whole or not at all."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Callable, Dict, Iterator, Protocol
+
+import pandas as pd
+
+from recbole_poem.errors import InputError
+from recbole_poem.files import whole_file
+from recbole_poem.serving.formats import by_suffix, parquet
+
+_COLUMNS = ("request", "rank", "item", "score")
+
+
+class Write(Protocol):
+    """Writes the next recommendations: columns request, rank, item, score."""
+
+    def __call__(self, recommendations: pd.DataFrame) -> None:
+        """Write some rows."""
+
+
+@contextmanager
+def writer(path: Path) -> Iterator[Write]:
+    """Yield a function that writes recommendations to a file of the kind its name tells.
+
+    The file appears when the block ends without an exception, whole.
+
+    Raises
+    ------
+    InputError
+        If it is of another kind, or cannot be written.
+    """
+    make = by_suffix(path, _WRITERS)
+    try:
+        with whole_file(path) as file, make(file) as write:
+            yield write
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _write_csv(file: IO[bytes]) -> Iterator[Write]:
+    file.write((",".join(_COLUMNS) + "\n").encode())
+
+    def write(recommendations: pd.DataFrame) -> None:
+        recommendations.to_csv(file, index=False, header=False, columns=list(_COLUMNS))
+
+    yield write
+
+
+@contextmanager
+def _write_json_lines(file: IO[bytes]) -> Iterator[Write]:
+    def write(recommendations: pd.DataFrame) -> None:
+        if len(recommendations):
+            rows = recommendations[list(_COLUMNS)]
+            text = rows.to_json(orient="records", lines=True, force_ascii=False)
+            file.write((text if text.endswith("\n") else text + "\n").encode())
+
+    yield write
+
+
+@contextmanager
+def _write_parquet(file: IO[bytes]) -> Iterator[Write]:
+    import pyarrow as pa
+
+    types = (pa.string(), pa.int32(), pa.string(), pa.float32())
+    schema = pa.schema(list(zip(_COLUMNS, types)))
+    with parquet().ParquetWriter(file, schema) as table:
+
+        def write(recommendations: pd.DataFrame) -> None:
+            rows = recommendations[list(_COLUMNS)].astype({"request": str, "item": str})
+            table.write_table(pa.Table.from_pandas(rows, schema=schema, preserve_index=False))
+
+        yield write
+
+
+_WRITERS: Dict[str, Callable[[IO[bytes]], Any]] = {
+    ".csv": _write_csv,
+    ".jsonl": _write_json_lines,
+    ".parquet": _write_parquet,
+}

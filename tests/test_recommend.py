@@ -1,0 +1,64 @@
+"""The command that answers files: what it writes, and what it does with bad lines."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import random_log
+
+from recbole_poem.quick_start import run_recbole_poem
+from recbole_poem.recommend import main
+from recbole_poem.serving.recommender import Recommender
+
+
+@pytest.fixture
+def checkpoint(write_dataset: Any) -> str:
+    keys = write_dataset(random_log(1, n_users=30, n_items=20))
+    keys.update(model="SASRec", epochs=1, train_neg_sample_args=None, loss_type="CE", topk=[1, 5])
+    return str(run_recbole_poem(config_dict={**keys, "valid_metric": "NDCG@5"})["model_file"])
+
+
+def test_a_file_is_answered_as_the_library_answers(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    requests = tmp_path / "requests.csv"
+    requests.write_text("request,history\nanna,i1 i2 new\nbert,i3\n")
+    output = tmp_path / "recs.parquet"
+    arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output", str(output)]
+    assert main([*arguments, "--k", "4"]) == 0
+    assert "2 requests answered, 0 lines skipped, 1 unknown item tokens" in capsys.readouterr().out
+    expected = Recommender.load(checkpoint).recommend([["i1", "i2"], ["i3"]], k=4)
+    expected["request"] = ["anna"] * 4 + ["bert"] * 4
+    pd.testing.assert_frame_equal(pd.read_parquet(output), expected, check_dtype=False)
+
+
+def test_a_bad_line_stops_or_is_skipped_as_asked(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    requests, output = tmp_path / "requests.jsonl", tmp_path / "recs.csv"
+    requests.write_text('{"request": "a", "history": ["i1"]}\n{"request": "b"}\n')
+    arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output", str(output)]
+    assert main(arguments) == 2
+    assert "line 2: 'history' is missing" in capsys.readouterr().err
+    assert not output.exists()
+    assert main([*arguments, "--bad_lines=skip"]) == 0
+    said = capsys.readouterr()
+    assert "1 requests answered, 1 lines skipped" in said.out
+    assert "line 2: 'history' is missing" in said.err
+    assert set(pd.read_csv(output)["request"]) == {"a"}
+
+
+def test_what_cannot_be_answered_is_one_sentence(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    requests = tmp_path / "requests.txt"
+    requests.write_text("")
+    written = tmp_path / "requests.csv"
+    written.write_text("request,history\n")
+    arguments = ["--input", str(requests), "--output", "x.csv"]
+    assert main(["--checkpoint", checkpoint, *arguments]) == 2
+    assert "requests.txt: expected a name that ends with .csv" in capsys.readouterr().err
+    arguments[1] = str(written)
+    assert main(["--checkpoint", "nowhere.pth", *arguments]) == 2
+    assert "nowhere.pth: there is no such checkpoint" in capsys.readouterr().err
