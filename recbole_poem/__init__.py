@@ -18,16 +18,28 @@ if TYPE_CHECKING:
     from recbole_poem.config import Config
     from recbole_poem.errors import InputError
     from recbole_poem.quick_start import load, objective_function, run_recbole_poem
+    from recbole_poem.serving.entry import Entry
+    from recbole_poem.serving.recommender import Recommender
 
 __version__ = "0.1.0"
-__all__ = ["Config", "InputError", "load", "objective_function", "run_recbole_poem"]
+__all__ = [
+    "Config",
+    "Entry",
+    "InputError",
+    "Recommender",
+    "load",
+    "objective_function",
+    "run_recbole_poem",
+]
 
 # Without it DGL writes ~/.dgl/config.json at its first import, and dies where it may not.
 os.environ.setdefault("DGLBACKEND", "pytorch")
 
 _HOME = {
     "Config": "recbole_poem.config",
+    "Entry": "recbole_poem.serving.entry",
     "InputError": "recbole_poem.errors",
+    "Recommender": "recbole_poem.serving.recommender",
     "load": "recbole_poem.quick_start",
     "objective_function": "recbole_poem.quick_start",
     "run_recbole_poem": "recbole_poem.quick_start",

@@ -7,7 +7,7 @@ time-out, and then asked again.
 
 import time
 from logging import getLogger
-from typing import Callable, Optional, TypeVar
+from typing import Any, Callable, Optional, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -63,7 +63,7 @@ class RedisStore:
             if not value > 0:
                 raise InputError(f"{name}: expected a number above 0, not {value!r}")
         try:
-            self._client = redis.Redis.from_url(
+            self._client: Any = redis.Redis.from_url(
                 url,
                 socket_timeout=timeout,
                 socket_connect_timeout=timeout,
