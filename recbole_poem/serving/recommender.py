@@ -6,7 +6,7 @@ request brings beside its history is the entry of the previous request, where th
 
 from functools import cached_property
 from logging import getLogger
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 import dgl
 import numpy as np
@@ -26,17 +26,11 @@ from recbole_poem.experiment import create_dataset
 from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.graph.neighbours import similar_items
 from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.entry_batch import EntryBatch, look_up
 from recbole_poem.serving.histories import FlatHistories, Histories, flatten
 from recbole_poem.upstream.build import objective_weights
 
 _CELLS = 2**26  # scores that are held at once: 256 MiB
-
-
-class _Entries(NamedTuple):
-    """Entries of B requests as the model reads them: items (B, N), scores (B, N, M)."""
-
-    items: torch.Tensor
-    scores: torch.Tensor
 
 
 class Recommender:
@@ -152,7 +146,7 @@ class Recommender:
         for name, given in (("entries", entries), ("draws", draws)):
             if given is not None and len(given) != n_requests:
                 raise InputError(f"{name}: {len(given)} for {n_requests} requests")
-        read = self._read_entries(entries or [None] * n_requests)
+        read = look_up(entries or [None] * n_requests, self.objectives, self._tokens)
         allowed = self._allowed(allow, deny)
         size = max(1, _CELLS // len(self._tokens))
         parts = [
@@ -161,7 +155,7 @@ class Recommender:
         ]
         columns = ["request", "rank", "item", "score"]
         found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-        n_unknown = flat.n_unknown + self._unknown_in(entries)
+        n_unknown = flat.n_unknown + read.n_unknown
         if n_unknown:
             getLogger().info(f"{n_unknown} item tokens are unknown to the model and were left out")
         found.attrs["unknown_items"] = n_unknown
@@ -172,7 +166,7 @@ class Recommender:
         self,
         flat: FlatHistories,
         block: slice,
-        entries: _Entries,
+        entries: EntryBatch,
         k: int,
         filter_seen: bool,
         allowed: np.ndarray,
@@ -180,7 +174,7 @@ class Recommender:
     ) -> pd.DataFrame:
         """Recommend to a block of the requests."""
         requests = np.arange(len(flat.request))[block]
-        entries = _Entries(*(column[block] for column in entries))
+        entries = entries.of(block)
         scores = self._scores(flat, requests, entries, None if draws is None else draws[block])
         scores[:, ~torch.from_numpy(allowed)] = -torch.inf
         if filter_seen:
@@ -203,7 +197,7 @@ class Recommender:
         self,
         flat: FlatHistories,
         requests: np.ndarray,
-        entries: _Entries,
+        entries: EntryBatch,
         draws: Optional[Sequence[int]],
     ) -> torch.Tensor:
         """Score the catalogue for some requests: (B, n_items) on the CPU."""
@@ -212,7 +206,7 @@ class Recommender:
         if len(told):
             batch = self._interaction(flat, requests[told])
             if self.objectives:
-                batch[CACHE_ITEM], batch[CACHE_SCORE] = (column[told] for column in entries)
+                batch[CACHE_ITEM], batch[CACHE_SCORE] = entries.items[told], entries.scores[told]
                 batch[REQUEST_ID] = (
                     _key(batch[self.model.ITEM_SEQ])
                     if draws is None
@@ -247,7 +241,7 @@ class Recommender:
             pairs.update(items.to(self.config["device"]))
             return self.model.predict(pairs).view(len(batch), n_items)
 
-    def _without_history(self, entries: _Entries) -> torch.Tensor:
+    def _without_history(self, entries: EntryBatch) -> torch.Tensor:
         """Score where there is no history: candidates from 1, other items by popularity below."""
         shape = len(entries.items), len(self._tokens)
         scores = torch.from_numpy(self._popularity).expand(shape).clone()
@@ -268,42 +262,6 @@ class Recommender:
         return (count / max(count.sum(), 1)).astype(np.float32)
 
     # -- what a request brings ------------------------------------------------------------------
-
-    def _read_entries(self, entries: Sequence[Optional[Entry]]) -> _Entries:
-        """Look up the tokens of entries; columns in the order that the model reads.
-
-        Raises
-        ------
-        InputError
-            If an entry lacks an objective of the model.
-        """
-        names = self.objectives
-        found = [self._read_entry(entry, names) for entry in entries]
-        width = max([1, *(len(items) for items, _ in found)]) if names else 0
-        items = np.zeros((len(found), width), dtype=np.int64)
-        scores = np.zeros((len(found), width, len(names)), dtype=np.float32)
-        for row, (ids, values) in enumerate(found if width else []):
-            items[row, : len(ids)], scores[row, : len(ids)] = ids, values
-        return _Entries(torch.from_numpy(items), torch.from_numpy(scores))
-
-    def _read_entry(
-        self, entry: Optional[Entry], names: List[str]
-    ) -> "tuple[np.ndarray, np.ndarray]":
-        if entry is None or not names:
-            return np.zeros(0, np.int64), np.zeros((0, len(names)), np.float32)
-        missing = [name for name in names if name not in entry.objectives]
-        if missing:
-            raise InputError(
-                f"entries: the objective '{missing[0]}' is missing; the model reads "
-                f"{', '.join(names)}"
-            )
-        ids = self._tokens.get_indexer(pd.Index(entry.items))
-        columns = [entry.objectives.index(name) for name in names]
-        return ids[ids > 0], entry.scores[ids > 0][:, columns]
-
-    def _unknown_in(self, entries: Optional[Sequence[Optional[Entry]]]) -> int:
-        tokens = [token for entry in entries or [] if entry is not None for token in entry.items]
-        return int((self._tokens.get_indexer(pd.Index(tokens, dtype=object)) <= 0).sum())
 
     def _allowed(self, allow: Optional[Iterable[Any]], deny: Optional[Iterable[Any]]) -> np.ndarray:
         """Mark the items that may be recommended, (n_items,) bool."""
