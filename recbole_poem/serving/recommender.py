@@ -83,8 +83,11 @@ class Recommender:
         checkpoint.check_tokens(state, whole, path)
         train = whole.build()[0]
         if isinstance(train, POEMDataset):
-            train.objectives = tuple(state["other_parameter"]["objectives"])
-            train.objective_weights = objective_weights(config, max(1, len(train.objectives)))
+            names = state["other_parameter"].get("objectives")
+            if not isinstance(names, list):
+                raise InputError(f"{path}: the checkpoint names no objectives; train it again")
+            train.objectives = tuple(map(str, names))
+            train.objective_weights = objective_weights(config, max(1, len(names)))
         model = config.model_class(config, train).to(config["device"])
         checkpoint.load_weights(model, state, path)
         return cls(config, model, train)

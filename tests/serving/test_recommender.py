@@ -231,6 +231,15 @@ def test_what_is_wrong_is_named(
         recommender.recommend(**{"histories": [["i1"]], **arguments})
 
 
+def test_a_checkpoint_that_does_not_say_what_it_reads_is_refused(keys: Dict[str, Any]) -> None:
+    path = trained(keys, model="POEM", epochs=1)
+    state = torch.load(path, weights_only=True)
+    state["other_parameter"] = {}
+    torch.save(state, path)
+    with pytest.raises(InputError, match="the checkpoint names no objectives; train it again"):
+        Recommender.load(path)
+
+
 def test_what_cannot_answer_is_named(keys: Dict[str, Any]) -> None:
     path = trained(keys, model="Pop")
     with pytest.raises(InputError, match="Pop is not sequential"):
