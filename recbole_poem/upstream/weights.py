@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from recbole_poem.errors import InputError
 from recbole_poem.upstream.counts import Counts
 
-#: the largest catalogue whose dense inverse is made: 3.2 GB of memory
+#: the largest catalogue whose dense inverse is made: two matrices of 3.2 GB at a time
 _DENSE_ITEMS = 20_000
 
 
@@ -66,10 +66,12 @@ def regression(counts: Counts, top_k: int, ridge: float) -> sparse.csr_matrix:
     gram[np.diag_indices(n_items)] += ridge
     # one thread: its rounding must not depend on how many a machine has
     with threadpool_limits(1):
-        factor, _ = linalg.lapack.dpotrf(gram, lower=True, overwrite_a=True)
-        lower, _ = linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)
-    inverse = np.tril(lower) + np.tril(lower, -1).T
-    weights = -inverse / inverse.diagonal()
+        factor, failed = linalg.lapack.dpotrf(gram, lower=True, overwrite_a=True)
+        weights, _ = linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)
+    if failed:
+        raise InputError(f"objectives: ridge: {ridge} is too small for the rounding of an inverse")
+    weights += np.tril(weights, -1).T
+    weights /= -weights.diagonal().copy()
     np.fill_diagonal(weights, 0)
     # an inverse is dense: what is left of items that never met is a rounding error
     weights[weights < 1e-6] = 0
