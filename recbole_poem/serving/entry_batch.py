@@ -1,6 +1,6 @@
 """The entries of several requests as the model reads them."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ class EntryBatch(NamedTuple):
     scores: torch.Tensor
     n_unknown: int
 
-    def of(self, requests: slice) -> "EntryBatch":
+    def of(self, requests: Union[slice, np.ndarray]) -> "EntryBatch":
         """Return the entries of some of the requests."""
         return self._replace(items=self.items[requests], scores=self.scores[requests])
 

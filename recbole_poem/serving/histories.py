@@ -87,6 +87,9 @@ def _of_frame(frame: pd.DataFrame) -> "tuple[np.ndarray, np.ndarray, np.ndarray]
                 f"histories: the frame has no column '{column}' (it has "
                 f"{', '.join(map(str, frame.columns))})"
             )
+    if frame["request"].isna().any():
+        row = int(np.flatnonzero(frame["request"].isna())[0])
+        raise InputError(f"histories: column 'request' is empty in row {row}")
     place, request = pd.factorize(frame["request"])
     order = np.argsort(place, kind="stable")
     if "time" in frame:

@@ -149,7 +149,9 @@ class Recommender:
         for name, given in (("entries", entries), ("draws", draws)):
             if given is not None and len(given) != n_requests:
                 raise InputError(f"{name}: {len(given)} for {n_requests} requests")
-        read = look_up(entries or [None] * n_requests, self.objectives, self._tokens)
+        read = look_up(
+            [None] * n_requests if entries is None else entries, self.objectives, self._tokens
+        )
         allowed = self._allowed(allow, deny)
         size = max(1, _CELLS // len(self._tokens))
         parts = [
@@ -204,8 +206,11 @@ class Recommender:
         draws: Optional[Sequence[int]],
     ) -> torch.Tensor:
         """Score the catalogue for some requests: (B, n_items) on the CPU."""
-        scores = self._without_history(entries)
-        told = np.flatnonzero(flat.length[requests] > 0)
+        scores = torch.empty(len(requests), len(self._tokens))
+        has_history = flat.length[requests] > 0
+        told, untold = np.flatnonzero(has_history), np.flatnonzero(~has_history)
+        if len(untold):
+            scores[untold] = self._without_history(entries.of(untold))
         if len(told):
             batch = self._interaction(flat, requests[told])
             if self.objectives:
@@ -234,15 +239,13 @@ class Recommender:
         )
 
     def _model_scores(self, batch: Interaction) -> torch.Tensor:
-        """Score the catalogue, item by item where the model cannot do better."""
-        n_items = len(self._tokens)
+        """Score the catalogue for requests with a history."""
         try:
-            return self.model.full_sort_predict(batch).view(len(batch), n_items)
-        except NotImplementedError:
-            items = self._dataset.get_item_feature().repeat(len(batch))
-            pairs = batch.repeat_interleave(n_items)
-            pairs.update(items.to(self.config["device"]))
-            return self.model.predict(pairs).view(len(batch), n_items)
+            return self.model.full_sort_predict(batch).view(len(batch), len(self._tokens))
+        except NotImplementedError as error:
+            raise InputError(
+                f"{type(self.model).__name__} scores single items, it cannot rank a catalogue"
+            ) from error
 
     def _without_history(self, entries: EntryBatch) -> torch.Tensor:
         """Score where there is no history: candidates from 1, other items by popularity below."""

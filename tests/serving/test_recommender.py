@@ -221,6 +221,10 @@ def test_similar_items_are_the_neighbours_of_the_graph(recommender: Recommender)
             {"histories": pd.DataFrame({"request": [1], "item": ["i1"], "time": ["soon"]})},
             "column 'time' has no number in row 0",
         ),
+        (
+            {"histories": pd.DataFrame({"request": ["a", None], "item": ["i1", "i2"]})},
+            "column 'request' is empty in row 1",
+        ),
         ({"entries": [Entry.of(["i1"], ["x"], [[1.0]])]}, "entries: the objective '.*' is missing"),
     ],
 )
@@ -238,6 +242,14 @@ def test_a_checkpoint_that_does_not_say_what_it_reads_is_refused(keys: Dict[str,
     torch.save(state, path)
     with pytest.raises(InputError, match="the checkpoint names no objectives; train it again"):
         Recommender.load(path)
+
+
+def test_a_model_that_ranks_no_catalogue_is_named(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(type(recommender.model), "full_sort_predict")  # as RecBole's DIN has none
+    with pytest.raises(InputError, match="POEM scores single items, it cannot rank a catalogue"):
+        recommender.recommend([["i1"]])
 
 
 def test_what_cannot_answer_is_named(keys: Dict[str, Any]) -> None:
