@@ -58,7 +58,7 @@ def _run(arguments: List[str]) -> int:
     from tqdm import tqdm
 
     from recbole_poem.serving.recommender import Recommender
-    from recbole_poem.serving.request_files import read_requests
+    from recbole_poem.serving.request_files import BadLine, read_requests
     from recbole_poem.serving.result_files import writer
 
     requests = read_requests(options.input)
@@ -68,7 +68,7 @@ def _run(arguments: List[str]) -> int:
         for block in _blocks(requests):
             good = []
             for line in block:
-                if hasattr(line, "reason"):
+                if isinstance(line, BadLine):
                     words = f"{options.input}: line {line.number}: {line.reason}"
                     if options.bad_lines == "stop":
                         raise InputError(f"{words} (--bad_lines=skip goes on)")

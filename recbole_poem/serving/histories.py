@@ -54,17 +54,15 @@ def flatten(histories: Histories, vocabulary: pd.Index) -> FlatHistories:
     InputError
         For a frame without the columns, a time that is no number, and a history that is one string.
     """
-    request, place, token = _of_frame(histories) if _is_frame(histories) else _of_lists(histories)
-    item = vocabulary.get_indexer(pd.Index(token.astype(str)))
+    request, place, token = (
+        _of_frame(histories) if isinstance(histories, pd.DataFrame) else _of_lists(histories)
+    )
+    item = vocabulary.get_indexer(pd.Index(token))
     known = item > 0
     count = np.bincount(place[known], minlength=len(request))
     return FlatHistories(
         request, item[known].astype(np.int64), np.r_[0, np.cumsum(count)], int((~known).sum())
     )
-
-
-def _is_frame(histories: Histories) -> bool:
-    return isinstance(histories, pd.DataFrame)
 
 
 def _of_lists(histories: Any) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
@@ -98,4 +96,8 @@ def _of_frame(frame: pd.DataFrame) -> "tuple[np.ndarray, np.ndarray, np.ndarray]
             row = int(np.flatnonzero(~np.isfinite(time))[0])
             raise InputError(f"histories: column 'time' has no number in row {row}")
         order = np.lexsort((time, place))
-    return np.array(request, dtype=object), place[order], frame["item"].to_numpy(object)[order]
+    return (
+        np.array(request, dtype=object),
+        place[order],
+        frame["item"].astype(str).to_numpy(object)[order],
+    )
