@@ -3,7 +3,7 @@
 Pre-norm blocks (Xiong et al., ICML 2020).
 """
 
-from typing import Optional
+from typing import Optional, cast
 
 import torch
 import torch.nn.functional as F
@@ -56,7 +56,35 @@ class TransformerBlock(nn.Module):
             batch, length, 3, self.n_heads, size // self.n_heads
         ).permute(2, 0, 3, 1, 4)  # each (B, heads, T, d / heads)
         attended = attention(query, key, value, may_attend, self.attention_dropout)
-        attended = attended.transpose(1, 2).reshape(batch, length, size)
+        return self._around(tokens, attended.transpose(1, 2).reshape(batch, length, size))
+
+    def at(self, tokens: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        """Transform one token of each sequence, which attends to those up to itself.
+
+        As ``forward(tokens, None)`` does, without the other tokens' results.
+
+        Parameters
+        ----------
+        tokens : (B, T, d)
+        place : (B,) int64
+
+        Returns
+        -------
+        (B, d)
+        """
+        batch, length, size = tokens.shape
+        row = torch.arange(batch, device=tokens.device)
+        norm, (weight, bias) = self.attention_norm(tokens), self.query_key_value.parameters()
+        query = F.linear(norm[row, place], weight[:size], bias[:size])
+        key_value = F.linear(norm, weight[size:], bias[size:])
+        key, value = key_value.view(batch, length, 2, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        may_attend = torch.arange(length, device=tokens.device) <= place.view(-1, 1, 1, 1)
+        query = query.view(batch, self.n_heads, 1, -1)
+        attended = attention(query, key, value, may_attend, self.attention_dropout)
+        return self._around(tokens[row, place], attended.reshape(batch, size))
+
+    def _around(self, tokens: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
+        """Add to the tokens what they attended to, and what the feed-forward layer adds."""
         tokens = tokens + self.dropout(self.output(attended))
         return tokens + self.dropout(self.feed_forward(self.feed_forward_norm(tokens)))
 
@@ -89,11 +117,21 @@ class HistoryEncoder(nn.Module):
 
     def forward(self, items: torch.Tensor) -> torch.Tensor:
         """Encode item embeddings (B, W, d), W <= the maximal length, into states (B, W, d)."""
-        position = torch.arange(items.shape[1], device=items.device)
-        tokens = self.dropout(items + self.position_embedding(position))
+        tokens = self._tokens(items)
         for block in self.blocks:
             tokens = block(tokens, None)
         return self.norm(tokens)
+
+    def at(self, items: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        """Return the state at one place (B,) of each window alone, (B, d)."""
+        tokens = self._tokens(items)
+        for block in self.blocks[:-1]:
+            tokens = block(tokens, None)
+        return self.norm(cast(TransformerBlock, self.blocks[-1]).at(tokens, place))
+
+    def _tokens(self, items: torch.Tensor) -> torch.Tensor:
+        position = torch.arange(items.shape[1], device=items.device)
+        return self.dropout(items + self.position_embedding(position))
 
 
 class PartialOrderEncoder(nn.Module):
@@ -170,7 +208,7 @@ class PartialOrderEncoder(nn.Module):
         """
         tokens = items + self.quintuple_projection(quintuples)
         tokens = tokens + self.group_embedding(groups)
-        query = self.query.expand(len(tokens), 1, -1)
+        query = self.query.expand(tokens.shape[0], 1, -1)
         tokens = self.dropout(torch.cat([tokens, query], dim=1))
         # the query token stands behind the worst group, so that it reads every candidate
         groups = F.pad(groups, (0, 1), value=self.n_groups)

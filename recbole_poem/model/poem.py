@@ -232,8 +232,8 @@ class POEM(SequentialRecommender):
             With ``hide_target``, for rows without the item that the data set had to hide.
         """
         seen = interaction[self.ITEM_SEQ]
-        history = self.history_encoder(self.item_embedding(seen))
-        history = self.gather_indexes(history, interaction[self.ITEM_SEQ_LEN] - 1)
+        last = interaction[self.ITEM_SEQ_LEN] - 1
+        history = self.history_encoder.at(self.item_embedding(seen), last)
         if self.entry_reader is None:
             return self._interest(history, seen, None)
         if self.hide_target and self.ITEM_ID not in interaction:

@@ -38,7 +38,7 @@ def plus(interest: Interest, item: torch.Tensor, logit: torch.Tensor) -> Interes
 
 def of_state(state: torch.Tensor) -> Interest:
     """Return the interest of a state (T, d) and nothing else."""
-    nothing = state.new_zeros(len(state), 0)
+    nothing = state.new_zeros(state.shape[0], 0)
     return Interest(state, nothing.long(), nothing)
 
 

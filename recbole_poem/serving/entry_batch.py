@@ -1,13 +1,13 @@
 """The entries of several requests as the model reads them."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
-import pandas as pd
 import torch
 
 from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.vocabulary import Vocabulary
 
 
 class EntryBatch(NamedTuple):
@@ -18,21 +18,21 @@ class EntryBatch(NamedTuple):
     items : (B, N) int64
         0 = no candidate.
     scores : (B, N, M) float32
-    n_unknown : int
+    n_unknown : (B,) int64
         Tokens that were left out because the model has not seen them.
     """
 
     items: torch.Tensor
     scores: torch.Tensor
-    n_unknown: int
+    n_unknown: np.ndarray
 
-    def of(self, requests: Union[slice, np.ndarray]) -> "EntryBatch":
+    def of(self, requests: np.ndarray) -> "EntryBatch":
         """Return the entries of some of the requests."""
-        return self._replace(items=self.items[requests], scores=self.scores[requests])
+        return EntryBatch(self.items[requests], self.scores[requests], self.n_unknown[requests])
 
 
 def look_up(
-    entries: Sequence[Optional[Entry]], objectives: List[str], vocabulary: pd.Index
+    entries: Sequence[Optional[Entry]], objectives: List[str], vocabulary: Vocabulary
 ) -> EntryBatch:
     """Look up the tokens of entries, and bring their scores into the model's order.
 
@@ -41,8 +41,7 @@ def look_up(
     entries : sequence of Entry or None
     objectives : list of str
         Those that the model reads; none at all if it reads no entries.
-    vocabulary : Index of str
-        Token of each item id; the first one is padding.
+    vocabulary : Vocabulary
 
     Raises
     ------
@@ -55,12 +54,12 @@ def look_up(
     scores = np.zeros((len(found), width, len(objectives)), dtype=np.float32)
     for row, (ids, values, _) in enumerate(found):
         items[row, : len(ids)], scores[row, : len(ids)] = ids, values
-    n_unknown = sum(unknown for _, _, unknown in found)
+    n_unknown = np.array([unknown for _, _, unknown in found], dtype=np.int64)
     return EntryBatch(torch.from_numpy(items), torch.from_numpy(scores), n_unknown)
 
 
 def _look_up(
-    entry: Optional[Entry], objectives: List[str], vocabulary: pd.Index
+    entry: Optional[Entry], objectives: List[str], vocabulary: Vocabulary
 ) -> Tuple[np.ndarray, np.ndarray, int]:
     """Return ids (n,), scores (n, M) and how many tokens are unknown."""
     if entry is None or not objectives:
@@ -71,7 +70,7 @@ def _look_up(
             f"entries: the objective '{missing[0]}' is missing; the model reads "
             f"{', '.join(objectives)}"
         )
-    ids = vocabulary.get_indexer(pd.Index(entry.items, dtype=object))
+    ids = vocabulary.ids(entry.items)
     columns = [entry.objectives.index(name) for name in objectives]
     known = ids > 0
     return ids[known], entry.scores[known][:, columns], int((~known).sum())

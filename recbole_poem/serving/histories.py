@@ -1,11 +1,12 @@
 """The histories of requests, as users of the library have them, as flat arrays of ids."""
 
-from typing import Any, NamedTuple, Sequence, Union
+from typing import Any, Collection, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 import pandas as pd
 
 from recbole_poem.errors import InputError
+from recbole_poem.serving.vocabulary import Vocabulary
 
 #: raw item tokens per request, oldest first; or a frame with columns request, item and maybe time
 Histories = Union[Sequence[Sequence[Any]], pd.DataFrame]
@@ -22,22 +23,29 @@ class FlatHistories(NamedTuple):
         Item ids, oldest first.
     begin : (B + 1,) int64
         Where each history begins; the last number is E.
-    n_unknown : int
+    n_unknown : (B,) int64
         Tokens that were left out because the model has not seen them.
     """
 
     request: np.ndarray
     item: np.ndarray
     begin: np.ndarray
-    n_unknown: int
+    n_unknown: np.ndarray
 
     @property
     def length(self) -> np.ndarray:
         """(B,) int64, known items of each history."""
         return np.diff(self.begin)
 
+    def of(self, rows: np.ndarray) -> "FlatHistories":
+        """Return the histories of some of the requests, by their places."""
+        length = self.length[rows]
+        begin = np.r_[0, np.cumsum(length)]
+        place = np.arange(begin[-1]) + np.repeat(self.begin[rows] - begin[:-1], length)
+        return FlatHistories(self.request[rows], self.item[place], begin, self.n_unknown[rows])
 
-def flatten(histories: Histories, vocabulary: pd.Index) -> FlatHistories:
+
+def flatten(histories: Histories, vocabulary: Vocabulary) -> FlatHistories:
     """Look up the tokens of histories.
 
     Parameters
@@ -46,8 +54,7 @@ def flatten(histories: Histories, vocabulary: pd.Index) -> FlatHistories:
         Of a frame: the column ``item``, the column ``request`` that tells the requests apart, in
         the order in which they first occur, and maybe ``time``, by which a history is sorted, ties
         in the order of the rows.
-    vocabulary : Index of str
-        Token of each item id; the first one is padding.
+    vocabulary : Vocabulary
 
     Raises
     ------
@@ -57,15 +64,14 @@ def flatten(histories: Histories, vocabulary: pd.Index) -> FlatHistories:
     request, place, token = (
         _of_frame(histories) if isinstance(histories, pd.DataFrame) else _of_lists(histories)
     )
-    item = vocabulary.get_indexer(pd.Index(token))
+    item = vocabulary.ids(token)
     known = item > 0
-    count = np.bincount(place[known], minlength=len(request))
-    return FlatHistories(
-        request, item[known].astype(np.int64), np.r_[0, np.cumsum(count)], int((~known).sum())
-    )
+    n_known = np.bincount(place[known], minlength=len(request))
+    n_unknown = np.bincount(place[~known], minlength=len(request))
+    return FlatHistories(request, item[known], np.r_[0, np.cumsum(n_known)], n_unknown)
 
 
-def _of_lists(histories: Any) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
+def _of_lists(histories: Any) -> Tuple[np.ndarray, np.ndarray, Collection[Any]]:
     lengths = []
     for number, history in enumerate(histories):
         if isinstance(history, (str, bytes)) or not hasattr(history, "__len__"):
@@ -74,11 +80,11 @@ def _of_lists(histories: Any) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
             )
         lengths.append(len(history))
     place = np.repeat(np.arange(len(lengths)), lengths)
-    token = np.array([str(item) for history in histories for item in history], dtype=object)
+    token = [item for history in histories for item in history]
     return np.arange(len(lengths)).astype(object), place, token
 
 
-def _of_frame(frame: pd.DataFrame) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
+def _of_frame(frame: pd.DataFrame) -> Tuple[np.ndarray, np.ndarray, Collection[Any]]:
     for column in ("request", "item"):
         if column not in frame:
             raise InputError(
@@ -99,5 +105,5 @@ def _of_frame(frame: pd.DataFrame) -> "tuple[np.ndarray, np.ndarray, np.ndarray]
     return (
         np.array(request, dtype=object),
         place[order],
-        frame["item"].astype(str).to_numpy(object)[order],
+        frame["item"].to_numpy(object)[order],
     )

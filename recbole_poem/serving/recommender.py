@@ -6,29 +6,29 @@ request brings beside its history is the entry of the previous request, where th
 
 from functools import cached_property
 from logging import getLogger
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import dgl
 import numpy as np
 import pandas as pd
 import torch
 from recbole.data.interaction import Interaction
-from recbole.model.abstract_recommender import SequentialRecommender
 
-from recbole_poem import checkpoint
-from recbole_poem.cascade.fusion import fuse, rank_weights
-from recbole_poem.config import Config
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.preparation import swing_graph
-from recbole_poem.data.windows import gather_windows
 from recbole_poem.errors import InputError
-from recbole_poem.experiment import create_dataset
-from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.graph.neighbours import similar_items
+from recbole_poem.model.poem import POEM
+from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.entry import Entry
-from recbole_poem.serving.entry_batch import EntryBatch, look_up
+from recbole_poem.serving.entry_batch import look_up
+from recbole_poem.serving.exact import ExactRanker
 from recbole_poem.serving.histories import FlatHistories, Histories, flatten
-from recbole_poem.upstream.build import objective_weights
+from recbole_poem.serving.interest import Catalogue, Interests
+from recbole_poem.serving.loading import Loaded, open_checkpoint, popularity
+from recbole_poem.serving.query import Answer, Query
+from recbole_poem.serving.requests import Limits, Requests
+from recbole_poem.serving.vocabulary import Vocabulary
 
 _CELLS = 2**26  # scores that are held at once: 256 MiB
 
@@ -38,59 +38,34 @@ class Recommender:
 
     Parameters
     ----------
-    config : Config
-    model : SequentialRecommender
-        Trained.
-    dataset : Dataset
-        The training split, whose items the model knows.
+    loaded : Loaded
     """
 
-    def __init__(self, config: Config, model: SequentialRecommender, dataset: Any) -> None:
-        self.config, self.model = config, model.eval()
-        self._dataset = dataset
-        self._tokens = pd.Index(np.asarray(dataset.field2id_token[dataset.iid_field]).astype(str))
-        self._log = dataset.log
+    def __init__(self, loaded: Loaded) -> None:
+        self.config, self.model, self._dataset = loaded
+        tokens = self._dataset.field2id_token[self._dataset.iid_field]
+        self._vocabulary = Vocabulary(tokens)
+        self._batches = BatchMaker(self.config, self.model)
+        score = self._score
+        if isinstance(self.model, POEM):
+            interests = Interests(self.model, self._batches(self._example()))
+            items = self.model.item_embedding.weight.detach()
+            score = Catalogue(interests, items)
+        weights = getattr(self._dataset, "objective_weights", [])
+        self._exact = ExactRanker(
+            self.config, self._batches, score, popularity(self._dataset), weights
+        )
 
     @classmethod
     def load(cls, path: str, config_dict: Optional[Dict[str, Any]] = None) -> "Recommender":
-        """Load the best epoch of a checkpoint that the command wrote, of any sequential model.
-
-        The data set is read for its items; no request cache is built or opened.
-
-        Parameters
-        ----------
-        path : str
-            The checkpoint.
-        config_dict : dict, optional
-            Keys to change, such as ``data_path`` or ``gpu_id``.
+        """Load a checkpoint; see `recbole_poem.serving.loading.open_checkpoint`.
 
         Raises
         ------
         InputError
-            If the file is missing, cut short, foreign, does not fit its data set any more, or is of
-            a model that is not sequential.
+            If it cannot answer.
         """
-        state = checkpoint.read(path)
-        given = {**state["config"], "hide_target": False, **(config_dict or {})}
-        given = {key: value for key, value in given.items() if key != "nproc"}
-        name = given.pop("model")
-        config = Config(name, given.pop("dataset"), config_dict=given)
-        if not issubclass(config.model_class, SequentialRecommender):
-            raise InputError(
-                f"{path}: {name} is not sequential, it knows its users by number alone"
-            )
-        whole = create_dataset(config)
-        checkpoint.check_tokens(state, whole, path)
-        train = whole.build()[0]
-        if isinstance(train, POEMDataset):
-            names = state["other_parameter"].get("objectives")
-            if not isinstance(names, list):
-                raise InputError(f"{path}: the checkpoint names no objectives; train it again")
-            train.objectives = tuple(map(str, names))
-            train.objective_weights = objective_weights(config, max(1, len(names)))
-        model = config.model_class(config, train).to(config["device"])
-        checkpoint.load_weights(model, state, path)
-        return cls(config, model, train)
+        return cls(open_checkpoint(path, config_dict))
 
     @property
     def objectives(self) -> List[str]:
@@ -144,151 +119,118 @@ class Recommender:
         """
         if not isinstance(k, int) or k < 1:
             raise InputError(f"k: expected a whole number from 1, not {k!r}")
-        flat = flatten(histories, self._tokens)
+        flat = flatten(histories, self._vocabulary)
         n_requests = len(flat.request)
         for name, given in (("entries", entries), ("draws", draws)):
             if given is not None and len(given) != n_requests:
                 raise InputError(f"{name}: {len(given)} for {n_requests} requests")
         read = look_up(
-            [None] * n_requests if entries is None else entries, self.objectives, self._tokens
+            [None] * n_requests if entries is None else entries, self.objectives, self._vocabulary
         )
-        allowed = self._allowed(allow, deny)
-        size = max(1, _CELLS // len(self._tokens))
-        parts = [
-            self._recommend(flat, slice(b, b + size), read, k, filter_seen, allowed, draws)
-            for b in range(0, n_requests, size)
-        ]
-        columns = ["request", "rank", "item", "score"]
-        found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-        n_unknown = flat.n_unknown + read.n_unknown
+        keys = np.full(n_requests, -1) if draws is None else np.asarray(draws, dtype=np.int64)
+        requests = Requests(flat, read, keys)
+        allowed = None if allow is None else self._mask(allow)
+        denied = self._ids([] if deny is None else deny)
+        columns: Dict[str, List[np.ndarray]] = {"request": [], "rank": [], "item": [], "score": []}
+        size = max(1, _CELLS // len(self._vocabulary))
+        for begin in range(0, n_requests, size):
+            part = requests.of(np.arange(begin, min(begin + size, n_requests)))
+            row, item = _seen(part.histories) if filter_seen else _NO_PAIRS
+            forbidden = np.repeat(np.arange(len(part)), len(denied))
+            limits = Limits(np.r_[row, forbidden], np.r_[item, np.tile(denied, len(part))], allowed)
+            items, scores = self._best(part, limits, k)
+            row, place = (scores > -np.inf).nonzero()
+            columns["request"].append(part.histories.request[row])
+            columns["rank"].append(place + 1)
+            columns["item"].append(self._vocabulary.tokens[items[row, place]])
+            columns["score"].append(scores[row, place])
+        found = pd.DataFrame(
+            {name: np.concatenate(parts) if parts else [] for name, parts in columns.items()}
+        )
+        n_unknown = int(flat.n_unknown.sum() + read.n_unknown.sum())
         if n_unknown:
             getLogger().info(f"{n_unknown} item tokens are unknown to the model and were left out")
         found.attrs["unknown_items"] = n_unknown
         return found
 
-    @torch.no_grad()
-    def _recommend(
-        self,
-        flat: FlatHistories,
-        block: slice,
-        entries: EntryBatch,
-        k: int,
-        filter_seen: bool,
-        allowed: np.ndarray,
-        draws: Optional[Sequence[int]],
-    ) -> pd.DataFrame:
-        """Recommend to a block of the requests."""
-        requests = np.arange(len(flat.request))[block]
-        entries = entries.of(block)
-        scores = self._scores(flat, requests, entries, None if draws is None else draws[block])
-        scores[:, ~torch.from_numpy(allowed)] = -torch.inf
-        if filter_seen:
-            length = flat.length[requests]
-            row = np.repeat(np.arange(len(requests)), length)
-            seen = flat.item[flat.begin[requests[0]] : flat.begin[requests[-1] + 1]]
-            scores[row, seen] = -torch.inf
-        best, found = scores.topk(min(k, scores.shape[1]), dim=1)
-        given, place = (best > -torch.inf).nonzero(as_tuple=True)
-        return pd.DataFrame(
-            {
-                "request": flat.request[requests[given.numpy()]],
-                "rank": place.numpy() + 1,
-                "item": self._tokens.to_numpy()[found[given, place].numpy()],
-                "score": best[given, place].numpy(),
-            }
-        )
+    def answer(self, queries: Sequence[Query]) -> List[Answer]:
+        """Answer queries together, each within its own limits; `recommend` for a service.
 
-    def _scores(
-        self,
-        flat: FlatHistories,
-        requests: np.ndarray,
-        entries: EntryBatch,
-        draws: Optional[Sequence[int]],
-    ) -> torch.Tensor:
-        """Score the catalogue for some requests: (B, n_items) on the CPU."""
-        scores = torch.empty(len(requests), len(self._tokens))
-        has_history = flat.length[requests] > 0
-        told, untold = np.flatnonzero(has_history), np.flatnonzero(~has_history)
-        if len(untold):
-            scores[untold] = self._without_history(entries.of(untold))
-        if len(told):
-            batch = self._interaction(flat, requests[told])
-            if self.objectives:
-                batch[CACHE_ITEM], batch[CACHE_SCORE] = entries.items[told], entries.scores[told]
-                batch[REQUEST_ID] = (
-                    _key(batch[self.model.ITEM_SEQ])
-                    if draws is None
-                    else torch.as_tensor(draws)[told]
-                )
-            scores[told] = self._model_scores(batch.to(self.config["device"])).cpu()
-        return scores
+        Parameters
+        ----------
+        queries : sequence of Query
+            From 1, whose entries have the objectives of the model.
+        """
+        flat = flatten([query.history for query in queries], self._vocabulary)
+        entries = look_up([query.entry for query in queries], self.objectives, self._vocabulary)
+        draws = [-1 if query.draw is None else query.draw for query in queries]
+        requests = Requests(flat, entries, np.array(draws, dtype=np.int64))
+        limits, k = self._limits(queries, flat), max(query.k for query in queries)
+        items, scores = self._best(requests, limits, k)
+        unknown = flat.n_unknown + entries.n_unknown
+        return [
+            self._answer(items[row, : query.k], scores[row, : query.k], int(unknown[row]))
+            for row, query in enumerate(queries)
+        ]
 
-    def _interaction(self, flat: FlatHistories, requests: np.ndarray) -> Interaction:
-        """Return the windows of requests with at least one known item."""
-        width = self.config["MAX_ITEM_LIST_LENGTH"]
-        length = np.minimum(flat.length[requests], width)
-        start = flat.begin[requests + 1] - length
-        columns = (torch.from_numpy(column) for column in (flat.item, start, length))
-        item, first, n = columns
-        return Interaction(
-            {
-                self.model.ITEM_SEQ: gather_windows(item, first, n, width),
-                self.model.ITEM_SEQ_LEN: n,
-                self.model.USER_ID: torch.zeros_like(n),  # nobody whom training saw
-            }
-        )
+    def _answer(self, items: np.ndarray, scores: np.ndarray, n_unknown: int) -> Answer:
+        given = scores > -np.inf
+        tokens = self._vocabulary.tokens[items[given]]
+        return Answer(tokens.tolist(), scores[given].tolist(), n_unknown)
 
-    def _model_scores(self, batch: Interaction) -> torch.Tensor:
-        """Score the catalogue for requests with a history."""
+    def _best(self, requests: Requests, limits: Limits, k: int) -> Tuple[np.ndarray, np.ndarray]:
+        """Return the best items of each request and their scores."""
+        return self._exact.best(requests, limits, k)
+
+    def _score(self, batch: Interaction) -> torch.Tensor:
+        """Score the catalogue by a model of RecBole."""
         try:
-            return self.model.full_sort_predict(batch).view(len(batch), len(self._tokens))
+            return self.model.full_sort_predict(batch)
         except NotImplementedError as error:
             raise InputError(
                 f"{type(self.model).__name__} scores single items, it cannot rank a catalogue"
             ) from error
 
-    def _without_history(self, entries: EntryBatch) -> torch.Tensor:
-        """Score where there is no history: candidates from 1, other items by popularity below."""
-        shape = len(entries.items), len(self._tokens)
-        scores = torch.from_numpy(self._popularity).expand(shape).clone()
-        if entries.items.shape[1]:
-            valid = entries.items > 0
-            kappa, power = self.config["rank_kappa"], self.config["rank_power"]
-            quintuple = rank_weights(entries.scores, valid, kappa, power)
-            weights = torch.tensor(self._dataset.objective_weights, dtype=torch.float32)
-            fused = 1 + fuse(quintuple, weights)
-            scores = scores.scatter_reduce(1, entries.items, fused * valid, "amax")
-        scores[:, 0] = -torch.inf
-        return scores
+    def _example(self) -> Requests:
+        """Return two requests as the model will read them."""
+        flat = flatten([self._vocabulary.tokens[1:2]] * 2, self._vocabulary)
+        names = self.objectives
+        entry = Entry.of([self._vocabulary.tokens[1]], names, [[1.0] * len(names)])
+        return Requests(flat, look_up([entry, None], names, self._vocabulary), np.array([-1, 1]))
 
-    @cached_property
-    def _popularity(self) -> np.ndarray:
-        """Share of each item in the training rows, (n_items,) float32."""
-        count = np.bincount(self._log.item[self._log.training], minlength=len(self._tokens))
-        return (count / max(count.sum(), 1)).astype(np.float32)
+    def _limits(self, queries: Sequence[Query], flat: FlatHistories) -> Limits:
+        """Return what each of the queries forbids."""
+        row, item = _seen(flat)
+        filtered = np.array([query.filter_seen for query in queries])[row]
+        rows, items = [row[filtered]], [item[filtered]]
+        for place, query in enumerate(queries):
+            if query.deny:
+                items.append(self._ids(query.deny))
+                rows.append(np.full(len(items[-1]), place))
+        allowed = None
+        if any(query.allow is not None for query in queries):
+            everything = np.ones((1, len(self._vocabulary)), dtype=bool)
+            masks = (
+                everything if query.allow is None else self._mask(query.allow) for query in queries
+            )
+            allowed = np.concatenate(list(masks))
+        return Limits(np.concatenate(rows), np.concatenate(items), allowed)
 
-    # -- what a request brings ------------------------------------------------------------------
-
-    def _allowed(self, allow: Optional[Iterable[Any]], deny: Optional[Iterable[Any]]) -> np.ndarray:
-        """Mark the items that may be recommended, (n_items,) bool."""
-        allowed = np.ones(len(self._tokens), dtype=bool)
-        if allow is not None:
-            allowed[:] = False
-            allowed[self._ids(allow)] = True
-        if deny is not None:
-            allowed[self._ids(deny)] = False
-        allowed[0] = False
-        return allowed
+    def _mask(self, tokens: Iterable[Any]) -> np.ndarray:
+        """Mark the items of some tokens, (1, n_items) bool."""
+        mask = np.zeros((1, len(self._vocabulary)), dtype=bool)
+        mask[0, self._ids(tokens)] = True
+        return mask
 
     def _ids(self, tokens: Iterable[Any]) -> np.ndarray:
-        ids = self._tokens.get_indexer(pd.Index([str(token) for token in tokens], dtype=object))
+        ids = self._vocabulary.ids(list(tokens))
         return ids[ids > 0]
 
     # -- items ----------------------------------------------------------------------------------
 
     @cached_property
     def _graph(self) -> dgl.DGLGraph:
-        return swing_graph(self.config, self._log)
+        return swing_graph(self.config, self._dataset.log)
 
     def similar_items(self, item: Any, k: int = 10) -> pd.DataFrame:
         """Return the neighbours of an item in the Swing graph: item, similarity, best first.
@@ -305,11 +247,13 @@ class Recommender:
             raise InputError(f"similar_items: the model does not know the item '{item}'")
         found, similarity = similar_items(self._graph, torch.from_numpy(ids), k)
         kept = found[0] > 0
-        tokens = self._tokens.to_numpy()[found[0][kept].numpy()]
+        tokens = self._vocabulary.tokens[found[0][kept].numpy()]
         return pd.DataFrame({"item": tokens, "similarity": similarity[0][kept].numpy()})
 
 
-def _key(windows: torch.Tensor) -> torch.Tensor:
-    """Return a number for each window (B, L) that depends on its items and their places: (B,)."""
-    factor = torch.arange(1, 2 * windows.shape[1], 2, device=windows.device) * 0x9E3779B1
-    return (windows * factor).sum(dim=1) & (2**31 - 1)
+def _seen(histories: FlatHistories) -> "tuple[np.ndarray, np.ndarray]":
+    """Return the pairs of a request's place and an item of its history."""
+    return np.repeat(np.arange(len(histories.request)), histories.length), histories.item
+
+
+_NO_PAIRS = np.zeros(0, np.int64), np.zeros(0, np.int64)

@@ -46,6 +46,15 @@ def test_padding_on_the_right_changes_no_state() -> None:
     assert torch.allclose(encoder(items), encoder(padded)[:, :6], atol=1e-6)
 
 
+@pytest.mark.parametrize("n_layers", [1, 3])
+def test_the_state_at_one_place_is_that_of_the_whole_window(n_layers: int) -> None:
+    torch.manual_seed(0)
+    encoder = HistoryEncoder(8, max_length=10, n_layers=n_layers, **BLOCK).eval()
+    items, place = torch.randn(4, 7, 8), torch.tensor([0, 3, 6, 6])
+    expected = encoder(items)[torch.arange(4), place]
+    assert torch.allclose(encoder.at(items, place), expected, atol=1e-6)
+
+
 def test_the_history_is_ordered() -> None:
     encoder, items = history_encoder(), torch.randn(1, 6, 8)
     swapped = items[:, [1, 0, 2, 3, 4, 5]]

@@ -13,6 +13,7 @@ from recbole_poem.errors import InputError
 from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.quick_start import run_recbole_poem
 from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.query import Query
 from recbole_poem.serving.recommender import Recommender
 
 SMALL = {
@@ -164,7 +165,7 @@ def test_without_history_the_entry_speaks_and_then_popularity(
     found = recommender.recommend([[], ["never heard of"]], k=25, entries=[entry, None])
     with_entry, without = (found[found["request"] == r]["item"].tolist() for r in (0, 1))
     assert with_entry[:3] == ["i8", "i2", "i11"]
-    log = recommender._log
+    log = recommender._dataset.log
     count = np.bincount(log.item[log.training], minlength=log.n_items)
     ids = recommender._dataset.token2id("item_id", np.array(without))
     assert (np.diff(count[ids]) <= 0).all()
@@ -245,11 +246,34 @@ def test_a_checkpoint_that_does_not_say_what_it_reads_is_refused(keys: Dict[str,
 
 
 def test_a_model_that_ranks_no_catalogue_is_named(
-    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+    keys: Dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    recommender = Recommender.load(trained(keys, model="SASRec", loss_type="CE"))
     monkeypatch.delattr(type(recommender.model), "full_sort_predict")  # as RecBole's DIN has none
-    with pytest.raises(InputError, match="POEM scores single items, it cannot rank a catalogue"):
+    with pytest.raises(InputError, match="SASRec scores single items, it cannot rank a catalogue"):
         recommender.recommend([["i1"]])
+
+
+def test_queries_are_answered_as_frames_are_each_within_its_own_limits(
+    recommender: Recommender,
+) -> None:
+    entry = entry_of(recommender, ["i8", "i2", "brand new"])
+    queries = [
+        Query(["i3", "i7"], entry, k=5),
+        Query(["i3", "new"], k=9, filter_seen=False, deny=["i4", "i9"]),
+        Query(["i1"], allow=["i5", "i6", "i1"]),
+        Query([], k=2),
+    ]
+    answers = recommender.answer(queries)
+    for query, answer in zip(queries, answers):
+        expected = recommender.recommend(
+            [query.history], query.k, [query.entry], query.filter_seen, query.allow, query.deny
+        )
+        assert answer.items == expected["item"].tolist()
+        np.testing.assert_allclose(answer.scores, expected["score"], rtol=1e-4, atol=1e-6)
+    assert [answer.n_unknown for answer in answers] == [1, 1, 0, 0]
+    assert len(answers[1].items) == 9
+    assert set(answers[2].items) == {"i5", "i6"}
 
 
 def test_what_cannot_answer_is_named(keys: Dict[str, Any]) -> None:

@@ -1,0 +1,49 @@
+"""Requests as the batches that RecBole's models read."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from recbole.data.interaction import Interaction
+from recbole.model.abstract_recommender import SequentialRecommender
+
+from recbole_poem.data.windows import gather_windows
+from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.serving.requests import Requests
+
+
+class BatchMaker:
+    """Makes batches for one model.
+
+    Parameters
+    ----------
+    config : Config
+    model : SequentialRecommender
+    """
+
+    def __init__(self, config: Any, model: SequentialRecommender) -> None:
+        self._width, self._device = config["MAX_ITEM_LIST_LENGTH"], config["device"]
+        self._items, self._length, self._user = model.ITEM_SEQ, model.ITEM_SEQ_LEN, model.USER_ID
+
+    def __call__(self, requests: Requests) -> Interaction:
+        """Return the windows of requests with at least one known item, and their entries."""
+        histories = requests.histories
+        length = np.minimum(histories.length, self._width)
+        start = histories.begin[1:] - length
+        item, first, n = map(torch.from_numpy, (histories.item, start, length))
+        batch = {
+            self._items: gather_windows(item, first, n, self._width),
+            self._length: n,
+            self._user: torch.zeros_like(n),  # nobody whom training saw
+        }
+        if requests.entries.items.shape[1]:
+            batch[CACHE_ITEM], batch[CACHE_SCORE] = requests.entries.items, requests.entries.scores
+            draws = torch.from_numpy(requests.draws)
+            batch[REQUEST_ID] = torch.where(draws < 0, _key(batch[self._items]), draws)
+        return Interaction(batch).to(self._device)
+
+
+def _key(windows: torch.Tensor) -> torch.Tensor:
+    """Return a number for each window (B, L) that depends on its items and their places: (B,)."""
+    factor = torch.arange(1, 2 * windows.shape[1], 2) * 0x9E3779B1
+    return (windows * factor).sum(dim=1) & (2**31 - 1)

@@ -1,0 +1,80 @@
+"""What POEM makes of requests, recorded once and replayed without Python.
+
+For a single request most of the model's time is Python between small operations. Its operations are
+the same for every batch, so that a recording of them (``torch.jit.trace``) gives the same numbers,
+and the interpreter is free for other requests meanwhile.
+"""
+
+import warnings
+from typing import List, Tuple
+
+import torch
+from recbole.data.interaction import Interaction
+
+from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.model.poem import POEM
+from recbole_poem.model.scoring import Interest, all_logits
+
+
+class Interests:
+    """POEM's `forward` for batches of any size.
+
+    Parameters
+    ----------
+    model : POEM
+        In evaluation mode; its weights do not change any more.
+    example : Interaction
+        A batch of two requests, as the model will read them.
+    """
+
+    def __init__(self, model: POEM, example: Interaction) -> None:
+        self._fields: List[str] = [model.ITEM_SEQ, model.ITEM_SEQ_LEN]
+        if model.entry_reader is not None:
+            self._fields += [CACHE_ITEM, CACHE_SCORE, REQUEST_ID]
+        model.requires_grad_(False)
+        with warnings.catch_warnings():
+            # the shapes that Python looks at here do not depend on the batch
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            self._recorded = torch.jit.trace(
+                _Fields(model, self._fields), self._of(example), check_trace=False
+            )
+        for _ in range(3):  # the recording is optimised at its first calls
+            self(example)
+
+    def __call__(self, batch: Interaction) -> Interest:
+        """Return the interest of the requests of a batch."""
+        with torch.inference_mode():
+            return Interest(*self._recorded(*self._of(batch)))
+
+    def _of(self, batch: Interaction) -> Tuple[torch.Tensor, ...]:
+        return tuple(batch[field] for field in self._fields)
+
+
+class Catalogue:
+    """POEM's `full_sort_predict` by what was recorded.
+
+    Parameters
+    ----------
+    interests : Interests
+    items : (n_items, d)
+        Embeddings.
+    """
+
+    def __init__(self, interests: Interests, items: torch.Tensor) -> None:
+        self._interests, self._items = interests, items
+
+    def __call__(self, batch: Interaction) -> torch.Tensor:
+        """Score the catalogue, (B, n_items)."""
+        return all_logits(self._interests(batch), self._items)
+
+
+class _Fields(torch.nn.Module):
+    """POEM as a function of tensors, which is what can be recorded."""
+
+    def __init__(self, model: POEM, fields: List[str]) -> None:
+        super().__init__()
+        self._model, self._names = model, fields
+
+    def forward(self, *values: torch.Tensor) -> Tuple[torch.Tensor, ...]:
+        """Return the three parts of the interest."""
+        return tuple(self._model(Interaction(dict(zip(self._names, values)))))

@@ -1,0 +1,75 @@
+"""A checkpoint and the data set it was trained on, opened to answer."""
+
+from typing import Any, Dict, NamedTuple, Optional
+
+import numpy as np
+from recbole.model.abstract_recommender import SequentialRecommender
+
+from recbole_poem import checkpoint
+from recbole_poem.config import Config
+from recbole_poem.data.dataset import POEMDataset
+from recbole_poem.errors import InputError
+from recbole_poem.experiment import create_dataset
+from recbole_poem.upstream.build import objective_weights
+
+
+class Loaded(NamedTuple):
+    """What a checkpoint stands for.
+
+    Attributes
+    ----------
+    config : Config
+    model : SequentialRecommender
+        With the weights of the best epoch, in evaluation mode.
+    dataset : Dataset
+        The training split, whose items the model knows.
+    """
+
+    config: Config
+    model: SequentialRecommender
+    dataset: Any
+
+
+def open_checkpoint(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Loaded:
+    """Load the best epoch of a checkpoint that the command wrote, of any sequential model.
+
+    The data set is read for its items; no request cache is built or opened.
+
+    Parameters
+    ----------
+    path : str
+    config_dict : dict, optional
+        Keys to change, such as ``data_path`` or ``gpu_id``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, cut short, foreign, does not fit its data set any more, or is of a
+        model that is not sequential.
+    """
+    state = checkpoint.read(path)
+    given = {**state["config"], "hide_target": False, **(config_dict or {})}
+    given = {key: value for key, value in given.items() if key != "nproc"}
+    name = given.pop("model")
+    config = Config(name, given.pop("dataset"), config_dict=given)
+    if not issubclass(config.model_class, SequentialRecommender):
+        raise InputError(f"{path}: {name} is not sequential, it knows its users by number alone")
+    whole = create_dataset(config)
+    checkpoint.check_tokens(state, whole, path)
+    train = whole.build()[0]
+    if isinstance(train, POEMDataset):
+        names = state["other_parameter"].get("objectives")
+        if not isinstance(names, list):
+            raise InputError(f"{path}: the checkpoint names no objectives; train it again")
+        train.objectives = tuple(map(str, names))
+        train.objective_weights = objective_weights(config, max(1, len(names)))
+    model = config.model_class(config, train).to(config["device"])
+    checkpoint.load_weights(model, state, path)
+    return Loaded(config, model.eval(), train)
+
+
+def popularity(dataset: Any) -> np.ndarray:
+    """Return the share of each item in the training rows, (n_items,) float32."""
+    log = dataset.log
+    count = np.bincount(log.item[log.training], minlength=log.n_items)
+    return (count / max(count.sum(), 1)).astype(np.float32)
