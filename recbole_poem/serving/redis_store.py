@@ -1,84 +1,55 @@
-"""The online request cache in Redis, which several servers may share.
+"""What a service keeps between requests, in Redis, which several servers may share.
 
 Redis is a help, never a condition: where it is away, slow or holds something else, a request has an
-empty cache. After a failure it is left alone for a moment, so that not every request waits for the
-time-out, and then asked again.
+empty cache and no history.
 """
 
-import time
 from logging import getLogger
-from typing import Any, Callable, Optional, TypeVar
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from typing import Any, List, Optional, Sequence
 
 from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import DamagedEntryError, Entry
-
-Result = TypeVar("Result")
+from recbole_poem.serving.redis_client import RedisClient
+from recbole_poem.serving.store import DAY, MONTH
 
 
 class RedisStore:
-    """A store in a Redis server.
+    """A request cache in Redis.
 
     How many entries it holds is the server's to bound: ``maxmemory`` with the policy
     ``allkeys-lru``.
 
     Parameters
     ----------
-    url : str
-        ``redis://[[user]:[password]@]host[:port][/database]``.
+    client : RedisClient
     seconds_to_live : float
         The server forgets an entry after so long.
-    timeout : float
-        Seconds that an answer of the server may take.
-    pause : float
-        Seconds after a failure in which the server is not asked.
     max_bytes : int
         A larger entry is not written.
     prefix : str
         Of the keys, before the user.
-    clock : function, optional
-        Seconds, ascending.
 
     Raises
     ------
     InputError
-        If the URL is none of Redis, or a bound is not above 0. A server that is away is no error.
+        If a bound is not above 0.
     """
 
     def __init__(
         self,
-        url: str,
-        seconds_to_live: float = 86_400.0,
-        timeout: float = 0.005,
-        pause: float = 0.5,
+        client: RedisClient,
+        seconds_to_live: float = DAY,
         max_bytes: int = 1_000_000,
-        prefix: str = "recbole_poem:",
-        clock: Callable[[], float] = time.monotonic,
+        prefix: str = "recbole_poem:entry:",
     ) -> None:
-        bounds = {"seconds_to_live": seconds_to_live, "timeout": timeout, "max_bytes": max_bytes}
-        for name, value in bounds.items():
-            if not value > 0:
-                raise InputError(f"{name}: expected a number above 0, not {value!r}")
-        try:
-            self._client: Any = redis.Redis.from_url(
-                url,
-                socket_timeout=timeout,
-                socket_connect_timeout=timeout,
-                retry=Retry(NoBackoff(), 0),
-            )
-        except ValueError as error:
-            raise InputError(f"store: {url!r} is no address of Redis: {error}") from error
-        self._milliseconds_to_live = max(1, int(seconds_to_live * 1000))
-        self._max_bytes, self._prefix = max_bytes, prefix
-        self._pause, self._clock, self._asked_again = pause, clock, -float("inf")
-        self._is_away = False
+        if not max_bytes > 0:
+            raise InputError(f"max_bytes: expected a number above 0, not {max_bytes!r}")
+        self._milliseconds_to_live = _milliseconds(seconds_to_live)
+        self._client, self._max_bytes, self._prefix = client, max_bytes, prefix
 
     def read(self, user: str) -> Optional[Entry]:
         """Return the user's last entry; None where there is none, or none to be had in time."""
-        content = self._ask(lambda: self._client.get(self._prefix + user), None)
+        content = self._client.ask(lambda server: server.get(self._prefix + user), None)
         if content is None:
             return None
         try:
@@ -97,21 +68,61 @@ class RedisStore:
             )
             return False
         key, live = self._prefix + user, self._milliseconds_to_live
-        return self._ask(lambda: bool(self._client.set(key, content, px=live)), False)
+        return self._client.ask(lambda server: bool(server.set(key, content, px=live)), False)
 
-    def _ask(self, question: Callable[[], Result], otherwise: Result) -> Result:
-        """Return the server's answer, or `otherwise` where it gives none in time."""
-        if self._clock() < self._asked_again:
-            return otherwise
-        try:
-            answer = question()
-        except redis.RedisError as error:
-            self._asked_again = self._clock() + self._pause
-            if not self._is_away:
-                getLogger().warning(f"store: Redis gives no answer, caches are empty: {error}")
-            self._is_away = True
-            return otherwise
-        if self._is_away:
-            getLogger().warning("store: Redis is back")
-        self._is_away = False
-        return answer
+
+class RedisHistories:
+    """Histories in Redis.
+
+    Parameters
+    ----------
+    client : RedisClient
+    max_length : int
+        Items that are kept of a user, the last ones.
+    seconds_to_live : float
+        The server forgets a history after so long without a new item.
+    prefix : str
+        Of the keys, before the user.
+
+    Raises
+    ------
+    InputError
+        If a bound is not above 0.
+    """
+
+    def __init__(
+        self,
+        client: RedisClient,
+        max_length: int = 200,
+        seconds_to_live: float = MONTH,
+        prefix: str = "recbole_poem:history:",
+    ) -> None:
+        self._client, self._max_length, self._prefix = client, max_length, prefix
+        self._milliseconds_to_live = _milliseconds(seconds_to_live)
+
+    def read(self, user: str) -> Sequence[str]:
+        """Return raw item tokens, oldest first; none where none are to be had in time."""
+        tokens: List[bytes] = self._client.ask(
+            lambda server: server.lrange(self._prefix + user, 0, -1), []
+        )
+        return [token.decode("utf-8", "replace") for token in tokens]
+
+    def append(self, user: str, items: Sequence[str]) -> bool:
+        """Add what the user has just dealt with, oldest first; tell whether that was possible."""
+        key = self._prefix + user
+
+        def push(server: Any) -> bool:
+            with server.pipeline() as steps:  # all of them or none
+                steps.rpush(key, *items[-self._max_length :])
+                steps.ltrim(key, -self._max_length, -1)
+                steps.pexpire(key, self._milliseconds_to_live)
+                steps.execute()
+            return True
+
+        return not items or self._client.ask(push, False)
+
+
+def _milliseconds(seconds_to_live: float) -> int:
+    if not seconds_to_live > 0:
+        raise InputError(f"seconds_to_live: expected a number above 0, not {seconds_to_live!r}")
+    return max(1, int(seconds_to_live * 1000))

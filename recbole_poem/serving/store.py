@@ -1,16 +1,16 @@
-"""The online request cache: what the ranking stage said at each user's previous request."""
+"""What a service keeps between requests: each user's last ranking, and the history so far."""
 
 import time
-from collections import OrderedDict
-from threading import Lock
-from typing import Callable, Optional, Protocol, Tuple
+from typing import Callable, Optional, Protocol, Sequence, Tuple
 
-from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.recent import Recent
+
+DAY, MONTH = 86_400.0, 30 * 86_400.0  # seconds
 
 
 class RequestStore(Protocol):
-    """Keeps the last entry of each user; never fails for want of one."""
+    """The request cache: the last entry of each user; never fails for want of one."""
 
     def read(self, user: str) -> Optional[Entry]:
         """Return the user's last entry; None where there is none, or none to be had in time."""
@@ -19,8 +19,18 @@ class RequestStore(Protocol):
         """Keep an entry in place of the user's last one; tell whether that was possible."""
 
 
+class HistoryStore(Protocol):
+    """The last items of each user; never fails for want of them."""
+
+    def read(self, user: str) -> Sequence[str]:
+        """Return raw item tokens, oldest first; none where none are to be had in time."""
+
+    def append(self, user: str, items: Sequence[str]) -> bool:
+        """Add what the user has just dealt with, oldest first; tell whether that was possible."""
+
+
 class MemoryStore:
-    """A store in this process: the entries written last stay, each for a while.
+    """A request cache in this process.
 
     Parameters
     ----------
@@ -40,37 +50,62 @@ class MemoryStore:
     def __init__(
         self,
         max_entries: int = 100_000,
-        seconds_to_live: float = 86_400.0,
+        seconds_to_live: float = DAY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        for name, value in (("max_entries", max_entries), ("seconds_to_live", seconds_to_live)):
-            if not value > 0:
-                raise InputError(f"{name}: expected a number above 0, not {value!r}")
-        self._max_entries, self._seconds_to_live = max_entries, seconds_to_live
-        self._clock = clock
-        self._entries: OrderedDict[str, Tuple[float, Entry]] = OrderedDict()
-        self._lock = Lock()
+        self._entries: Recent[Entry] = Recent(max_entries, seconds_to_live, clock)
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def read(self, user: str) -> Optional[Entry]:
         """Return the user's last entry, or None."""
-        with self._lock:
-            if user not in self._entries:
-                return None
-            written, entry = self._entries[user]
-            if self._clock() - written > self._seconds_to_live:
-                del self._entries[user]
-                return None
-            self._entries.move_to_end(user)
-            return entry
+        return self._entries.read(user)
 
     def write(self, user: str, entry: Entry) -> bool:
         """Keep an entry in place of the user's last one."""
-        with self._lock:
-            self._entries[user] = (self._clock(), entry)
-            self._entries.move_to_end(user)
-            while len(self._entries) > self._max_entries:
-                self._entries.popitem(last=False)
+        self._entries.change(user, lambda _: entry)
+        return True
+
+
+class MemoryHistories:
+    """Histories in this process.
+
+    Parameters
+    ----------
+    max_users : int
+        Beyond it the user who was neither read nor written for longest goes.
+    max_length : int
+        Items that are kept of a user, the last ones.
+    seconds_to_live : float
+        After so long without a new item a history counts as empty.
+    clock : function, optional
+        Seconds, ascending.
+
+    Raises
+    ------
+    InputError
+        If a bound is not above 0.
+    """
+
+    def __init__(
+        self,
+        max_users: int = 100_000,
+        max_length: int = 200,
+        seconds_to_live: float = MONTH,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._max_length = max_length
+        self._histories: Recent[Tuple[str, ...]] = Recent(max_users, seconds_to_live, clock)
+
+    def __len__(self) -> int:
+        return len(self._histories)
+
+    def read(self, user: str) -> Sequence[str]:
+        """Return raw item tokens, oldest first."""
+        return self._histories.read(user) or ()
+
+    def append(self, user: str, items: Sequence[str]) -> bool:
+        """Add what the user has just dealt with, oldest first."""
+        self._histories.change(user, lambda old: ((old or ()) + tuple(items))[-self._max_length :])
         return True

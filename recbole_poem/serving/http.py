@@ -1,0 +1,140 @@
+"""The service over HTTP.
+
+======================  ============================================================================
+``POST /recommend``     a list for a user
+``POST /rankings``      what the ranking stage scored, which the user's next request reads
+``POST /feedback``      what a user has dealt with, which becomes part of the history
+``GET /health``         what answers, since when
+``GET /metrics``        counters, as Prometheus reads them
+======================  ============================================================================
+"""
+
+from datetime import datetime, timezone
+from typing import Any, Dict, List, Union
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from recbole_poem import __version__
+from recbole_poem.errors import InputError
+from recbole_poem.serving import schemas
+from recbole_poem.serving.batching import OverloadedError
+from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.guard import Guard, Rules
+from recbole_poem.serving.metrics import Metrics
+from recbole_poem.serving.query import Query
+from recbole_poem.serving.service import Question, Service
+
+_REFUSALS: Dict[Union[int, str], Dict[str, Any]] = {
+    code: {"model": schemas.Problem, "description": words}
+    for code, words in (
+        (400, "the body is no JSON"),
+        (401, "the bearer token is missing or wrong"),
+        (408, "the body did not arrive in time"),
+        (413, "the body is too large"),
+        (429, "too many requests"),
+        (503, "too busy to answer in time"),
+    )
+}
+
+
+def make_app(service: Service, metrics: Metrics, rules: Rules) -> Guard:
+    """Return the ASGI application of a service."""
+    app = FastAPI(
+        title="recbole_poem",
+        version=__version__,
+        description="Recommendations from raw histories and from what the ranking stage scored at "
+        "the previous request.",
+        responses=_REFUSALS,
+    )
+    _add_errors(app)
+    _add_endpoints(app, service, metrics)
+    paths = frozenset(app.openapi()["paths"])
+    return Guard(app, rules, metrics, paths)
+
+
+def _add_errors(app: FastAPI) -> None:
+    """Say what is wrong with a request, without repeating it."""
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        wrong = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
+        return JSONResponse({"detail": wrong}, 422)
+
+    @app.exception_handler(InputError)
+    async def unfit(request: Request, error: InputError) -> JSONResponse:
+        detail = [{"loc": ["body"], "msg": str(error), "type": "value_error"}]
+        return JSONResponse({"detail": detail}, 422)
+
+    @app.exception_handler(OverloadedError)
+    async def overloaded(request: Request, error: OverloadedError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 503, {"Retry-After": "1"})
+
+
+def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
+    @app.post("/recommend")
+    async def recommend(body: schemas.RecommendRequest) -> schemas.RecommendResponse:
+        """Recommend items to a user."""
+        query = Query(
+            history=body.history or (),
+            entry=None if body.ranking is None else _entry(body.ranking, service),
+            k=body.k,
+            filter_seen=body.filter_seen,
+            allow=body.allow,
+            deny=body.deny,
+        )
+        reply = await service.ask(Question(query, body.user, body.history is None))
+        pairs = zip(reply.answer.items, reply.answer.scores)
+        return schemas.RecommendResponse(
+            items=[schemas.Recommendation(item=item, score=score) for item, score in pairs],
+            cache=reply.cache,
+            history_length=reply.length,
+            unknown_items=reply.answer.n_unknown,
+        )
+
+    @app.post("/rankings")
+    def rankings(body: schemas.RankingOfUser) -> schemas.Kept:
+        """Keep what the ranking stage scored at a user's request, for the next one."""
+        return schemas.Kept(kept=service.keep_ranking(body.user, _entry(body, service)))
+
+    @app.post("/feedback")
+    def feedback(body: schemas.Feedback) -> schemas.Kept:
+        """Add what a user has dealt with to the history."""
+        return schemas.Kept(kept=service.keep_feedback(body.user, body.items))
+
+    @app.get("/health")
+    async def health() -> schemas.Health:
+        """Say what answers."""
+        recommender = service.recommender
+        since = datetime.fromtimestamp(service.since, timezone.utc)
+        return schemas.Health(
+            status="ok",
+            model=type(recommender.model).__name__,
+            checkpoint=recommender.checkpoint,
+            since=since.isoformat(timespec="seconds"),
+            n_items=recommender.n_items,
+            objectives=recommender.objectives,
+        )
+
+    @app.get("/metrics", response_class=Response)
+    async def count() -> Response:
+        """Return the counters."""
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def _entry(ranking: schemas.Ranking, service: Service) -> Entry:
+    """Return the entry of a ranking that the model can read.
+
+    Raises
+    ------
+    InputError
+        If its parts do not fit each other, or an objective is missing.
+    """
+    objectives: List[str] = list(ranking.objectives)
+    try:
+        entry = Entry.of(ranking.items, objectives, ranking.scores)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    service.require_objectives(entry)
+    return entry

@@ -1,0 +1,80 @@
+"""Questions to a Redis server that may be away, slow or broken, and never an error.
+
+After a failure the server is left alone for a moment, so that not every request waits for the
+time-out, and then asked again.
+"""
+
+import time
+from logging import getLogger
+from typing import Any, Callable, TypeVar
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from recbole_poem.errors import InputError
+
+Result = TypeVar("Result")
+
+
+class RedisClient:
+    """A connection pool, and what is known of the server's state.
+
+    Parameters
+    ----------
+    url : str
+        ``redis://[[user]:[password]@]host[:port][/database]``.
+    timeout : float
+        Seconds that an answer of the server may take.
+    pause : float
+        Seconds after a failure in which the server is not asked.
+    clock : function, optional
+        Seconds, ascending.
+
+    Raises
+    ------
+    InputError
+        If the URL is none of Redis, or the time-out is not above 0. A server that is away is no
+        error.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        timeout: float = 0.005,
+        pause: float = 0.5,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not timeout > 0:
+            raise InputError(f"timeout: expected a number above 0, not {timeout!r}")
+        try:
+            self._redis: Any = redis.Redis.from_url(
+                url,
+                socket_timeout=timeout,
+                socket_connect_timeout=timeout,
+                retry=Retry(NoBackoff(), 0),
+            )
+        except ValueError as error:
+            raise InputError(f"store: {url!r} is no address of Redis: {error}") from error
+        self._pause, self._clock, self._asked_again = pause, clock, -float("inf")
+        self._is_away = False
+
+    def ask(self, question: Callable[[Any], Result], otherwise: Result) -> Result:
+        """Return ``question(connection)``, or `otherwise` where there is no answer in time."""
+        if self._clock() < self._asked_again:
+            return otherwise
+        try:
+            answer = question(self._redis)
+        except redis.ResponseError as error:  # of this one question: another kind of value, no room
+            getLogger().warning(f"store: Redis refuses: {error}")
+            return otherwise
+        except redis.RedisError as error:
+            self._asked_again = self._clock() + self._pause
+            if not self._is_away:
+                getLogger().warning(f"store: Redis gives no answer, caches are empty: {error}")
+            self._is_away = True
+            return otherwise
+        if self._is_away:
+            getLogger().warning("store: Redis is back")
+        self._is_away = False
+        return answer

@@ -1,0 +1,92 @@
+"""What the service reads and says, in JSON."""
+
+from typing import List, Optional
+
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import Annotated
+
+#: an item or user token, or the name of an objective
+Token = Annotated[str, Field(min_length=1, max_length=256)]
+Score = Annotated[float, Field(allow_inf_nan=False, ge=-1e30, le=1e30)]  # finite as float32
+Tokens = Annotated[List[Token], Field(max_length=10_000)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Ranking(_Body):
+    """What the ranking stage scored: one row of scores an item, one column an objective."""
+
+    items: Annotated[List[Token], Field(max_length=1000)]
+    objectives: Annotated[List[Token], Field(min_length=1, max_length=32)]
+    scores: Annotated[List[Annotated[List[Score], Field(max_length=32)]], Field(max_length=1000)]
+
+
+class RankingOfUser(Ranking):
+    """The ranking of a user's request, which their next request reads."""
+
+    user: Token
+
+
+class RecommendRequest(_Body):
+    """What one user asks for.
+
+    Without a history the one that feedback has made is read; without a ranking, the user's last.
+    """
+
+    user: Optional[Token] = None
+    history: Optional[Tokens] = Field(None, description="item tokens, oldest first")
+    ranking: Optional[Ranking] = Field(None, description="instead of the user's last one")
+    k: Annotated[int, Field(ge=1, le=1000)] = 10
+    filter_seen: bool = Field(True, description="leave out the items of the history")
+    allow: Optional[Tokens] = Field(None, description="the only items to recommend")
+    deny: Tokens = Field([], description="items not to recommend")
+
+
+class Recommendation(BaseModel):
+    """An item and its score."""
+
+    item: str
+    score: float
+
+
+class RecommendResponse(BaseModel):
+    """The list, best first, and what it was made from."""
+
+    items: List[Recommendation]
+    cache: str = Field(
+        description="the ranking was 'given', read ('hit') or there was none: 'empty'"
+    )
+    history_length: int = Field(description="tokens of the history")
+    unknown_items: int = Field(description="tokens that the model does not know and left out")
+
+
+class Feedback(_Body):
+    """What a user has dealt with since, oldest first."""
+
+    user: Token
+    items: Annotated[List[Token], Field(min_length=1, max_length=1000)]
+
+
+class Kept(BaseModel):
+    """Whether something could be kept; nothing else depends on it."""
+
+    kept: bool
+
+
+class Health(BaseModel):
+    """What answers."""
+
+    status: str
+    model: str
+    checkpoint: str
+    since: str = Field(description="when this checkpoint began to answer, in UTC")
+    n_items: int
+    objectives: List[str] = Field(description="what the model reads in a ranking")
+
+
+class Problem(BaseModel):
+    """Why a request was refused."""
+
+    detail: str

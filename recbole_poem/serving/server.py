@@ -1,0 +1,89 @@
+"""The service as a process: stores, model, web server, and the watch over the checkpoint."""
+
+import logging
+import socket
+from argparse import Namespace
+from typing import Any, Dict, Optional, Tuple
+
+import torch
+import uvicorn
+
+from recbole_poem.serving.guard import Rules
+from recbole_poem.serving.http import make_app
+from recbole_poem.serving.metrics import Metrics
+from recbole_poem.serving.query import Query
+from recbole_poem.serving.rate_limit import RateLimit
+from recbole_poem.serving.recommender import Recommender
+from recbole_poem.serving.redis_client import RedisClient
+from recbole_poem.serving.redis_store import RedisHistories, RedisStore
+from recbole_poem.serving.service import Bounds, Service
+from recbole_poem.serving.store import HistoryStore, MemoryHistories, MemoryStore, RequestStore
+from recbole_poem.serving.watch import Watcher
+
+
+def serve(
+    options: Namespace, keys: Dict[str, Any], listener: socket.socket, token: Optional[str]
+) -> None:
+    """Serve until the process is told to stop.
+
+    Parameters
+    ----------
+    options : Namespace
+        Of the command, see `recbole_poem.serve.parse`.
+    keys : dict
+        Of the configuration.
+    listener : socket
+        Bound.
+    token : str or None
+        The bearer token to ask for.
+
+    Raises
+    ------
+    InputError
+        If the checkpoint, the store or a bound is not usable.
+    """
+    entries, histories = _stores(options)
+    limit = None if options.rate is None else RateLimit(options.rate, options.burst)
+    path = str(options.checkpoint)
+    recommender = _warm(Recommender.load(path, keys), options.threads)
+    logging.getLogger().setLevel(logging.INFO)  # RecBole set it to what the training was told
+    metrics = Metrics()
+    bounds = Bounds(options.max_batch, options.max_waiting, options.budget)
+    service = Service(recommender, entries, histories, metrics, bounds)
+    rules = Rules(token=token, max_bytes=options.max_bytes, rate_limit=limit)
+    config = uvicorn.Config(
+        make_app(service, metrics, rules),
+        access_log=False,
+        log_level="warning",
+        limit_concurrency=options.max_connections,
+    )
+
+    def take() -> None:
+        successor = service.recommender.successor(path, keys)
+        service.swap(_warm(successor, options.threads))
+
+    watcher = Watcher(options.checkpoint, take, metrics.swapped)
+    host, port = listener.getsockname()[:2]
+    print(f"{recommender.checkpoint} answers at http://{host}:{port} (see /docs)", flush=True)
+    try:
+        uvicorn.Server(config).run([listener])
+    finally:
+        watcher.stop()
+        service.close()
+
+
+def _stores(options: Namespace) -> Tuple[RequestStore, HistoryStore]:
+    if options.store == "memory":
+        return (
+            MemoryStore(options.max_users, options.seconds_to_live),
+            MemoryHistories(options.max_users),
+        )
+    client = RedisClient(options.store, options.store_timeout)
+    return RedisStore(client, options.seconds_to_live), RedisHistories(client)
+
+
+def _warm(recommender: Recommender, threads: int) -> Recommender:
+    """Let a recommender answer once, so that no user waits for what is done at first."""
+    torch.set_num_threads(threads)  # loading has set what the training was told
+    recommender.answer([Query([])])
+    return recommender

@@ -1,0 +1,169 @@
+"""The service without HTTP: what is asked is completed from the stores and answered in batches."""
+
+import time
+from dataclasses import dataclass
+from logging import getLogger
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+from recbole_poem.errors import InputError
+from recbole_poem.serving.batching import Batcher
+from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.metrics import Metrics
+from recbole_poem.serving.query import Answer, Query
+from recbole_poem.serving.recommender import Recommender
+from recbole_poem.serving.store import HistoryStore, RequestStore
+
+
+class Question(NamedTuple):
+    """A query of which a part may be left to what the service keeps.
+
+    Attributes
+    ----------
+    query : Query
+    user : str or None
+        Whose entry is read where the query brings none, and history if `keeps_history`.
+    keeps_history : bool
+        Whether the history is the kept one.
+    """
+
+    query: Query
+    user: Optional[str]
+    keeps_history: bool
+
+
+class Reply(NamedTuple):
+    """An answer, and what it was made from.
+
+    Attributes
+    ----------
+    answer : Answer
+    cache : str
+        The entry was ``given``, found (``hit``) or there was none (``empty``).
+    length : int
+        Tokens of the history.
+    """
+
+    answer: Answer
+    cache: str
+    length: int
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much may be asked at once.
+
+    Attributes
+    ----------
+    max_batch : int
+        Questions that are answered together.
+    max_waiting : int
+        Questions that wait for the next batch.
+    budget : float
+        Seconds that a question may wait; then it is refused, as its answer would come too late.
+    """
+
+    max_batch: int = 64
+    max_waiting: int = 1024
+    budget: float = 0.2
+
+
+class Service:
+    """Answers questions with one recommender, which may be replaced while it works.
+
+    Parameters
+    ----------
+    recommender : Recommender
+    entries : RequestStore
+    histories : HistoryStore
+    metrics : Metrics
+    bounds : Bounds, optional
+    """
+
+    def __init__(
+        self,
+        recommender: Recommender,
+        entries: RequestStore,
+        histories: HistoryStore,
+        metrics: Metrics,
+        bounds: Bounds = Bounds(),
+    ) -> None:
+        self._recommender = recommender
+        self._entries, self._histories, self._metrics = entries, histories, metrics
+        self._batcher: Batcher[Question, Reply] = Batcher(
+            self._answer, bounds.max_batch, bounds.max_waiting, bounds.budget
+        )
+        self.since = time.time()
+        metrics.watch_waiting(lambda: len(self._batcher))
+
+    @property
+    def recommender(self) -> Recommender:
+        """The one that answers now."""
+        return self._recommender
+
+    def swap(self, recommender: Recommender) -> None:
+        """Let another recommender answer from the next batch on; no question is lost."""
+        self._recommender, self.since = recommender, time.time()
+
+    def require_objectives(self, entry: Entry) -> None:
+        """Check that an entry has what the model reads.
+
+        Raises
+        ------
+        InputError
+            Naming the first objective that is missing.
+        """
+        objectives = self._recommender.objectives
+        for name in objectives:
+            if name not in entry.objectives:
+                raise InputError(
+                    f"objectives: '{name}' is missing; the model reads {', '.join(objectives)}"
+                )
+
+    async def ask(self, question: Question) -> Reply:
+        """Answer a question.
+
+        Raises
+        ------
+        OverloadedError
+            If too many wait, or it has waited too long.
+        """
+        return await self._batcher.ask(question)
+
+    def keep_ranking(self, user: str, entry: Entry) -> bool:
+        """Keep what the ranking stage said; tell whether that was possible."""
+        return self._metrics.kept("entry", self._entries.write(user, entry))
+
+    def keep_feedback(self, user: str, items: Sequence[str]) -> bool:
+        """Add to a user's history, oldest first; tell whether that was possible."""
+        return self._metrics.kept("history", self._histories.append(user, items))
+
+    def close(self) -> None:
+        """Answer the batch in progress and stop."""
+        self._batcher.close()
+
+    # -- in the thread of the batcher -----------------------------------------------------------
+
+    def _answer(self, questions: List[Question]) -> List[Reply]:
+        recommender = self._recommender  # the same for the whole batch
+        completed = [self._complete(question, recommender.objectives) for question in questions]
+        answers = recommender.answer([query for query, _ in completed])
+        replies = [
+            Reply(answer, cache, len(query.history))
+            for answer, (query, cache) in zip(answers, completed)
+        ]
+        self._metrics.answered(answers, [cache for _, cache in completed])
+        return replies
+
+    def _complete(self, question: Question, objectives: List[str]) -> Tuple[Query, str]:
+        """Return the query with what the stores know, and where its entry came from."""
+        query, user = question.query, question.user
+        if question.keeps_history and user is not None:
+            query = query._replace(history=self._histories.read(user))
+        if query.entry is not None:
+            return query, "given"
+        entry = None if user is None or not objectives else self._entries.read(user)
+        if entry is not None and not set(objectives) <= set(entry.objectives):
+            # written before the model was replaced
+            getLogger().warning("store: an entry without the model's objectives counts as none")
+            entry = None
+        return query._replace(entry=entry), "empty" if entry is None else "hit"
