@@ -68,7 +68,7 @@ class Entry:
             values = np.array(scores, dtype=np.float32)
         except (TypeError, ValueError) as error:
             raise ValueError("an entry's scores have to be rows of numbers, all as long") from error
-        values = values.reshape(len(items), len(objectives)) if not len(items) else values
+        values = values.reshape(0, len(objectives)) if values.size == 0 == len(items) else values
         return cls(tuple(map(str, items)), tuple(map(str, objectives)), values)
 
     def to_bytes(self) -> bytes:

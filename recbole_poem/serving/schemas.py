@@ -12,7 +12,7 @@ Tokens = Annotated[List[Token], Field(max_length=10_000)]
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Ranking(_Body):

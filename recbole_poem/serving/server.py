@@ -44,11 +44,11 @@ def serve(
     """
     entries, histories = _stores(options)
     limit = None if options.rate is None else RateLimit(options.rate, options.burst)
+    bounds = Bounds(options.max_batch, options.max_waiting, options.budget)
     path = str(options.checkpoint)
     recommender = _warm(Recommender.load(path, keys), options.threads)
     logging.getLogger().setLevel(logging.INFO)  # RecBole set it to what the training was told
     metrics = Metrics()
-    bounds = Bounds(options.max_batch, options.max_waiting, options.budget)
     service = Service(recommender, entries, histories, metrics, bounds)
     rules = Rules(token=token, max_bytes=options.max_bytes, rate_limit=limit)
     config = uvicorn.Config(

@@ -60,11 +60,21 @@ class Bounds:
         Questions that wait for the next batch.
     budget : float
         Seconds that a question may wait; then it is refused, as its answer would come too late.
+
+    Raises
+    ------
+    InputError
+        If one is not above 0.
     """
 
     max_batch: int = 64
     max_waiting: int = 1024
     budget: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise InputError(f"{name}: expected a number above 0, not {value!r}")
 
 
 class Service:

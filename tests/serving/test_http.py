@@ -1,0 +1,169 @@
+"""The endpoints: the loop of recommending, ranking and feedback, and what is refused."""
+
+import asyncio
+import json
+from typing import Any, Dict, List
+
+import pytest
+from toy_service import Echo, World
+
+from recbole_poem.serving.entry import Entry
+
+RANKING = {"items": ["a", "b"], "objectives": ["click"], "scores": [[0.5], [0.25]]}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def items(response: Any) -> List[str]:
+    assert response.status_code == 200, response.text
+    return [one["item"] for one in response.json()["items"]]
+
+
+def test_the_next_request_reads_what_was_ranked_and_dealt_with_before(world: World) -> None:
+    assert world.post("/recommend", json={"user": "u"}).json()["cache"] == "empty"
+    assert world.post("/rankings", json={"user": "u", **RANKING}).json() == {"kept": True}
+    assert world.post("/feedback", json={"user": "u", "items": ["c"]}).json() == {"kept": True}
+    assert world.post("/feedback", json={"user": "u", "items": ["d"]}).json() == {"kept": True}
+    response = world.post("/recommend", json={"user": "u"})
+    assert response.json() == {
+        "items": [
+            {"item": "a", "score": 1.0}, {"item": "b", "score": 0.9},
+            {"item": "c", "score": 0.8}, {"item": "d", "score": 0.7},
+        ],
+        "cache": "hit", "history_length": 2, "unknown_items": 0,
+    }  # fmt: skip
+    assert items(world.post("/recommend", json={"user": "v"})) == []
+
+
+def test_what_the_request_brings_comes_first(world: World) -> None:
+    world.post("/rankings", json={"user": "u", **RANKING})
+    world.post("/feedback", json={"user": "u", "items": ["c"]})
+    body: Dict[str, Any] = {"user": "u", "history": ["x", "new"]}
+    assert items(world.post("/recommend", json=body)) == ["a", "b", "x"]
+    own = {"items": ["z"], "objectives": ["other", "click"], "scores": [[1, 2]]}
+    response = world.post("/recommend", json={**body, "ranking": own, "history": []})
+    assert items(response) == ["z"]
+    assert response.json()["cache"] == "given"
+    limits = {"k": 2, "deny": ["a"], "allow": ["a", "b", "x"], "filter_seen": False}
+    assert items(world.post("/recommend", json={**body, **limits})) == ["b", "x"]
+    assert world.recommender.batches[-1][0].filter_seen is False
+    assert world.post("/recommend", json=body).json()["unknown_items"] == 1
+
+
+def test_health_says_what_answers_and_the_metrics_what_happened(world: World) -> None:
+    world.post("/rankings", json={"user": "u", **RANKING})
+    world.post("/recommend", json={"user": "u", "history": ["new"]})
+    world.post("/recommend", json={"k": 0})
+    health = world.get("/health").json()
+    assert (health["status"], health["checkpoint"], health["n_items"]) == ("ok", "echo 1", 9)
+    assert health["objectives"] == ["click"]
+    other: Any = Echo("echo 2")
+    world.service.swap(other)
+    assert world.get("/health").json()["checkpoint"] == "echo 2"
+    assert world.get("/nowhere/17").status_code == 404
+    lines = world.get("/metrics").text.splitlines()
+    for line in (
+        'recbole_poem_responses_total{path="/recommend",status="200"} 1.0',
+        'recbole_poem_responses_total{path="/recommend",status="422"} 1.0',
+        'recbole_poem_responses_total{path="other",status="404"} 1.0',
+        'recbole_poem_cache_reads_total{result="hit"} 1.0',
+        'recbole_poem_kept_total{kept="yes",kind="entry"} 1.0',
+        "recbole_poem_unknown_items_total 1.0",
+        "recbole_poem_waiting 0.0",
+    ):
+        assert line in lines
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where", "words"),
+    [
+        ("/recommend", {"k": 0}, ["body", "k"], "greater than or equal to 1"),
+        ("/recommend", {"k": 1001}, ["body", "k"], "less than or equal to 1000"),
+        ("/recommend", {"history": "a b"}, ["body", "history"], "valid list"),
+        ("/recommend", {"history": [1]}, ["body", "history", 0], "valid string"),
+        ("/recommend", {"history": [""]}, ["body", "history", 0], "at least 1 character"),
+        ("/recommend", {"hist": []}, ["body", "hist"], "Extra inputs are not permitted"),
+        ("/recommend", [], ["body"], "valid dictionary"),
+        ("/feedback", {"items": ["a"]}, ["body", "user"], "Field required"),
+        ("/feedback", {"user": "u", "items": []}, ["body", "items"], "at least 1 item"),
+        ("/rankings", {"user": "u", **RANKING, "scores": [[1]]}, ["body"], "cannot have scores of"),
+        ("/rankings", {"user": "u", **RANKING, "items": []}, ["body"], "cannot have scores of"),
+        ("/rankings", {"user": "u", **RANKING, "scores": [[1], [1, 2]]}, ["body"], "all as long"),
+        ("/rankings", {"user": "u", **RANKING, "items": ["a", "a"]}, ["body"], "an item twice"),
+        ("/rankings", {"user": "u", **RANKING, "objectives": ["x"]}, ["body"], "'click' is miss"),
+        ("/recommend", {"ranking": {**RANKING, "objectives": ["x"]}}, ["body"], "'click' is miss"),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    world: World, path: str, body: Any, where: List[Any], words: str
+) -> None:
+    response = world.post(path, json=body)
+    assert response.status_code == 422
+    (wrong,) = response.json()["detail"]
+    assert wrong["loc"] == where
+    assert words in wrong["msg"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'{"k": NaN}', b'{"user": "\\ud800"}', b'{"k": 1e999}', b'{"ranking": ' + b"[" * 9000],
+)
+def test_what_no_json_should_hold_is_refused_and_not_repeated(world: World, content: bytes) -> None:
+    response = world.post(
+        "/recommend", content=content, headers={"content-type": "application/json"}
+    )
+    assert response.status_code in (400, 422)
+    assert len(response.content) < 400
+    json.loads(response.content.decode("ascii"))
+
+
+def test_an_entry_of_a_former_model_counts_as_none(world: World) -> None:
+    world.entries.write("u", Entry.of(["a"], ["a former objective"], [[1.0]]))
+    response = world.post("/recommend", json={"user": "u", "history": ["x"]})
+    assert items(response) == ["x"]
+    assert response.json()["cache"] == "empty"
+
+
+def asking(histories: int) -> "List[tuple[str, str, Any]]":
+    return [("POST", "/recommend", {"json": {"history": [f"i{n}"]}}) for n in range(histories)]
+
+
+def test_requests_that_come_together_are_answered_together_each_with_its_own() -> None:
+    world = World()
+    responses = world.send(*asking(40))
+    assert [items(response) for response in responses] == [[f"i{n}"] for n in range(40)]
+    assert len(world.recommender.batches) < 20
+
+
+def test_too_many_are_refused_at_once_and_late_ones_when_their_turn_comes() -> None:
+    world = World(max_batch=1, max_waiting=2, budget=0.05)
+    world.recommender.may_go.clear()
+
+    async def let_go() -> None:
+        await asyncio.sleep(0.2)
+        world.recommender.may_go.set()
+
+    responses = world.send(*asking(6), meanwhile=let_go, between=0.02)
+    assert [response.status_code for response in responses] == [200, 503, 503, 503, 503, 503]
+    assert "it has waited for 0.05 s" in responses[1].json()["detail"]
+    assert "2 requests are waiting already" in responses[5].json()["detail"]
+    assert responses[5].headers["retry-after"] == "1"
+
+
+def test_a_new_model_takes_over_without_losing_a_request() -> None:
+    world = World(max_batch=4)
+    world.recommender.may_go.clear()
+    successor: Any = Echo("echo 2")
+
+    async def swap() -> None:
+        await asyncio.sleep(0.2)
+        world.service.swap(successor)
+        world.recommender.may_go.set()
+
+    responses = world.send(*asking(12), meanwhile=swap)
+    assert [items(response) for response in responses] == [[f"i{n}"] for n in range(12)]
+    assert len(world.recommender.batches) == 1  # what was begun is finished
+    assert sum(map(len, successor.batches)) >= 8

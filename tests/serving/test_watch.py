@@ -1,0 +1,49 @@
+"""A file that is replaced: taken once, or left alone with a word."""
+
+import logging
+import threading
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from recbole_poem.errors import InputError
+from recbole_poem.serving.watch import Watcher
+
+
+def test_a_new_file_is_taken_once_and_a_bad_one_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, taken, told = tmp_path / "model.pth", [], []  # type: ignore[var-annotated]
+    path.write_text("first")
+    happened = threading.Event()
+
+    def take() -> None:
+        content = path.read_text()
+        if content == "bad":
+            raise InputError("it is cut short")
+        taken.append(content)
+
+    def tell(was_taken: bool) -> None:
+        told.append(was_taken)
+        happened.set()
+
+    def replace(content: str) -> None:
+        happened.clear()
+        (tmp_path / "new").write_text(content)
+        (tmp_path / "new").replace(path)
+        assert happened.wait(5)
+
+    watcher = Watcher(path, take, tell, seconds=0.02)
+    with caplog.at_level(logging.INFO):
+        replace("second")
+        replace("bad")
+        path.unlink()
+        replace("third")
+    watcher.stop()
+    assert taken == ["second", "third"]
+    assert told == [True, False, True]
+    assert "the new checkpoint is not taken: it is cut short" in caplog.text
+    before: List[str] = list(taken)
+    path.write_text("nobody looks any more")
+    assert taken == before

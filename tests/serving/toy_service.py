@@ -1,0 +1,82 @@
+"""A service whose recommender says what it was asked, for tests of what stands around it."""
+
+import asyncio
+import threading
+from typing import Any, Awaitable, Callable, List, Optional, Sequence
+
+import httpx
+
+from recbole_poem.serving.guard import Guard, Rules
+from recbole_poem.serving.http import make_app
+from recbole_poem.serving.metrics import Metrics
+from recbole_poem.serving.query import Answer, Query
+from recbole_poem.serving.service import Bounds, Service
+from recbole_poem.serving.store import MemoryHistories, MemoryStore
+
+
+class Echo:
+    """Recommends the items of the entry and then those of the history; "new" is unknown."""
+
+    def __init__(self, checkpoint: str = "echo 1") -> None:
+        self.model, self.checkpoint = self, checkpoint
+        self.objectives, self.n_items = ["click"], 9
+        self.batches: List[List[Query]] = []
+        self.may_go = threading.Event()
+        self.may_go.set()
+
+    def answer(self, queries: Sequence[Query]) -> List[Answer]:
+        """Answer in the order of the queries, once the event is set."""
+        self.batches.append(list(queries))
+        assert self.may_go.wait(20)
+        return [self._answer(query) for query in queries]
+
+    def _answer(self, query: Query) -> Answer:
+        items = list(query.entry.items if query.entry else ()) + list(query.history)
+        known = [item for item in items if item != "new" and item not in query.deny]
+        if query.allow is not None:
+            known = [item for item in known if item in query.allow]
+        scores = [1.0 - 0.1 * place for place in range(len(known))]
+        return Answer(known[: query.k], scores[: query.k], len(items) - len(known))
+
+
+class World:
+    """A service, its parts and its application."""
+
+    def __init__(self, rules: Optional[Rules] = None, **bounds: Any) -> None:
+        self.recommender = Echo()
+        self.entries, self.histories, self.metrics = MemoryStore(), MemoryHistories(), Metrics()
+        recommender: Any = self.recommender
+        self.service = Service(
+            recommender, self.entries, self.histories, self.metrics, Bounds(**bounds)
+        )
+        self.app: Guard = make_app(self.service, self.metrics, rules or Rules())
+
+    def post(self, path: str, **sent: Any) -> httpx.Response:
+        """Send one request and wait for the response."""
+        return self.send(("POST", path, sent))[0]
+
+    def get(self, path: str, **sent: Any) -> httpx.Response:
+        """Send one request and wait for the response."""
+        return self.send(("GET", path, sent))[0]
+
+    def send(
+        self,
+        *requests: "tuple[str, str, Any]",
+        meanwhile: Optional[Callable[[], Awaitable[None]]] = None,
+        between: float = 0.0,
+    ) -> List[httpx.Response]:
+        """Send requests at the same time, or so many seconds apart, and do something then."""
+
+        async def run() -> List[httpx.Response]:
+            transport = httpx.ASGITransport(app=self.app)  # type: ignore[arg-type]
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                asked = []
+                for method, path, sent in requests:
+                    asked.append(asyncio.ensure_future(client.request(method, path, **sent)))
+                    if between:
+                        await asyncio.sleep(between)
+                if meanwhile is not None:
+                    await meanwhile()
+                return list(await asyncio.gather(*asked))
+
+        return asyncio.run(run())
