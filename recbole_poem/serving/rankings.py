@@ -1,0 +1,57 @@
+"""The rankings of a request cache as a ranking stage sends them: raw tokens, one request at a time.
+
+Rows that were consumed from one ranking are one request (see
+`recbole_poem.upstream.cache.read_entries`).
+"""
+
+from typing import Optional
+
+import numpy as np
+
+from recbole_poem.serving.entry import Entry
+from recbole_poem.upstream.cache import Entries, RequestCache, read_entries
+from recbole_poem.upstream.requests import RequestLog
+
+
+class Rankings:
+    """What the ranking stage said at the requests of a log.
+
+    Parameters
+    ----------
+    cache : RequestCache
+    log : RequestLog
+    tokens : (n_items,) object
+        Token of each item id.
+    """
+
+    def __init__(self, cache: RequestCache, log: RequestLog, tokens: np.ndarray) -> None:
+        self._cache, self._log, self._tokens = cache, log, tokens
+
+    def at(self, row: int) -> Entry:
+        """Return the ranking of a request itself, best first."""
+        return self._entry(self._cache.read(np.array([row])))
+
+    def before(self, row: int) -> Optional[Entry]:
+        """Return what a store holds just before a request; None before the user's first one."""
+        if self._cache.request_start[row] == self._log.first[row]:
+            return None
+        return self._entry(read_entries(self._cache, self._log, np.array([row]), lag=1))
+
+    def is_complete(self, row: int) -> bool:
+        """Tell whether nothing more is consumed from the ranking that led to a row."""
+        after = row + 1
+        return after == len(self._log) or bool(self._cache.request_start[after] == after)
+
+    def _entry(self, entries: Entries) -> Entry:
+        items, scores = (values[0] for values in entries)
+        kept = items > 0
+        return Entry(tuple(self._tokens[items[kept]]), self._cache.objectives, scores[kept])
+
+
+def without(entry: Entry, item: str) -> Entry:
+    """Return an entry less a candidate that the user has consumed since it was written."""
+    if item not in entry.items:
+        return entry
+    place = entry.items.index(item)
+    items = entry.items[:place] + entry.items[place + 1 :]
+    return Entry(items, entry.objectives, np.delete(entry.scores, place, axis=0))
