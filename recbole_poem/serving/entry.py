@@ -12,7 +12,7 @@ import json
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Sequence, Tuple
+from typing import Collection, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -70,6 +70,18 @@ class Entry:
             raise ValueError("an entry's scores have to be rows of numbers, all as long") from error
         values = values.reshape(0, len(objectives)) if values.size == 0 == len(items) else values
         return cls(tuple(map(str, items)), tuple(map(str, objectives)), values)
+
+    def without(self, items: Collection[str]) -> "Entry":
+        """Return the entry less some candidates, such as those that were consumed since."""
+        gone = set(items)
+        kept = [place for place, item in enumerate(self.items) if item not in gone]
+        if len(kept) == len(self.items):
+            return self
+        return Entry(tuple(self.items[place] for place in kept), self.objectives, self.scores[kept])
+
+    def missing(self, objectives: Iterable[str]) -> Optional[str]:
+        """Return the first of some objectives that the entry does not have, None if it has all."""
+        return next((name for name in objectives if name not in self.objectives), None)
 
     def to_bytes(self) -> bytes:
         """Return the binary form."""

@@ -64,10 +64,10 @@ def _look_up(
     """Return ids (n,), scores (n, M) and how many tokens are unknown."""
     if entry is None or not objectives:
         return np.zeros(0, np.int64), np.zeros((0, len(objectives)), np.float32), 0
-    missing = [name for name in objectives if name not in entry.objectives]
-    if missing:
+    missing = entry.missing(objectives)
+    if missing is not None:
         raise InputError(
-            f"entries: the objective '{missing[0]}' is missing; the model reads "
+            f"entries: the objective '{missing}' is missing; the model reads "
             f"{', '.join(objectives)}"
         )
     ids = vocabulary.ids(entry.items)

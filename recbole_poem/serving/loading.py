@@ -12,6 +12,7 @@ from recbole_poem.config import Config
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import create_dataset
+from recbole_poem.model.upstream import Upstream
 from recbole_poem.upstream.build import objective_weights
 
 
@@ -64,6 +65,8 @@ def open_checkpoint(
     config = Config(name, given.pop("dataset"), config_dict=given)
     if not issubclass(config.model_class, SequentialRecommender):
         raise InputError(f"{path}: {name} is not sequential, it knows its users by number alone")
+    if issubclass(config.model_class, Upstream):
+        raise InputError(f"{path}: {name} is the ranking stage itself, it reads no history")
     if former is not None and former.config.given() == config.given():
         checkpoint.check_tokens(state, former.dataset, path)
         train = former.dataset

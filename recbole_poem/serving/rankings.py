@@ -46,12 +46,3 @@ class Rankings:
         items, scores = (values[0] for values in entries)
         kept = items > 0
         return Entry(tuple(self._tokens[items[kept]]), self._cache.objectives, scores[kept])
-
-
-def without(entry: Entry, item: str) -> Entry:
-    """Return an entry less a candidate that the user has consumed since it was written."""
-    if item not in entry.items:
-        return entry
-    place = entry.items.index(item)
-    items = entry.items[:place] + entry.items[place + 1 :]
-    return Entry(items, entry.objectives, np.delete(entry.scores, place, axis=0))

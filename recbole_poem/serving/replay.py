@@ -24,7 +24,7 @@ from recbole_poem.quick_start import load
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.loading import Loaded
 from recbole_poem.serving.query import Query
-from recbole_poem.serving.rankings import Rankings, without
+from recbole_poem.serving.rankings import Rankings
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.serving.store import RequestStore
 from recbole_poem.serving.traffic import Traffic
@@ -156,7 +156,7 @@ class _Player:
         if self._rankings is not None and self._rankings.is_complete(row):
             entry = self._rankings.at(row)
         if entry is not None:
-            self._store.write(self._user(row), without(entry, self._items[self._log.item[row]]))
+            self._store.write(self._user(row), entry.without([self._items[self._log.item[row]]]))
 
     def _user(self, row: int) -> str:
         return str(self._users[self._log.user[row]])

@@ -123,11 +123,11 @@ class Service:
             Naming the first objective that is missing.
         """
         objectives = self._recommender.objectives
-        for name in objectives:
-            if name not in entry.objectives:
-                raise InputError(
-                    f"objectives: '{name}' is missing; the model reads {', '.join(objectives)}"
-                )
+        name = entry.missing(objectives)
+        if name is not None:
+            raise InputError(
+                f"objectives: '{name}' is missing; the model reads {', '.join(objectives)}"
+            )
 
     async def ask(self, question: Question) -> Reply:
         """Answer a question.
@@ -172,8 +172,10 @@ class Service:
         if query.entry is not None:
             return query, "given"
         entry = None if user is None or not objectives else self._entries.read(user)
-        if entry is not None and not set(objectives) <= set(entry.objectives):
-            # written before the model was replaced
+        if entry is None:
+            return query, "empty"
+        if entry.missing(objectives) is not None:  # written before the model was replaced
             getLogger().warning("store: an entry without the model's objectives counts as none")
-            entry = None
-        return query._replace(entry=entry), "empty" if entry is None else "hit"
+            return query, "empty"
+        # what was consumed since is no candidate any more: so it was in training
+        return query._replace(entry=entry.without(query.history)), "hit"

@@ -54,3 +54,19 @@ def test_foreign_bytes_are_refused(content: bytes) -> None:
 def test_what_is_no_ranking_is_refused(items: list, scores: list, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Entry.of(items, ["click"], scores)
+
+
+def test_an_entry_loses_what_was_consumed() -> None:
+    entry = Entry.of(["a", "b", "c"], ["x"], [[3.0], [2.0], [1.0]])
+    left = entry.without(["b", "z"])
+    assert left.items == ("a", "c")
+    assert left.scores.tolist() == [[3.0], [1.0]]
+    assert entry.without(["d"]) is entry
+    assert entry.without("abc").scores.shape == (0, 1)
+
+
+def test_the_first_missing_objective_is_named() -> None:
+    entry = Entry.of(["a"], ["x", "y"], [[3.0, 1.0]])
+    assert entry.missing(["y", "x"]) is None
+    assert entry.missing([]) is None
+    assert entry.missing(["y", "v", "w"]) == "v"

@@ -120,6 +120,16 @@ def test_what_no_json_should_hold_is_refused_and_not_repeated(world: World, cont
     json.loads(response.content.decode("ascii"))
 
 
+def test_what_was_consumed_since_is_no_candidate_any_more(world: World) -> None:
+    world.post("/rankings", json={"user": "u", **RANKING})
+    world.post("/feedback", json={"user": "u", "items": ["a", "c"]})
+    world.post("/recommend", json={"user": "u"})
+    world.post("/recommend", json={"user": "u", "history": ["b"]})
+    entries = [query.entry for (query,) in world.recommender.batches]
+    assert [entry.items for entry in entries if entry is not None] == [("b",), ("a",)]
+    assert [entry.scores.tolist() for entry in entries if entry is not None] == [[[0.25]], [[0.5]]]
+
+
 def test_an_entry_of_a_former_model_counts_as_none(world: World) -> None:
     world.entries.write("u", Entry.of(["a"], ["a former objective"], [[1.0]]))
     response = world.post("/recommend", json={"user": "u", "history": ["x"]})

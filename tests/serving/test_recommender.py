@@ -280,6 +280,9 @@ def test_what_cannot_answer_is_named(keys: Dict[str, Any]) -> None:
     path = trained(keys, model="Pop")
     with pytest.raises(InputError, match="Pop is not sequential"):
         Recommender.load(path)
+    path = trained(keys, model="Upstream")
+    with pytest.raises(InputError, match="Upstream is the ranking stage itself"):
+        Recommender.load(path)
     path = trained(keys, model="SASRec", loss_type="CE")
     with pytest.raises(InputError, match="similar_items: the item graph is POEM's"):
         Recommender.load(path).similar_items("i1")

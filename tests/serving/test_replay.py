@@ -16,8 +16,7 @@ from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment
 from recbole_poem.fields import CACHE_ITEM, REQUEST_ID
 from recbole_poem.quick_start import run_recbole_poem
-from recbole_poem.serving.entry import Entry
-from recbole_poem.serving.rankings import Rankings, without
+from recbole_poem.serving.rankings import Rankings
 from recbole_poem.serving.replay import open_experiment, play
 from recbole_poem.serving.replay_plot import figure_of, so_far
 from recbole_poem.serving.replay_report import report_of, table
@@ -254,14 +253,6 @@ def test_minutes_add_up_to_the_whole(keys: Dict[str, Any]) -> None:
 def test_minutes_without_a_value_leave_the_mean_so_far_alone() -> None:
     minutes = [{"requests": n} for n in (2, 1, 3, 5)]
     assert so_far([None, 0.5, 1.0, None], minutes) == [None, 0.5, 0.875, 0.875]
-
-
-def test_an_entry_loses_what_was_consumed() -> None:
-    entry = Entry.of(["a", "b", "c"], ["x"], [[3.0], [2.0], [1.0]])
-    left = without(entry, "b")
-    assert left.items == ("a", "c")
-    assert left.scores.tolist() == [[3.0], [1.0]]
-    assert without(entry, "d") is entry
 
 
 def test_a_request_of_several_rows_is_complete_at_its_last(keys: Dict[str, Any]) -> None:
