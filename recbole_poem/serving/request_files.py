@@ -14,7 +14,7 @@ Parquet has the columns of the CSV, ``history`` as a list of strings or as one s
 import csv
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Union
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import Entry
@@ -26,6 +26,7 @@ _ENTRY = ("items", "objectives", "scores")
 class Request(NamedTuple):
     """One request of a file."""
 
+    number: int  # of its line
     name: str
     history: List[str]
     entry: Optional[Entry]
@@ -38,7 +39,7 @@ class BadLine(NamedTuple):
     reason: str
 
 
-def parse_request(fields: Any) -> Request:
+def parse_request(number: int, fields: Any) -> Request:
     """Read a request from the fields of a line.
 
     Raises
@@ -57,7 +58,17 @@ def parse_request(fields: Any) -> Request:
         raise ValueError("'history' is missing or no list of item tokens")
     if any(token is None or isinstance(token, (dict, list)) for token in history):
         raise ValueError("'history' holds something that is no token")
-    return Request(str(name), [str(token) for token in history], _entry(fields.get("entry")))
+    tokens = [str(token) for token in history]
+    return Request(number, str(name), tokens, _entry(fields.get("entry")))
+
+
+def readable(line: Union[Request, BadLine], objectives: Sequence[str]) -> Union[Request, BadLine]:
+    """Return a line; one whose entry lacks an objective that the model reads is a bad one."""
+    missing = line.entry.missing(objectives) if isinstance(line, Request) and line.entry else None
+    if missing is None:
+        return line
+    reads = ", ".join(objectives)
+    return BadLine(line.number, f"the objective '{missing}' is missing; the model reads {reads}")
 
 
 def _entry(fields: Any) -> Optional[Entry]:
@@ -92,7 +103,7 @@ def _named(path: Path, lines: "Iterator[Union[Request, BadLine]]") -> Iterator[A
 
 def _checked(number: int, fields: Any) -> Union[Request, BadLine]:
     try:
-        return parse_request(fields)
+        return parse_request(number, fields)
     except ValueError as error:
         return BadLine(number, str(error))
 

@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 
 from recbole_poem.errors import InputError
-from recbole_poem.serving.request_files import BadLine, Request, parse_request, read_requests
+from recbole_poem.serving.request_files import (
+    BadLine,
+    Request,
+    parse_request,
+    read_requests,
+    readable,
+)
 from recbole_poem.serving.result_files import writer
 
 FOUND = pd.DataFrame(
@@ -36,15 +42,17 @@ def test_every_format_tells_the_same_requests(tmp_path: Path) -> None:
         '{"request": "u1", "history": ["i1", "i2"]}\n\n{"request": "ü", "history": []}\n',
     )
     table = parquet_of(tmp_path, [("u1", ["i1", "i2"]), ("ü", [])])
-    expected = [Request("u1", ["i1", "i2"], None), Request("ü", [], None)]
-    for path in (csv, lines, table):
+    for path, numbers in ((csv, [2, 3]), (lines, [1, 3]), (table, [1, 2])):
+        names, histories = ["u1", "ü"], [["i1", "i2"], []]
+        expected = [Request(*one, None) for one in zip(numbers, names, histories)]
         assert list(read_requests(path)) == expected
 
 
 def test_a_line_may_bring_an_entry() -> None:
     entry = {"items": ["i1", "i2"], "objectives": ["click"], "scores": [[0.5], [0.25]]}
-    request = parse_request({"request": 7, "history": [1, 2], "entry": entry})
+    request = parse_request(5, {"request": 7, "history": [1, 2], "entry": entry})
     assert (request.name, request.history) == ("7", ["1", "2"])
+    assert request.number == 5
     assert request.entry is not None
     assert request.entry.scores.tolist() == [[0.5], [0.25]]
 
@@ -72,17 +80,28 @@ def test_a_bad_line_is_told_by_its_number_and_the_rest_is_read(
     good = json.dumps({"request": "u", "history": ["i1"]})
     path = written(tmp_path, "a.jsonl", f"{good}\n{line}\n{good}\n")
     first, bad, last = read_requests(path)
-    assert first == last == Request("u", ["i1"], None)
+    assert (first, last) == (Request(1, "u", ["i1"], None), Request(3, "u", ["i1"], None))
     assert isinstance(bad, BadLine)
     assert bad.number == 2
     assert words in bad.reason
+
+
+def test_a_line_whose_entry_the_model_cannot_read_is_bad() -> None:
+    entry = {"items": ["i1"], "objectives": ["click"], "scores": [[0.5]]}
+    with_entry = parse_request(4, {"request": "u", "history": [], "entry": entry})
+    without = parse_request(5, {"request": "u", "history": []})
+    assert readable(with_entry, ["click"]) == with_entry
+    assert readable(without, ["like"]) == without
+    bad = readable(with_entry, ["click", "like"])
+    assert bad == BadLine(4, "the objective 'like' is missing; the model reads click, like")
+    assert readable(bad, ["click"]) == bad
 
 
 def test_a_line_of_csv_with_too_many_fields_is_bad(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv", "request,history\nu1,i1,i2\nu2,i3\n")
     assert list(read_requests(path)) == [
         BadLine(2, "it has more fields than the header"),
-        Request("u2", ["i3"], None),
+        Request(3, "u2", ["i3"], None),
     ]
 
 
