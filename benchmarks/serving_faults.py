@@ -6,6 +6,8 @@ the library; the other half leaves history and entry to Redis. Statuses: 0 = the
 
 import json
 import os
+import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -112,8 +114,8 @@ def kill_redis(world: World, seconds: float) -> Dict[str, Any]:
     serving_http.fill(world.world, world.server.port)
     before = world.cache_hits()
     load(world.server.port, world.requests, RATE, 2.0)
-    return {**found, "hits_when_filled_again": world.cache_hits() - before,
-            "same_process": world.server.popen.poll() is None and pid == world.server.popen.pid}  # fmt: skip
+    same = world.server.popen.poll() is None and pid == world.server.popen.pid
+    return {**found, "hits_when_filled_again": world.cache_hits() - before, "same_process": same}
 
 
 def bad_requests(world: World, n: int) -> Dict[str, Any]:
@@ -154,21 +156,43 @@ def bad_checkpoints(world: World) -> Dict[str, Any]:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{name}: not refused; {world.server.output()}")
             time.sleep(0.1)
-        started = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "recbole_poem.serve", "--port", "0",
-             "--checkpoint", str(path)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
-        )  # fmt: skip
-        lines = [line for line in started.stderr.splitlines() if line.strip()]
+        started = said("serve", "--port", "0", "--checkpoint", str(path))
         found[name] = {
-            "exit_status": started.returncode,
-            "says": lines[-1].replace(str(world.folder), "")[:200],
+            **started,
             "wrong_answers": world.under_load(2.0, 0.0, lambda: None)["wrong_answers"],
         }
         print(name, found[name], flush=True)
     found["hostile code ran"] = Path(_Hostile.TRACE).exists()
     path.write_bytes(good)
     return found
+
+
+def said(command: str, *arguments: str, max_bytes: int = -1) -> Dict[str, Any]:
+    """Run a command that fails, and return its exit status and its last words.
+
+    With `max_bytes` the system refuses every write of a file beyond them, as a full disk would.
+    """
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
+
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", f"recbole_poem.{command}", *arguments],
+        capture_output=True, text=True, check=False, preexec_fn=limit,
+    )  # fmt: skip
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return {"exit_status": done.returncode, "says": re.sub(r"/tmp/\w+", "", lines[-1])[:200]}
+
+
+def full_disk(world: World) -> Dict[str, Any]:
+    """Answer a file of requests, with a disk that takes 20 KB."""
+    requests, answers = world.folder / "requests.csv", world.folder / "answers.csv"
+    rows = [f"r{n},i{n} i{n + 1}" for n in range(2000)]
+    requests.write_text("\n".join(["request,history", *rows]) + "\n")
+    files = ["--input", str(requests), "--output", str(answers)]
+    found = said("recommend", "--checkpoint", world.world.checkpoint, *files, max_bytes=20_000)
+    left = [path.name for path in world.folder.iterdir() if path.name.startswith("answers")]
+    return {**found, "files_left_behind": left}
 
 
 class _Hostile:
@@ -218,6 +242,7 @@ def main() -> None:
             ("kill_server", lambda: kill_server(world, 24 if quick else 60)),
             ("bad_requests", lambda: bad_requests(world, 80 if quick else 1000)),
             ("bad_checkpoints", lambda: bad_checkpoints(world)),
+            ("full_disk", lambda: full_disk(world)),
             ("long_load", lambda: long_load(world, 0.3 if quick else 10)),
         ):
             result[fault] = act()

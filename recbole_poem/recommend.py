@@ -37,6 +37,11 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     add("--k", type=int, default=10, help="items per request (default: 10)")
     add("--keep_seen", action="store_true", help="items of the history may be recommended")
     add(
+        "--approximate",
+        action="store_true",
+        help="search an index of the items, which is kept beside the checkpoint, not all of them",
+    )
+    add(
         "--bad_lines",
         choices=["stop", "skip"],
         default="stop",
@@ -58,16 +63,16 @@ def _run(arguments: List[str]) -> int:
     from tqdm import tqdm
 
     from recbole_poem.serving.recommender import Recommender
-    from recbole_poem.serving.request_files import BadLine, read_requests
+    from recbole_poem.serving.request_files import BadLine, read_requests, readable
     from recbole_poem.serving.result_files import writer
 
     requests = read_requests(options.input)
-    recommender = Recommender.load(options.checkpoint, keys)
+    recommender = Recommender.load(options.checkpoint, keys, options.approximate)
     n_answered = n_skipped = n_unknown = 0
     with writer(options.output) as write, tqdm(desc="Requests", unit=" requests") as bar:
         for block in _blocks(requests):
             good = []
-            for line in block:
+            for line in (readable(line, recommender.objectives) for line in block):
                 if isinstance(line, BadLine):
                     words = f"{options.input}: line {line.number}: {line.reason}"
                     if options.bad_lines == "stop":

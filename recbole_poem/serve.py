@@ -39,6 +39,11 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     add = parser.add_argument
     add("--checkpoint", required=True, type=Path, help="file that the training command wrote")
     add("--store", default="memory", help="memory, or redis://... which several servers may share")
+    add(
+        "--approximate",
+        action="store_true",
+        help="search an index of the items, which is kept beside the checkpoint, not all of them",
+    )
     add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 = every network")
     add("--port", type=int, default=8080, help="port to listen at")
     add("--threads", type=int, default=1, help="of the processor, for the model")

@@ -9,7 +9,8 @@ from recbole.data.interaction import Interaction
 from recbole_poem.cascade.fusion import fuse, rank_weights
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.entry_batch import EntryBatch
-from recbole_poem.serving.requests import Limits, Requests
+from recbole_poem.serving.limits import Limits
+from recbole_poem.serving.requests import Requests
 from recbole_poem.serving.top_k import top_k
 
 

@@ -6,7 +6,8 @@ request brings beside its history is the entry of the previous request, where th
 
 from functools import cached_property
 from logging import getLogger
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Union
 
 import dgl
 import numpy as np
@@ -23,14 +24,19 @@ from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.entry_batch import look_up
 from recbole_poem.serving.exact import ExactRanker
-from recbole_poem.serving.histories import FlatHistories, Histories, flatten
+from recbole_poem.serving.histories import Histories, flatten
+from recbole_poem.serving.index import open_index
 from recbole_poem.serving.interest import Catalogue, Interests
+from recbole_poem.serving.limits import known, mask, of_each, same_for_all
 from recbole_poem.serving.loading import Loaded, open_checkpoint, popularity
 from recbole_poem.serving.query import Answer, Query
-from recbole_poem.serving.requests import Limits, Requests
+from recbole_poem.serving.requests import Requests
+from recbole_poem.serving.sample import sample_requests
+from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker
 from recbole_poem.serving.vocabulary import Vocabulary
 
 _CELLS = 2**26  # scores that are held at once: 256 MiB
+_SAMPLE = 256  # states on which the recall of an index is measured
 
 
 class Recommender:
@@ -39,9 +45,11 @@ class Recommender:
     Parameters
     ----------
     loaded : Loaded
+    index : Path, optional
+        File of the index over the items, by which POEM's requests are then answered.
     """
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, index: Optional[Path] = None) -> None:
         self._loaded = loaded
         self.config, self.model, self._dataset, self.checkpoint = loaded
         tokens = self._dataset.field2id_token[self._dataset.iid_field]
@@ -53,20 +61,38 @@ class Recommender:
             items = self.model.item_embedding.weight.detach()
             score = Catalogue(interests, items)
         weights = getattr(self._dataset, "objective_weights", [])
-        self._exact = ExactRanker(
-            self.config, self._batches, score, popularity(self._dataset), weights
-        )
+        exact = ExactRanker(self.config, self._batches, score, popularity(self._dataset), weights)
+        self._ranker: Union[ExactRanker, MixedRanker] = exact
+        self._approximate = index is not None
+        if index is not None:
+            if not isinstance(self.model, POEM):
+                name = type(self.model).__name__
+                raise InputError(f"approximate: {name} scores all items, the index is POEM's alone")
+            self._ranker = MixedRanker(exact, self._by_index(index, interests, items))
 
     @classmethod
-    def load(cls, path: str, config_dict: Optional[Dict[str, Any]] = None) -> "Recommender":
+    def load(
+        cls,
+        path: str,
+        config_dict: Optional[Dict[str, Any]] = None,
+        approximate: bool = False,
+    ) -> "Recommender":
         """Load a checkpoint; see `recbole_poem.serving.loading.open_checkpoint`.
+
+        Parameters
+        ----------
+        path, config_dict
+        approximate : bool
+            Whether an index finds the items with the highest product with a state, instead of a
+            look at all of them; of POEM alone, and not for requests without history or with a list
+            of allowed items. It lies in ``<path>.index``, and is built where that is not so.
 
         Raises
         ------
         InputError
             If it cannot answer.
         """
-        return cls(open_checkpoint(path, config_dict))
+        return cls(open_checkpoint(path, config_dict), _index_of(path) if approximate else None)
 
     def successor(self, path: str, config_dict: Optional[Dict[str, Any]] = None) -> "Recommender":
         """Load what another checkpoint says now; a data set that is still right is not read again.
@@ -76,7 +102,8 @@ class Recommender:
         InputError
             If it cannot answer.
         """
-        return type(self)(open_checkpoint(path, config_dict, self._loaded))
+        loaded = open_checkpoint(path, config_dict, self._loaded)
+        return type(self)(loaded, _index_of(path) if self._approximate else None)
 
     @property
     def n_items(self) -> int:
@@ -145,16 +172,14 @@ class Recommender:
         )
         keys = np.full(n_requests, -1) if draws is None else np.asarray(draws, dtype=np.int64)
         requests = Requests(flat, read, keys)
-        allowed = None if allow is None else self._mask(allow)
-        denied = self._ids([] if deny is None else deny)
+        allowed = None if allow is None else mask(allow, self._vocabulary)
+        denied = known([] if deny is None else deny, self._vocabulary)
         columns: Dict[str, List[np.ndarray]] = {"request": [], "rank": [], "item": [], "score": []}
         size = max(1, _CELLS // len(self._vocabulary))
         for begin in range(0, n_requests, size):
             part = requests.of(np.arange(begin, min(begin + size, n_requests)))
-            row, item = _seen(part.histories) if filter_seen else _NO_PAIRS
-            forbidden = np.repeat(np.arange(len(part)), len(denied))
-            limits = Limits(np.r_[row, forbidden], np.r_[item, np.tile(denied, len(part))], allowed)
-            items, scores = self._best(part, limits, k)
+            limits = same_for_all(part.histories, filter_seen, allowed, denied)
+            items, scores = self._ranker.best(part, limits, k)
             row, place = (scores > -np.inf).nonzero()
             columns["request"].append(part.histories.request[row])
             columns["rank"].append(place + 1)
@@ -181,8 +206,8 @@ class Recommender:
         entries = look_up([query.entry for query in queries], self.objectives, self._vocabulary)
         draws = [-1 if query.draw is None else query.draw for query in queries]
         requests = Requests(flat, entries, np.array(draws, dtype=np.int64))
-        limits, k = self._limits(queries, flat), max(query.k for query in queries)
-        items, scores = self._best(requests, limits, k)
+        limits = of_each(queries, flat, self._vocabulary)
+        items, scores = self._ranker.best(requests, limits, max(query.k for query in queries))
         unknown = flat.n_unknown + entries.n_unknown
         return [
             self._answer(items[row, : query.k], scores[row, : query.k], int(unknown[row]))
@@ -194,9 +219,16 @@ class Recommender:
         tokens = self._vocabulary.tokens[items[given]]
         return Answer(tokens.tolist(), scores[given].tolist(), n_unknown)
 
-    def _best(self, requests: Requests, limits: Limits, k: int) -> Tuple[np.ndarray, np.ndarray]:
-        """Return the best items of each request and their scores."""
-        return self._exact.best(requests, limits, k)
+    def _by_index(self, path: Path, interests: Interests, items: torch.Tensor) -> ShortlistRanker:
+        """Return a ranker of shortlists from the index in a file."""
+
+        def states() -> np.ndarray:
+            requests = sample_requests(self._dataset.log, _SAMPLE, len(self.objectives))
+            return interests(self._batches(requests)).state.cpu().numpy()
+
+        show_progress = self.config["show_progress"]
+        index = open_index(path, items.cpu().numpy(), states, show_progress)
+        return ShortlistRanker(self._batches, interests, items, index)
 
     def _score(self, batch: Interaction) -> torch.Tensor:
         """Score the catalogue by a model of RecBole."""
@@ -214,34 +246,6 @@ class Recommender:
         entry = Entry.of([self._vocabulary.tokens[1]], names, [[1.0] * len(names)])
         return Requests(flat, look_up([entry, None], names, self._vocabulary), np.array([-1, 1]))
 
-    def _limits(self, queries: Sequence[Query], flat: FlatHistories) -> Limits:
-        """Return what each of the queries forbids."""
-        row, item = _seen(flat)
-        filtered = np.array([query.filter_seen for query in queries])[row]
-        rows, items = [row[filtered]], [item[filtered]]
-        for place, query in enumerate(queries):
-            if query.deny:
-                items.append(self._ids(query.deny))
-                rows.append(np.full(len(items[-1]), place))
-        allowed = None
-        if any(query.allow is not None for query in queries):
-            everything = np.ones((1, len(self._vocabulary)), dtype=bool)
-            masks = (
-                everything if query.allow is None else self._mask(query.allow) for query in queries
-            )
-            allowed = np.concatenate(list(masks))
-        return Limits(np.concatenate(rows), np.concatenate(items), allowed)
-
-    def _mask(self, tokens: Iterable[Any]) -> np.ndarray:
-        """Mark the items of some tokens, (1, n_items) bool."""
-        mask = np.zeros((1, len(self._vocabulary)), dtype=bool)
-        mask[0, self._ids(tokens)] = True
-        return mask
-
-    def _ids(self, tokens: Iterable[Any]) -> np.ndarray:
-        ids = self._vocabulary.ids(list(tokens))
-        return ids[ids > 0]
-
     # -- items ----------------------------------------------------------------------------------
 
     @cached_property
@@ -258,7 +262,7 @@ class Recommender:
         """
         if not isinstance(self._dataset, POEMDataset):
             raise InputError("similar_items: the item graph is POEM's; load a checkpoint of POEM")
-        ids = self._ids([item])
+        ids = known([item], self._vocabulary)
         if not len(ids):
             raise InputError(f"similar_items: the model does not know the item '{item}'")
         found, similarity = similar_items(self._graph, torch.from_numpy(ids), k)
@@ -267,9 +271,6 @@ class Recommender:
         return pd.DataFrame({"item": tokens, "similarity": similarity[0][kept].numpy()})
 
 
-def _seen(histories: FlatHistories) -> "tuple[np.ndarray, np.ndarray]":
-    """Return the pairs of a request's place and an item of its history."""
-    return np.repeat(np.arange(len(histories.request)), histories.length), histories.item
-
-
-_NO_PAIRS = np.zeros(0, np.int64), np.zeros(0, np.int64)
+def _index_of(checkpoint: str) -> Path:
+    """Return where the index of a checkpoint lies."""
+    return Path(f"{checkpoint}.index")

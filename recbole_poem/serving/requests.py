@@ -1,6 +1,6 @@
-"""Requests in the numbers that a model reads, and what may not be recommended to them."""
+"""Requests in the numbers that a model reads."""
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,19 +29,3 @@ class Requests(NamedTuple):
     def of(self, rows: np.ndarray) -> "Requests":
         """Return some of the requests, by their places in ascending order."""
         return Requests(self.histories.of(rows), self.entries.of(rows), self.draws[rows])
-
-
-class Limits(NamedTuple):
-    """What may not be recommended to B requests.
-
-    Attributes
-    ----------
-    row, item : (C,) int64
-        Pairs of a request and an item that it may not get.
-    allowed : (B, n_items) or (1, n_items) bool, or None
-        The only items that may be recommended, where that is limited.
-    """
-
-    row: np.ndarray
-    item: np.ndarray
-    allowed: Optional[np.ndarray]

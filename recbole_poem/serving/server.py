@@ -46,7 +46,7 @@ def serve(
     limit = None if options.rate is None else RateLimit(options.rate, options.burst)
     bounds = Bounds(options.max_batch, options.max_waiting, options.budget)
     path = str(options.checkpoint)
-    recommender = _warm(Recommender.load(path, keys), options.threads)
+    recommender = _warm(Recommender.load(path, keys, options.approximate), options.threads)
     logging.getLogger().setLevel(logging.INFO)  # RecBole set it to what the training was told
     metrics = Metrics()
     service = Service(recommender, entries, histories, metrics, bounds)

@@ -1,16 +1,17 @@
 """The best items without scoring all of them: a shortlist, scored exactly."""
 
-from typing import Protocol, Tuple
+from typing import List, Protocol, Tuple
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from recbole_poem.model.scoring import Interest, logits_of
 from recbole_poem.serving.batch import BatchMaker
+from recbole_poem.serving.exact import ExactRanker
 from recbole_poem.serving.interest import Interests
-from recbole_poem.serving.requests import Limits, Requests
-
-_SPARE = 22  # items on a shortlist beyond those that are asked for
+from recbole_poem.serving.limits import Limits
+from recbole_poem.serving.requests import Requests
 
 
 class Shortlist(Protocol):
@@ -26,14 +27,15 @@ class Shortlist(Protocol):
         m : int
             From 1; fewer items are returned where there are not so many.
         without : (C,) int64
-            Items that are not looked for.
+            Different items that are not looked for.
 
         Returns
         -------
         items : (m,) int64
             Different ones, in any order.
         limit : float
-            Of the products of all items that are neither among them nor among `without`.
+            Of the products of all items that are neither among them nor among `without`; -inf
+            where nothing is said of them.
         """
 
 
@@ -65,28 +67,63 @@ class ShortlistRanker:
         Every request has a history, and its items are not limited to a list.
         """
         interest = self._interests(self._batches(requests))
+        states, named = interest.state.cpu().numpy(), interest.item.cpu().numpy()
+        banned = [np.append(limits.item[limits.row == row], 0) for row in range(len(requests))]
+        certain = [np.setdiff1d(*pair) for pair in zip(named, banned)]
+        without = [np.union1d(*pair) for pair in zip(certain, banned)]
         items = np.zeros((len(requests), k), dtype=np.int64)
         scores = np.full((len(requests), k), -np.inf, dtype=np.float32)
-        for row in range(len(requests)):
-            banned = np.append(limits.item[limits.row == row], 0)
-            one = Interest(*(part[row : row + 1] for part in interest))
-            found, score = self._best(one, banned, k)
-            items[row, : len(found)], scores[row, : len(found)] = found, score
+        rows, m = np.arange(len(requests)), k
+        while len(rows):
+            lists = [self._shortlist.find(states[row], m, without[row]) for row in rows]
+            chosen = _padded([np.append(certain[row], one) for row, (one, _) in zip(rows, lists)])
+            asking = Interest(*(part[rows] for part in interest))
+            best, place = self._scores(asking, chosen).topk(min(k, chosen.shape[1]), dim=1)
+            width = best.shape[1]
+            scores[rows, :width], items[rows, :width] = best, chosen.gather(1, place)
+            whole = np.array([len(one) < m for one, _ in lists])
+            limit = np.array([limit for _, limit in lists])
+            rows, m = rows[~(whole | (scores[rows, k - 1] >= limit))], 4 * m
         return items, scores
 
-    def _best(
-        self, interest: Interest, banned: np.ndarray, k: int
-    ) -> Tuple[np.ndarray, np.ndarray]:
-        """Return at most k items for one request, and their scores."""
-        state = interest.state[0].cpu().numpy()
-        named = np.setdiff1d(interest.item[0].cpu().numpy(), banned)
-        without = np.concatenate([named, banned])
-        m = k + _SPARE
-        while True:
-            likely, limit = self._shortlist.find(state, m, without)
-            chosen = torch.from_numpy(np.concatenate([named, likely]))
-            logits = logits_of(interest, self._items, chosen.unsqueeze(0).to(self._items.device))
-            best, place = logits[0].cpu().topk(min(k, len(chosen)))
-            if len(likely) < m or best[-1] >= limit:
-                return chosen[place].numpy(), best.numpy()
-            m *= 4
+    def _scores(self, interest: Interest, chosen: torch.Tensor) -> torch.Tensor:
+        """Score items (B, P), on the CPU; -inf for padding."""
+        logits = logits_of(interest, self._items, chosen.to(self._items.device)).cpu()
+        return logits.masked_fill_(chosen == 0, -torch.inf)
+
+
+def _padded(lists: List[np.ndarray]) -> torch.Tensor:
+    """Return lists of items as the rows of a matrix, (B, P) int64 with 0 behind them."""
+    return pad_sequence([torch.from_numpy(one) for one in lists], batch_first=True)
+
+
+class MixedRanker:
+    """Sends each request to the one that can rank it.
+
+    Parameters
+    ----------
+    exact : ExactRanker
+        For requests without history, and those whose items are limited to a list.
+    shortlist : ShortlistRanker
+        For all others.
+    """
+
+    def __init__(self, exact: ExactRanker, shortlist: ShortlistRanker) -> None:
+        self._exact, self._shortlist = exact, shortlist
+
+    def best(self, requests: Requests, limits: Limits, k: int) -> Tuple[np.ndarray, np.ndarray]:
+        """Return the k best items and their scores, as `ExactRanker.best` does."""
+        short = requests.histories.length > 0
+        if limits.allowed is not None:
+            short = short & limits.allowed.all(axis=1)
+        if short.all():
+            return self._shortlist.best(requests, limits, k)
+        items = np.zeros((len(requests), k), dtype=np.int64)
+        scores = np.full((len(requests), k), -np.inf, dtype=np.float32)
+        rankers = (self._shortlist, np.flatnonzero(short)), (self._exact, np.flatnonzero(~short))
+        for ranker, rows in rankers:
+            if len(rows):
+                found, score = ranker.best(requests.of(rows), limits.of(rows), k)
+                width = found.shape[1]
+                items[rows, :width], scores[rows, :width] = found, score
+        return items, scores

@@ -1,0 +1,36 @@
+"""Requests from the training rows of a log: what the model will be asked, more or less."""
+
+import numpy as np
+import torch
+
+from recbole_poem.serving.entry_batch import EntryBatch
+from recbole_poem.serving.histories import FlatHistories
+from recbole_poem.serving.requests import Requests
+from recbole_poem.upstream.requests import RequestLog
+
+
+def sample_requests(log: RequestLog, number: int, n_objectives: int) -> Requests:
+    """Return requests at random training rows that have a history, without entries.
+
+    Parameters
+    ----------
+    log : RequestLog
+    number : int
+        Fewer are returned where there are not so many rows.
+    n_objectives : int
+        That the model reads; 0 if it reads no entries.
+    """
+    rows = np.flatnonzero(log.training & (log.position > 0))
+    rows = np.random.default_rng(0).choice(rows, min(number, len(rows)), replace=False)
+    row = log.rows_before(rows)[1]
+    length = rows - log.first[rows]
+    histories = FlatHistories(
+        rows.astype(object), log.item[row], np.r_[0, np.cumsum(length)], np.zeros_like(rows)
+    )
+    width = 1 if n_objectives else 0
+    entries = EntryBatch(
+        torch.zeros(len(rows), width, dtype=torch.int64),
+        torch.zeros(len(rows), width, n_objectives),
+        np.zeros_like(rows),
+    )
+    return Requests(histories, entries, np.full(len(rows), -1))
