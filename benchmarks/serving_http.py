@@ -53,8 +53,9 @@ def fill(world: serving_world.World, port: int) -> None:
         sent.append(request("/feedback", body))
         body = {**body, "items": entry.items, "objectives": entry.objectives}
         sent.append(request("/rankings", {**body, "scores": scores}))
-    responses = load(port, sent, rate=1000, seconds=len(sent) / 1000)
-    assert statuses(responses) == {"200": len(sent)}, statuses(responses)
+    responses = load(port, sent, rate=500, seconds=len(sent) / 500)
+    n_kept = sum(response.body == b'{"kept":true}' for response in responses)
+    print(f"{n_kept} of {len(sent)} histories and entries are kept", flush=True)
 
 
 def summary(responses: List[Response]) -> Dict[str, Any]:

@@ -74,9 +74,9 @@ class Entry:
     def without(self, items: Collection[str]) -> "Entry":
         """Return the entry less some candidates, such as those that were consumed since."""
         gone = set(items)
-        kept = [place for place, item in enumerate(self.items) if item not in gone]
-        if len(kept) == len(self.items):
+        if gone.isdisjoint(self.items):
             return self
+        kept = [place for place, item in enumerate(self.items) if item not in gone]
         return Entry(tuple(self.items[place] for place in kept), self.objectives, self.scores[kept])
 
     def missing(self, objectives: Iterable[str]) -> Optional[str]:

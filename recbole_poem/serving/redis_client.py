@@ -1,7 +1,7 @@
 """Questions to a Redis server that may be away, slow or broken, and never an error.
 
-After a failure the server is left alone for a moment, so that not every request waits for the
-time-out, and then asked again.
+After some failures in a row the server is left alone for a moment, so that not every request waits
+for the time-out, and then asked again.
 """
 
 import time
@@ -16,6 +16,8 @@ from recbole_poem.errors import InputError
 
 Result = TypeVar("Result")
 
+_PATIENCE = 3  # failures in a row; a single one is what a busy machine makes
+
 
 class RedisClient:
     """A connection pool, and what is known of the server's state.
@@ -27,7 +29,7 @@ class RedisClient:
     timeout : float
         Seconds that an answer of the server may take.
     pause : float
-        Seconds after a failure in which the server is not asked.
+        Seconds in which the server is not asked after it has failed some times.
     clock : function, optional
         Seconds, ascending.
 
@@ -57,7 +59,7 @@ class RedisClient:
         except ValueError as error:
             raise InputError(f"store: {url!r} is no address of Redis: {error}") from error
         self._pause, self._clock, self._asked_again = pause, clock, -float("inf")
-        self._is_away = False
+        self._n_failures = 0
 
     def ask(self, question: Callable[[Any], Result], otherwise: Result) -> Result:
         """Return ``question(connection)``, or `otherwise` where there is no answer in time."""
@@ -69,12 +71,13 @@ class RedisClient:
             getLogger().warning(f"store: Redis refuses: {error}")
             return otherwise
         except redis.RedisError as error:
-            self._asked_again = self._clock() + self._pause
-            if not self._is_away:
+            self._n_failures += 1
+            if self._n_failures >= _PATIENCE:
+                self._asked_again = self._clock() + self._pause
+            if self._n_failures == _PATIENCE:
                 getLogger().warning(f"store: Redis gives no answer, caches are empty: {error}")
-            self._is_away = True
             return otherwise
-        if self._is_away:
+        if self._n_failures >= _PATIENCE:
             getLogger().warning("store: Redis is back")
-        self._is_away = False
+        self._n_failures = 0
         return answer

@@ -21,7 +21,8 @@ class RedisStore:
 
     Parameters
     ----------
-    client : RedisClient
+    reader, writer : RedisClient
+        Somebody waits for what is read; what is written may take longer.
     seconds_to_live : float
         The server forgets an entry after so long.
     max_bytes : int
@@ -37,7 +38,8 @@ class RedisStore:
 
     def __init__(
         self,
-        client: RedisClient,
+        reader: RedisClient,
+        writer: RedisClient,
         seconds_to_live: float = DAY,
         max_bytes: int = 1_000_000,
         prefix: str = "recbole_poem:entry:",
@@ -45,11 +47,23 @@ class RedisStore:
         if not max_bytes > 0:
             raise InputError(f"max_bytes: expected a number above 0, not {max_bytes!r}")
         self._milliseconds_to_live = _milliseconds(seconds_to_live)
-        self._client, self._max_bytes, self._prefix = client, max_bytes, prefix
+        self._reader, self._writer = reader, writer
+        self._max_bytes, self._prefix = max_bytes, prefix
 
     def read(self, user: str) -> Optional[Entry]:
         """Return the user's last entry; None where there is none, or none to be had in time."""
-        content = self._client.ask(lambda server: server.get(self._prefix + user), None)
+        return self.read_many([user])[0]
+
+    def read_many(self, users: Sequence[str]) -> List[Optional[Entry]]:
+        """Do the same for several users, with one question."""
+        if not users:
+            return []
+        keys = [self._prefix + user for user in users]
+        nothing: List[Optional[bytes]] = [None] * len(users)
+        contents = self._reader.ask(lambda server: server.mget(keys), nothing)
+        return [self._entry(user, content) for user, content in zip(users, contents)]
+
+    def _entry(self, user: str, content: Optional[bytes]) -> Optional[Entry]:
         if content is None:
             return None
         try:
@@ -68,7 +82,7 @@ class RedisStore:
             )
             return False
         key, live = self._prefix + user, self._milliseconds_to_live
-        return self._client.ask(lambda server: bool(server.set(key, content, px=live)), False)
+        return self._writer.ask(lambda server: bool(server.set(key, content, px=live)), False)
 
 
 class RedisHistories:
@@ -76,7 +90,8 @@ class RedisHistories:
 
     Parameters
     ----------
-    client : RedisClient
+    reader, writer : RedisClient
+        See `RedisStore`.
     max_length : int
         Items that are kept of a user, the last ones.
     seconds_to_live : float
@@ -92,20 +107,31 @@ class RedisHistories:
 
     def __init__(
         self,
-        client: RedisClient,
+        reader: RedisClient,
+        writer: RedisClient,
         max_length: int = 200,
         seconds_to_live: float = MONTH,
         prefix: str = "recbole_poem:history:",
     ) -> None:
-        self._client, self._max_length, self._prefix = client, max_length, prefix
+        self._reader, self._writer = reader, writer
+        self._max_length, self._prefix = max_length, prefix
         self._milliseconds_to_live = _milliseconds(seconds_to_live)
 
     def read(self, user: str) -> Sequence[str]:
         """Return raw item tokens, oldest first; none where none are to be had in time."""
-        tokens: List[bytes] = self._client.ask(
-            lambda server: server.lrange(self._prefix + user, 0, -1), []
-        )
-        return [token.decode("utf-8", "replace") for token in tokens]
+        return self.read_many([user])[0]
+
+    def read_many(self, users: Sequence[str]) -> List[Sequence[str]]:
+        """Do the same for several users, with one question."""
+
+        def pull(server: Any) -> List[Any]:
+            with server.pipeline(transaction=False) as steps:
+                for user in users:
+                    steps.lrange(self._prefix + user, 0, -1)
+                return list(steps.execute(raise_on_error=False))
+
+        nothing: List[Any] = [[]] * len(users)
+        return [_tokens(found) for found in self._reader.ask(pull, nothing)] if users else []
 
     def append(self, user: str, items: Sequence[str]) -> bool:
         """Add what the user has just dealt with, oldest first; tell whether that was possible."""
@@ -119,7 +145,14 @@ class RedisHistories:
                 steps.execute()
             return True
 
-        return not items or self._client.ask(push, False)
+        return not items or self._writer.ask(push, False)
+
+
+def _tokens(found: Any) -> Sequence[str]:
+    """Return the items of a history; what another program put in its place is none."""
+    if not isinstance(found, list):
+        return ()
+    return [token.decode("utf-8", "replace") for token in found]
 
 
 def _milliseconds(seconds_to_live: float) -> int:

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import sys
 from argparse import Namespace
 from typing import Any, Dict, Optional, Tuple
 
@@ -19,6 +20,13 @@ from recbole_poem.serving.redis_store import RedisHistories, RedisStore
 from recbole_poem.serving.service import Bounds, Service
 from recbole_poem.serving.store import HistoryStore, MemoryHistories, MemoryStore, RequestStore
 from recbole_poem.serving.watch import Watcher
+
+_PATIENCE = 10  # times as long as for what is read, Redis may take for what is written
+
+
+# Seconds after which the thread of the model lets the one of the web server work, and vice versa:
+# Python's own 5 ms would be part of every answer under load.
+_SWITCH_INTERVAL = 0.0005
 
 
 def serve(
@@ -62,6 +70,7 @@ def serve(
         successor = service.recommender.successor(path, keys)
         service.swap(_warm(successor, options.threads))
 
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     watcher = Watcher(options.checkpoint, take, metrics.swapped)
     host, port = listener.getsockname()[:2]
     print(f"{recommender.checkpoint} answers at http://{host}:{port} (see /docs)", flush=True)
@@ -78,8 +87,9 @@ def _stores(options: Namespace) -> Tuple[RequestStore, HistoryStore]:
             MemoryStore(options.max_users, options.seconds_to_live),
             MemoryHistories(options.max_users),
         )
-    client = RedisClient(options.store, options.store_timeout)
-    return RedisStore(client, options.seconds_to_live), RedisHistories(client)
+    reader = RedisClient(options.store, options.store_timeout)
+    writer = RedisClient(options.store, _PATIENCE * options.store_timeout)
+    return RedisStore(reader, writer, options.seconds_to_live), RedisHistories(reader, writer)
 
 
 def _warm(recommender: Recommender, threads: int) -> Recommender:

@@ -155,7 +155,8 @@ class Service:
 
     def _answer(self, questions: List[Question]) -> List[Reply]:
         recommender = self._recommender  # the same for the whole batch
-        completed = [self._complete(question, recommender.objectives) for question in questions]
+        queries = self._with_histories(questions)
+        completed = self._with_entries(questions, queries, recommender.objectives)
         answers = recommender.answer([query for query, _ in completed])
         replies = [
             Reply(answer, cache, len(query.history))
@@ -164,18 +165,41 @@ class Service:
         self._metrics.answered(answers, [cache for _, cache in completed])
         return replies
 
-    def _complete(self, question: Question, objectives: List[str]) -> Tuple[Query, str]:
-        """Return the query with what the stores know, and where its entry came from."""
-        query, user = question.query, question.user
-        if question.keeps_history and user is not None:
-            query = query._replace(history=self._histories.read(user))
+    def _with_histories(self, questions: List[Question]) -> List[Query]:
+        """Return the queries, those that bring no history with the kept one."""
+        asked = [one.user for one in questions if one.keeps_history and one.user is not None]
+        kept = dict(zip(asked, self._histories.read_many(asked)))
+        return [
+            one.query._replace(history=kept[one.user])
+            if one.keeps_history and one.user is not None
+            else one.query
+            for one in questions
+        ]
+
+    def _with_entries(
+        self, questions: List[Question], queries: List[Query], objectives: List[str]
+    ) -> List[Tuple[Query, str]]:
+        """Return the queries with the kept entries, and where each entry came from."""
+        users = [
+            None if query.entry is not None or not objectives else one.user
+            for one, query in zip(questions, queries)
+        ]
+        asked = [user for user in users if user is not None]
+        kept = dict(zip(asked, self._entries.read_many(asked)))
+        return [
+            self._with_entry(query, None if user is None else kept[user], objectives)
+            for user, query in zip(users, queries)
+        ]
+
+    def _with_entry(
+        self, query: Query, kept: Optional[Entry], objectives: List[str]
+    ) -> Tuple[Query, str]:
         if query.entry is not None:
             return query, "given"
-        entry = None if user is None or not objectives else self._entries.read(user)
-        if entry is None:
+        if kept is None:
             return query, "empty"
-        if entry.missing(objectives) is not None:  # written before the model was replaced
+        if kept.missing(objectives) is not None:  # written before the model was replaced
             getLogger().warning("store: an entry without the model's objectives counts as none")
             return query, "empty"
         # what was consumed since is no candidate any more: so it was in training
-        return query._replace(entry=entry.without(query.history)), "hit"
+        return query._replace(entry=kept.without(query.history)), "hit"

@@ -1,7 +1,7 @@
 """What a service keeps between requests: each user's last ranking, and the history so far."""
 
 import time
-from typing import Callable, Optional, Protocol, Sequence, Tuple
+from typing import Callable, List, Optional, Protocol, Sequence, Tuple
 
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.recent import Recent
@@ -15,6 +15,9 @@ class RequestStore(Protocol):
     def read(self, user: str) -> Optional[Entry]:
         """Return the user's last entry; None where there is none, or none to be had in time."""
 
+    def read_many(self, users: Sequence[str]) -> List[Optional[Entry]]:
+        """Do the same for several users at once."""
+
     def write(self, user: str, entry: Entry) -> bool:
         """Keep an entry in place of the user's last one; tell whether that was possible."""
 
@@ -24,6 +27,9 @@ class HistoryStore(Protocol):
 
     def read(self, user: str) -> Sequence[str]:
         """Return raw item tokens, oldest first; none where none are to be had in time."""
+
+    def read_many(self, users: Sequence[str]) -> List[Sequence[str]]:
+        """Do the same for several users at once."""
 
     def append(self, user: str, items: Sequence[str]) -> bool:
         """Add what the user has just dealt with, oldest first; tell whether that was possible."""
@@ -61,6 +67,10 @@ class MemoryStore:
     def read(self, user: str) -> Optional[Entry]:
         """Return the user's last entry, or None."""
         return self._entries.read(user)
+
+    def read_many(self, users: Sequence[str]) -> List[Optional[Entry]]:
+        """Return the last entries of several users."""
+        return [self.read(user) for user in users]
 
     def write(self, user: str, entry: Entry) -> bool:
         """Keep an entry in place of the user's last one."""
@@ -104,6 +114,10 @@ class MemoryHistories:
     def read(self, user: str) -> Sequence[str]:
         """Return raw item tokens, oldest first."""
         return self._histories.read(user) or ()
+
+    def read_many(self, users: Sequence[str]) -> List[Sequence[str]]:
+        """Return the histories of several users."""
+        return [self.read(user) for user in users]
 
     def append(self, user: str, items: Sequence[str]) -> bool:
         """Add what the user has just dealt with, oldest first."""

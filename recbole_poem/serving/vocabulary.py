@@ -1,5 +1,6 @@
 """The item tokens that a model knows."""
 
+from itertools import repeat
 from typing import Any, Collection, Sequence
 
 import numpy as np
@@ -23,5 +24,5 @@ class Vocabulary:
 
     def ids(self, tokens: Collection[Any]) -> np.ndarray:
         """Return the ids of tokens, (n,) int64; 0 for one that the model does not know."""
-        found = self._id.get
-        return np.fromiter((found(str(token), 0) for token in tokens), np.int64, len(tokens))
+        found = map(self._id.get, map(str, tokens), repeat(0))
+        return np.fromiter(found, np.int64, len(tokens))
