@@ -22,8 +22,8 @@ import torch
 
 from recbole_poem import checkpoint
 from recbole_poem.benchmark.machine import peak_memory
-from recbole_poem.serving.cells import Cells, cut
-from recbole_poem.serving.index import BEST, ItemIndex, exact, visit_enough
+from recbole_poem.serving.index.cells import Cells, cut
+from recbole_poem.serving.index.item_index import BEST, ItemIndex, exact, visit_enough
 from recbole_poem.serving.query import Query
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.serving.top_k import top_k

@@ -62,9 +62,9 @@ def _run(arguments: List[str]) -> int:
     # RecBole, torch and the rest are loaded now, after their versions have been checked
     from tqdm import tqdm
 
+    from recbole_poem.serving.files.request_files import BadLine, read_requests, readable
+    from recbole_poem.serving.files.result_files import writer
     from recbole_poem.serving.recommender import Recommender
-    from recbole_poem.serving.request_files import BadLine, read_requests, readable
-    from recbole_poem.serving.result_files import writer
 
     requests = read_requests(options.input)
     recommender = Recommender.load(options.checkpoint, keys, options.approximate)

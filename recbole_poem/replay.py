@@ -61,11 +61,11 @@ def _run(arguments: List[str]) -> int:
     options, keys = parse(arguments)
     stack.require()
     # RecBole, torch and the rest are loaded now, after their versions have been checked
-    from recbole_poem.serving.replay import open_experiment, play
-    from recbole_poem.serving.replay_plot import write_plot
-    from recbole_poem.serving.replay_report import report_of, table, write_report
-    from recbole_poem.serving.store import MemoryStore
-    from recbole_poem.serving.traffic import last_hours
+    from recbole_poem.serving.replay.play import open_experiment, play
+    from recbole_poem.serving.replay.plot import write_plot
+    from recbole_poem.serving.replay.report import report_of, table, write_report
+    from recbole_poem.serving.replay.traffic import last_hours
+    from recbole_poem.serving.stores.store import MemoryStore
 
     output = options.output or Path("replay", Path(options.checkpoint).stem)
     try:

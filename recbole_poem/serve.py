@@ -71,7 +71,7 @@ def _run(arguments: List[str]) -> int:
     stack.require()
     # RecBole, torch and the rest are loaded now, after their versions have been checked
     try:
-        from recbole_poem.serving.server import serve
+        from recbole_poem.serving.web.server import serve
     except ModuleNotFoundError as error:
         raise InputError(
             f"the service needs the package '{error.name}'; install the extra [serve]"

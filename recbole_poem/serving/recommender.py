@@ -25,13 +25,13 @@ from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.entry_batch import look_up
 from recbole_poem.serving.exact import ExactRanker
 from recbole_poem.serving.histories import Histories, flatten
-from recbole_poem.serving.index import open_index
+from recbole_poem.serving.index.item_index import open_index
+from recbole_poem.serving.index.sample import sample_requests
 from recbole_poem.serving.interest import Catalogue, Interests
 from recbole_poem.serving.limits import known, mask, of_each, same_for_all
 from recbole_poem.serving.loading import Loaded, open_checkpoint, popularity
 from recbole_poem.serving.query import Answer, Query
 from recbole_poem.serving.requests import Requests
-from recbole_poem.serving.sample import sample_requests
 from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker
 from recbole_poem.serving.vocabulary import Vocabulary
 

@@ -6,8 +6,8 @@ from typing import Any, Dict, List, Tuple
 import pytest
 from toy_service import World
 
-from recbole_poem.serving.guard import Rules
-from recbole_poem.serving.rate_limit import RateLimit
+from recbole_poem.serving.web.guard import Rules
+from recbole_poem.serving.web.rate_limit import RateLimit
 
 
 @pytest.mark.parametrize(

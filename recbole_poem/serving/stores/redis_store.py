@@ -9,8 +9,8 @@ from typing import Any, List, Optional, Sequence
 
 from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import DamagedEntryError, Entry
-from recbole_poem.serving.redis_client import RedisClient
-from recbole_poem.serving.store import DAY, MONTH
+from recbole_poem.serving.stores.redis_client import RedisClient
+from recbole_poem.serving.stores.store import DAY, MONTH
 
 
 class RedisStore:

@@ -16,12 +16,12 @@ from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment
 from recbole_poem.fields import CACHE_ITEM, REQUEST_ID
 from recbole_poem.quick_start import run_recbole_poem
-from recbole_poem.serving.rankings import Rankings
-from recbole_poem.serving.replay import open_experiment, play
-from recbole_poem.serving.replay_plot import figure_of, so_far
-from recbole_poem.serving.replay_report import report_of, table
-from recbole_poem.serving.store import MemoryStore
-from recbole_poem.serving.traffic import last_hours
+from recbole_poem.serving.replay.play import open_experiment, play
+from recbole_poem.serving.replay.plot import figure_of, so_far
+from recbole_poem.serving.replay.rankings import Rankings
+from recbole_poem.serving.replay.report import report_of, table
+from recbole_poem.serving.replay.traffic import last_hours
+from recbole_poem.serving.stores.store import MemoryStore
 from recbole_poem.upstream.cache import read_entries
 
 EVERYTHING = 1e6  # hours

@@ -6,12 +6,12 @@ from typing import Any, Awaitable, Callable, List, Optional, Sequence
 
 import httpx
 
-from recbole_poem.serving.guard import Guard, Rules
-from recbole_poem.serving.http import make_app
-from recbole_poem.serving.metrics import Metrics
 from recbole_poem.serving.query import Answer, Query
-from recbole_poem.serving.service import Bounds, Service
-from recbole_poem.serving.store import MemoryHistories, MemoryStore
+from recbole_poem.serving.stores.store import MemoryHistories, MemoryStore
+from recbole_poem.serving.web.guard import Guard, Rules
+from recbole_poem.serving.web.http import make_app
+from recbole_poem.serving.web.metrics import Metrics
+from recbole_poem.serving.web.service import Bounds, Service
 
 
 class Echo:

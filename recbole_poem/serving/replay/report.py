@@ -11,7 +11,7 @@ from recbole_poem.data.split_by_time import in_words
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment
 from recbole_poem.files import whole_file
-from recbole_poem.serving.traffic import Traffic
+from recbole_poem.serving.replay.traffic import Traffic
 from recbole_poem.upstream.watch_time import PER_SECOND
 
 #: JSON values by name
@@ -31,7 +31,7 @@ def report_of(
     experiment : Experiment
     traffic : Traffic
     found : DataFrame
-        What `recbole_poem.serving.replay.play` returned.
+        What `recbole_poem.serving.replay.play.play` returned.
     checkpoint, rows : str
         What was replayed, and which rows were asked.
 

@@ -5,8 +5,8 @@ import secrets
 import time
 from typing import Any, Awaitable, Callable, Dict, MutableMapping, NamedTuple, Optional, Tuple
 
-from recbole_poem.serving.metrics import Metrics
-from recbole_poem.serving.rate_limit import RateLimit
+from recbole_poem.serving.web.metrics import Metrics
+from recbole_poem.serving.web.rate_limit import RateLimit
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

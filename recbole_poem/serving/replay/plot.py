@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from recbole_poem.serving.replay_report import Report, write_whole
+from recbole_poem.serving.replay.report import Report, write_whole
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#1f6fb4", "#d9591c", "#2c8a4b", "#5f6b7a"
 
@@ -33,7 +33,7 @@ def figure_of(report: Report) -> go.Figure:
     Parameters
     ----------
     report : dict
-        From `recbole_poem.serving.replay_report.report_of`.
+        From `recbole_poem.serving.replay.report.report_of`.
     """
     k, minutes = report["topk"][-1], report["minutes"]
     time = [minute["minute"] for minute in minutes]

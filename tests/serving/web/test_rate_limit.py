@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recbole_poem.errors import InputError
-from recbole_poem.serving.rate_limit import RateLimit
+from recbole_poem.serving.web.rate_limit import RateLimit
 
 
 def test_a_burst_is_admitted_and_then_the_rate() -> None:

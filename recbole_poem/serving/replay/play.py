@@ -24,10 +24,10 @@ from recbole_poem.quick_start import load
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.loading import Loaded
 from recbole_poem.serving.query import Query
-from recbole_poem.serving.rankings import Rankings
 from recbole_poem.serving.recommender import Recommender
-from recbole_poem.serving.store import RequestStore
-from recbole_poem.serving.traffic import Traffic
+from recbole_poem.serving.replay.rankings import Rankings
+from recbole_poem.serving.replay.traffic import Traffic
+from recbole_poem.serving.stores.store import RequestStore
 
 
 def open_experiment(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:

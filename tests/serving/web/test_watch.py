@@ -8,7 +8,7 @@ from typing import List
 import pytest
 
 from recbole_poem.errors import InputError
-from recbole_poem.serving.watch import Watcher
+from recbole_poem.serving.web.watch import Watcher
 
 
 def test_a_new_file_is_taken_once_and_a_bad_one_is_told(

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from recbole_poem.errors import InputError
-from recbole_poem.serving.request_files import (
+from recbole_poem.serving.files.request_files import (
     BadLine,
     Request,
     parse_request,
     read_requests,
     readable,
 )
-from recbole_poem.serving.result_files import writer
+from recbole_poem.serving.files.result_files import writer
 
 FOUND = pd.DataFrame(
     {"request": ["u,1", "ü"], "rank": [1, 2], "item": ["a b", "c"], "score": [0.5, -2.0]}

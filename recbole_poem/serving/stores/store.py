@@ -4,7 +4,7 @@ import time
 from typing import Callable, List, Optional, Protocol, Sequence, Tuple
 
 from recbole_poem.serving.entry import Entry
-from recbole_poem.serving.recent import Recent
+from recbole_poem.serving.stores.recent import Recent
 
 DAY, MONTH = 86_400.0, 30 * 86_400.0  # seconds
 

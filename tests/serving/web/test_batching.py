@@ -6,7 +6,7 @@ from typing import List
 
 import pytest
 
-from recbole_poem.serving.batching import Batcher, OverloadedError
+from recbole_poem.serving.web.batching import Batcher, OverloadedError
 
 
 class Doubler:

@@ -9,17 +9,22 @@ from typing import Any, Dict, Optional, Tuple
 import torch
 import uvicorn
 
-from recbole_poem.serving.guard import Rules
-from recbole_poem.serving.http import make_app
-from recbole_poem.serving.metrics import Metrics
 from recbole_poem.serving.query import Query
-from recbole_poem.serving.rate_limit import RateLimit
 from recbole_poem.serving.recommender import Recommender
-from recbole_poem.serving.redis_client import RedisClient
-from recbole_poem.serving.redis_store import RedisHistories, RedisStore
-from recbole_poem.serving.service import Bounds, Service
-from recbole_poem.serving.store import HistoryStore, MemoryHistories, MemoryStore, RequestStore
-from recbole_poem.serving.watch import Watcher
+from recbole_poem.serving.stores.redis_client import RedisClient
+from recbole_poem.serving.stores.redis_store import RedisHistories, RedisStore
+from recbole_poem.serving.stores.store import (
+    HistoryStore,
+    MemoryHistories,
+    MemoryStore,
+    RequestStore,
+)
+from recbole_poem.serving.web.guard import Rules
+from recbole_poem.serving.web.http import make_app
+from recbole_poem.serving.web.metrics import Metrics
+from recbole_poem.serving.web.rate_limit import RateLimit
+from recbole_poem.serving.web.service import Bounds, Service
+from recbole_poem.serving.web.watch import Watcher
 
 _PATIENCE = 10  # times as long as for what is read, Redis may take for what is written
 

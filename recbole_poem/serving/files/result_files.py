@@ -8,7 +8,7 @@ import pandas as pd
 
 from recbole_poem.errors import InputError
 from recbole_poem.files import whole_file
-from recbole_poem.serving.formats import by_suffix, parquet
+from recbole_poem.serving.files.formats import by_suffix, parquet
 
 _COLUMNS = ("request", "rank", "item", "score")
 

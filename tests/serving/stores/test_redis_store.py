@@ -11,8 +11,8 @@ from redis_server import Server
 
 from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import Entry
-from recbole_poem.serving.redis_client import RedisClient
-from recbole_poem.serving.redis_store import RedisHistories, RedisStore
+from recbole_poem.serving.stores.redis_client import RedisClient
+from recbole_poem.serving.stores.redis_store import RedisHistories, RedisStore
 
 ENTRY = Entry.of(["a", "b"], ["click"], [[0.5], [0.25]])
 

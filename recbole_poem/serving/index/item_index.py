@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from recbole_poem.files import whole_file
-from recbole_poem.serving.cells import Cells, cut
+from recbole_poem.serving.index.cells import Cells, cut
 from recbole_poem.serving.top_k import top_k
 
 RECALL = 0.99  # of the best items, on the sample of states

@@ -4,7 +4,7 @@ import time
 from typing import Callable, NamedTuple, Optional
 
 from recbole_poem.errors import InputError
-from recbole_poem.serving.recent import Recent
+from recbole_poem.serving.stores.recent import Recent
 
 
 class _Bucket(NamedTuple):

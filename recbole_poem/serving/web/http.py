@@ -18,13 +18,13 @@ from fastapi.responses import JSONResponse
 
 from recbole_poem import __version__
 from recbole_poem.errors import InputError
-from recbole_poem.serving import schemas
-from recbole_poem.serving.batching import OverloadedError
 from recbole_poem.serving.entry import Entry
-from recbole_poem.serving.guard import Guard, Rules
-from recbole_poem.serving.metrics import Metrics
 from recbole_poem.serving.query import Query
-from recbole_poem.serving.service import Question, Service
+from recbole_poem.serving.web import schemas
+from recbole_poem.serving.web.batching import OverloadedError
+from recbole_poem.serving.web.guard import Guard, Rules
+from recbole_poem.serving.web.metrics import Metrics
+from recbole_poem.serving.web.service import Question, Service
 
 _REFUSALS: Dict[Union[int, str], Dict[str, Any]] = {
     code: {"model": schemas.Problem, "description": words}
@@ -47,6 +47,8 @@ def make_app(service: Service, metrics: Metrics, rules: Rules) -> Guard:
         description="Recommendations from raw histories and from what the ranking stage scored at "
         "the previous request.",
         responses=_REFUSALS,
+        # /metrics counts; FastAPI's own telemetry would look for somebody to tell at each request
+        telemetry={"tracing": False, "metrics": False},
     )
     _add_errors(app)
     _add_endpoints(app, service, metrics)

@@ -7,7 +7,7 @@ import pytest
 
 from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import Entry
-from recbole_poem.serving.store import MemoryHistories, MemoryStore
+from recbole_poem.serving.stores.store import MemoryHistories, MemoryStore
 
 
 def entry(name: str) -> Entry:

@@ -6,12 +6,12 @@ from logging import getLogger
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from recbole_poem.errors import InputError
-from recbole_poem.serving.batching import Batcher
 from recbole_poem.serving.entry import Entry
-from recbole_poem.serving.metrics import Metrics
 from recbole_poem.serving.query import Answer, Query
 from recbole_poem.serving.recommender import Recommender
-from recbole_poem.serving.store import HistoryStore, RequestStore
+from recbole_poem.serving.stores.store import HistoryStore, RequestStore
+from recbole_poem.serving.web.batching import Batcher
+from recbole_poem.serving.web.metrics import Metrics
 
 
 class Question(NamedTuple):

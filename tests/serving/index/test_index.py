@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from recbole_poem.errors import InputError
-from recbole_poem.serving.cells import Cells, cut
-from recbole_poem.serving.index import (
+from recbole_poem.serving.index.cells import Cells, cut
+from recbole_poem.serving.index.item_index import (
     RECALL,
     ItemIndex,
     exact,

@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 
 from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import Entry
-from recbole_poem.serving.formats import by_suffix, parquet
+from recbole_poem.serving.files.formats import by_suffix, parquet
 
 _ENTRY = ("items", "objectives", "scores")
 
