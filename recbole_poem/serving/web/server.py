@@ -1,5 +1,6 @@
 """The service as a process: stores, model, web server, and the watch over the checkpoint."""
 
+import gc
 import logging
 import socket
 import sys
@@ -74,8 +75,10 @@ def serve(
     def take() -> None:
         successor = service.recommender.successor(path, keys)
         service.swap(_warm(successor, options.threads))
+        _settle()
 
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    _settle()
     watcher = Watcher(options.checkpoint, take, metrics.swapped)
     host, port = listener.getsockname()[:2]
     print(f"{recommender.checkpoint} answers at http://{host}:{port} (see /docs)", flush=True)
@@ -102,3 +105,10 @@ def _warm(recommender: Recommender, threads: int) -> Recommender:
     torch.set_num_threads(threads)  # loading has set what the training was told
     recommender.answer([Query([])])
     return recommender
+
+
+def _settle() -> None:
+    """Spare what stays the garbage collector's looks, for which requests would wait."""
+    gc.unfreeze()  # a former model may go
+    gc.collect()
+    gc.freeze()
