@@ -49,8 +49,8 @@ def open_checkpoint(
     config_dict : dict, optional
         Keys to change, such as ``data_path`` or ``gpu_id``.
     former : Loaded, optional
-        What the same file stood for before; its data set is used again if it is still the right
-        one.
+        What the same file stood for before; its data set is used again where keys and tokens are
+        the same.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def open_checkpoint(
         If the file is missing, cut short, foreign, does not fit its data set any more, or is of a
         model that is not sequential.
     """
-    state = checkpoint.read(path)
+    state, digest = checkpoint.read(path), _digest(path)
     given = {**state["config"], "hide_target": False, **(config_dict or {})}
     given = {key: value for key, value in given.items() if key != "nproc"}
     name = given.pop("model")
@@ -67,8 +67,7 @@ def open_checkpoint(
         raise InputError(f"{path}: {name} is not sequential, it knows its users by number alone")
     if issubclass(config.model_class, Upstream):
         raise InputError(f"{path}: {name} is the ranking stage itself, it reads no history")
-    if former is not None and former.config.given() == config.given():
-        checkpoint.check_tokens(state, former.dataset, path)
+    if former is not None and _is_same(former, config, state["tokens"]):
         train = former.dataset
     else:
         whole = create_dataset(config)
@@ -82,8 +81,21 @@ def open_checkpoint(
         train.objective_weights = objective_weights(config, max(1, len(names)))
     model = config.model_class(config, train).to(config["device"])
     checkpoint.load_weights(model, state, path)
-    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
     return Loaded(config, model.eval(), train, f"{Path(path).name} {digest}")
+
+
+def _is_same(former: Loaded, config: Config, tokens: str) -> bool:
+    """Tell whether a data set that was read is that of other weights too."""
+    same_keys = former.config.given() == config.given()
+    return same_keys and checkpoint.token_hash(former.dataset) == tokens
+
+
+def _digest(path: str) -> str:
+    """Return the beginning of a file's hash."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def popularity(dataset: Any) -> np.ndarray:

@@ -276,6 +276,20 @@ def test_queries_are_answered_as_frames_are_each_within_its_own_limits(
     assert set(answers[2].items) == {"i5", "i6"}
 
 
+def test_a_successor_reads_its_data_set_again_only_if_that_is_another_one(
+    keys: Dict[str, Any], write_dataset: Any
+) -> None:
+    first = Recommender.load(trained(keys, model="POEM"))
+    same = first.successor(trained(keys, model="POEM"))
+    assert same._dataset is first._dataset
+    write_dataset(random_log(2, n_users=40, n_items=30, longest=20))  # under the same keys
+    path = trained(keys, model="POEM")
+    other = first.successor(path)
+    assert (first.n_items, other.n_items) == (25, 30)
+    expected = Recommender.load(path).recommend([["i29", "i3"]], k=5)
+    pd.testing.assert_frame_equal(other.recommend([["i29", "i3"]], k=5), expected)
+
+
 def test_what_cannot_answer_is_named(keys: Dict[str, Any]) -> None:
     path = trained(keys, model="Pop")
     with pytest.raises(InputError, match="Pop is not sequential"):
