@@ -18,7 +18,8 @@ class Watcher:
     path : Path
         Whose writer replaces it as a whole, as training does.
     take : function
-        Called when the file is another one; an `InputError` leaves everything as it was.
+        Called when the file is another one; what it raises is logged, an `InputError` as a
+        sentence, and the watch goes on.
     tell : function
         Called with whether it was taken.
     seconds : float
@@ -53,6 +54,9 @@ class Watcher:
                 self._take()
             except InputError as error:
                 getLogger().error(f"the new checkpoint is not taken: {error}")
+                self._tell(False)
+            except Exception:  # a defect, told with its traceback; the next file gets its chance
+                getLogger().exception("the new checkpoint is not taken")
                 self._tell(False)
             else:
                 getLogger().info(f"{self._path} answers from now on")

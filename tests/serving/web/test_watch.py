@@ -22,6 +22,8 @@ def test_a_new_file_is_taken_once_and_a_bad_one_is_told(
         content = path.read_text()
         if content == "bad":
             raise InputError("it is cut short")
+        if content == "odd":
+            raise ZeroDivisionError("nobody expected this")
         taken.append(content)
 
     def tell(was_taken: bool) -> None:
@@ -38,12 +40,14 @@ def test_a_new_file_is_taken_once_and_a_bad_one_is_told(
     with caplog.at_level(logging.INFO):
         replace("second")
         replace("bad")
+        replace("odd")
         path.unlink()
         replace("third")
     watcher.stop()
     assert taken == ["second", "third"]
-    assert told == [True, False, True]
+    assert told == [True, False, False, True]
     assert "the new checkpoint is not taken: it is cut short" in caplog.text
+    assert "ZeroDivisionError: nobody expected this" in caplog.text
     before: List[str] = list(taken)
     path.write_text("nobody looks any more")
     assert taken == before
