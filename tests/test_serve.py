@@ -168,6 +168,7 @@ def test_what_is_wrong_is_said_before_anything_is_served(
             f"--checkpoint {checkpoint} --port 99999": "cannot listen at 127.0.0.1:99999",
             "--checkpoint nowhere.pth --port 0": "nowhere.pth: there is no such checkpoint",
             f"--checkpoint {checkpoint} --port 0 --store http://x": "no address of Redis",
+            f"--checkpoint {checkpoint} --port 0 --threads 0": "threads: expected a number above 0",
             f"--checkpoint {checkpoint} --port 0 --rate 0": "rate: expected a number above 0",
             f"--checkpoint {checkpoint} --port 0 --max_batch 0": "max_batch: expected",
         }

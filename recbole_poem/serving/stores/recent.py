@@ -5,7 +5,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Callable, Generic, Optional, Tuple, TypeVar
 
-from recbole_poem.errors import InputError
+from recbole_poem.serving.bounds import above_zero
 
 Value = TypeVar("Value")
 
@@ -34,9 +34,7 @@ class Recent(Generic[Value]):
         seconds_to_live: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        for name, value in (("max_size", max_size), ("seconds_to_live", seconds_to_live)):
-            if not value > 0:
-                raise InputError(f"{name}: expected a number above 0, not {value!r}")
+        above_zero(max_size=max_size, seconds_to_live=seconds_to_live)
         self._max_size, self._seconds_to_live, self._clock = max_size, seconds_to_live, clock
         self._values: OrderedDict[str, Tuple[float, Value]] = OrderedDict()
         self._lock = Lock()

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from recbole_poem.errors import InputError
+from recbole_poem.serving.bounds import above_zero
 
 Result = TypeVar("Result")
 
@@ -47,8 +48,7 @@ class RedisClient:
         pause: float = 0.5,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if not timeout > 0:
-            raise InputError(f"timeout: expected a number above 0, not {timeout!r}")
+        above_zero(timeout=timeout)
         try:
             self._redis: Any = redis.Redis.from_url(
                 url,

@@ -7,7 +7,7 @@ empty cache and no history.
 from logging import getLogger
 from typing import Any, List, Optional, Sequence
 
-from recbole_poem.errors import InputError
+from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.entry import DamagedEntryError, Entry
 from recbole_poem.serving.stores.redis_client import RedisClient
 from recbole_poem.serving.stores.store import DAY, MONTH
@@ -44,8 +44,7 @@ class RedisStore:
         max_bytes: int = 1_000_000,
         prefix: str = "recbole_poem:entry:",
     ) -> None:
-        if not max_bytes > 0:
-            raise InputError(f"max_bytes: expected a number above 0, not {max_bytes!r}")
+        above_zero(max_bytes=max_bytes, seconds_to_live=seconds_to_live)
         self._milliseconds_to_live = _milliseconds(seconds_to_live)
         self._reader, self._writer = reader, writer
         self._max_bytes, self._prefix = max_bytes, prefix
@@ -115,6 +114,7 @@ class RedisHistories:
     ) -> None:
         self._reader, self._writer = reader, writer
         self._max_length, self._prefix = max_length, prefix
+        above_zero(max_length=max_length, seconds_to_live=seconds_to_live)
         self._milliseconds_to_live = _milliseconds(seconds_to_live)
 
     def read(self, user: str) -> Sequence[str]:
@@ -156,6 +156,4 @@ def _tokens(found: Any) -> Sequence[str]:
 
 
 def _milliseconds(seconds_to_live: float) -> int:
-    if not seconds_to_live > 0:
-        raise InputError(f"seconds_to_live: expected a number above 0, not {seconds_to_live!r}")
     return max(1, int(seconds_to_live * 1000))

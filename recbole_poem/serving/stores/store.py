@@ -3,6 +3,7 @@
 import time
 from typing import Callable, List, Optional, Protocol, Sequence, Tuple
 
+from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.stores.recent import Recent
 
@@ -105,6 +106,7 @@ class MemoryHistories:
         seconds_to_live: float = MONTH,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        above_zero(max_length=max_length)
         self._max_length = max_length
         self._histories: Recent[Tuple[str, ...]] = Recent(max_users, seconds_to_live, clock)
 

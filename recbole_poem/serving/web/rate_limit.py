@@ -3,7 +3,7 @@
 import time
 from typing import Callable, NamedTuple, Optional
 
-from recbole_poem.errors import InputError
+from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.stores.recent import Recent
 
 
@@ -40,9 +40,7 @@ class RateLimit:
         max_callers: int = 10_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        for name, value in (("rate", rate), ("burst", burst)):
-            if not value > 0:
-                raise InputError(f"{name}: expected a number above 0, not {value!r}")
+        above_zero(rate=rate, burst=burst)
         self.rate, self._burst, self._clock = rate, float(burst), clock
         # a bucket that nobody touched for so long is full again
         self._buckets: Recent[_Bucket] = Recent(max_callers, burst / rate + 1, clock)

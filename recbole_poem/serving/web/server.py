@@ -10,6 +10,7 @@ from typing import Any, Dict, Optional, Tuple
 import torch
 import uvicorn
 
+from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.query import Query
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.serving.stores.redis_client import RedisClient
@@ -56,6 +57,14 @@ def serve(
     InputError
         If the checkpoint, the store or a bound is not usable.
     """
+    above_zero(
+        threads=options.threads,
+        max_users=options.max_users,
+        max_bytes=options.max_bytes,
+        max_connections=options.max_connections,
+        store_timeout=options.store_timeout,
+        seconds_to_live=options.seconds_to_live,
+    )
     entries, histories = _stores(options)
     limit = None if options.rate is None else RateLimit(options.rate, options.burst)
     bounds = Bounds(options.max_batch, options.max_waiting, options.budget)

@@ -6,6 +6,7 @@ from logging import getLogger
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from recbole_poem.errors import InputError
+from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.query import Answer, Query
 from recbole_poem.serving.recommender import Recommender
@@ -72,9 +73,7 @@ class Bounds:
     budget: float = 0.2
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not value > 0:
-                raise InputError(f"{name}: expected a number above 0, not {value!r}")
+        above_zero(**vars(self))
 
 
 class Service:

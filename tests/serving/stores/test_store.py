@@ -84,3 +84,5 @@ def test_histories_grow_and_keep_their_end() -> None:
 def test_bounds_are_above_0(bounds: "tuple[int, float]") -> None:
     with pytest.raises(InputError, match="expected a number above 0"):
         MemoryStore(*bounds)
+    with pytest.raises(InputError, match="max_length: expected a number above 0"):
+        MemoryHistories(max_length=0)
