@@ -98,7 +98,7 @@ def kill_server(world: World, seconds: float) -> Dict[str, Any]:
     found = world.under_load(seconds, seconds / 4, happen)
     empty = world.server.counter('cache_reads_total{result="empty"}')
     return {**found, "hits_after": world.cache_hits(), "seconds_to_start": round(
-        world.server.seconds_to_start, 2), "empty_of_unknown_users_after": empty}  # fmt: skip
+        world.server.seconds_to_start, 2), "empty_after": empty}  # fmt: skip
 
 
 def kill_redis(world: World, seconds: float) -> Dict[str, Any]:

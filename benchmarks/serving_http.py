@@ -19,7 +19,7 @@ from serving_client import Response, load, request, statuses
 from serving_processes import Redis, Server, cores
 
 N_USERS = 2_000
-RATE, BOUND_MS = 500, 50.0
+BOUND_MS = 50.0
 RATES = (250, 500, 750, 1000, 1500, 2000)
 
 
