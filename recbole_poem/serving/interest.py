@@ -35,9 +35,10 @@ class Interests:
         with warnings.catch_warnings():
             # the shapes that Python looks at here do not depend on the batch
             warnings.simplefilter("ignore", torch.jit.TracerWarning)
-            self._recorded = torch.jit.trace(
-                _Fields(model, self._fields), self._of(example), check_trace=False
+            recorded = torch.jit.trace(
+                _Fields(model, self._fields).eval(), self._of(example), check_trace=False
             )
+        self._recorded = torch.jit.freeze(recorded)  # what does not depend on the batch is kept
         for _ in range(3):  # the recording is optimised at its first calls
             self(example)
 
@@ -62,14 +63,10 @@ class Catalogue:
 
     def __init__(self, interests: Interests, items: torch.Tensor) -> None:
         self._interests, self._items = interests, items
-        # Reading the whole catalogue is what a single request waits for. A product with one state
-        # reads it faster by column than by row, one with several states slower.
-        self._by_column = items.T.contiguous()
 
     def __call__(self, batch: Interaction) -> torch.Tensor:
         """Score the catalogue, (B, n_items)."""
-        interest = self._interests(batch)
-        return all_logits(interest, self._by_column.T if len(batch) == 1 else self._items)
+        return all_logits(self._interests(batch), self._items)
 
 
 class _Fields(torch.nn.Module):

@@ -21,6 +21,7 @@ from recbole_poem.errors import InputError
 from recbole_poem.graph.neighbours import similar_items
 from recbole_poem.model.poem import POEM
 from recbole_poem.serving.batch import BatchMaker
+from recbole_poem.serving.coded_items import CodedItems
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.entry_batch import look_up
 from recbole_poem.serving.exact import ExactRanker
@@ -36,6 +37,7 @@ from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker
 from recbole_poem.serving.vocabulary import Vocabulary
 
 _CELLS = 2**26  # scores that are held at once: 256 MiB
+_ONE_BY_ONE = 4  # requests, for which codes of the catalogue are read faster than it is once
 _SAMPLE = 256  # states on which the recall of an index is measured
 
 
@@ -69,6 +71,9 @@ class Recommender:
                 name = type(self.model).__name__
                 raise InputError(f"approximate: {name} scores all items, the index is POEM's alone")
             self._ranker = MixedRanker(exact, self._by_index(index, interests, items))
+        elif isinstance(self.model, POEM) and not items.is_cuda:
+            coded = ShortlistRanker(self._batches, interests, items, CodedItems(items.numpy()))
+            self._ranker = MixedRanker(exact, coded, _ONE_BY_ONE)
 
     @classmethod
     def load(

@@ -1,10 +1,9 @@
 """The best items without scoring all of them: a shortlist, scored exactly."""
 
-from typing import List, Protocol, Tuple
+from typing import List, Optional, Protocol, Tuple
 
 import numpy as np
 import torch
-from torch.nn.utils.rnn import pad_sequence
 
 from recbole_poem.model.scoring import Interest, logits_of
 from recbole_poem.serving.batch import BatchMaker
@@ -27,11 +26,11 @@ class Shortlist(Protocol):
         m : int
             From 1; fewer items are returned where there are not so many.
         without : (C,) int64
-            Different items that are not looked for.
+            Items that are not looked for, in ascending order, each once.
 
         Returns
         -------
-        items : (m,) int64
+        items : (m,) int64, or more of them
             Different ones, in any order.
         limit : float
             Of the products of all items that are neither among them nor among `without`; -inf
@@ -69,21 +68,23 @@ class ShortlistRanker:
         interest = self._interests(self._batches(requests))
         states, named = interest.state.cpu().numpy(), interest.item.cpu().numpy()
         banned = [np.append(limits.item[limits.row == row], 0) for row in range(len(requests))]
-        certain = [np.setdiff1d(*pair) for pair in zip(named, banned)]
-        without = [np.union1d(*pair) for pair in zip(certain, banned)]
+        without = [np.union1d(*pair) for pair in zip(named, banned)]
+        certain = [some[~np.isin(some, none)] for some, none in zip(without, banned)]
         items = np.zeros((len(requests), k), dtype=np.int64)
         scores = np.full((len(requests), k), -np.inf, dtype=np.float32)
         rows, m = np.arange(len(requests)), k
         while len(rows):
             lists = [self._shortlist.find(states[row], m, without[row]) for row in rows]
             chosen = _padded([np.append(certain[row], one) for row, (one, _) in zip(rows, lists)])
-            asking = Interest(*(part[rows] for part in interest))
-            best, place = self._scores(asking, chosen).topk(min(k, chosen.shape[1]), dim=1)
+            best, place = self._scores(interest, chosen).topk(min(k, chosen.shape[1]), dim=1)
             width = best.shape[1]
             scores[rows, :width], items[rows, :width] = best, chosen.gather(1, place)
             whole = np.array([len(one) < m for one, _ in lists])
             limit = np.array([limit for _, limit in lists])
-            rows, m = rows[~(whole | (scores[rows, k - 1] >= limit))], 4 * m
+            again = ~(whole | (scores[rows, k - 1] >= limit))
+            if again.any():
+                interest = Interest(*(part[again] for part in interest))
+            rows, m = rows[again], 4 * m
         return items, scores
 
     def _scores(self, interest: Interest, chosen: torch.Tensor) -> torch.Tensor:
@@ -94,7 +95,10 @@ class ShortlistRanker:
 
 def _padded(lists: List[np.ndarray]) -> torch.Tensor:
     """Return lists of items as the rows of a matrix, (B, P) int64 with 0 behind them."""
-    return pad_sequence([torch.from_numpy(one) for one in lists], batch_first=True)
+    padded = np.zeros((len(lists), max(map(len, lists))), dtype=np.int64)
+    for row, one in enumerate(lists):
+        padded[row, : len(one)] = one
+    return torch.from_numpy(padded)
 
 
 class MixedRanker:
@@ -105,14 +109,21 @@ class MixedRanker:
     exact : ExactRanker
         For requests without history, and those whose items are limited to a list.
     shortlist : ShortlistRanker
-        For all others.
+        For all others, which look at the catalogue one by one.
+    at_most : int, optional
+        Requests that come together; where there are more, the exact ranker reads the catalogue once
+        for all of them.
     """
 
-    def __init__(self, exact: ExactRanker, shortlist: ShortlistRanker) -> None:
-        self._exact, self._shortlist = exact, shortlist
+    def __init__(
+        self, exact: ExactRanker, shortlist: ShortlistRanker, at_most: Optional[int] = None
+    ) -> None:
+        self._exact, self._shortlist, self._at_most = exact, shortlist, at_most
 
     def best(self, requests: Requests, limits: Limits, k: int) -> Tuple[np.ndarray, np.ndarray]:
         """Return the k best items and their scores, as `ExactRanker.best` does."""
+        if self._at_most is not None and len(requests) > self._at_most:
+            return self._exact.best(requests, limits, k)
         short = requests.histories.length > 0
         if limits.allowed is not None:
             short = short & limits.allowed.all(axis=1)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from recbole_poem.errors import InputError
 from recbole_poem.quick_start import run_recbole_poem
 from recbole_poem.recommend import main
+from recbole_poem.serving.coded_items import CodedItems
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.interest import Interests
 from recbole_poem.serving.query import Answer, Query
@@ -100,7 +101,10 @@ def checkpoint(keys: Dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def recommender(checkpoint: str) -> Recommender:
-    return Recommender.load(checkpoint)
+    """Return one that scores all items."""
+    found = Recommender.load(checkpoint)
+    found._ranker = found._ranker._exact
+    return found
 
 
 def by(recommender: Recommender, kind: Any) -> Tuple[Recommender, Any]:
@@ -114,9 +118,9 @@ def by(recommender: Recommender, kind: Any) -> Tuple[Recommender, Any]:
     return other, shortlist
 
 
-@pytest.fixture(scope="module")
-def by_exact(recommender: Recommender) -> Recommender:
-    return by(recommender, Exact)[0]
+@pytest.fixture(scope="module", params=[Exact, CodedItems])
+def by_exact(recommender: Recommender, request: pytest.FixtureRequest) -> Recommender:
+    return by(recommender, request.param)[0]
 
 
 TOKEN = st.integers(0, N_ITEMS - 1).map("i{}".format)
@@ -187,6 +191,17 @@ def test_requests_without_history_or_with_a_list_never_reach_the_shortlist(
     assert shortlist.asked == []
     same(other.answer([*asked, Query(["i5"])]), recommender.answer([*asked, Query(["i5"])]))
     assert shortlist.asked
+
+
+def test_single_requests_are_answered_from_codes_and_many_together_from_all_items(
+    checkpoint: str, recommender: Recommender
+) -> None:
+    loaded = Recommender.load(checkpoint)
+    assert isinstance(loaded._ranker, MixedRanker)
+    few, many = [Query(["i1", "i5"])], [Query(["i1", "i5"])] * 30
+    same(loaded.answer(few), recommender.answer(few))
+    for one, other in zip(loaded.answer(many), recommender.answer(many)):
+        assert one == other  # to the last bit: the same way
 
 
 def test_frames_are_answered_alike(recommender: Recommender, by_exact: Recommender) -> None:
