@@ -43,41 +43,47 @@ class CodedItems:
 
     def find(self, state: np.ndarray, m: int, without: np.ndarray) -> Tuple[np.ndarray, float]:
         """Return the m best items and all that might be among them; see `Shortlist.find`."""
-        norm = np.linalg.norm(state)
         barred = np.append(without, np.arange(self._n, len(self._scale) + 1))
-        low = np.empty((_GROUPS, len(self._codes)), dtype=np.float32)
-        _lower_bounds(self._codes, self._scale, self._radius, state, norm, barred, low)
-        # the m highest are of different items, which is enough: the m-th of all is not below
-        floor = np.partition(low, -m, axis=None)[-m] if m < low.size else np.float32(-np.inf)
-        blocks = np.flatnonzero(low.max(axis=0) + 2 * norm * self._widest >= floor)
-        item = (blocks[:, np.newaxis] * _BLOCK + np.arange(_BLOCK)).ravel()
-        middle = np.empty(len(item), dtype=np.float32)
-        _products(self._codes, self._scale, state, blocks, middle)
-        found = item[middle + norm * self._radius[item] >= floor]
-        return found[barred[np.searchsorted(barred, found)] != found], float(floor)
+        parts = self._codes, self._scale, self._radius, self._widest
+        found, floor = _find(*parts, state, np.linalg.norm(state), barred, m)
+        return found, float(floor)
 
 
 @compiled
-def _lower_bounds(
+def _find(
     codes: np.ndarray,
     scale: np.ndarray,
     radius: np.ndarray,
+    widest: np.ndarray,
     state: np.ndarray,
     norm: np.float32,
     barred: np.ndarray,
-    low: np.ndarray,
-) -> None:
-    """Write the highest lower bound of each group of items into `low`; -inf for barred items.
+    m: int,
+) -> Tuple[np.ndarray, np.float32]:
+    """Return the items that may be among the m best, and the m-th highest lower bound.
 
-    `barred` is ascending and ends with a number that is no item.
+    Parameters
+    ----------
+    codes : (n_blocks, d, _BLOCK) int8
+    scale, radius : (n_blocks * _BLOCK,) float32
+        s_i, and what ||r_i|| is not above.
+    widest : (n_blocks,) float32
+        The largest radius of each block.
+    state : (d,) float32
+    norm : float32
+        ||u||.
+    barred : (C,) int64
+        Items that are not looked for, in ascending order, and at last a number that is no item.
+    m : int
     """
     total = np.empty(_BLOCK, dtype=np.float32)
+    low = np.empty((codes.shape[0], _GROUPS), dtype=np.float32)
     at = 0
     for block in range(codes.shape[0]):
-        _sum(codes, state, block, total)
         begin = block * _BLOCK
+        _products(codes, scale, state, block, total)
         for item in range(_BLOCK):
-            total[item] = total[item] * scale[begin + item] - norm * radius[begin + item]
+            total[item] -= norm * radius[begin + item]
         while barred[at] < begin + _BLOCK:
             total[barred[at] - begin] = -np.inf
             at += 1
@@ -86,27 +92,35 @@ def _lower_bounds(
             width //= 2
             for item in range(width):
                 total[item] = max(total[item], total[width + item])
-        low[:, block] = total[:_GROUPS]
+        low[block] = total[:_GROUPS]
+    # the m highest are of different items, which is enough: the m-th of all is not below
+    floor = np.float32(-np.inf)
+    if m < low.size:
+        floor = np.partition(low.ravel(), low.size - m)[low.size - m]
+    found = []
+    at = 0
+    for block in range(codes.shape[0]):
+        if low[block].max() + 2 * norm * widest[block] < floor:
+            continue
+        begin = block * _BLOCK
+        _products(codes, scale, state, block, total)
+        for item in range(_BLOCK):
+            while barred[at] < begin + item:
+                at += 1
+            if barred[at] > begin + item and total[item] + norm * radius[begin + item] >= floor:
+                found.append(begin + item)
+    return np.array(found, dtype=np.int64), floor
 
 
 @compiled
 def _products(
-    codes: np.ndarray, scale: np.ndarray, state: np.ndarray, blocks: np.ndarray, found: np.ndarray
+    codes: np.ndarray, scale: np.ndarray, state: np.ndarray, block: int, found: np.ndarray
 ) -> None:
-    """Write the products of a state with the coded items of some blocks into `found`."""
-    total = np.empty(_BLOCK, dtype=np.float32)
-    for place in range(len(blocks)):
-        _sum(codes, state, blocks[place], total)
-        for item in range(_BLOCK):
-            scaled = total[item] * scale[blocks[place] * _BLOCK + item]
-            found[place * _BLOCK + item] = scaled
-
-
-@compiled
-def _sum(codes: np.ndarray, state: np.ndarray, block: int, total: np.ndarray) -> None:
-    """Write the products of a state with the codes of a block into `total`."""
-    total[:] = 0
+    """Write the products of a state with the coded items of a block into `found`."""
+    found[:] = 0
     for place in range(codes.shape[1]):
         factor = state[place]
         for item in range(_BLOCK):
-            total[item] += np.float32(codes[block, place, item]) * factor
+            found[item] += np.float32(codes[block, place, item]) * factor
+    for item in range(_BLOCK):
+        found[item] *= scale[block * _BLOCK + item]

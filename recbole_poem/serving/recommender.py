@@ -37,7 +37,8 @@ from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker
 from recbole_poem.serving.vocabulary import Vocabulary
 
 _CELLS = 2**26  # scores that are held at once: 256 MiB
-_ONE_BY_ONE = 4  # requests, for which codes of the catalogue are read faster than it is once
+_MANY = 2**14  # items, from which it is worth while to read their codes first
+_ONE_BY_ONE = 3  # requests, for which the codes are read faster than the catalogue is once
 _SAMPLE = 256  # states on which the recall of an index is measured
 
 
@@ -71,9 +72,11 @@ class Recommender:
                 name = type(self.model).__name__
                 raise InputError(f"approximate: {name} scores all items, the index is POEM's alone")
             self._ranker = MixedRanker(exact, self._by_index(index, interests, items))
-        elif isinstance(self.model, POEM) and not items.is_cuda:
-            coded = ShortlistRanker(self._batches, interests, items, CodedItems(items.numpy()))
-            self._ranker = MixedRanker(exact, coded, _ONE_BY_ONE)
+        elif isinstance(self.model, POEM) and len(items) >= _MANY and not items.is_cuda:
+            embeddings = items.numpy()
+            coded = CodedItems(embeddings)
+            short = ShortlistRanker(self._batches, interests, embeddings, coded)
+            self._ranker = MixedRanker(exact, short, _ONE_BY_ONE)
 
     @classmethod
     def load(
@@ -231,9 +234,9 @@ class Recommender:
             requests = sample_requests(self._dataset.log, _SAMPLE, len(self.objectives))
             return interests(self._batches(requests)).state.cpu().numpy()
 
-        show_progress = self.config["show_progress"]
-        index = open_index(path, items.cpu().numpy(), states, show_progress)
-        return ShortlistRanker(self._batches, interests, items, index)
+        embeddings = items.cpu().numpy()
+        index = open_index(path, embeddings, states, self.config["show_progress"])
+        return ShortlistRanker(self._batches, interests, embeddings, index)
 
     def _score(self, batch: Interaction) -> torch.Tensor:
         """Score the catalogue by a model of RecBole."""

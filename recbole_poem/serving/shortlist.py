@@ -1,11 +1,10 @@
 """The best items without scoring all of them: a shortlist, scored exactly."""
 
-from typing import List, Optional, Protocol, Tuple
+from typing import Optional, Protocol, Tuple
 
 import numpy as np
-import torch
 
-from recbole_poem.model.scoring import Interest, logits_of
+from recbole_poem.serving.ascending import is_in, summed
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.exact import ExactRanker
 from recbole_poem.serving.interest import Interests
@@ -48,57 +47,58 @@ class ShortlistRanker:
     ----------
     batches : BatchMaker
     interests : Interests
-    items : (n_items, d)
+    items : (n_items, d) float32
         Embeddings.
     shortlist : Shortlist
     """
 
     def __init__(
-        self, batches: BatchMaker, interests: Interests, items: torch.Tensor, shortlist: Shortlist
+        self, batches: BatchMaker, interests: Interests, items: np.ndarray, shortlist: Shortlist
     ) -> None:
         self._batches, self._interests, self._items = batches, interests, items
         self._shortlist = shortlist
 
-    @torch.inference_mode()
     def best(self, requests: Requests, limits: Limits, k: int) -> Tuple[np.ndarray, np.ndarray]:
         """Return the k best items and their scores, as `ExactRanker.best` does.
 
         Every request has a history, and its items are not limited to a list.
         """
-        interest = self._interests(self._batches(requests))
-        states, named = interest.state.cpu().numpy(), interest.item.cpu().numpy()
-        banned = [np.append(limits.item[limits.row == row], 0) for row in range(len(requests))]
-        without = [np.union1d(*pair) for pair in zip(named, banned)]
-        certain = [some[~np.isin(some, none)] for some, none in zip(without, banned)]
+        interest = [part.cpu().numpy() for part in self._interests(self._batches(requests))]
         items = np.zeros((len(requests), k), dtype=np.int64)
         scores = np.full((len(requests), k), -np.inf, dtype=np.float32)
-        rows, m = np.arange(len(requests)), k
-        while len(rows):
-            lists = [self._shortlist.find(states[row], m, without[row]) for row in rows]
-            chosen = _padded([np.append(certain[row], one) for row, (one, _) in zip(rows, lists)])
-            best, place = self._scores(interest, chosen).topk(min(k, chosen.shape[1]), dim=1)
-            width = best.shape[1]
-            scores[rows, :width], items[rows, :width] = best, chosen.gather(1, place)
-            whole = np.array([len(one) < m for one, _ in lists])
-            limit = np.array([limit for _, limit in lists])
-            again = ~(whole | (scores[rows, k - 1] >= limit))
-            if again.any():
-                interest = Interest(*(part[again] for part in interest))
-            rows, m = rows[again], 4 * m
+        for row, (state, named, logit) in enumerate(zip(*interest)):
+            banned = np.append(limits.item[limits.row == row], 0)
+            found, score = self._best(state, named, logit, banned, k)
+            items[row, : len(found)], scores[row, : len(found)] = found, score
         return items, scores
 
-    def _scores(self, interest: Interest, chosen: torch.Tensor) -> torch.Tensor:
-        """Score items (B, P), on the CPU; -inf for padding."""
-        logits = logits_of(interest, self._items, chosen.to(self._items.device)).cpu()
-        return logits.masked_fill_(chosen == 0, -torch.inf)
+    def _best(
+        self, state: np.ndarray, named: np.ndarray, logit: np.ndarray, banned: np.ndarray, k: int
+    ) -> Tuple[np.ndarray, np.ndarray]:
+        """Return up to k items for one request, and their scores.
 
-
-def _padded(lists: List[np.ndarray]) -> torch.Tensor:
-    """Return lists of items as the rows of a matrix, (B, P) int64 with 0 behind them."""
-    padded = np.zeros((len(lists), max(map(len, lists))), dtype=np.int64)
-    for row, one in enumerate(lists):
-        padded[row, : len(one)] = one
-    return torch.from_numpy(padded)
+        Parameters
+        ----------
+        state : (d,)
+        named, logit : (S,)
+            Items with an additional logit; see `Interest`.
+        banned : (C,) int64
+            Items that may not be recommended.
+        k : int
+        """
+        certain, added = summed(named, logit)
+        without = np.union1d(certain, banned)
+        kept = ~is_in(certain, np.sort(banned))
+        certain, added, m = certain[kept], added[kept], k
+        while True:
+            found, limit = self._shortlist.find(state, m, without)
+            chosen = np.append(certain, found)
+            scores = self._items[chosen] @ state
+            scores[: len(certain)] += added
+            best = np.argsort(-scores, kind="stable")[:k]
+            if len(found) < m or scores[best[-1]] >= limit:
+                return chosen[best], scores[best]
+            m *= 4
 
 
 class MixedRanker:

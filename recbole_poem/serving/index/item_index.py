@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from recbole_poem.files import whole_file
+from recbole_poem.serving.ascending import is_in
 from recbole_poem.serving.index.cells import Cells, cut
 from recbole_poem.serving.top_k import top_k
 
@@ -44,8 +45,7 @@ class ItemIndex:
         Where the visited cells have not so many items, the whole catalogue is searched.
         """
         found = self._cells.search(state[np.newaxis], m + len(without))[1][0]
-        barred = np.append(np.sort(without), len(self._items))
-        kept = found[(found >= 0) & (barred[np.searchsorted(barred, found)] != found)]
+        kept = found[(found >= 0) & ~is_in(found, without)]
         if len(kept) < m:
             kept = np.setdiff1d(np.arange(len(self._items)), without)
             kept = kept[np.argsort(-(self._items[kept] @ state), kind="stable")]

@@ -103,7 +103,7 @@ def test_what_is_left_out_is_not_found_and_the_list_is_as_long() -> None:
     state = near_items(items, 1, 1)[0]
     plain, limit = ItemIndex(items, cells).find(state, 30, NOTHING)
     assert limit == -np.inf
-    found, _ = ItemIndex(items, cells).find(state, 20, plain[:10])
+    found, _ = ItemIndex(items, cells).find(state, 20, np.sort(plain[:10]))
     assert found.tolist() == plain[10:].tolist()
 
 
