@@ -22,6 +22,7 @@ loads, and the last one, which ``--resume`` continues:
 import hashlib
 import pickle
 from enum import Enum
+from logging import getLogger
 from pathlib import Path
 from typing import Any, Dict, Mapping, Union
 
@@ -93,6 +94,24 @@ def read(path: Union[str, Path]) -> Dict[str, Any]:
         if not isinstance(state.get(key), kind):
             raise InputError(f"{path}: the checkpoint's '{key}' is missing or no {kind.__name__}")
     return state
+
+
+def newest(folder: Union[str, Path], dataset: str) -> Path:
+    """Return the youngest checkpoint of a data set in a folder; files that are none are told.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    found = [(path.stat().st_mtime, path) for path in Path(folder).glob("*.pth")]
+    for _, path in sorted(found, reverse=True):
+        try:
+            if read(path)["config"].get("dataset") == dataset:
+                return path
+        except InputError as error:
+            getLogger().warning(f"passed over: {error}")
+    raise InputError(f"dataset: no checkpoint of '{dataset}' lies in {folder}; train one first")
 
 
 def plain(value: Any, name: str) -> Any:

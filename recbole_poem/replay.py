@@ -1,6 +1,6 @@
 """The command that plays the last hours of a log as live traffic.
 
-``python -m recbole_poem.replay --checkpoint F --last_hours 1``
+``python -m recbole_poem.replay --dataset kuairand-pure --last_hours 1``
 
 After leave-one-out, RecBole's usual split, the model was trained on most rows of the last hours: of
 rows that it was trained on it says too much (``--rows=all``), and of held-out rows it knows what
@@ -38,7 +38,11 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, help="file that the training command wrote")
+    one = parser.add_mutually_exclusive_group(required=True)
+    one.add_argument("--checkpoint", help="file that the training command wrote")
+    one.add_argument(
+        "--dataset", help="the youngest checkpoint of this data set in --checkpoint_dir (saved)"
+    )
     add("--last_hours", "--last-hours", type=float, default=1.0, help="so many (default: 1)")
     add(
         "--rows",
@@ -61,24 +65,28 @@ def _run(arguments: List[str]) -> int:
     options, keys = parse(arguments)
     stack.require()
     # RecBole, torch and the rest are loaded now, after their versions have been checked
+    from recbole_poem.checkpoint import newest
     from recbole_poem.serving.replay.play import open_experiment, play
     from recbole_poem.serving.replay.plot import write_plot
     from recbole_poem.serving.replay.report import report_of, table, write_report
     from recbole_poem.serving.replay.traffic import last_hours
     from recbole_poem.serving.stores.store import MemoryStore
 
-    output = options.output or Path("replay", Path(options.checkpoint).stem)
+    checkpoint = options.checkpoint
+    if checkpoint is None:
+        checkpoint = str(newest(keys.get("checkpoint_dir", "saved"), options.dataset))
+    output = options.output or Path("replay", Path(checkpoint).stem)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--output: {output} cannot be made: {error.strerror}") from error
     # whether its training showed progress is nothing to this command
-    experiment = open_experiment(options.checkpoint, {"show_progress": True, **keys})
+    experiment = open_experiment(checkpoint, {"show_progress": True, **keys})
     traffic = last_hours(experiment, options.last_hours, options.rows)
     # bounds would forget what an evaluation remembers
     store = MemoryStore(max_entries=experiment.dataset.user_num, seconds_to_live=float("inf"))
     found = play(experiment, traffic, store)
-    report = report_of(experiment, traffic, found, options.checkpoint, options.rows)
+    report = report_of(experiment, traffic, found, checkpoint, options.rows)
     write_report(output / "report.json", report)
     write_plot(output / "replay.html", report)
     print(f"{table(report)}\n\n{output / 'report.json'}, {output / 'replay.html'}")

@@ -45,6 +45,18 @@ def test_both_spellings_of_the_hours_are_read() -> None:
         assert keys == {"data_path": "there"}
 
 
+def test_the_youngest_checkpoint_of_a_data_set_is_found(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(checkpoint).parent
+    (folder / "young.pth").write_text("nothing")
+    arguments = ["--last_hours=100", f"--checkpoint_dir={folder}", "--output", str(tmp_path / "r")]
+    assert main(["--dataset", "toy", *arguments]) == 0
+    assert json.loads((tmp_path / "r" / "report.json").read_text())["checkpoint"] == checkpoint
+    assert main(["--dataset", "tow", *arguments]) == 2
+    assert "dataset: no checkpoint of 'tow' lies in " in capsys.readouterr().err
+
+
 def test_what_cannot_be_replayed_is_one_sentence(
     checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
