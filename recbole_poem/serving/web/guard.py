@@ -112,12 +112,25 @@ class Guard:
         declared = _headers(scope).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > rules.max_bytes:
             raise RefusedError(413, f"the body is larger than {rules.max_bytes} bytes")
+        reading, is_late = asyncio.current_task(), False
+        assert reading is not None
+
+        def give_up() -> None:
+            nonlocal is_late
+            is_late = bool(reading.cancel())
+
+        # a task of its own, as `asyncio.wait_for` starts one, would cost more than the reading
+        timer = asyncio.get_running_loop().call_later(rules.body_seconds, give_up)
         try:
-            return await asyncio.wait_for(_read(receive, rules.max_bytes), rules.body_seconds)
-        except asyncio.TimeoutError as error:
+            return await _read(receive, rules.max_bytes)
+        except asyncio.CancelledError as error:
+            if not is_late:
+                raise
             raise RefusedError(
                 408, f"the body did not arrive in {rules.body_seconds:g} s"
             ) from error
+        finally:
+            timer.cancel()
 
 
 async def _read(receive: Receive, max_bytes: int) -> bytes:

@@ -9,12 +9,16 @@
 ======================  ============================================================================
 """
 
+import asyncio
+import json
 from datetime import datetime, timezone
-from typing import Any, Dict, List, Union
+from typing import Any, Callable, Coroutine, Dict, List, TypeVar, Union
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic_core import from_json, to_json
 
 from recbole_poem import __version__
 from recbole_poem.errors import InputError
@@ -39,6 +43,34 @@ _REFUSALS: Dict[Union[int, str], Dict[str, Any]] = {
 }
 
 
+Result = TypeVar("Result")
+
+
+class _Request(Request):
+    """A request whose body is parsed by pydantic's parser, several times as fast as Python's."""
+
+    async def json(self) -> Any:
+        """Return what the body says."""
+        body = await self.body()
+        try:
+            return from_json(body, allow_inf_nan=False)
+        except ValueError as error:
+            raise json.JSONDecodeError(str(error), "", 0) from error
+
+
+class _Route(APIRoute):
+    """An endpoint that gets its requests as `_Request`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the function that answers requests."""
+        handle = super().get_route_handler()
+
+        async def parsed(request: Request) -> Response:
+            return await handle(_Request(request.scope, request.receive))
+
+        return parsed
+
+
 def make_app(service: Service, metrics: Metrics, rules: Rules) -> Guard:
     """Return the ASGI application of a service."""
     app = FastAPI(
@@ -50,6 +82,7 @@ def make_app(service: Service, metrics: Metrics, rules: Rules) -> Guard:
         # /metrics counts; FastAPI's own telemetry would look for somebody to tell at each request
         telemetry={"tracing": False, "metrics": False},
     )
+    app.router.route_class = _Route
     _add_errors(app)
     _add_endpoints(app, service, metrics)
     paths = frozenset(app.openapi()["paths"])
@@ -75,8 +108,8 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
-    @app.post("/recommend")
-    async def recommend(body: schemas.RecommendRequest) -> schemas.RecommendResponse:
+    @app.post("/recommend", response_model=schemas.RecommendResponse)
+    async def recommend(body: schemas.RecommendRequest) -> Response:
         """Recommend items to a user."""
         query = Query(
             history=body.history or (),
@@ -88,22 +121,23 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
         )
         reply = await service.ask(Question(query, body.user, body.history is None))
         pairs = zip(reply.answer.items, reply.answer.scores)
-        return schemas.RecommendResponse(
-            items=[schemas.Recommendation(item=item, score=score) for item, score in pairs],
+        return _said(
+            items=[{"item": item, "score": score} for item, score in pairs],
             cache=reply.cache,
             history_length=reply.length,
             unknown_items=reply.answer.n_unknown,
         )
 
-    @app.post("/rankings")
-    def rankings(body: schemas.RankingOfUser) -> schemas.Kept:
+    @app.post("/rankings", response_model=schemas.Kept)
+    async def rankings(body: schemas.RankingOfUser) -> Response:
         """Keep what the ranking stage scored at a user's request, for the next one."""
-        return schemas.Kept(kept=service.keep_ranking(body.user, _entry(body, service)))
+        entry = _entry(body, service)
+        return _said(kept=await _aside(service.keep_ranking, body.user, entry))
 
-    @app.post("/feedback")
-    def feedback(body: schemas.Feedback) -> schemas.Kept:
+    @app.post("/feedback", response_model=schemas.Kept)
+    async def feedback(body: schemas.Feedback) -> Response:
         """Add what a user has dealt with to the history."""
-        return schemas.Kept(kept=service.keep_feedback(body.user, body.items))
+        return _said(kept=await _aside(service.keep_feedback, body.user, body.items))
 
     @app.get("/health")
     async def health() -> schemas.Health:
@@ -123,6 +157,16 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
     async def count() -> Response:
         """Return the counters."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def _said(**content: Any) -> Response:
+    """Return a response; the schemas are what it is made to look like, and are not asked again."""
+    return Response(to_json(content), media_type="application/json")
+
+
+async def _aside(keep: Callable[..., Result], *arguments: Any) -> Result:
+    """Write to a store in a thread, while other requests are answered."""
+    return await asyncio.get_running_loop().run_in_executor(None, keep, *arguments)
 
 
 def _entry(ranking: schemas.Ranking, service: Service) -> Entry:
