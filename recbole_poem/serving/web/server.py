@@ -33,7 +33,7 @@ _PATIENCE = 10  # times as long as for what is read, Redis may take for what is 
 
 # Seconds after which the thread of the model lets the one of the web server work, and vice versa:
 # Python's own 5 ms would be part of every answer under load.
-_SWITCH_INTERVAL = 0.005
+_SWITCH_INTERVAL = 0.0005
 
 
 def serve(
