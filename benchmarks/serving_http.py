@@ -3,7 +3,8 @@
 A tenth of the requests are rankings that the ranking stage posts and a tenth is feedback; the rest
 asks for 10 items, by user: history and entry come from Redis. Requests are sent at a steady rate,
 whether or not the former ones have been answered, and the latency of each counts from the moment
-it was due. The rate is then raised until a twentieth of a second is exceeded at the 99th percentile
+it was due. Each rate is held three times, for a machine that others use has slow moments, and the
+median counts. The rate is raised until that of the 99th percentile exceeds a twentieth of a second
 or a request is refused: what the server sustains.
 """
 
@@ -20,7 +21,8 @@ from serving_processes import Redis, Server, cores
 
 N_USERS = 2_000
 BOUND_MS = 50.0
-RATES = (250, 500, 750, 1000, 1500, 2000)
+RATES = (250, 400, 500, 600, 750, 1000)
+ROUNDS = 3
 
 
 def traffic(world: serving_world.World, n: int) -> List[bytes]:
@@ -65,26 +67,34 @@ def summary(responses: List[Response]) -> Dict[str, Any]:
     return {"requests": len(responses), "statuses": statuses(responses), **quantiles}
 
 
-def measured(n_items: int, seconds: float, rates: "tuple[int, ...]", *options: str) -> Any:
-    """Measure one server at several rates, for so many seconds each."""
+def measured(n_items: int, seconds: float, rates: "tuple[int, ...]") -> Any:
+    """Measure one server at several rates, for so many seconds a round."""
     ours, others = cores()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         world = serving_world.make(folder, n_items)
         os.sched_setaffinity(0, others)
         redis = Redis(folder, others)
-        server = Server(world.checkpoint, folder, ours, "--store", redis.url, *options)
+        server = Server(world.checkpoint, folder, ours, "--store", redis.url)
         fill(world, server.port)
         sent = traffic(world, 5_000)
         load(server.port, sent, 200, 2.0)
         found: Dict[str, Any] = {"seconds_to_start": round(server.seconds_to_start, 2)}
         for rate in rates:
             before = server.processor_seconds()
-            one = summary(load(server.port, sent, rate, seconds))
-            one["server_core_used"] = round((server.processor_seconds() - before) / seconds, 2)
-            found[f"at_{rate}_per_second"] = one
-            print(n_items, options, rate, one, flush=True)
-            if set(one["statuses"]) != {"200"} or one["p99_ms"] > BOUND_MS:
+            rounds = [summary(load(server.port, sent, rate, seconds)) for _ in range(ROUNDS)]
+            used = (server.processor_seconds() - before) / (ROUNDS * seconds)
+            p50, p99 = (
+                float(np.median([one[key] for one in rounds])) for key in ("p50_ms", "p99_ms")
+            )
+            found[f"at_{rate}_per_second"] = {
+                "median_p50_ms": p50,
+                "median_p99_ms": p99,
+                "server_core_used": round(used, 2),
+                "rounds": rounds,
+            }
+            print(n_items, rate, found[f"at_{rate}_per_second"], flush=True)
+            if any(set(one["statuses"]) != {"200"} for one in rounds) or p99 > BOUND_MS:
                 break
         hits = server.counter('cache_reads_total{result="hit"}')
         empty = server.counter('cache_reads_total{result="empty"}')
@@ -97,12 +107,11 @@ def measured(n_items: int, seconds: float, rates: "tuple[int, ...]", *options: s
 def main() -> None:
     """Measure a small catalogue and a large one."""
     options = measure.parser(__doc__).parse_args()
-    seconds = 3.0 if options.quick else 30.0
+    seconds = 3.0 if options.quick else 15.0
     rates = (100, 200) if options.quick else RATES
     result = {"2000_items": measured(2_000, seconds, rates)}
     if not options.quick:
         result["100000_items"] = measured(100_000, seconds, rates)
-        result["100000_items_approximate"] = measured(100_000, seconds, rates, "--approximate")
     measure.record("serving_http", result, options.quick)
 
 
