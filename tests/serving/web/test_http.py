@@ -82,11 +82,11 @@ def test_health_says_what_answers_and_the_metrics_what_happened(world: World) ->
     [
         ("/recommend", {"k": 0}, ["body", "k"], "greater than or equal to 1"),
         ("/recommend", {"k": 1001}, ["body", "k"], "less than or equal to 1000"),
-        ("/recommend", {"history": "a b"}, ["body", "history"], "valid list"),
+        ("/recommend", {"history": "a b"}, ["body", "history"], "valid array"),
         ("/recommend", {"history": [1]}, ["body", "history", 0], "valid string"),
         ("/recommend", {"history": [""]}, ["body", "history", 0], "at least 1 character"),
         ("/recommend", {"hist": []}, ["body", "hist"], "Extra inputs are not permitted"),
-        ("/recommend", [], ["body"], "valid dictionary"),
+        ("/recommend", [], ["body"], "should be an object"),
         ("/feedback", {"items": ["a"]}, ["body", "user"], "Field required"),
         ("/feedback", {"user": "u", "items": []}, ["body", "items"], "at least 1 item"),
         ("/rankings", {"user": "u", **RANKING, "scores": [[1]]}, ["body"], "cannot have scores of"),

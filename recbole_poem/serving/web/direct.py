@@ -1,0 +1,80 @@
+"""The endpoints that read a body, without what FastAPI does between a request and its endpoint.
+
+FastAPI checks, resolves and wraps for every request what can be looked up once: of a request to the
+service, that takes longer than all else but the model. Its application stays what describes the
+endpoints, and answers everything else.
+"""
+
+import inspect
+from typing import Any, Awaitable, Callable, Dict, List, NamedTuple, Optional, Tuple, Type
+
+from fastapi import FastAPI, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+
+from recbole_poem.serving.web.guard import Message, Receive, Send
+
+
+class _Endpoint(NamedTuple):
+    """What answers a path.
+
+    Attributes
+    ----------
+    schema : subclass of BaseModel
+        Of the body.
+    answer : async function
+        From such a body to the response.
+    """
+
+    schema: Type[BaseModel]
+    answer: Callable[[Any], Awaitable[Response]]
+
+
+class Direct:
+    """Calls the endpoints of an application that read a body and nothing else; an ASGI application.
+
+    Parameters
+    ----------
+    app : FastAPI
+    refuse : function
+        From an exception to the response that says so, or to None where there is none to say.
+    """
+
+    def __init__(self, app: FastAPI, refuse: Callable[[Exception], Optional[Response]]) -> None:
+        self._app, self._refuse = app, refuse
+        self._endpoints: Dict[Tuple[str, str], _Endpoint] = {}
+        for route in app.routes:
+            if isinstance(route, APIRoute) and route.methods == {"POST"}:
+                (body,) = inspect.signature(route.endpoint).parameters.values()
+                self._endpoints["POST", route.path] = _Endpoint(body.annotation, route.endpoint)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one connection's request."""
+        endpoint = self._endpoints.get((scope.get("method", ""), scope.get("path", "")))
+        if endpoint is None or not _is_json(scope["headers"]):
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = endpoint.schema.model_validate_json((await receive())["body"])
+            response = await endpoint.answer(body)
+        except Exception as error:
+            refusal = self._refuse(error)
+            if refusal is None:
+                raise
+            response = refusal
+        await response(scope, receive, send)
+
+
+def _is_json(headers: List[Tuple[bytes, bytes]]) -> bool:
+    return any(
+        name == b"content-type" and value.split(b";")[0].strip() == b"application/json"
+        for name, value in headers
+    )
+
+
+def mistakes(error: ValidationError) -> List[Dict[str, Any]]:
+    """Say what is wrong with a body, as FastAPI does but without repeating it."""
+    return [
+        {"loc": ["body", *one["loc"]], "msg": one["msg"], "type": one["type"]}
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
