@@ -64,7 +64,12 @@ def make_app(service: Service, metrics: Metrics, rules: Rules) -> Guard:
 
 
 def _add_errors(app: FastAPI) -> None:
-    """Say what is wrong with a request that FastAPI itself refuses, without repeating it."""
+    """Say what is wrong with a request that FastAPI itself reads, without repeating it."""
+
+    @app.exception_handler(InputError)
+    @app.exception_handler(OverloadedError)
+    async def refused(request: Request, error: Exception) -> Optional[Response]:
+        return _refusal(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
