@@ -30,9 +30,9 @@ class CodedItems:
         n, d = items.shape
         scale = np.maximum(np.abs(items).max(axis=1) / 127, np.finfo(np.float32).tiny)
         code = np.rint(items / scale[:, np.newaxis])
-        rest = np.linalg.norm(items - scale[:, np.newaxis] * code, axis=1)
+        rest = _norms(items - scale[:, np.newaxis] * code)
         # and what the sums of d rounded products may be off by
-        rounding = d * np.finfo(np.float32).eps * np.linalg.norm(items, axis=1)
+        rounding = d * np.finfo(np.float32).eps * _norms(items)
         pad = -n % _BLOCK
         self._n = n
         self._scale = np.pad(scale, (0, pad)).astype(np.float32)
@@ -45,8 +45,14 @@ class CodedItems:
         """Return the m best items and all that might be among them; see `Shortlist.find`."""
         barred = np.append(without, np.arange(self._n, len(self._scale) + 1))
         parts = self._codes, self._scale, self._radius, self._widest
-        found, floor = _find(*parts, state, np.linalg.norm(state), barred, m)
+        norm = np.float32(_norms(state[np.newaxis])[0])
+        found, floor = _find(*parts, state, norm, barred, m)
         return found, float(floor)
+
+
+def _norms(vectors: np.ndarray) -> np.ndarray:
+    """Return the length of each vector, (n,) float64: squares of small numbers need the range."""
+    return np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
 
 
 @compiled
