@@ -40,14 +40,21 @@ class CodedItems:
         codes = np.pad(code.astype(np.int8), ((0, pad), (0, 0))).reshape(-1, _BLOCK, d)
         self._codes = np.ascontiguousarray(codes.transpose(0, 2, 1))  # (blocks, d, _BLOCK)
         self._widest = self._radius.reshape(-1, _BLOCK).max(axis=1)
+        self.find(np.zeros(d, dtype=np.float32), 1, np.zeros(0, dtype=np.int64))  # no user waits
 
     def find(self, state: np.ndarray, m: int, without: np.ndarray) -> Tuple[np.ndarray, float]:
         """Return the m best items and all that might be among them; see `Shortlist.find`."""
         barred = np.append(without, np.arange(self._n, len(self._scale) + 1))
-        parts = self._codes, self._scale, self._radius, self._widest
         norm = np.float32(_norms(state[np.newaxis])[0])
-        found, floor = _find(*parts, state, norm, barred, m)
-        return found, float(floor)
+        coded = self._codes, self._scale, self._radius
+        low = np.empty((_GROUPS, len(self._codes)), dtype=np.float32)
+        _lower_bounds(*coded, state, norm, barred, low)
+        # the m highest are of different items, which is enough: the m-th of all is not below
+        floor = np.partition(low, -m, axis=None)[-m] if m < low.size else np.float32(-np.inf)
+        blocks = np.flatnonzero(low.max(axis=0) + 2 * norm * self._widest >= floor)
+        found = np.empty(_BLOCK * len(blocks), dtype=np.int64)
+        n_found = _reaching(*coded, state, norm, barred, blocks, floor, found)
+        return found[:n_found], float(floor)
 
 
 def _norms(vectors: np.ndarray) -> np.ndarray:
@@ -56,66 +63,74 @@ def _norms(vectors: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def _find(
+def _lower_bounds(
     codes: np.ndarray,
     scale: np.ndarray,
     radius: np.ndarray,
-    widest: np.ndarray,
     state: np.ndarray,
     norm: np.float32,
     barred: np.ndarray,
-    m: int,
-) -> Tuple[np.ndarray, np.float32]:
-    """Return the items that may be among the m best, and the m-th highest lower bound.
+    low: np.ndarray,
+) -> None:
+    """Write the highest lower bound of each group of items.
 
     Parameters
     ----------
     codes : (n_blocks, d, _BLOCK) int8
     scale, radius : (n_blocks * _BLOCK,) float32
         s_i, and what ||r_i|| is not above.
-    widest : (n_blocks,) float32
-        The largest radius of each block.
     state : (d,) float32
     norm : float32
         ||u||.
     barred : (C,) int64
         Items that are not looked for, in ascending order, and at last a number that is no item.
-    m : int
+    low : (_GROUPS, n_blocks) float32
+        Written; -inf for barred items.
     """
-    total = np.empty(_BLOCK, dtype=np.float32)
-    low = np.empty((codes.shape[0], _GROUPS), dtype=np.float32)
+    bound = np.empty(_BLOCK, dtype=np.float32)
     at = 0
     for block in range(codes.shape[0]):
         begin = block * _BLOCK
-        _products(codes, scale, state, block, total)
+        _products(codes, scale, state, block, bound)
         for item in range(_BLOCK):
-            total[item] -= norm * radius[begin + item]
+            bound[item] -= norm * radius[begin + item]
         while barred[at] < begin + _BLOCK:
-            total[barred[at] - begin] = -np.inf
+            bound[barred[at] - begin] = -np.inf
             at += 1
         width = _BLOCK
         while width > _GROUPS:
             width //= 2
             for item in range(width):
-                total[item] = max(total[item], total[width + item])
-        low[block] = total[:_GROUPS]
-    # the m highest are of different items, which is enough: the m-th of all is not below
-    floor = np.float32(-np.inf)
-    if m < low.size:
-        floor = np.partition(low.ravel(), low.size - m)[low.size - m]
-    found = []
-    at = 0
-    for block in range(codes.shape[0]):
-        if low[block].max() + 2 * norm * widest[block] < floor:
-            continue
+                bound[item] = max(bound[item], bound[width + item])
+        for group in range(_GROUPS):
+            low[group, block] = bound[group]
+
+
+@compiled
+def _reaching(
+    codes: np.ndarray,
+    scale: np.ndarray,
+    radius: np.ndarray,
+    state: np.ndarray,
+    norm: np.float32,
+    barred: np.ndarray,
+    blocks: np.ndarray,
+    floor: np.float32,
+    found: np.ndarray,
+) -> int:
+    """Write the items of some blocks whose upper bound reaches `floor`; return their number."""
+    product = np.empty(_BLOCK, dtype=np.float32)
+    at = n_found = 0
+    for block in blocks:
         begin = block * _BLOCK
-        _products(codes, scale, state, block, total)
+        _products(codes, scale, state, block, product)
         for item in range(_BLOCK):
             while barred[at] < begin + item:
                 at += 1
-            if barred[at] > begin + item and total[item] + norm * radius[begin + item] >= floor:
-                found.append(begin + item)
-    return np.array(found, dtype=np.int64), floor
+            if barred[at] > begin + item and product[item] + norm * radius[begin + item] >= floor:
+                found[n_found] = begin + item
+                n_found += 1
+    return n_found
 
 
 @compiled
