@@ -49,6 +49,17 @@ def test_a_checkpoint_is_as_readable_as_its_folder(tmp_path: Path) -> None:
     assert (tmp_path / "a.pth").stat().st_mode & 0o777 == 0o644
 
 
+def test_the_newest_of_a_data_set_is_the_one_written_last(tmp_path: Path) -> None:
+    for name, dataset, written in (("a", "toy", 300), ("b", "toy", 200), ("c", "other", 400)):
+        path = tmp_path / f"{name}.pth"
+        checkpoint.write(path, {**state(), "config": {"model": "POEM", "dataset": dataset}})
+        os.utime(path, (written, written))
+    assert checkpoint.newest(tmp_path, "toy") == tmp_path / "a.pth"
+    os.utime(tmp_path / "b.pth", (500, 500))
+    assert checkpoint.newest(tmp_path, "toy") == tmp_path / "b.pth"
+    assert checkpoint.newest(tmp_path, "other") == tmp_path / "c.pth"
+
+
 class _Hostile:
     def __reduce__(self) -> Any:
         return os.mkdir, ("executed",)

@@ -2,7 +2,7 @@
 
 import copy
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import pandas as pd
@@ -105,14 +105,16 @@ def recommender(checkpoint: str) -> Recommender:
     return Recommender.load(checkpoint)
 
 
-def by(recommender: Recommender, kind: Any) -> Tuple[Recommender, Any]:
+def by(
+    recommender: Recommender, kind: Any, at_most: Optional[int] = None
+) -> Tuple[Recommender, Any]:
     """Return a recommender that asks a shortlist wherever it can, and the shortlist."""
     items = recommender.model.item_embedding.weight.detach().numpy()
     batches, shortlist = recommender._batches, kind(items)
     interests = Interests(recommender.model, batches(recommender._example()))
     other = copy.copy(recommender)
     ranker = ShortlistRanker(batches, interests, items, shortlist)
-    other._ranker = MixedRanker(recommender._ranker, ranker)
+    other._ranker = MixedRanker(recommender._ranker, ranker, at_most)
     return other, shortlist
 
 
@@ -187,6 +189,17 @@ def test_requests_without_history_or_with_a_list_never_reach_the_shortlist(
     asked = [Query([]), Query(["i1"], allow=["i2", "i3"]), Query(["new"], deny=["i4"])]
     same(other.answer(asked), recommender.answer(asked))
     assert shortlist.asked == []
+
+
+def test_more_requests_than_the_shortlist_is_for_look_at_all_items_together(
+    recommender: Recommender,
+) -> None:
+    other, shortlist = by(recommender, Hesitant, at_most=2)
+    asked = [Query(["i1"]), Query(["i2"]), Query(["i3", "i4"])]
+    same(other.answer(asked), recommender.answer(asked))
+    assert shortlist.asked == []
+    other.answer(asked[:2])
+    assert shortlist.asked
     same(other.answer([*asked, Query(["i5"])]), recommender.answer([*asked, Query(["i5"])]))
     assert shortlist.asked
 

@@ -1,8 +1,8 @@
 """The endpoints that read a body, without what FastAPI does between a request and its endpoint.
 
-FastAPI checks, resolves and wraps for every request what can be looked up once: of a request to the
-service, that takes longer than all else but the model. Its application stays what describes the
-endpoints, and answers everything else.
+FastAPI checks, resolves and wraps for every request what can be looked up once. Its application
+stays what describes the endpoints, and answers everything else. A request's body comes in one
+message here, as `Guard` hands it on.
 """
 
 import inspect

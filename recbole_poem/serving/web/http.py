@@ -33,7 +33,7 @@ from recbole_poem.serving.web.service import Question, Service
 _REFUSALS: Dict[Union[int, str], Dict[str, Any]] = {
     code: {"model": schemas.Problem, "description": words}
     for code, words in (
-        (400, "the body is no JSON"),
+        (400, "the body cannot be read"),
         (401, "the bearer token is missing or wrong"),
         (408, "the body did not arrive in time"),
         (413, "the body is too large"),
