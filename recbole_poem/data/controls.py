@@ -1,8 +1,8 @@
 """Controls: entries of the request cache that were tampered with, to see where a gain comes from.
 
 Neither is for use. A shuffled cache (key ``shuffle_cache``) has entries like the real ones that say
-nothing of the reader. Without the target (key ``hide_target``) an entry no longer says where the
-ranking put what is to be predicted.
+nothing of the reader. Without the target (key ``hide_target``) the entry of an evaluated row no
+longer says where the ranking put what is to be predicted.
 """
 
 from dataclasses import dataclass
@@ -92,8 +92,9 @@ def without_target(entries: Entries, log: RequestLog, requests: np.ndarray) -> E
     """Drop the item of its own row from every entry: an oracle control.
 
     What is left still tells something that only an oracle knows: none of the candidates is the
-    target. A model may learn to rank them low, so that a gain which remains is no proof, and one
-    which vanishes is.
+    target. A model that trained on such entries would rank the candidates low, and be far better
+    than without a cache. Hence this is for evaluation alone: there, what remains of a gain is not
+    from the target's own rank.
 
     Parameters
     ----------

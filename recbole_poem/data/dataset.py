@@ -12,7 +12,12 @@ import torch
 from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
 
-from recbole_poem.data.controls import ShuffledCache, without_history, without_target
+from recbole_poem.data.controls import (
+    Entries,
+    ShuffledCache,
+    without_history,
+    without_target,
+)
 from recbole_poem.data.features import FeaturesMixin
 from recbole_poem.data.reading import FastReadingMixin
 from recbole_poem.data.rows import LogRows
@@ -89,7 +94,8 @@ class POEMDataset(FlatSequentialDataset):
 
     Once a cache is attached, every row has the raw entry that its request reads:
     ``cache_item`` (N,) int64, 0 where there is no candidate, and ``cache_score`` (N, M) float32.
-    The keys ``shuffle_cache`` and ``hide_target`` tamper with it; see `recbole_poem.data.controls`.
+    The keys ``shuffle_cache`` and, in evaluation, ``hide_target`` tamper with it; see
+    `recbole_poem.data.controls`.
     """
 
     #: what the ranking stage said, and what the model reads: the same unless it is shuffled
@@ -110,15 +116,16 @@ class POEMDataset(FlatSequentialDataset):
 
     def entries(self, requests: np.ndarray, lag: int) -> Tuple[torch.Tensor, torch.Tensor]:
         """Read what `requests` (...) see at `lag`: items (..., N) and scores (..., N, M)."""
+        items, scores = self._entries(requests, lag)
+        return torch.from_numpy(items), torch.from_numpy(scores)
+
+    def _entries(self, requests: np.ndarray, lag: int) -> Entries:
         if self.read_cache is None:
             raise RuntimeError("the data set has no request cache; call attach() first")
         entries = read_entries(self.read_cache, self.log, requests, lag)
         if self.config["shuffle_cache"]:
             entries = without_history(entries, self.log, requests)
-        if self.config["hide_target"]:
-            entries = without_target(entries, self.log, requests)
-        items, scores = entries
-        return torch.from_numpy(items), torch.from_numpy(scores)
+        return entries
 
     def system_positives(self, requests: np.ndarray) -> torch.Tensor:
         """Return what the rankings of `requests` (...) themselves put on top, (..., k).
@@ -137,6 +144,9 @@ class POEMDataset(FlatSequentialDataset):
         """
         batch = super().__getitem__(index, False)
         if self.cache is not None:
-            items, scores = self.entries(batch[REQUEST_ID].numpy(), self.config["request_lag"])
-            batch[CACHE_ITEM], batch[CACHE_SCORE] = items, scores
+            requests = batch[REQUEST_ID].numpy()
+            entries = self._entries(requests, self.config["request_lag"])
+            if self.config["hide_target"]:
+                entries = without_target(entries, self.log, requests)
+            batch[CACHE_ITEM], batch[CACHE_SCORE] = map(torch.from_numpy, entries)
         return batch
