@@ -4,11 +4,18 @@ import hashlib
 import inspect
 import json
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 import yaml
 
-from recbole_poem.benchmark.rows import Row, ablations, read_yaml, refuse_unknown, row_of
+from recbole_poem.benchmark.rows import (
+    Row,
+    ablations,
+    preset_keys,
+    read_yaml,
+    refuse_unknown,
+    row_of,
+)
 from recbole_poem.errors import InputError
 
 FIRST_SEED = 2020  # RecBole's
@@ -202,6 +209,12 @@ def trial_job(plan: Plan, row: Row, dataset: str, tried: Dict[str, Any]) -> Job:
     """Return the run that tries some keys for a row, on the first seed."""
     job = _job(plan, row, dataset, plan.seeds[0], "trial", tried)
     return job._replace(time_limit=plan.tune_time_limit)
+
+
+def fixed_keys(plan: Plan, row: Row) -> Set[str]:
+    """Return the keys that are chosen for a row, by hand or by its preset, and not to be tuned."""
+    keys = {**plan.keys, **row.keys}
+    return set(keys) | preset_keys(keys.get("preset", "best"))
 
 
 def _job(plan: Plan, row: Row, dataset: str, seed: int, purpose: str, tuned: Dict[str, Any]) -> Job:

@@ -71,6 +71,12 @@ def ablations(base: Row) -> List[Row]:
     ]
 
 
+def preset_keys(preset: str) -> Set[str]:
+    """Return the keys that a preset of POEM sets; none for its defaults."""
+    file = PROPERTIES / "preset" / f"{preset}.yaml"
+    return set(read_yaml(file)) if file.is_file() else set()
+
+
 def read_yaml(path: Path) -> Dict[str, Any]:
     """Read a mapping from a YAML file.
 

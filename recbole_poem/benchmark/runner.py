@@ -54,7 +54,7 @@ def carry_out(plan: Plan, folder: Path, at_once: int = 1, show_progress: bool = 
             for dataset in plan.datasets
             for row in plan.rows
             if row.tuned_as == row.name
-            for keys in _configurations(row, plan.trials)
+            for keys in _configurations(plan, row)
         ]
         tried = [job for _, _, job in trials]
         _write_plan(plan, tried, folder)
@@ -177,10 +177,15 @@ class _Processes:
         return f"it ended with exit status {child.returncode}; see log.txt"
 
 
-def _configurations(row: Row, trials: int) -> List[Dict[str, Any]]:
-    """Return what is tried for a row: its defaults, then random draws from its search space."""
-    drawn = sample(read_space(str(space_file(row.model))), trials - 1, seed=0)
-    return [{}, *drawn]
+def _configurations(plan: Plan, row: Row) -> List[Dict[str, Any]]:
+    """Return what is tried for a row: its defaults, then random draws from its search space.
+
+    What is fixed for the row is not tuned.
+    """
+    fixed = plans.fixed_keys(plan, row)
+    space = read_space(str(space_file(row.model)))
+    space = {key: node for key, node in space.items() if key not in fixed}
+    return [{}, *sample(space, plan.trials - 1, seed=0)] if space else [{}]
 
 
 def _best(

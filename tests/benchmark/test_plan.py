@@ -7,6 +7,7 @@ from recbole_poem.benchmark.checking import check_configurations, check_folder
 from recbole_poem.benchmark.plan import (
     SHARED,
     as_yaml,
+    fixed_keys,
     make_plan,
     read_plan,
     test_jobs,
@@ -14,6 +15,7 @@ from recbole_poem.benchmark.plan import (
 )
 from recbole_poem.benchmark.rows import ablations, row_of
 from recbole_poem.benchmark.run import effective_keys
+from recbole_poem.benchmark.runner import _configurations
 from recbole_poem.config import PROPERTIES, Config
 from recbole_poem.errors import InputError
 
@@ -176,3 +178,17 @@ def test_a_plan_is_written_out_and_a_file_is_read(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_plan(tmp_path / "nothing.yaml")
     assert (PROPERTIES / "benchmark" / "ablations.yaml").is_file()
+
+
+def test_what_was_chosen_by_hand_or_by_a_preset_is_not_tuned():
+    paper = {"row": "POEM paper", "model": "POEM", "keys": {"preset": "paper", "n_groups": 2}}
+    plan = make_plan([paper, "POEM", "SASRec"], ["ml-100k"], tune=8, keys={"n_layers": 1})
+    preset = {"fusion", "cascade_head", "repeat_logit", "request_weight"}
+    assert fixed_keys(plan, plan.rows[0]) == preset | {"preset", "n_groups", "n_layers"}
+    spaces = {row.name: {key for tried in _configurations(plan, row) for key in tried}
+              for row in plan.rows}  # fmt: skip
+    assert spaces["POEM"] - spaces["POEM paper"] == {"n_groups", "request_weight"}
+    assert "request_weight" in spaces["POEM"]
+    assert "learning_rate" in spaces["SASRec"] and "n_layers" not in spaces["SASRec"]
+    nothing_left = make_plan(["BPR"], ["ml-100k"], tune=8, keys={"learning_rate": 0.01})
+    assert _configurations(nothing_left, nothing_left.rows[0]) == [{}]
