@@ -132,7 +132,7 @@ def make_plan(
     Raises
     ------
     InputError
-        For an empty or wrong value, and two rows of one name.
+        For an empty or wrong value, two rows of one name, and a variant of none.
     """
     listed = list(map(row_of, rows))
     if ablate:
@@ -146,6 +146,10 @@ def make_plan(
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"rows: '{name}' is there twice; give one of them another 'row'")
+    bases = {row.name for row in listed if row.tuned_as == row.name}
+    for row in listed:
+        if row.tuned_as not in {None, *bases}:
+            raise InputError(f"rows: '{row.name}' is tuned as '{row.tuned_as}', which is no row")
     if isinstance(seeds, int) and not isinstance(seeds, bool):
         seeds = list(range(FIRST_SEED, FIRST_SEED + seeds))
     for name, value in (("rows", listed), ("datasets", datasets), ("seeds", seeds)):

@@ -69,6 +69,7 @@ class Plan(NamedTuple):
 
     datasets: List[str]
     rows: List[Tuple[str, str]]  # name of the row and of its model
+    variant_of: Dict[str, str]  # name of an ablation or a control -> that of the row it belongs to
     runs: Optional[List[str]]  # ids; others in the folder are of a former plan. None = all count
 
 
@@ -95,7 +96,10 @@ def read_plan(folder: Union[str, Path]) -> Plan:
         if not isinstance(row, dict) or not {"row", "model"} <= set(row):
             raise InputError(f"{path}: rows: each one needs 'row' and 'model'; {row!r} has not")
     rows = {str(row["row"]): str(row["model"]) for row in plan["rows"]}
-    return Plan(list(map(str, plan["datasets"])), list(rows.items()), plan.get("runs"))
+    bases = {str(row["row"]): str(row.get("tuned_as") or row["row"]) for row in plan["rows"]}
+    variant_of = {name: base for name, base in bases.items() if base != name}
+    datasets = list(map(str, plan["datasets"]))
+    return Plan(datasets, list(rows.items()), variant_of, plan.get("runs"))
 
 
 def read_run(folder: Union[str, Path]) -> Run:
@@ -122,15 +126,23 @@ def read_run(folder: Union[str, Path]) -> Run:
     return Run(Path(folder), record)
 
 
-def read_runs(folder: Union[str, Path]) -> List[Run]:
-    """Read the records of all runs of a results folder that are over, in the order of their ids.
+def read_runs(folder: Union[str, Path], asked: Optional[List[str]] = None) -> List[Run]:
+    """Read the records of the runs that are over, in the order of their ids.
+
+    Parameters
+    ----------
+    folder : path
+        Of the results.
+    asked : list of str, optional
+        Ids; others are not looked at. None = all.
 
     Raises
     ------
     InputError
         If a record is damaged.
     """
-    return [read_run(path.parent) for path in sorted(Path(folder, "runs").glob("*/record.json"))]
+    homes = sorted(path.parent for path in Path(folder, "runs").glob("*/record.json"))
+    return [read_run(home) for home in homes if asked is None or home.name in asked]
 
 
 def runs_of_plan(folder: Union[str, Path]) -> List[Run]:
@@ -141,8 +153,7 @@ def runs_of_plan(folder: Union[str, Path]) -> List[Run]:
     InputError
         If the plan or a record is damaged.
     """
-    asked = read_plan(folder).runs
-    return [run for run in read_runs(folder) if asked is None or run.record["id"] in asked]
+    return read_runs(folder, read_plan(folder).runs)
 
 
 def rows_of(runs: List[Run], plan: Plan, dataset: str) -> Dict[str, List[Run]]:
@@ -208,8 +219,8 @@ def pairing(reference: Tuple[str, Ranks], other: Tuple[str, Ranks]) -> np.ndarra
 
 
 def write_jsonl(folder: Union[str, Path]) -> Path:
-    """Write ``runs.jsonl``, one record a line in the order of the ids, and return its path."""
-    lines = (json.dumps(run.record, sort_keys=True) for run in read_runs(folder))
+    """Write ``runs.jsonl``, one record of the plan's a line, and return its path."""
+    lines = (json.dumps(run.record, sort_keys=True) for run in runs_of_plan(folder))
     path = Path(folder, "runs.jsonl")
     with whole_file(path) as file:
         file.write("".join(f"{line}\n" for line in lines).encode())

@@ -40,7 +40,10 @@ UNTRAINED = {
 
 
 def row_of(entry: Any) -> Row:
-    """Read one row: a model's name, or a mapping with ``model``, and ``row`` and ``keys`` if any.
+    """Read one row: a model's name, or a mapping.
+
+    The mapping has ``model``, and as wanted ``row`` (its name), ``keys``, and ``tuned_as``: the row
+    of which it is a variant, whose tuned keys it takes and with which alone the report compares it.
 
     Raises
     ------
@@ -51,9 +54,9 @@ def row_of(entry: Any) -> Row:
         return UNTRAINED.get(entry, Row(entry, entry, {}, entry))
     if not isinstance(entry, dict) or "model" not in entry:
         raise InputError(f"rows: {entry!r} is neither a model's name nor a mapping with 'model'")
-    refuse_unknown(f"rows: {entry!r}", entry, {"row", "model", "keys"})
+    refuse_unknown(f"rows: {entry!r}", entry, {"row", "model", "keys", "tuned_as"})
     name = str(entry.get("row", entry["model"]))
-    tuned_as = None if is_untrained(entry["model"]) else name
+    tuned_as = entry.get("tuned_as", None if is_untrained(entry["model"]) else name)
     return Row(name, entry["model"], dict(entry.get("keys") or {}), tuned_as)
 
 

@@ -59,7 +59,7 @@ def compare(
     Raises
     ------
     InputError
-        If a run has no ranks, a side mixes rows, or the users differ.
+        If a run has no ranks, a side mixes rows or has a seed twice, or the users differ.
     """
     metric = "{}@{}".format(*parse_metric(metric))
     if protocol not in PROTOCOLS:
@@ -125,11 +125,16 @@ def _print(one: List[str], other: List[str], metric: str, protocol: str) -> int:
 
 
 def _runs(paths: Paths) -> List[Run]:
-    """Read the runs of one side, and see that they are seeds of one row."""
+    """Read the runs of one side, and see that they are seeds of one row.
+
+    Tuning trials, which a pattern of the shell finds beside the runs, are passed over.
+    """
     listed = [paths] if isinstance(paths, (str, Path)) else list(paths)
     if not listed:
         raise InputError("a side of the comparison names no run")
-    runs = [read_run(path) for path in listed]
+    found = [read_run(path) for path in listed]
+    runs = [run for run in found if run.record["purpose"] == "test"] or found
+    seeds = [run.record["seed"] for run in runs]
     for run in runs:
         if not run.finished or run.record["purpose"] != "test":
             raise InputError(f"{run.folder}: only runs of purpose 'test' that finished have ranks")
@@ -139,12 +144,14 @@ def _runs(paths: Paths) -> List[Run]:
                     f"{runs[0].folder} and {run.folder}: seeds of one row are averaged, and these "
                     f"are of '{runs[0].record[key]}' and '{run.record[key]}'"
                 )
+        if seeds.count(run.record["seed"]) > 1:
+            raise InputError(f"{run.folder}: seed {run.record['seed']} is there twice")
     return runs
 
 
 def _title(paths: Sequence[str]) -> str:
-    record = read_run(paths[0]).record
-    return f"{record['row']} ({len(paths)} seed{'s' if len(paths) > 1 else ''})"
+    runs = _runs(paths)
+    return f"{runs[0].record['row']} ({len(runs)} seed{'s' if len(runs) > 1 else ''})"
 
 
 def _lines(found: Difference, names: List[str], metric: str, protocol: str) -> List[str]:

@@ -27,6 +27,8 @@ def test_a_row_is_a_name_or_a_mapping():
     assert row_of("SASRec") == ("SASRec", "SASRec", {}, "SASRec")
     assert row_of("Upstream-lag0") == ("Upstream-lag0", "Upstream", {"request_lag": 0}, None)
     assert row_of({"model": "Pop", "row": "popular"}) == ("popular", "Pop", {}, None)
+    blind = {"row": "blind", "model": "POEM", "tuned_as": "POEM", "keys": {"shuffle_cache": True}}
+    assert row_of(blind) == ("blind", "POEM", {"shuffle_cache": True}, "POEM")
     wide = row_of({"model": "POEM", "row": "wide", "keys": {"n_candidates": 200}})
     assert wide == ("wide", "POEM", {"n_candidates": 200}, "wide")
 
@@ -36,6 +38,7 @@ def test_a_row_is_a_name_or_a_mapping():
     [
         ({"rows": ["POEM", "POEM"]}, "rows: 'POEM' is there twice"),
         ({"rows": []}, "rows: expected at least one"),
+        ({"rows": ["POEM", {"row": "b", "model": "POEM", "tuned_as": "c"}]}, "tuned as 'c'"),
         ({"rows": ["Pop"], "ablate": True}, "ablate: there is no POEM among the rows"),
         ({"rows": [3]}, "rows: 3 is neither"),
         ({"rows": [{"row": "x"}]}, "neither a model's name nor"),

@@ -121,6 +121,48 @@ def test_the_best_is_bold_and_said_first(folder: Path) -> None:
     assert text.index("Smallest difference in NDCG@10 that 120 test") < text.index("| row")
 
 
+def test_variants_stand_beside_their_own_row_and_out_of_the_contest(tmp_path: Path) -> None:
+    rows = {"POEM": "POEM", "POEM: oracle": "POEM", "POEM: less": "POEM", "SASRec": "SASRec"}
+    variant_of = {"POEM: oracle": "POEM", "POEM: less": "POEM"}
+    write_plan(tmp_path, {**rows, "Pop": "Pop"}, variant_of=variant_of)
+    skills = {"POEM": 0.9, "POEM: oracle": 2.5, "POEM: less": 0.2, "SASRec": 0.5}
+    ranks = {row: toy_ranks(skill, 0) for row, skill in skills.items()}
+    for row, arrays in ranks.items():
+        limit = {"stopped": "time limit"} if row == "SASRec" else {}
+        write_run(tmp_path, row, rows[row], 0, arrays, **limit)
+    write_report(tmp_path)
+    text = section((tmp_path / "report.md").read_text(), "masked")
+    verdict = text[: text.index("| row")]
+    assert "**POEM is first with" in verdict and "oracle" not in verdict
+    assert "**One seed a row: what another training would give is not known.**" in verdict
+    assert "the time limit stopped some of their seeds: SASRec (1 of 1)." in verdict
+    scores, against_best, against_best_50, own, against_own, _ = tables(text)
+    named = [[row["row"].split(" ¹")[0] for row in table] for table in (scores, against_best, own)]
+    assert named == [["POEM", "SASRec", "Pop"], ["SASRec", "POEM"], ["POEM", *variant_of]]
+    assert len(against_best_50) == 2
+    assert [row["row"] for row in against_own] == ["POEM", *variant_of]
+    values = {
+        row: ranking.user_values(arrays["rank_masked"], "NDCG@10") for row, arrays in ranks.items()
+    }
+    alone = [stats.ttest_rel(values[row], values["POEM"]).pvalue for row in variant_of]
+    for row, corrected in zip(against_own[1:], holm(np.array(alone))):
+        shown = row["p (Holm)"].replace("< 0.0001", "0")
+        assert float(shown) == pytest.approx(corrected, abs=6e-3)
+    assert [row["verdict"] for row in against_own[1:]] == ["better", "worse"]
+    assert (tmp_path / "report.html").read_text().count('<div id="chart-') == len(CHARTS) + 1
+
+
+def test_variants_alone_are_no_contest(tmp_path: Path) -> None:
+    variant_of = {"POEM: less": "POEM"}
+    write_plan(tmp_path, {"POEM": "POEM", "POEM: less": "POEM"}, variant_of=variant_of)
+    write_run(tmp_path, "POEM", "POEM", 0)
+    write_run(tmp_path, "POEM: less", "POEM", 0, toy_ranks(0.2, 0))
+    write_report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "No row but variants of others has finished." in text
+    assert "| POEM | 0 of 1 | failed" in text
+
+
 def test_what_did_not_end_well_is_said(folder: Path) -> None:
     text = (folder / "report.md").read_text()
     assert r"| Broken | 0 of 1 | failed: RuntimeError: out of \<memory> |" in text
@@ -151,7 +193,7 @@ def test_effort_and_keys_are_said(folder: Path) -> None:
     assert re.search(r"^\d+ of \d+ runs finished, tuning trials among them\.", text, re.MULTILINE)
     costs = next(t for t in tables(text) if "tuning trials" in t[0])
     row = next(row for row in costs if row["row"].startswith("SASRec"))
-    assert (row["tuning trials"], row["epochs"], row["total s"]) == ("3", "12.5", "35.5")
+    assert (row["tuning trials"], row["epochs"], row["total s"]) == ("3, 3 failed", "12.5", "35.5")
     assert (row["peak memory MiB"], row["peak GPU MiB"]) == ("612", DASH)
     assert (row["parameters"], row["best epoch"]) == ("123,456", "11.5")
     poem, pop = (next(row for row in costs if row["row"] == name) for name in ("POEM", "Pop"))

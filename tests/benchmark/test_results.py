@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from toy_results import NASTY, in_another_order, toy_ranks, write_plan, write_run, write_toy_results
 
 from recbole_poem.benchmark import results
@@ -131,3 +132,15 @@ def test_jsonl_holds_every_record_and_nothing_else_is_left(tmp_path: Path) -> No
     records = [run.record for run in results.read_runs(tmp_path)]
     assert [json.loads(line) for line in lines] == records and len(records) == 15
     assert {path.name for path in tmp_path.iterdir()} == {"plan.yaml", "runs", "runs.jsonl"}
+
+
+def test_runs_of_a_former_plan_are_not_looked_at(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"Pop": "Pop"})
+    asked = write_run(tmp_path, "Pop", "Pop", 0)
+    former = write_run(tmp_path, "Pop", "Pop", 1)
+    (former / "record.json").write_text("{")
+    plan = yaml.safe_load((tmp_path / "plan.yaml").read_text())
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({**plan, "runs": [asked.name]}))
+    (run,) = results.runs_of_plan(tmp_path)
+    assert run.folder == asked
+    assert len(results.write_jsonl(tmp_path).read_text().splitlines()) == 1

@@ -72,6 +72,17 @@ def test_what_cannot_be_compared_is_refused_by_name(tmp_path: Path) -> None:
         compare(run, other, protocol="seen")
     with pytest.raises(InputError, match="names no run"):
         compare([], other)
+    with pytest.raises(InputError, match=f"{other.name}: seed 0 is there twice"):
+        compare(run, [other, other])
+
+
+def test_trials_that_a_pattern_finds_too_are_passed_over(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "POEM", "POEM", 0, toy_ranks(0.9, 0))
+    trial = write_run(tmp_path, "POEM", "POEM", 0, run="trial", purpose="trial")
+    other = write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.1, 0))
+    assert compare([trial, run], other) == compare(run, other)
+    with pytest.raises(InputError, match="trial: only runs of purpose 'test'"):
+        compare([trial], other)
 
 
 def test_the_line_of_shell(tmp_path: Path) -> None:

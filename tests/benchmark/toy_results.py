@@ -105,12 +105,20 @@ def write_run(
     return path
 
 
-def write_plan(folder: Path, rows: Dict[str, str], datasets: Any = ("toy",)) -> None:
+def write_plan(
+    folder: Path,
+    rows: Dict[str, str],
+    datasets: Any = ("toy",),
+    variant_of: Optional[Dict[str, str]] = None,
+) -> None:
     """Write ``plan.yaml`` with rows of name to model."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "datasets": list(datasets),
-        "rows": [{"row": row, "model": model, "keys": {}} for row, model in rows.items()],
+        "rows": [
+            {"row": row, "model": model, "keys": {}, "tuned_as": (variant_of or {}).get(row, row)}
+            for row, model in rows.items()
+        ],
     }
     (folder / "plan.yaml").write_text(yaml.safe_dump(content))
 

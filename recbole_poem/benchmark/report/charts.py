@@ -22,11 +22,20 @@ _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star")
 _PROTOCOLS = {"masked": ("seen items last", "#1f6fb4"), "recbole": ("RecBole's", "#b9c3d3")}
 
 
-def score_bars(results: List[Results]) -> Chart:
-    """Draw each row's main metric under every protocol, best first, with its interval."""
+def score_bars(results: List[Results], variant_of: Dict[str, str]) -> List[Chart]:
+    """Draw each row's main metric under every protocol, and once more beside its variants."""
+    finished = list(next(iter(results[0].estimates.values())))
+    groups = [[name for name in finished if name not in variant_of]]
+    for base in dict.fromkeys(variant_of.values()):
+        groups.append([n for n in finished if n == base or variant_of.get(n) == base])
+    return [_score_bars(results, group) for group in groups if group]
+
+
+def _score_bars(results: List[Results], names: List[str]) -> Chart:
+    """Draw the main metric of some rows under every protocol, best first, with its interval."""
     metric = next(iter(results[0].estimates))
     first = results[0].estimates[metric]
-    names = sorted(first, key=lambda row: first[row].mean)  # plotly's first is at the bottom
+    names = sorted(names, key=lambda row: first[row].mean)  # plotly's first is at the bottom
     figure = go.Figure()
     for result in reversed(results):
         title, colour = _PROTOCOLS[result.protocol]
@@ -131,14 +140,16 @@ def training_curves(rows: Dict[str, List[Run]]) -> Optional[Chart]:
     )
 
 
-def time_and_quality(results: List[Results], rows: Dict[str, List[Run]]) -> Chart:
+def time_and_quality(results: List[Results], rows: Dict[str, List[Run]]) -> List[Chart]:
     """Draw each row's main metric over the seconds that a seed took, all in all."""
     metric = next(iter(results[0].estimates))
+    names = [name for name in results[0].estimates[metric] if name in rows]
+    if not names:
+        return []
     figure = make_subplots(
         1, len(results), horizontal_spacing=0.09,
         subplot_titles=[_PROTOCOLS[result.protocol][0] for result in results],
     )  # fmt: skip
-    names = list(results[0].estimates[metric])
     seconds = {name: _mean_seconds(rows[name]) for name in names}
     for column, result in enumerate(results, 1):
         estimates = result.estimates[metric]
@@ -182,12 +193,12 @@ def time_and_quality(results: List[Results], rows: Dict[str, List[Run]]) -> Char
     _lay_out(figure, "seconds of a seed, all in all", metric, _height(names))
     figure.update_xaxes(type="log", exponentformat="none")
     figure.update_layout(margin_t=50)
-    return Chart(
-        figure,
-        f"{metric} on test rows over the mean seconds of a seed (data, training and evaluation), "
-        "on a logarithmic axis. On the dotted line are the rows that no other one beats in both; "
-        "whiskers as above.",
+    caption = (
+        f"{metric} on test rows over the mean seconds of a seed (data, training and evaluation) by "
+        "the clock on the wall, whatever else the machine did, on a logarithmic axis. On the "
+        "dotted line are the rows that no other one beats in both; whiskers as above."
     )
+    return [Chart(figure, caption)]
 
 
 def _lay_out(figure: go.Figure, x: str, y: str, height: int) -> None:

@@ -53,7 +53,7 @@ def footnotes(rows: Dict[str, List[Run]]) -> Footnotes:
 
 
 def cost_section(
-    rows: Dict[str, List[Run]], names: Dict[str, str], trials: Dict[str, int]
+    rows: Dict[str, List[Run]], names: Dict[str, str], trials: Dict[str, str]
 ) -> List[Block]:
     """Return the table of time, memory, size and tuning of each row: means over seeds."""
     finished = {name: [run for run in runs if run.finished] for name, runs in rows.items()}
@@ -80,7 +80,7 @@ def cost_section(
             number(_mean([record["peak_memory_mib"] for record in records]), 0),
             number(_mean([record.get("peak_gpu_memory_mib") for record in records]), 0),
             number(_mean([record["n_parameters"] for record in learnt]), 0),
-            str(trials.get(name, 0)),
+            trials.get(name, "0"),
         ]
         protocols = dict.fromkeys(map(_validation_protocol, records))
         scored = Cell(best_score, f"({' and '.join(protocols)})")
@@ -88,7 +88,10 @@ def cost_section(
     remark = (
         "The validation score is the one that early stopping and tuning looked at: with seen items "
         "ranked like all others (recbole) or last (masked), as RecBole does for models that are "
-        "not sequential. The first epoch is 0; rows that train nothing have none."
+        "not sequential. The first epoch is 0; rows that train nothing have none. Seconds are "
+        "those of the clock on the wall, whatever else the machine did; the time limit counts the "
+        "processor's on a CPU. What is built once and kept, such as the request cache, is in the "
+        "total of whoever came first."
     )
     return [Heading(3, "What it cost, a seed"), Table(header, lines), Paragraph(remark, "note")]
 
@@ -140,10 +143,21 @@ def _validation_protocol(record: Dict[str, Any]) -> str:
     return "recbole" if sequential and not record["config"].get("mask_seen") else "masked"
 
 
-def trials_of(runs: List[Run], dataset: str) -> Dict[str, int]:
-    """Count the tuning trials of each row of a data set, failed ones with them."""
-    records = (run.record for run in runs)
-    return Counter(r["row"] for r in records if r["purpose"] == "trial" and r["dataset"] == dataset)
+def trials_of(runs: List[Run], dataset: str) -> Dict[str, str]:
+    """Count the tuning trials of each row of a data set: all, and those with less than a say."""
+    records: Dict[str, List[Dict[str, Any]]] = {}
+    for run in runs:
+        if run.record["purpose"] == "trial" and run.record["dataset"] == dataset:
+            records.setdefault(run.record["row"], []).append(run.record)
+    return {row: _trials(of_row) for row, of_row in records.items()}
+
+
+def _trials(records: List[Dict[str, Any]]) -> str:
+    counts = {
+        "failed": sum(record["status"] != "finished" for record in records),
+        "at the limit": sum(record.get("stopped") == "time limit" for record in records),
+    }
+    return ", ".join([str(len(records)), *(f"{n} {words}" for words, n in counts.items() if n)])
 
 
 def configuration_section(rows: Dict[str, List[Run]], names: Dict[str, str]) -> List[Block]:

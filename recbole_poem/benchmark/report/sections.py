@@ -34,7 +34,10 @@ _TONES = {"better": "good", "worse": "bad"}
 
 
 def protocol_section(
-    results: Results, rows: Dict[str, List[Run]], names: Dict[str, str]
+    results: Results,
+    rows: Dict[str, List[Run]],
+    variant_of: Dict[str, str],
+    names: Dict[str, str],
 ) -> List[Block]:
     """Return verdict, scores and tests of one data set under one protocol.
 
@@ -43,15 +46,21 @@ def protocol_section(
     results : Results
     rows : dict
         Name of the row -> its runs.
+    variant_of : dict
+        Name of an ablation or a control -> that of the row it belongs to: it has a table of its
+        own beside that row, and no place in the contest.
     names : dict
         Name of the row -> the name with the marks of its footnotes.
     """
+    contest = {name: runs for name, runs in rows.items() if name not in variant_of}
     return [
         Heading(3, PROTOCOL_TITLES[results.protocol]),
-        *(Paragraph(text, "verdict") for text in _verdicts(results, rows)),
+        *(Paragraph(text, "verdict") for text in _verdicts(results, contest)),
         Paragraph(_noise(results)),
-        _scores(results, rows, names),
+        *(Paragraph(text) for text in _cut_off(contest)),
+        _scores(results, contest, names),
         *_tests(results, names),
+        *_variants(results, rows, variant_of, names),
     ]
 
 
@@ -74,7 +83,8 @@ def _scores(results: Results, rows: Dict[str, List[Run]], names: Dict[str, str])
     # kinds beside each other: HR@10 HR@50 NDCG@10 ...
     kinds = list(dict.fromkeys(metric.split("@")[0] for metric in metrics))
     metrics.sort(key=lambda metric: kinds.index(metric.split("@")[0]))
-    best = {m: max(row[m].mean for row in results.metrics.values()) for m in metrics}
+    found = [results.metrics[name] for name in rows if name in results.metrics]
+    best = {m: max(row[m].mean for row in found) for m in metrics} if found else {}
     lines = []
     for name, runs in rows.items():
         done = sum(run.finished for run in runs)
@@ -107,6 +117,26 @@ def _tests(results: Results, names: Dict[str, str]) -> List[Block]:
     return blocks
 
 
+def _variants(
+    results: Results,
+    rows: Dict[str, List[Run]],
+    variant_of: Dict[str, str],
+    names: Dict[str, str],
+) -> List[Block]:
+    """Return what is said of ablations and controls, beside the row that each belongs to."""
+    blocks: List[Block] = []
+    for base in dict.fromkeys(variant_of.values()):
+        chosen = [base, *(name for name, of in variant_of.items() if of == base)]
+        table = _scores(results, {n: rows[n] for n in chosen if n in rows}, names)
+        blocks += [Heading(4, f"Variants of {base}"), table]
+        families = [family for family in results.variants if family.reference == base]
+        for at, family in enumerate(families):
+            title = f"Against {base}: {family.metric}"
+            table = _family_table(results, family, names)
+            blocks += [Heading(4, title), table] if at == 0 else [Fold(title, [table])]
+    return blocks
+
+
 def _family_table(results: Results, family: Family, names: Dict[str, str]) -> Table:
     header = [
         "row", family.metric, "95 % interval", "difference", "relative",
@@ -136,6 +166,9 @@ def _estimate(results: Results, family: Family, row: str, names: Dict[str, str])
 def _verdicts(results: Results, rows: Dict[str, List[Run]]) -> List[str]:
     """Say who leads, whether it is noise, and what POEM adds to what feeds it."""
     metric, estimates = next(iter(results.estimates.items()))
+    estimates = {row: estimate for row, estimate in estimates.items() if row in rows}
+    if not estimates:
+        return ["No row but variants of others has finished."]
     leader = max(estimates, key=lambda row: estimates[row].mean)
     lead = f"{leader} is first with {metric} {number(estimates[leader].mean)}"
     if not results.against_baseline:
@@ -150,20 +183,41 @@ def _verdicts(results: Results, rows: Dict[str, List[Run]]) -> List[str]:
         found = next(c for c in family.comparisons if c.row == leader)
         text = f"{lead}. {_sentence(found, f'the best baseline, {family.reference}')}"
     texts = [text]
-    models = {name: runs[0].record["model"] for name, runs in rows.items() if runs}
-    poem = next((c for c in family.comparisons if models[c.row] == "POEM"), None)
+    poem = next((c for c in family.comparisons if _model(rows[c.row]) == "POEM"), None)
     if poem is not None and poem.row != leader:
         texts.append(_sentence(poem, f"the best baseline, {family.reference}"))
     for family in results.against_upstream[:1]:
         texts.append(_sentence(family.comparisons[0], f"the best upstream row, {family.reference}"))
+    if max(sum(run.finished for run in runs) for runs in rows.values()) == 1:
+        texts.append("One seed a row: what another training would give is not known.")
     return texts
+
+
+def _model(runs: List[Run]) -> str:
+    return str(runs[0].record["model"])
+
+
+def _cut_off(rows: Dict[str, List[Run]]) -> List[str]:
+    """Name the rows that the time limit stopped before they had learnt all they could."""
+    stopped = []
+    for name, runs in rows.items():
+        finished = [run for run in runs if run.finished]
+        cut = sum(run.record.get("stopped") == "time limit" for run in finished)
+        if cut:
+            stopped.append(f"{name} ({cut} of {len(finished)})")
+    if not stopped:
+        return []
+    return [
+        "With more time these may be better; the time limit stopped some of their seeds: "
+        f"{', '.join(stopped)}."
+    ]
 
 
 def _sentence(comparison: Comparison, against: str) -> str:
     words = {
-        "better": "better, and noise does not explain it",
-        "worse": "worse, and noise does not explain it",
-        "no difference shown": "no difference shown, noise may explain it",
+        "better": "better, and chance among users does not explain it",
+        "worse": "worse, and chance among users does not explain it",
+        "no difference shown": "no difference shown, chance may explain it",
     }[comparison.verdict]
     amount = f"{signed(comparison.difference.mean)} ({percent(comparison.relative)})"
     p = p_equation(comparison.p_corrected)

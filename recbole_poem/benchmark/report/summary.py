@@ -1,5 +1,6 @@
 """What a report says of one data set, in numbers: means over seeds, intervals, and tests."""
 
+from functools import partial
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from recbole_poem.benchmark.statistics import (
     resampled_means,
     standard_error,
 )
+
+_OURS = ("POEM", "Upstream")
 
 
 class Spread(NamedTuple):
@@ -69,6 +72,7 @@ class Results(NamedTuple):
     estimates: Dict[str, Dict[str, Estimate]]  # tested metric -> row -> over rows
     against_baseline: List[Family]  # one a tested metric; empty without a baseline
     against_upstream: List[Family]
+    variants: List[Family]  # one a row that has variants and a tested metric: against that row
 
 
 def tested_metrics(ks: List[int]) -> List[str]:
@@ -78,7 +82,7 @@ def tested_metrics(ks: List[int]) -> List[str]:
 
 def is_baseline(model: str) -> bool:
     """Tell whether a row of this model is one that POEM is compared with."""
-    return model not in ("POEM", "Upstream")
+    return model not in _OURS
 
 
 def spread(values: List[float]) -> Spread:
@@ -87,13 +91,18 @@ def spread(values: List[float]) -> Spread:
     return Spread(float(np.mean(values)), deviation)
 
 
-def summarise(rows: Dict[str, List[Run]], protocols: List[str]) -> List[Results]:
+def summarise(
+    rows: Dict[str, List[Run]], variant_of: Dict[str, str], protocols: List[str]
+) -> List[Results]:
     """Read the ranks of a data set's finished runs and compute what the report says of them.
 
     Parameters
     ----------
     rows : dict
         Name of the row -> its runs, one a seed.
+    variant_of : dict
+        Name of an ablation or a control -> that of the row it belongs to, which alone it is
+        compared with.
     protocols : list of str
         Those to report.
 
@@ -128,7 +137,7 @@ def summarise(rows: Dict[str, List[Run]], protocols: List[str]) -> List[Results]
             share = np.stack(mine, axis=1) / len(finished[name])  # (N, tested)
             values[protocol][name] = values[protocol].get(name, 0.0) + share
     user = np.unique(reference[1].user, return_inverse=True)[1]
-    return [_results(p, user, metrics[p], values[p], models, tested) for p in protocols]
+    return [_results(p, user, metrics[p], values[p], models, variant_of, tested) for p in protocols]
 
 
 def _metrics(ranks: Ranks, protocol: str, ks: List[int]) -> Dict[str, float]:
@@ -143,25 +152,33 @@ def _results(
     metrics: Dict[str, List[Dict[str, float]]],
     values: Dict[str, np.ndarray],
     models: Dict[str, str],
+    variant_of: Dict[str, str],
     tested: List[str],
 ) -> Results:
     names = list(values)
     estimates: Dict[str, Dict[str, Estimate]] = {}
     baselines, upstreams = [], []
+    contestants = [i for i, name in enumerate(names) if name not in variant_of]
+    of_model = {model: [i for i in contestants if models[names[i]] == model] for model in _OURS}
+    others = [i for i in contestants if is_baseline(models[names[i]])]
+    bases = [name for name in dict.fromkeys(variant_of.values()) if name in names]
+    variants: Dict[str, List[Family]] = {base: [] for base in bases}
     table = np.stack(list(values.values()), axis=1)  # (N, rows, tested)
     for column, metric in enumerate(tested):
         scores = table[:, :, column]  # (N, rows)
         means = scores.mean(0)
         samples = resampled_means(scores, user)  # (R, rows)
         estimates[metric] = dict(zip(names, estimates_of(means, samples)))
-        everyone = list(range(len(names)))
-        baseline = _best([i for i in everyone if is_baseline(models[names[i]])], means)
-        upstream = _best([i for i in everyone if models[names[i]] == "Upstream"], means)
-        poem = [i for i in everyone if models[names[i]] == "POEM"]
+        compare = partial(_compare, metric, names, scores=scores, user=user, samples=samples)
+        baseline, upstream = _best(others, means), _best(of_model["Upstream"], means)
         if baseline is not None:
-            baselines.append(_compare(metric, names, everyone, baseline, scores, user, samples))
-        if upstream is not None and poem:
-            upstreams.append(_compare(metric, names, poem, upstream, scores, user, samples))
+            baselines.append(compare(contestants, baseline))
+        if upstream is not None and of_model["POEM"]:
+            upstreams.append(compare(of_model["POEM"], upstream))
+        for base, families in variants.items():
+            own = [i for i, name in enumerate(names) if variant_of.get(name) == base]
+            if own:
+                families.append(compare(own, names.index(base)))
     return Results(
         protocol,
         len(np.unique(user)),
@@ -173,6 +190,7 @@ def _results(
         estimates,
         baselines,
         upstreams,
+        [family for families in variants.values() for family in families],
     )
 
 

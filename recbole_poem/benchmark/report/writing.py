@@ -29,9 +29,10 @@ _LEGEND = (
     " Scores are means over seeds ± their standard deviation; bold is the best of its column. "
     "Intervals and tests are over users, each one's value averaged over the seeds first: 95 % "
     "percentile bootstrap, and a two-sided paired t-test (Smucker, Allan and Carterette, CIKM "
-    "2007), corrected over the rows of its table by Holm's method. A baseline is any row that is "
-    "neither POEM nor its upstream; the best one is chosen on these same test rows, which favours "
-    "it. 'No difference shown' is not 'equal'."
+    "2007), corrected over the rows of its table by Holm's method; they take the seeds as they "
+    "are. A baseline is any row that is neither POEM nor its upstream; the best one is chosen on "
+    "these same test rows, which favours it. Ablations and controls are compared with their own "
+    "row alone. 'No difference shown' is not 'equal'."
 )
 
 
@@ -74,7 +75,8 @@ def _blocks(folder: Path, title: str) -> List[Block]:
     others = dict.fromkeys(run.record["dataset"] for run in runs)
     for dataset in dict.fromkeys([*plan.datasets, *others]):
         rows = rows_of(runs, plan, dataset)
-        blocks += [Heading(2, dataset), *_dataset_section(rows, effort.trials_of(runs, dataset))]
+        trials = effort.trials_of(runs, dataset)
+        blocks += [Heading(2, dataset), *_dataset_section(rows, plan.variant_of, trials)]
     return [
         *blocks,
         Heading(2, "How it was run"),
@@ -83,21 +85,24 @@ def _blocks(folder: Path, title: str) -> List[Block]:
     ]
 
 
-def _dataset_section(rows: Dict[str, List[Run]], trials: Dict[str, int]) -> List[Block]:
+def _dataset_section(
+    rows: Dict[str, List[Run]], variant_of: Dict[str, str], trials: Dict[str, str]
+) -> List[Block]:
     names, notes = effort.footnotes(rows)
-    results = summarise(rows, list(PROTOCOLS))
+    results = summarise(rows, variant_of, list(PROTOCOLS))
     remarks = [Paragraph(note, "note") for note in notes]
     if not results:
         lines = [Row([Cell(name)], sections.reason(runs)) for name, runs in rows.items()]
         return [Paragraph("No run has finished."), Table(["row", "state"], lines)]
-    protocols = [sections.protocol_section(result, rows, names) for result in results]
-    curves = charts.training_curves(rows)
+    protocols = [sections.protocol_section(result, rows, variant_of, names) for result in results]
+    contest = {name: runs for name, runs in rows.items() if name not in variant_of}
+    curves = charts.training_curves(contest)
     return [
-        charts.score_bars(results),
+        *charts.score_bars(results, variant_of),
         *(block for section in protocols for block in [*section, *remarks]),
         *effort.cost_section(rows, names, trials),
         *remarks,
         *([curves] if curves else []),
-        charts.time_and_quality(results, rows),
+        *charts.time_and_quality(results, contest),
         *effort.configuration_section(rows, names),
     ]
