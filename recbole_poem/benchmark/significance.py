@@ -134,7 +134,6 @@ def _runs(paths: Paths) -> List[Run]:
         raise InputError("a side of the comparison names no run")
     found = [read_run(path) for path in listed]
     runs = [run for run in found if run.record["purpose"] == "test"] or found
-    seeds = [run.record["seed"] for run in runs]
     for run in runs:
         if not run.finished or run.record["purpose"] != "test":
             raise InputError(f"{run.folder}: only runs of purpose 'test' that finished have ranks")
@@ -144,8 +143,10 @@ def _runs(paths: Paths) -> List[Run]:
                     f"{runs[0].folder} and {run.folder}: seeds of one row are averaged, and these "
                     f"are of '{runs[0].record[key]}' and '{run.record[key]}'"
                 )
-        if seeds.count(run.record["seed"]) > 1:
-            raise InputError(f"{run.folder}: seed {run.record['seed']} is there twice")
+    seeds = [run.record["seed"] for run in runs]
+    for run, seed in zip(runs, seeds):
+        if seeds.count(seed) > 1:
+            raise InputError(f"{run.folder}: seed {seed} is there twice")
     return runs
 
 
