@@ -15,7 +15,13 @@ from recbole_poem.config import Config
 from recbole_poem.experiment import assemble
 from recbole_poem.registry import get_trainer
 
-PLAIN = {"use_partial_order": False, "use_system_positives": False, "use_hard_negatives": False}
+PAPER = {"preset": "paper"}
+PLAIN = {
+    **PAPER,
+    "use_partial_order": False,
+    "use_system_positives": False,
+    "use_hard_negatives": False,
+}
 
 
 def evaluation(model: str, folder: str, **keys: Any) -> Callable[[], float]:
@@ -41,7 +47,7 @@ def main() -> None:
         sides = {
             "sasrec": evaluation("SASRec", folder, lazy_sequences=options.quick),
             "poem_history": evaluation("POEM", folder, **PLAIN),
-            "poem_whole": evaluation("POEM", folder, **small),
+            "poem_whole": evaluation("POEM", folder, **PAPER, **small),
         }
         measured = measure.paired(sides, 2 if options.quick else 9)
     result = {

@@ -22,7 +22,13 @@ from recbole_poem.model.poem import POEM
 from recbole_poem.registry import get_trainer
 
 BATCH_SIZE = {50: 2048, 200: 512}  # targets by history length
-PLAIN = {"use_partial_order": False, "use_system_positives": False, "use_hard_negatives": False}
+PAPER = {"preset": "paper"}
+PLAIN = {
+    **PAPER,
+    "use_partial_order": False,
+    "use_system_positives": False,
+    "use_hard_negatives": False,
+}
 SAME = {
     "n_layers": 2,
     "n_heads": 2,
@@ -103,7 +109,7 @@ def compare(length: int, whole: bool, pairs: int, number: int) -> Dict[str, Any]
             "poem_history": steps(plain, number),
         }
         if whole:
-            sides["poem_whole"] = steps(experiment("POEM", length, folder), number)
+            sides["poem_whole"] = steps(experiment("POEM", length, folder, **PAPER), number)
         measured = measure.paired(sides, pairs)
     ratios = {
         f"{ours}_over_{theirs}": measure.ratio(measured[ours], measured[theirs])

@@ -63,7 +63,7 @@ def _positions(interaction: Interaction, is_target: torch.Tensor) -> Tuple[_Posi
 
 
 class POEM(SequentialRecommender):
-    """The model; with every ``use_*`` key off it is a causal Transformer.
+    """The model; with every ``use_*`` key off a causal Transformer, and the logit of repeats.
 
     Parameters
     ----------
