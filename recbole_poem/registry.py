@@ -18,10 +18,12 @@ import torch
 from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.model.abstract_recommender import AbstractRecommender
 from recbole.trainer.trainer import AbstractTrainer, Trainer
+from recbole.utils import ModelType
 
 from recbole_poem.data.dataset import FlatSequentialDataset, POEMDataset
 from recbole_poem.data.ranking_dataset import RankingDataset
-from recbole_poem.data.time_order import RequestLogMixin, TimeOrderMixin
+from recbole_poem.data.request_log import PredictedRowsMixin, RequestLogMixin
+from recbole_poem.data.time_order import TimeOrderMixin
 from recbole_poem.errors import InputError
 from recbole_poem.model.multi_task_ranker import MultiTaskRanker
 from recbole_poem.model.poem import POEM
@@ -37,6 +39,9 @@ MODELS: Dict[str, Type[AbstractRecommender]] = {
 }
 _DATASETS = {POEM: POEMDataset, Upstream: POEMDataset, MultiTaskRanker: RankingDataset}
 _TRAINERS: Dict[str, Type[Trainer]] = {"MultiTaskRanker": RankingTrainer}
+
+#: Kinds of models that learn which items a user consumes, not the labels of rows.
+_RANKS_ITEMS = (ModelType.GENERAL, ModelType.TRADITIONAL, ModelType.KNOWLEDGE)
 
 #: RecBole's models that read ``dataset.inter_feat`` at the windows' fields.
 _READ_ALL_WINDOWS = {"FEARec"}
@@ -111,10 +116,14 @@ def get_dataset(config: Any) -> Type[Dataset]:
     stock = getattr(recbole.data.dataset, config["model"] + "Dataset", None)
     if stock is None:
         stock = {
-            recbole.utils.ModelType.SEQUENTIAL: SequentialDataset,
-            recbole.utils.ModelType.KNOWLEDGE: recbole.data.dataset.KnowledgeBasedDataset,
+            ModelType.SEQUENTIAL: SequentialDataset,
+            ModelType.KNOWLEDGE: recbole.data.dataset.KnowledgeBasedDataset,
         }.get(config["MODEL_TYPE"], Dataset)
-    mixin = RequestLogMixin if issubclass(stock, SequentialDataset) else TimeOrderMixin
+    mixin: Type[TimeOrderMixin] = TimeOrderMixin
+    if issubclass(stock, SequentialDataset):
+        mixin = RequestLogMixin
+    elif config["positive_feedback"] is not None and config["MODEL_TYPE"] in _RANKS_ITEMS:
+        mixin = PredictedRowsMixin
     if config["lazy_sequences"] and mixin is RequestLogMixin:
         _check_lazy_sequences(config, stock)
         mixin = FlatSequentialDataset

@@ -222,7 +222,16 @@ def test_recboles_tuning_finds_the_better_value(keys: Dict[str, Any], tmp_path: 
         ({"model": "sasrec"}, "model: did you mean SASRec, not 'sasrec'"),
         ({"model": "poem"}, "model: did you mean POEM"),
         ({"model": "Upstream", "use_partial_order": False}, "it cannot be off"),
-        ({"model": "BPR", "positive_feedback": {"rating": "[4,5]"}}, "only sequential models"),
+        (
+            {
+                "model": "FM",
+                "positive_feedback": {"rating": "[4,5]"},
+                "valid_metric": "AUC",
+                "metrics": ["AUC"],
+                "threshold": {"rating": 4},
+            },
+            "FM learns the labels of all rows",
+        ),
         ({"model": "Pop", "mask_seen": "maybe"}, "mask_seen: expected True or False"),
         ({"preset": "fastest"}, "preset: expected best or one of paper, not 'fastest'"),
         ({"threads": 0}, "threads: expected a whole number from 1"),

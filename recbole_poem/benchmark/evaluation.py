@@ -13,7 +13,10 @@ from recbole.data.dataloader import FullSortEvalDataLoader
 from recbole.data.dataset import Dataset
 from tqdm import tqdm
 
+from recbole_poem.data.request_log import PredictedRowsMixin
+from recbole_poem.data.seen import seen_items
 from recbole_poem.errors import InputError
+from recbole_poem.fields import REQUEST_ID
 
 #: "recbole": seen items are ranked like all others; "masked": they are ranked last.
 PROTOCOLS = ("recbole", "masked")
@@ -70,6 +73,9 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
         if bool(scores.isnan().any()):
             raise InputError(f"{type(trainer.model).__name__} scores an item NaN")
         users = interaction[dataset.uid_field][row]
+        if isinstance(dataset, PredictedRowsMixin):
+            scores, row = scores[row.to(scores.device)], torch.arange(len(row))
+            seen = _seen_before(dataset, users, target)
         parts.append((users, target, *_both_protocols(scores, seen, row, target, k)))
     columns = [torch.cat(column).cpu().numpy() for column in zip(*parts)]
     user = dataset.id2token(dataset.uid_field, columns[0]).astype(str)
@@ -84,15 +90,28 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
     )
 
 
+def _seen_before(
+    dataset: PredictedRowsMixin, users: torch.Tensor, targets: torch.Tensor
+) -> Tuple[torch.Tensor, torch.Tensor]:
+    """List what `users` (U,) had consumed when `targets` (U,) came, the first time if several."""
+    rows = dataset.inter_feat
+    columns = (rows[field].numpy() for field in (dataset.uid_field, dataset.iid_field, REQUEST_ID))
+    known = pd.DataFrame(dict(zip(("user", "item", "request"), columns)))
+    first = known.groupby(["user", "item"])["request"].min()
+    asked = pd.MultiIndex.from_arrays([users.cpu().numpy(), targets.cpu().numpy()])
+    row, item = seen_items(dataset.log, first.loc[asked].to_numpy())
+    return torch.from_numpy(row), torch.from_numpy(item)
+
+
 def as_sequential(
     found: Recommendations, whole: Dataset, split: Dataset, phase: str
 ) -> Recommendations:
     """Give a model that is not sequential the rows that sequential ones have, so that all compare.
 
     RecBole evaluates it per user: an item that a user's rows name twice counts once. And under
-    leave-one-out a user of n rows has n - 1 samples in a sequential model and n in others, the
-    last of which is left for training: with three rows sequential models have no validation row,
-    with two no test row.
+    leave-one-out a user of n rows has n - 1 samples in a sequential model and n in others (but for
+    `PredictedRowsMixin`), the last of which is left for training: with two samples sequential
+    models have no validation row, with one no test row.
 
     Parameters
     ----------
@@ -106,7 +125,8 @@ def as_sequential(
     user, item = (split.inter_feat[field].numpy() for field in (split.uid_field, split.iid_field))
     if not whole.splits_by_time:
         n_rows = np.bincount(whole.inter_feat[whole.uid_field].numpy(), minlength=whole.user_num)
-        kept = n_rows[user] >= {"valid": 4, "test": 3}[phase]
+        n_samples = n_rows if isinstance(whole, PredictedRowsMixin) else n_rows - 1
+        kept = n_samples[user] >= {"valid": 3, "test": 2}[phase]
         user, item = user[kept], item[kept]
     names = [split.id2token(split.uid_field, user), split.id2token(split.iid_field, item)]
     rows = pd.DataFrame({"user": names[0], "target": names[1]}).astype(str)

@@ -20,8 +20,9 @@ from recbole_poem.data.controls import (
 )
 from recbole_poem.data.features import FeaturesMixin
 from recbole_poem.data.reading import FastReadingMixin
+from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.data.rows import LogRows
-from recbole_poem.data.time_order import RequestLogMixin, to_single_precision
+from recbole_poem.data.time_order import to_single_precision
 from recbole_poem.data.windows import gather_windows
 from recbole_poem.errors import InputError
 from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID

@@ -22,9 +22,9 @@ from scipy import sparse
 from recbole_poem.data.dataloader import POEMTrainDataLoader
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.ranking_dataset import ExposureDataLoader, RankingDataset, training_loader
+from recbole_poem.data.request_log import LogMixin, PredictedRowsMixin
 from recbole_poem.data.sampler import GraphNegatives, SharedNegatives, UniformNegatives
-from recbole_poem.data.seen import SeenMaskingDataLoader
-from recbole_poem.data.time_order import RequestLogMixin
+from recbole_poem.data.seen import ContextMaskingDataLoader, SeenMaskingDataLoader
 from recbole_poem.errors import InputError
 from recbole_poem.fields import REQUEST_ID
 from recbole_poem.graph.neighbours import HardNegativeSampler
@@ -57,8 +57,10 @@ def data_preparation(
         raise InputError(f"eval_args: {error}") from error
     if config["mask_seen"] and config["benchmark_filename"] is not None:
         raise InputError("mask_seen: needs one .inter file, not those of benchmark_filename")
-    if config["positive_feedback"] is not None and not isinstance(dataset, RequestLogMixin):
-        raise InputError("positive_feedback: only sequential models keep other rows as context")
+    if config["positive_feedback"] is not None and not isinstance(dataset, LogMixin):
+        raise InputError(
+            f"positive_feedback: {config['model']} learns the labels of all rows and ranks no items"
+        )
     if isinstance(dataset, RankingDataset):
         return _exposure_loaders(config, (train, valid, test))
     samplers = create_samplers(config, dataset, [train, valid, test])
@@ -69,7 +71,7 @@ def data_preparation(
     else:
         train_loader = _stock_train_loader(config, dataset, train, samplers[0])
     valid_loader, test_loader = (
-        _eval_loader(config, phase)(config, split, sampler, shuffle=False)
+        _eval_loader(config, split, phase)(config, split, sampler, shuffle=False)
         for phase, split, sampler in (("valid", valid, samplers[1]), ("test", test, samplers[2]))
     )
     return train_loader, valid_loader, test_loader
@@ -133,9 +135,11 @@ def _stock_train_loader(
     return KnowledgeBasedDataLoader(config, train, sampler, kg_sampler, shuffle=True)
 
 
-def _eval_loader(config: Any, phase: str) -> Callable[..., AbstractDataLoader]:
-    """Return RecBole's evaluation loader; with ``mask_seen``, the one that masks seen items."""
+def _eval_loader(config: Any, split: Dataset, phase: str) -> Callable[..., AbstractDataLoader]:
+    """Return RecBole's evaluation loader, or one that masks what it cannot know was seen."""
     loader = get_dataloader(config, phase)
+    if isinstance(split, PredictedRowsMixin) and loader is FullSortEvalDataLoader:
+        return ContextMaskingDataLoader
     if not config["mask_seen"] or config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
         return loader
     if loader is not FullSortEvalDataLoader:

@@ -2,7 +2,9 @@
 
 RecBole's full ranking of sequential models never masks seen items
 (data/dataloader/general_dataloader.py, ``is_sequential``); its `Trainer` does mask whatever
-history the loader hands it. The loader here hands it the items of all rows before the request.
+history the loader hands it. The first loader here hands it the items of all rows before the
+request. Of other models RecBole always masks; the second loader tells it of rows that they do not
+learn from.
 """
 
 from typing import Any, Optional, Tuple
@@ -44,3 +46,24 @@ class SeenMaskingDataLoader(FullSortEvalDataLoader):
         rows, items = seen_items(self._dataset.log, requests)
         history = (torch.from_numpy(rows), torch.from_numpy(items))
         return interaction, history, positive_u, positive_i
+
+
+class ContextMaskingDataLoader(FullSortEvalDataLoader):
+    """RecBole's full-ranking loader for models without sequences, which masks by user.
+
+    RecBole masks the targets of earlier parts; here it is all that the user consumed before the
+    first target of the part that is evaluated, rows that are no targets included.
+    """
+
+    def __init__(self, config: Any, dataset: Any, sampler: Any, shuffle: bool = False) -> None:
+        self._log: RequestLog = dataset.log
+        self._first_request = np.full(self._log.n_users, len(self._log))
+        users = dataset.inter_feat[dataset.uid_field].numpy()
+        np.minimum.at(self._first_request, users, dataset.inter_feat[REQUEST_ID].numpy())
+        super().__init__(config, dataset, sampler, shuffle=shuffle)
+
+    def _set_user_property(self, uid: Any, used_item: Any, positive_item: Any) -> None:
+        if uid is not None:
+            end = self._first_request[uid]
+            used_item = set(self._log.item[self._log.first[end] : end])
+        super()._set_user_property(uid, used_item, positive_item)

@@ -3,6 +3,7 @@
 from typing import Any, Dict
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import random_log
@@ -39,8 +40,12 @@ def keys(write_dataset: Any, log: Any) -> Dict[str, Any]:
     return write_dataset(log)
 
 
+@pytest.mark.parametrize("positive", [None, {"rating": "[4,inf)"}], ids=["all", "positive"])
 @pytest.mark.parametrize("model", ["POEM", "GRU4Rec", "BPR"])
-def test_both_protocols_equal_recboles_own_figures(keys: Dict[str, Any], model: str) -> None:
+def test_both_protocols_equal_recboles_own_figures(
+    keys: Dict[str, Any], model: str, positive: Any
+) -> None:
+    keys["positive_feedback"] = positive
     masked, plain = experiment_of(keys, model, mask_seen=True), experiment_of(keys, model)
     masked.model.load_state_dict(plain.model.state_dict())
     trainer = get_trainer(masked.config)(masked.config, masked.model)
@@ -83,6 +88,38 @@ def test_rows_are_the_same_ones_whatever_the_model(
         assert rank[user, target] == place
     for protocol in ("recbole", "masked"):
         assert len(general.rank[protocol]) == len(general.top[protocol]) == len(general.user)
+
+
+@pytest.mark.parametrize("phase", ["valid", "test"])
+@pytest.mark.parametrize("more", [{}, {"eval_args": BY_TIME}], ids=["leave one out", "by time"])
+def test_of_rows_that_are_no_targets_all_models_know_as_much_and_have_seen_the_items(
+    write_dataset: Any, phase: str, more: Dict[str, Any]
+) -> None:
+    """Give both models the same scores: the ranks of all targets have to be the same."""
+    log = random_log(3, n_users=40, n_items=25, longest=20)
+    keys = {**write_dataset(log), "positive_feedback": {"rating": "[4,inf)"}, "mask_seen": True}
+    scores, found = torch.rand(25 + 1), []
+    for model in ("GRU4Rec", "BPR"):
+        experiment = experiment_of(keys, model, eval_batch_size=60, **more)
+        trainer = get_trainer(experiment.config)(experiment.config, experiment.model)
+        loader = {"valid": experiment.valid_data, "test": experiment.test_data}[phase]
+        by_token = scores[[int(t[1:]) if t != "[PAD]" else 25 for t in items_of(experiment)]]
+        experiment.model.full_sort_predict = lambda batch, s=by_token: s.repeat(len(batch), 1)
+        found.append(recommend(trainer, loader, k=5))
+    general = as_sequential(found[1], experiment.dataset, loader._dataset, phase)
+    assert found[0].user.tolist() == general.user.tolist()
+    assert found[0].target.tolist() == general.target.tolist()
+    assert len(general.user) > 20
+    for protocol in ("recbole", "masked"):
+        repeated = pd.Series(list(zip(general.user, general.target))).duplicated(keep=False)
+        same = found[0].rank[protocol] == general.rank[protocol]
+        assert same[~repeated].all()
+    assert (general.rank["masked"] < general.rank["recbole"]).any()
+
+
+def items_of(experiment: Any) -> Any:
+    dataset = experiment.dataset
+    return dataset.id2token(dataset.iid_field, np.arange(dataset.item_num))
 
 
 def test_ties_go_to_the_lower_item() -> None:

@@ -14,8 +14,8 @@ from recbole.utils import init_seed
 
 from recbole_poem.config import Config
 from recbole_poem.data.dataset import FlatSequentialDataset, POEMDataset
+from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.data.rows import LogRows
-from recbole_poem.data.time_order import RequestLogMixin
 from recbole_poem.errors import InputError
 from recbole_poem.fields import REQUEST_ID
 
