@@ -16,6 +16,7 @@ from ray import tune
 from ray.tune.search import Searcher
 from tqdm import tqdm
 
+from recbole_poem.errors import InputError
 from recbole_poem.search import canonical
 from recbole_poem.tune.trials import Record
 from recbole_poem.tune.tuning import Objective, Proposal, Tuning, attempt
@@ -52,6 +53,11 @@ class Proposals(Searcher):
     at_once : int
         Proposals of an algorithm that learns before it is told their scores.
     bar : tqdm
+
+    Attributes
+    ----------
+    error : InputError or None
+        Why the record of a trial could not be kept; Ray Tune itself would lose its sentence.
     """
 
     def __init__(self, tuning: Tuning, at_once: int, bar: tqdm) -> None:
@@ -61,9 +67,12 @@ class Proposals(Searcher):
         self._queue: List[Proposal] = []
         self._running: Dict[str, Proposal] = {}
         self._done: List[Tuple[Proposal, Record]] = []
+        self.error: Optional[InputError] = None
 
     def suggest(self, trial_id: str) -> Any:
         """Return the next configuration that was not tried, None to wait, or the end."""
+        if self.error is not None:
+            raise self.error
         while True:
             if not self._queue and not self._running:
                 self._next_batch()
@@ -90,7 +99,10 @@ class Proposals(Searcher):
             reason = "its process died; where memory ran out, fewer workers need less of it"
             record = {"params": proposal.params, "status": "failed", "score": None, "bigger": True}
             record.update(reason=reason, traceback=None, seconds=None)
-        self._end(proposal, record)
+        try:
+            self._end(proposal, record)
+        except InputError as refused:
+            self.error = refused
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: the trials are on disk already."""
@@ -122,10 +134,11 @@ def run(tuning: Tuning, workers: int) -> None:
         TrialInWorker, objective=tuning.objective_function, folder=str(Path.cwd())
     )
     with tempfile.TemporaryDirectory(prefix="tune-") as folder, tuning.progress() as bar:
+        proposals = Proposals(tuning, workers, bar)
         tune.run(
             trainable,
             name="trials",
-            search_alg=Proposals(tuning, workers, bar),
+            search_alg=proposals,
             num_samples=-1,
             max_concurrent_trials=workers,
             reuse_actors=True,
@@ -134,3 +147,5 @@ def run(tuning: Tuning, workers: int) -> None:
             raise_on_failed_trial=False,
             verbose=0,
         )
+    if proposals.error is not None:  # of the last trials: Ray Tune asked for no more after them
+        raise proposals.error

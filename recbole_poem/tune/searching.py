@@ -1,6 +1,7 @@
 """A search from its arguments to its files: what is fixed, what is tuned, and where it runs."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -12,7 +13,7 @@ from recbole_poem.quick_start import begin, end_log, trainer_of
 from recbole_poem.search import describe, read_space, space_file
 from recbole_poem.tune.plot import write_plot
 from recbole_poem.tune.sharing import SharedPreparation
-from recbole_poem.tune.trials import Record, TrialStore
+from recbole_poem.tune.trials import Record, TrialStore, writing
 from recbole_poem.tune.tuning import Tuning
 from recbole_poem.workers import environment, ray_session
 
@@ -147,7 +148,8 @@ class Search:
         Raises
         ------
         InputError
-            If the folder holds another search, Ray cannot be used, or every trial failed.
+            If the folder holds another search or cannot be written, Ray cannot be used, or every
+            trial failed.
         """
         folder = self.folder(output)
         store = TrialStore(folder, self._identity(algo, workers))
@@ -160,19 +162,28 @@ class Search:
             objective, self.space, store, algo, trials, self.config["seed"], early_stop, keep
         )
         plot = folder / "trials.html"
+
+        def finish() -> None:
+            best = store.best()
+            if best is not None:
+                keep(best)
+            if store.records:
+                title = f"{self.config.model}-{self.config.dataset}, {algo}"
+                with writing(plot):
+                    write_plot(plot, store.records, title)
+
         try:
             if workers is None:
                 objective.watch = tuning.watch
                 tuning.run()
             else:
                 run_on_ray(tuning, workers)
-        finally:  # whatever ended it: what is there can be used
-            best = store.best()
-            if best is not None:
-                keep(best)
-            if store.records:
-                title = f"{self.config.model}-{self.config.dataset}, {algo}"
-                write_plot(plot, store.records, title)
+        except BaseException:  # whatever ended it: what is there can be used
+            with suppress(InputError):  # what ended it is what has to be told
+                finish()
+            raise
+        finish()
+        best = store.best()
         failed = [record for record in store.records if record["status"] == "failed"]
         if best is None:
             raise InputError(f"all {len(failed)} trials failed, the first: {failed[0]['reason']}")

@@ -12,8 +12,9 @@
 
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import yaml
 
@@ -56,12 +57,19 @@ class TrialStore:
         return self._answers.get(canonical(params))
 
     def add(self, record: Record) -> None:
-        """Keep the record of a trial, on disk as well when this returns."""
+        """Keep the record of a trial, on disk as well when this returns.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
         # first in memory: of whatever Ctrl-C lets reach the disk, best.yaml and the plot know
         self.records.append(record)
         self._answers[canonical(record["params"])] = record
         line = json.dumps(record) + "\n"
-        with (self.folder / "trials.jsonl").open("ab") as file:
+        path = self.folder / "trials.jsonl"
+        with writing(path), path.open("ab") as file:
             file.write(line.encode())
             file.flush()
             os.fsync(file.fileno())
@@ -75,9 +83,15 @@ class TrialStore:
         return best
 
     def write_best(self, configuration: Dict[str, Any]) -> Path:
-        """Write the best configuration; return the file."""
+        """Write the best configuration; return the file.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
         path = self.folder / "best.yaml"
-        with whole_file(path) as file:
+        with writing(path), whole_file(path) as file:
             file.write(yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True).encode())
         return path
 
@@ -122,6 +136,24 @@ class TrialStore:
                 ) from error
             records.append(record)
         return records
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name `path` where the system refuses what the block writes: a full disk, say.
+
+    Raises
+    ------
+    InputError
+        In place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"output: {path} cannot be written: {error.strerror or error}; once it can, the same "
+            "command goes on"
+        ) from error
 
 
 def is_better(record: Record, other: Optional[Record]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Dict, Set
 
 import pytest
 
+from recbole_poem.errors import InputError
 from recbole_poem.search import canonical, read_space
 from recbole_poem.tune.searching import run_on_ray
 from recbole_poem.tune.trials import TrialStore
@@ -65,3 +66,19 @@ def test_trials_run_at_once_in_few_processes_fail_alone_and_are_not_repeated(
     again.run()
     assert again.best_params == {"x": 3}
     assert len(list(notes.iterdir())) == 4
+
+
+def test_a_full_disk_ends_the_search_on_ray_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "grid.hyper").write_text("x choice [0,1,2,3]\n")
+    space = read_space(str(tmp_path / "grid.hyper"))
+    store = TrialStore(tmp_path / "out", {})
+    (tmp_path / "out" / "trials.jsonl").symlink_to("/dev/full")
+
+    def objective(params: Dict[str, Any]) -> Dict[str, Any]:
+        return {"best_valid_score": 1, "best_valid_result": None, "valid_score_bigger": True}
+
+    with pytest.raises(InputError, match=r"trials\.jsonl cannot be written: No space left"):
+        run_on_ray(Tuning(objective, space, store, algo="exhaustive"), workers=2)

@@ -16,6 +16,7 @@ from conftest import successor_log
 from recbole_poem import run_recbole_poem
 from recbole_poem.__main__ import main as train
 from recbole_poem.tune.__main__ import main
+from recbole_poem.tune.searching import TrialObjective
 
 pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
 
@@ -125,6 +126,31 @@ def test_another_search_needs_another_folder(toy: List[str], capsys: pytest.Capt
     Path("space.hyper").write_text("learning_rate choice [0.02]\n")
     assert main(toy) == 2
     assert "its space, learning_rate is choice [1e-09, 0.02], not choice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["best.yaml", "trials.html"])
+def test_a_file_that_cannot_be_written_is_named(
+    toy: List[str], name: str, capsys: pytest.CaptureFixture
+) -> None:
+    Path("o", name).mkdir(parents=True)
+    assert main([*toy, "--trials=1", "--output=o"]) == 2
+    words = f"recbole_poem: output: o/{name} cannot be written: Is a directory; once it can, the"
+    assert capsys.readouterr().err.splitlines()[-1].startswith(words)
+
+
+def test_a_file_that_cannot_be_written_hides_nothing_that_came_before(
+    toy: List[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = TrialObjective.__call__
+
+    def interrupted_at_the_second(objective: TrialObjective, params: Dict[str, Any]) -> Any:
+        if Path("o/trials.jsonl").exists():
+            raise KeyboardInterrupt
+        return trial(objective, params)
+
+    monkeypatch.setattr(TrialObjective, "__call__", interrupted_at_the_second)
+    Path("o/trials.html").mkdir(parents=True)
+    assert main([*toy, "--output=o"]) == 130
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_command_continues(toy: List[str]) -> None:

@@ -262,6 +262,16 @@ def test_the_folder_of_another_search_is_refused(
         TrialStore(tmp_path / "out", {**SEARCH, **change})
 
 
+def test_a_full_disk_ends_the_search_and_is_named(grid: Any, tmp_path: Path) -> None:
+    objective = Counting()
+    tuning = Tuning(objective, grid, TrialStore(tmp_path / "out", {}), algo="exhaustive")
+    (tmp_path / "out" / "trials.jsonl").symlink_to("/dev/full")
+    words = f"^output: {tmp_path}/out/trials.jsonl cannot be written: No space left on device; once"
+    with pytest.raises(InputError, match=words):
+        tuning.run()
+    assert len(objective.calls) == 1
+
+
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     TrialStore(tmp_path / "out", SEARCH)
     (tmp_path / "out" / "trials.jsonl").write_text('{"params": {}}\n')
