@@ -1,7 +1,7 @@
 """A search from its arguments to its files: what is fixed, what is tuned, and where it runs."""
 
 import json
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -9,6 +9,7 @@ from recbole.trainer import Trainer
 
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
+from recbole_poem.files import alone
 from recbole_poem.quick_start import begin, end_log, trainer_of
 from recbole_poem.search import describe, read_space, space_file
 from recbole_poem.tune.plot import write_plot
@@ -148,10 +149,25 @@ class Search:
         Raises
         ------
         InputError
-            If the folder holds another search or cannot be written, Ray cannot be used, or every
-            trial failed.
+            If the folder holds another search or cannot be written, another process searches there,
+            Ray cannot be used, or every trial failed.
         """
         folder = self.folder(output)
+        with ExitStack() as until_the_end:
+            with writing(folder):
+                until_the_end.enter_context(
+                    alone(folder / ".lock", "another search is at work here")
+                )
+            return self._run(folder, algo, trials, early_stop, workers)
+
+    def _run(
+        self,
+        folder: Path,
+        algo: str,
+        trials: Optional[int],
+        early_stop: Optional[int],
+        workers: Optional[int],
+    ) -> Best:
         store = TrialStore(folder, self._identity(algo, workers))
 
         def keep(best: Record) -> None:

@@ -15,6 +15,7 @@ from conftest import successor_log
 
 from recbole_poem import run_recbole_poem
 from recbole_poem.__main__ import main as train
+from recbole_poem.files import alone
 from recbole_poem.tune.__main__ import main
 from recbole_poem.tune.searching import TrialObjective
 
@@ -126,6 +127,28 @@ def test_another_search_needs_another_folder(toy: List[str], capsys: pytest.Capt
     Path("space.hyper").write_text("learning_rate choice [0.02]\n")
     assert main(toy) == 2
     assert "its space, learning_rate is choice [1e-09, 0.02], not choice" in capsys.readouterr().err
+
+
+def test_two_searches_never_work_in_one_folder(
+    toy: List[str], capsys: pytest.CaptureFixture
+) -> None:
+    with alone(Path("o/.lock"), "the test works"):
+        assert main([*toy, "--output=o"]) == 2
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .startswith("recbole_poem: o: another search is at work here; wait for it")
+    )
+    assert not Path("o/search.yaml").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(
+    toy: List[str], capsys: pytest.CaptureFixture
+) -> None:
+    Path("file").write_text("")
+    assert main([*toy, "--output=file/o"]) == 2
+    words = "recbole_poem: output: file/o cannot be written: Not a directory"
+    assert capsys.readouterr().err.splitlines()[-1].startswith(words)
 
 
 @pytest.mark.parametrize("name", ["best.yaml", "trials.html"])
