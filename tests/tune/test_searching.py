@@ -176,6 +176,18 @@ def test_a_file_that_cannot_be_written_hides_nothing_that_came_before(
     assert main([*toy, "--output=o"]) == 130
 
 
+def test_ctrl_c_before_a_trial_is_over_promises_no_best(
+    toy: List[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def interrupted(objective: TrialObjective, params: Dict[str, Any]) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrialObjective, "__call__", interrupted)
+    assert main(toy) == 130
+    words = "recbole_poem: no trial has ended with a score; the same command goes on"
+    assert capsys.readouterr().err.splitlines()[-2] == words
+
+
 def test_ctrl_c_keeps_what_is_finished_and_the_command_continues(toy: List[str]) -> None:
     command = [sys.executable, "-W", "ignore", "-m", "recbole_poem.tune", *toy]
     process = subprocess.Popen(
