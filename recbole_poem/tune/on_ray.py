@@ -98,7 +98,7 @@ class Proposals(Searcher):
         else:  # memory ran out, say: a trial itself never raises
             reason = "its process died; where memory ran out, fewer workers need less of it"
             record = {"params": proposal.params, "status": "failed", "score": None, "bigger": True}
-            record.update(reason=reason, traceback=None, seconds=None)
+            record.update(reason=reason, traceback=None, seconds=None, again=True)
         try:
             self._end(proposal, record)
         except InputError as refused:

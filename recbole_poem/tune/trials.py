@@ -4,7 +4,9 @@
 ``search.yaml``           what the proposals depend on; another search is refused
 ``trials.jsonl``          a line per trial: ``params``, ``status`` (finished or failed), ``score``
                           and ``valid_result`` on validation rows, ``bigger`` (whether more is
-                          better), ``seconds``; of a failed one ``reason`` and ``traceback``
+                          better), ``seconds``; of a failed one ``reason``, ``traceback`` and
+                          ``again`` (whether something else than the configuration failed, so that
+                          the next start tries it again)
 ``best.yaml``             the best configuration so far, as ``--config_files`` takes it
 ``trials.html``           a plot of the trials
 ========================  ==========================================================================
@@ -134,7 +136,8 @@ class TrialStore:
                 raise InputError(
                     f"output: {path}, line {number} is no record of a trial"
                 ) from error
-            records.append(record)
+            if not record.get("again"):
+                records.append(record)
         return records
 
 

@@ -1,8 +1,9 @@
 """The search itself, around objectives whose best value is known."""
 
 import json
+from errno import ENOSPC
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import pytest
 
@@ -178,6 +179,48 @@ def test_a_failing_trial_is_recorded_and_the_rest_goes_on(grid: Any, tmp_path: P
     assert "in fragile" in failed["traceback"]
     tuned(fragile, grid, tmp_path / "out", algo="exhaustive")
     assert len(calls) == 12  # what failed is not tried again either
+
+
+def full_disk() -> None:
+    raise OSError(ENOSPC, "No space left on device")
+
+
+def no_memory() -> None:
+    raise MemoryError("Unable to allocate 3.2 GiB")
+
+
+def no_package() -> None:
+    import no_such_package  # noqa: F401
+
+
+def named_file() -> None:
+    try:
+        full_disk()
+    except OSError as error:
+        raise InputError("request_cache_dir: it cannot be written") from error
+
+
+@pytest.mark.parametrize("fail", [full_disk, no_memory, no_package, named_file])
+def test_what_failed_and_was_not_to_blame_is_tried_again_as_if_it_had_never_been_tried(
+    line: Any, tmp_path: Path, fail: Callable[[], None]
+) -> None:
+    more: Dict[str, Any] = {"algo": "bayes", "trials": 30}
+    whole = tuned(Counting(), line, tmp_path / "whole", **more).store.records
+    first, second = Counting(), Counting()
+
+    def from_the_24th_on(params: Dict[str, Any]) -> Dict[str, Any]:
+        if len(first.calls) == 23:
+            fail()
+        return first(params)
+
+    failed = tuned(from_the_24th_on, line, tmp_path / "parts", **more).store.records[23:]
+    assert [record["status"] for record in failed] == ["failed"] * 7
+    parts = tuned(second, line, tmp_path / "parts", **more).store.records
+    assert first.calls + second.calls == [canonical(record["params"]) for record in whole]
+    assert [(r["params"], r["score"]) for r in parts] == [(r["params"], r["score"]) for r in whole]
+    third = Counting()
+    tuned(third, line, tmp_path / "parts", **more)
+    assert third.calls == []
 
 
 def test_bayes_goes_on_beyond_its_start_when_trials_fail(line: Any, tmp_path: Path) -> None:
