@@ -4,6 +4,7 @@
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -51,6 +52,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 
 def _run(arguments: List[str]) -> int:
+    # a polite end is one for the trials in progress too: they have not died
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     options, keys = parse(arguments)
     stack.require()
     # RecBole, torch and the rest are loaded now, after their versions have been checked
@@ -65,7 +68,7 @@ def _run(arguments: List[str]) -> int:
     workers = options.workers if options.backend == "ray" else None
     try:
         best = search.run(options.algo, options.trials, options.early_stop, workers, options.output)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         print(f"recbole_poem: {_kept(search.folder(options.output))}", file=sys.stderr)
         raise
     print(

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from recbole_poem.errors import InputError
 from recbole_poem.search import canonical
-from recbole_poem.tune.trials import Record
+from recbole_poem.tune.trials import Record, death
 from recbole_poem.tune.tuning import Objective, Proposal, Tuning, attempt
 
 
@@ -85,6 +85,7 @@ class Proposals(Searcher):
             record = self._tuning.store.find(proposal.params)
             if record is None:
                 self._running[trial_id] = proposal
+                self._tuning.store.begin(proposal.params)
                 return {"params": proposal.params}
             self._end(proposal, record)
 
@@ -94,15 +95,20 @@ class Proposals(Searcher):
         """Keep the record of a trial that is over."""
         proposal = self._running.pop(trial_id)
         if result is not None and not error:
+            self._tuning.store.end(proposal.params)
             record = json.loads(result["record"])
         else:  # memory ran out, say: a trial itself never raises
             reason = "its process died; where memory ran out, fewer workers need less of it"
-            record = {"params": proposal.params, "status": "failed", "score": None, "bigger": True}
-            record.update(reason=reason, traceback=None, seconds=None, again=True)
+            record = death(proposal.params, reason, again=True)
         try:
             self._end(proposal, record)
         except InputError as refused:
             self.error = refused
+
+    def interrupt(self) -> None:
+        """End what still runs."""
+        for proposal in self._running.values():
+            self._tuning.store.end(proposal.params)
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: the trials are on disk already."""
@@ -135,17 +141,20 @@ def run(tuning: Tuning, workers: int) -> None:
     )
     with tempfile.TemporaryDirectory(prefix="tune-") as folder, tuning.progress() as bar:
         proposals = Proposals(tuning, workers, bar)
-        tune.run(
-            trainable,
-            name="trials",
-            search_alg=proposals,
-            num_samples=-1,
-            max_concurrent_trials=workers,
-            reuse_actors=True,
-            chdir_to_trial_dir=False,
-            storage_path=folder,
-            raise_on_failed_trial=False,
-            verbose=0,
-        )
+        try:
+            tune.run(
+                trainable,
+                name="trials",
+                search_alg=proposals,
+                num_samples=-1,
+                max_concurrent_trials=workers,
+                reuse_actors=True,
+                chdir_to_trial_dir=False,
+                storage_path=folder,
+                raise_on_failed_trial=False,
+                verbose=0,
+            )
+        finally:  # Ctrl-C is an end as well
+            proposals.interrupt()
     if proposals.error is not None:  # of the last trials: Ray Tune asked for no more after them
         raise proposals.error

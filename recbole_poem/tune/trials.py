@@ -7,6 +7,8 @@
                           better), ``seconds``; of a failed one ``reason``, ``traceback`` and
                           ``again`` (whether something else than the configuration failed, so that
                           the next start tries it again)
+``started.json``          how often trials have started without an end; what has twice counts as
+                          failed
 ``best.yaml``             the best configuration so far, as ``--config_files`` takes it
 ``trials.html``           a plot of the trials
 ========================  ==========================================================================
@@ -23,9 +25,12 @@ import yaml
 from recbole_poem.errors import InputError
 from recbole_poem.files import whole_file
 from recbole_poem.search import canonical
+from recbole_poem.tune.starts import Starts
 
 #: A line of ``trials.jsonl``.
 Record = Dict[str, Any]
+
+_DIED_TWICE = "its process died twice; where memory ran out, tune values that need less of it"
 
 
 class TrialStore:
@@ -50,9 +55,28 @@ class TrialStore:
             folder.mkdir(parents=True, exist_ok=True)
             self._claim(json.loads(json.dumps(search)))
             self.records = self._read()
+            self._starts = Starts(folder / "started.json")
         except OSError as error:
             raise InputError(f"output: {folder} cannot be used: {error.strerror}") from error
         self._answers = {canonical(record["params"]): record for record in self.records}
+        for params in self._starts.without_end(2):
+            if self.find(params) is None:
+                self.add(death(params, _DIED_TWICE, again=False))
+
+    def begin(self, params: Dict[str, Any]) -> None:
+        """Note that a trial starts, in case its process dies.
+
+        Raises
+        ------
+        InputError
+            If that cannot be written.
+        """
+        with writing(self._starts.path):
+            self._starts.begin(params)
+
+    def end(self, params: Dict[str, Any]) -> None:
+        """Note that the process of a trial has not died of it."""
+        self._starts.end(params)
 
     def find(self, params: Dict[str, Any]) -> Optional[Record]:
         """Return the record of a configuration that was tried, or None."""
@@ -139,6 +163,20 @@ class TrialStore:
             if not record.get("again"):
                 records.append(record)
         return records
+
+
+def death(params: Dict[str, Any], reason: str, again: bool) -> Record:
+    """Return the record of a trial whose process died."""
+    return {
+        "params": params,
+        "status": "failed",
+        "score": None,
+        "bigger": True,
+        "reason": reason,
+        "traceback": None,
+        "again": again,
+        "seconds": None,
+    }
 
 
 @contextmanager

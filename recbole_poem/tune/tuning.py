@@ -113,7 +113,11 @@ class Tuning(HyperTuning):
             while proposal is not None:
                 record = self.store.find(proposal.params)
                 if record is None:
-                    record = attempt(self.objective_function, proposal.params)
+                    try:
+                        self.store.begin(proposal.params)
+                        record = attempt(self.objective_function, proposal.params)
+                    finally:  # Ctrl-C is an end as well
+                        self.store.end(proposal.params)
                 self.take(record, bar)
                 self.learn(proposal, record)
                 proposal = self.ask()

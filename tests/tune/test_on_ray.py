@@ -1,9 +1,10 @@
 """Several trials at once on Ray Tune."""
 
+import json
 import os
 import time
 from pathlib import Path
-from typing import Any, Dict, Set
+from typing import Any, Dict, List, Set
 
 import pytest
 
@@ -61,11 +62,46 @@ def test_trials_run_at_once_in_few_processes_fail_alone_and_are_not_repeated(
     assert str(os.getpid()) not in processes()
     assert {note.read_text() for note in notes.iterdir()} == {str(tmp_path)}
     assert not (tmp_path / "home").exists()
+    assert not (tmp_path / "out" / "started.json").exists()
 
     again = tuning()
     again.run()
     assert again.best_params == {"x": 3}
     assert len(list(notes.iterdir())) == 4
+
+
+def test_a_worker_that_dies_once_is_tried_again_and_one_that_dies_twice_is_not(
+    tmp_path: Path,
+) -> None:
+    from recbole_poem.tune.on_ray import Proposals
+
+    (tmp_path / "grid.hyper").write_text("x choice [0,1]\n")
+    space = read_space(str(tmp_path / "grid.hyper"))
+
+    def round_in_which_0_dies() -> List[int]:
+        """Return what was tried."""
+        tuning = Tuning(lambda params: {}, space, TrialStore(tmp_path / "out", {}), "exhaustive")
+        tried = []
+        with tuning.progress() as bar:
+            proposals = Proposals(tuning, 1, bar)
+            suggested = proposals.suggest("a")
+            while suggested != Proposals.FINISHED:
+                tried.append(suggested["params"]["x"])
+                record = {**suggested, "status": "finished", "score": 1.0, "bigger": True}
+                died = tried[-1] == 0
+                result = None if died else {"record": json.dumps(record)}
+                proposals.on_trial_complete("a", result, error=died)
+                suggested = proposals.suggest("a")
+        return tried
+
+    def reasons() -> List[str]:
+        return [r["reason"] for r in TrialStore(tmp_path / "out", {}).records if "reason" in r]
+
+    assert sorted(round_in_which_0_dies()) == [0, 1]
+    assert reasons() == []
+    assert round_in_which_0_dies() == [0]
+    assert [reason.partition(";")[0] for reason in reasons()] == ["its process died twice"]
+    assert round_in_which_0_dies() == []
 
 
 def test_a_full_disk_ends_the_search_on_ray_too(

@@ -215,6 +215,29 @@ def test_ctrl_c_keeps_what_is_finished_and_the_command_continues(toy: List[str])
     assert trials.read_text().count("\n") == 4
 
 
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_polite_end_is_no_death_of_the_trial(
+    toy: List[str], how: signal.Signals, status: int
+) -> None:
+    endless = [word for word in toy if not word.startswith("--epochs=")]
+    endless += ["--epochs=1000000", "--stopping_step=1000000"]
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "recbole_poem.tune", *endless],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    started = Path("tune/SASRec-toy/started.json")
+    while not started.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == status, errors
+    assert "no trial has ended with a score; the same command goes on" in errors
+    assert not started.exists()
+
+
 def test_help_loads_neither_torch_nor_ray() -> None:
     code = (
         "import sys\n"

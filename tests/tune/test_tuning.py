@@ -1,7 +1,10 @@
 """The search itself, around objectives whose best value is known."""
 
 import json
+import os
+import signal
 from errno import ENOSPC
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
@@ -223,6 +226,45 @@ def test_what_failed_and_was_not_to_blame_is_tried_again_as_if_it_had_never_been
     assert third.calls == []
 
 
+def test_a_trial_that_kills_its_process_twice_has_failed_and_the_search_goes_on(
+    grid: Any, tmp_path: Path
+) -> None:
+    more: Dict[str, Any] = {"algo": "exhaustive", "seed": 5}
+    whole = tuned(Counting(), grid, tmp_path / "whole", **more).store.records
+    deadly = whole[4]["params"]
+
+    def objective(params: Dict[str, Any]) -> Dict[str, Any]:
+        if params == deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return valley(params)
+
+    for _ in range(2):
+        search = get_context("fork").Process(
+            target=tuned, args=(objective, grid, tmp_path / "out"), kwargs=more
+        )
+        search.start()
+        search.join()
+        assert search.exitcode == -signal.SIGKILL
+    tuning = tuned(objective, grid, tmp_path / "out", **more)
+    records = tuning.store.records
+    (failed,) = [record for record in records if record["status"] == "failed"]
+    assert failed["params"] == deadly
+    assert failed["reason"].startswith("its process died twice; where memory ran out, tune")
+    order = [record["params"] for record in records if record is not failed]
+    assert order == [record["params"] for record in whole if record["params"] != deadly]
+    again = Counting()
+    tuned(again, grid, tmp_path / "out", **more)
+    assert again.calls == []
+
+
+def test_ctrl_c_is_no_death(grid: Any, tmp_path: Path) -> None:
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            tuned(Counting(interrupted_at=0), grid, tmp_path / "out", algo="exhaustive")
+    tuning = tuned(Counting(), grid, tmp_path / "out", algo="exhaustive")
+    assert all(record["status"] == "finished" for record in tuning.store.records)
+
+
 def test_bayes_goes_on_beyond_its_start_when_trials_fail(line: Any, tmp_path: Path) -> None:
     def fragile(params: Dict[str, Any]) -> Dict[str, Any]:
         if params["x"] < 0:
@@ -319,6 +361,10 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     TrialStore(tmp_path / "out", SEARCH)
     (tmp_path / "out" / "trials.jsonl").write_text('{"params": {}}\n')
     with pytest.raises(InputError, match=r"trials.jsonl, line 1 is no record of a trial"):
+        TrialStore(tmp_path / "out", SEARCH)
+    (tmp_path / "out" / "trials.jsonl").unlink()
+    (tmp_path / "out" / "started.json").write_text("[]")
+    with pytest.raises(InputError, match=r"out/started.json is damaged; delete it"):
         TrialStore(tmp_path / "out", SEARCH)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file cannot be used: File exists"):
