@@ -63,7 +63,7 @@ class Proposals(Searcher):
     def __init__(self, tuning: Tuning, at_once: int, bar: tqdm) -> None:
         super().__init__()
         self._tuning, self._bar = tuning, bar
-        self._batch = at_once if tuning.learns else int(tuning.max_evals)
+        self._batch = at_once if tuning.learns else 1
         self._queue: List[Proposal] = []
         self._running: Dict[str, Proposal] = {}
         self._done: List[Tuple[Proposal, Record]] = []
@@ -74,7 +74,7 @@ class Proposals(Searcher):
         if self.error is not None:
             raise self.error
         while True:
-            if not self._queue and not self._running:
+            if not self._queue and not (self._tuning.learns and self._running):
                 self._next_batch()
                 if not self._queue:
                     return Searcher.FINISHED

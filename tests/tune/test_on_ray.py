@@ -104,6 +104,30 @@ def test_a_worker_that_dies_once_is_tried_again_and_one_that_dies_twice_is_not(
     assert round_in_which_0_dies() == []
 
 
+@pytest.mark.parametrize("algo", ["random", "exhaustive"])
+def test_nothing_starts_once_the_search_has_stalled(tmp_path: Path, algo: str) -> None:
+    from recbole_poem.tune.on_ray import Proposals
+
+    (tmp_path / "grid.hyper").write_text(f"x choice {list(range(1000))}\n")
+    space = read_space(str(tmp_path / "grid.hyper"))
+    store = TrialStore(tmp_path / "out", {})
+    tuning = Tuning(lambda params: {}, space, store, algo, early_stop=4)
+    with tuning.progress() as bar:
+        proposals = Proposals(tuning, 2, bar)
+        running = {"0": proposals.suggest("0"), "1": proposals.suggest("1")}
+        for number in range(2, 100):
+            trial, suggested = next(iter(running.items()))
+            del running[trial]
+            record = {**suggested, "status": "finished", "score": 0.5, "bigger": True}
+            proposals.on_trial_complete(trial, {"record": json.dumps(record)})
+            suggested = proposals.suggest(str(number))
+            if suggested == Proposals.FINISHED:
+                break
+            running[str(number)] = suggested
+    assert len(store.records) == 1 + 4
+    assert len(running) == 1  # it had started before
+
+
 def test_a_full_disk_ends_the_search_on_ray_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
