@@ -73,21 +73,28 @@ class Proposals(Searcher):
         """Return the next configuration that was not tried, None to wait, or the end."""
         if self.error is not None:
             raise self.error
+        if self.is_over():
+            return Searcher.FINISHED
+        running = {canonical(proposal.params) for proposal in self._running.values()}
+        if not self._queue or canonical(self._queue[0].params) in running:
+            return None
+        proposal = self._running[trial_id] = self._queue.pop(0)
+        self._tuning.store.begin(proposal.params)
+        return {"params": proposal.params}
+
+    def is_over(self) -> bool:
+        """Take what the folder answers already; return whether nothing is left to start."""
         while True:
-            if not self._queue and not (self._tuning.learns and self._running):
+            if not self._queue:
+                if self._tuning.learns and self._running:
+                    return False
                 self._next_batch()
                 if not self._queue:
-                    return Searcher.FINISHED
-            running = {canonical(proposal.params) for proposal in self._running.values()}
-            if not self._queue or canonical(self._queue[0].params) in running:
-                return None
-            proposal = self._queue.pop(0)
-            record = self._tuning.store.find(proposal.params)
+                    return True
+            record = self._tuning.store.find(self._queue[0].params)
             if record is None:
-                self._running[trial_id] = proposal
-                self._tuning.store.begin(proposal.params)
-                return {"params": proposal.params}
-            self._end(proposal, record)
+                return False
+            self._end(self._queue.pop(0), record)
 
     def on_trial_complete(
         self, trial_id: str, result: Optional[Dict[str, Any]] = None, error: bool = False
@@ -141,6 +148,8 @@ def run(tuning: Tuning, workers: int) -> None:
     )
     with tempfile.TemporaryDirectory(prefix="tune-") as folder, tuning.progress() as bar:
         proposals = Proposals(tuning, workers, bar)
+        if proposals.is_over():  # Ray Tune fails where it has nothing to run
+            return
         try:
             tune.run(
                 trainable,

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, Set
 
@@ -64,9 +65,10 @@ def test_trials_run_at_once_in_few_processes_fail_alone_and_are_not_repeated(
     assert not (tmp_path / "home").exists()
     assert not (tmp_path / "out" / "started.json").exists()
 
-    again = tuning()
-    again.run()
-    assert again.best_params == {"x": 3}
+    for run in (Tuning.run, partial(run_on_ray, workers=2)):
+        again = tuning()
+        run(again)
+        assert again.best_params == {"x": 3}
     assert len(list(notes.iterdir())) == 4
 
 
