@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from ray import tune
+from ray import cloudpickle, tune
 from ray.tune.search import Searcher
 from tqdm import tqdm
 
@@ -27,11 +27,12 @@ class TrialInWorker(tune.Trainable):
 
     # Ray's with_parameters hands these to a method whose supertype knows the first alone
     def setup(  # type: ignore[override]
-        self, config: Dict[str, Any], objective: Objective, folder: str
+        self, config: Dict[str, Any], objective: bytes, folder: str
     ) -> None:
-        """Keep what the trials in this process share."""
-        os.chdir(folder)
-        self._objective, self._params = objective, config["params"]
+        """Keep what the trials in this process share; what could fail here, `step` reports."""
+        self._pickled, self._folder = objective, folder
+        self._shared: Optional[Objective] = None
+        self._params = config["params"]
 
     def step(self) -> Dict[str, Any]:
         """Run the trial."""
@@ -42,6 +43,12 @@ class TrialInWorker(tune.Trainable):
         """Let this process run another trial."""
         self._params = new_config["params"]
         return True
+
+    def _objective(self, params: Dict[str, Any]) -> Dict[str, Any]:
+        if self._shared is None:
+            os.chdir(self._folder)
+            self._shared = cloudpickle.loads(self._pickled)
+        return self._shared(params)
 
 
 class Proposals(Searcher):
@@ -144,7 +151,9 @@ def run(tuning: Tuning, workers: int) -> None:
     Ctrl-C ends it as it ends any loop; Ray Tune would catch the signal, return, and say nothing.
     """
     trainable = tune.with_parameters(
-        TrialInWorker, objective=tuning.objective_function, folder=str(Path.cwd())
+        TrialInWorker,
+        objective=cloudpickle.dumps(tuning.objective_function),
+        folder=str(Path.cwd()),
     )
     with tempfile.TemporaryDirectory(prefix="tune-") as folder, tuning.progress() as bar:
         proposals = Proposals(tuning, workers, bar)

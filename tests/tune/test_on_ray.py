@@ -4,6 +4,7 @@ import json
 import os
 import time
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Dict, List, Set
 
@@ -128,6 +129,26 @@ def test_nothing_starts_once_the_search_has_stalled(tmp_path: Path, algo: str) -
             running[str(number)] = suggested
     assert len(store.records) == 1 + 4
     assert len(running) == 1  # it had started before
+
+
+class InAMissingPackage:
+    """An objective that no other process can load."""
+
+    def __reduce__(self) -> Any:
+        return import_module, ("no_such_package",)
+
+    def __call__(self, params: Dict[str, Any]) -> Dict[str, Any]:
+        return {}
+
+
+def test_what_a_worker_cannot_load_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "grid.hyper").write_text("x choice [0,1]\n")
+    store = TrialStore(tmp_path / "out", {})
+    space = read_space(str(tmp_path / "grid.hyper"))
+    run_on_ray(Tuning(InAMissingPackage(), space, store, algo="exhaustive"), workers=1)
+    words = "ModuleNotFoundError: No module named 'no_such_package'"
+    assert [record["reason"] for record in store.records] == [words] * 2
 
 
 def test_a_full_disk_ends_the_search_on_ray_too(
