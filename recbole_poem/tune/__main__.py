@@ -4,7 +4,9 @@
 """
 
 import argparse
+import signal
 import sys
+from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from recbole_poem import stack
@@ -50,6 +52,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 
 def _run(arguments: List[str]) -> int:
+    # a polite end is one for the trials in progress too: they have not died
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     options, keys = parse(arguments)
     stack.require()
     # RecBole, torch and the rest are loaded now, after their versions have been checked
@@ -64,12 +68,8 @@ def _run(arguments: List[str]) -> int:
     workers = options.workers if options.backend == "ray" else None
     try:
         best = search.run(options.algo, options.trials, options.early_stop, workers, options.output)
-    except KeyboardInterrupt:
-        print(
-            f"recbole_poem: the trials that are over are kept in {search.folder(options.output)}, "
-            "with the best one in best.yaml; the same command goes on",
-            file=sys.stderr,
-        )
+    except (KeyboardInterrupt, SystemExit):
+        print(f"recbole_poem: {_kept(search.folder(options.output))}", file=sys.stderr)
         raise
     print(
         f"best validation score {best.score:.4f} in {best.n_trials} trials ({best.n_failed} failed)"
@@ -78,6 +78,16 @@ def _run(arguments: List[str]) -> int:
         print(f"  {key}: {value}")
     print(f"train and test it with --config_files={best.file}; the trials are drawn in {best.plot}")
     return 0
+
+
+def _kept(folder: Path) -> str:
+    """Say what an interrupted search leaves, and how to go on."""
+    if not (folder / "best.yaml").exists():
+        return "no trial has ended with a score; the same command goes on"
+    return (
+        f"the trials that are over are kept in {folder}, with the best one in best.yaml; the same "
+        "command goes on"
+    )
 
 
 def _from_1(word: str) -> int:

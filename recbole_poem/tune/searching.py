@@ -1,5 +1,7 @@
 """A search from its arguments to its files: what is fixed, what is tuned, and where it runs."""
 
+import json
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -7,11 +9,12 @@ from recbole.trainer import Trainer
 
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
+from recbole_poem.files import alone
 from recbole_poem.quick_start import begin, end_log, trainer_of
 from recbole_poem.search import describe, read_space, space_file
 from recbole_poem.tune.plot import write_plot
 from recbole_poem.tune.sharing import SharedPreparation
-from recbole_poem.tune.trials import Record, TrialStore
+from recbole_poem.tune.trials import Record, TrialStore, writing
 from recbole_poem.tune.tuning import Tuning
 from recbole_poem.workers import environment, ray_session
 
@@ -112,6 +115,7 @@ class Search:
             hint = f"; the nearest known key is '{near}'" if near else ""
             where = f"params_file: {path}: " if key in self.space else ""
             raise InputError(f"{where}'{key}' is not a key of {self.config.model}{hint}")
+        _require_plain(self.config.given())
 
     def configuration(self, params: Dict[str, Any]) -> Dict[str, Any]:
         """Return fixed and tuned keys as a configuration file holds them."""
@@ -145,9 +149,25 @@ class Search:
         Raises
         ------
         InputError
-            If the folder holds another search, Ray cannot be used, or every trial failed.
+            If the folder holds another search or cannot be written, another process searches there,
+            Ray cannot be used, or every trial failed.
         """
         folder = self.folder(output)
+        with ExitStack() as until_the_end:
+            with writing(folder):
+                until_the_end.enter_context(
+                    alone(folder / ".lock", "another search is at work here")
+                )
+            return self._run(folder, algo, trials, early_stop, workers)
+
+    def _run(
+        self,
+        folder: Path,
+        algo: str,
+        trials: Optional[int],
+        early_stop: Optional[int],
+        workers: Optional[int],
+    ) -> Best:
         store = TrialStore(folder, self._identity(algo, workers))
 
         def keep(best: Record) -> None:
@@ -158,19 +178,28 @@ class Search:
             objective, self.space, store, algo, trials, self.config["seed"], early_stop, keep
         )
         plot = folder / "trials.html"
+
+        def finish() -> None:
+            best = store.best()
+            if best is not None:
+                keep(best)
+            if store.records:
+                title = f"{self.config.model}-{self.config.dataset}, {algo}"
+                with writing(plot):
+                    write_plot(plot, store.records, title)
+
         try:
             if workers is None:
                 objective.watch = tuning.watch
                 tuning.run()
             else:
                 run_on_ray(tuning, workers)
-        finally:  # whatever ended it: what is there can be used
-            best = store.best()
-            if best is not None:
-                keep(best)
-            if store.records:
-                title = f"{self.config.model}-{self.config.dataset}, {algo}"
-                write_plot(plot, store.records, title)
+        except BaseException:  # whatever ended it: what is there can be used
+            with suppress(InputError):  # what ended it is what has to be told
+                finish()
+            raise
+        finish()
+        best = store.best()
         failed = [record for record in store.records if record["status"] == "failed"]
         if best is None:
             raise InputError(f"all {len(failed)} trials failed, the first: {failed[0]['reason']}")
@@ -191,6 +220,17 @@ class Search:
         }
         # what is proposed together is proposed without knowing each other's scores
         return {**identity, "workers": workers or 1} if algo == "bayes" else identity
+
+
+def _require_plain(keys: Dict[str, Any]) -> None:
+    """Raise `InputError` where a value cannot be kept as JSON: YAML reads a bare date as a date."""
+    for key, value in keys.items():
+        try:
+            json.dumps(value)
+        except TypeError as error:
+            raise InputError(
+                f"{key}: {value} is no number, text, list or mapping; write a date in quotes"
+            ) from error
 
 
 def run_on_ray(tuning: Tuning, workers: int) -> None:

@@ -4,7 +4,11 @@
 ``search.yaml``           what the proposals depend on; another search is refused
 ``trials.jsonl``          a line per trial: ``params``, ``status`` (finished or failed), ``score``
                           and ``valid_result`` on validation rows, ``bigger`` (whether more is
-                          better), ``seconds``; of a failed one ``reason`` and ``traceback``
+                          better), ``seconds``; of a failed one ``reason``, ``traceback`` and
+                          ``again`` (whether something else than the configuration failed, so that
+                          the next start tries it again)
+``started.json``          how often trials have started without an end; what has twice counts as
+                          failed
 ``best.yaml``             the best configuration so far, as ``--config_files`` takes it
 ``trials.html``           a plot of the trials
 ========================  ==========================================================================
@@ -12,17 +16,21 @@
 
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import yaml
 
 from recbole_poem.errors import InputError
 from recbole_poem.files import whole_file
 from recbole_poem.search import canonical
+from recbole_poem.tune.starts import Starts
 
 #: A line of ``trials.jsonl``.
 Record = Dict[str, Any]
+
+_DIED_TWICE = "its process died twice; where memory ran out, tune values that need less of it"
 
 
 class TrialStore:
@@ -47,21 +55,47 @@ class TrialStore:
             folder.mkdir(parents=True, exist_ok=True)
             self._claim(json.loads(json.dumps(search)))
             self.records = self._read()
+            self._starts = Starts(folder / "started.json")
         except OSError as error:
             raise InputError(f"output: {folder} cannot be used: {error.strerror}") from error
         self._answers = {canonical(record["params"]): record for record in self.records}
+        for params in self._starts.without_end(2):
+            if self.find(params) is None:
+                self.add(death(params, _DIED_TWICE, again=False))
+
+    def begin(self, params: Dict[str, Any]) -> None:
+        """Note that a trial starts, in case its process dies.
+
+        Raises
+        ------
+        InputError
+            If that cannot be written.
+        """
+        with writing(self._starts.path):
+            self._starts.begin(params)
+
+    def end(self, params: Dict[str, Any]) -> None:
+        """Note that the process of a trial has not died of it."""
+        self._starts.end(params)
 
     def find(self, params: Dict[str, Any]) -> Optional[Record]:
         """Return the record of a configuration that was tried, or None."""
         return self._answers.get(canonical(params))
 
     def add(self, record: Record) -> None:
-        """Keep the record of a trial, on disk as well when this returns."""
+        """Keep the record of a trial, on disk as well when this returns.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
         # first in memory: of whatever Ctrl-C lets reach the disk, best.yaml and the plot know
         self.records.append(record)
         self._answers[canonical(record["params"])] = record
         line = json.dumps(record) + "\n"
-        with (self.folder / "trials.jsonl").open("ab") as file:
+        path = self.folder / "trials.jsonl"
+        with writing(path), path.open("ab") as file:
             file.write(line.encode())
             file.flush()
             os.fsync(file.fileno())
@@ -75,9 +109,15 @@ class TrialStore:
         return best
 
     def write_best(self, configuration: Dict[str, Any]) -> Path:
-        """Write the best configuration; return the file."""
+        """Write the best configuration; return the file.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
         path = self.folder / "best.yaml"
-        with whole_file(path) as file:
+        with writing(path), whole_file(path) as file:
             file.write(yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True).encode())
         return path
 
@@ -120,8 +160,41 @@ class TrialStore:
                 raise InputError(
                     f"output: {path}, line {number} is no record of a trial"
                 ) from error
-            records.append(record)
+            if not record.get("again"):
+                records.append(record)
         return records
+
+
+def death(params: Dict[str, Any], reason: str, again: bool) -> Record:
+    """Return the record of a trial whose process died."""
+    return {
+        "params": params,
+        "status": "failed",
+        "score": None,
+        "bigger": True,
+        "reason": reason,
+        "traceback": None,
+        "again": again,
+        "seconds": None,
+    }
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name `path` where the system refuses what the block writes: a full disk, say.
+
+    Raises
+    ------
+    InputError
+        In place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"output: {path} cannot be written: {error.strerror or error}; once it can, the same "
+            "command goes on"
+        ) from error
 
 
 def is_better(record: Record, other: Optional[Record]) -> bool:

@@ -24,6 +24,9 @@ from recbole_poem.tune.trials import Record, TrialStore, is_better
 #: From a configuration to RecBole's result; see `recbole_poem.objective_function`.
 Objective = Callable[[Dict[str, Any]], Dict[str, Any]]
 
+#: Errors that are no configuration's own: a full disk, memory that ran out, a missing package.
+_CIRCUMSTANCES = (OSError, MemoryError, ImportError)
+
 
 class Proposal(NamedTuple):
     """What the algorithm wants to try: its document in hyperopt's history, and the values."""
@@ -43,7 +46,8 @@ class Tuning(HyperTuning):
     space : dict
         What `recbole_poem.search.read_space` returns.
     store : TrialStore
-        Where the trials are kept; those it holds already are not run again.
+        Where the trials are kept; those it holds already are not run again, but for those that
+        failed and were not to blame.
     algo : str
         ``bayes`` (hyperopt's TPE), ``random`` or ``exhaustive``.
     trials : int, optional
@@ -109,7 +113,11 @@ class Tuning(HyperTuning):
             while proposal is not None:
                 record = self.store.find(proposal.params)
                 if record is None:
-                    record = attempt(self.objective_function, proposal.params)
+                    try:
+                        self.store.begin(proposal.params)
+                        record = attempt(self.objective_function, proposal.params)
+                    finally:  # Ctrl-C is an end as well
+                        self.store.end(proposal.params)
                 self.take(record, bar)
                 self.learn(proposal, record)
                 proposal = self.ask()
@@ -183,7 +191,8 @@ def attempt(objective: Objective, params: Dict[str, Any]) -> Record:
     except Exception as error:
         words = " ".join(str(error).split())
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-        record.update(reason=f"{kind}{words}", traceback=format_exc())
+        again = any(isinstance(one, _CIRCUMSTANCES) for one in (error, error.__cause__))
+        record.update(reason=f"{kind}{words}", traceback=format_exc(), again=again)
     else:
         valid = result["best_valid_result"]
         record.update(

@@ -15,7 +15,9 @@ from conftest import successor_log
 
 from recbole_poem import run_recbole_poem
 from recbole_poem.__main__ import main as train
+from recbole_poem.files import alone
 from recbole_poem.tune.__main__ import main
+from recbole_poem.tune.searching import TrialObjective
 
 pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
 
@@ -106,6 +108,13 @@ def test_a_tuned_key_that_does_nothing_is_refused(
     assert words in capsys.readouterr().err
 
 
+def test_a_date_without_quotes_is_named(toy: List[str], capsys: pytest.CaptureFixture) -> None:
+    Path("fixed.yaml").write_text("wandb_project: 2024-01-31\n")
+    assert main([*toy, "--config_files=fixed.yaml"]) == 2
+    words = "wandb_project: 2024-01-31 is no number, text, list or mapping; write a date in quotes"
+    assert capsys.readouterr().err.splitlines()[-1] == f"recbole_poem: {words}"
+
+
 def test_another_search_needs_another_folder(toy: List[str], capsys: pytest.CaptureFixture) -> None:
     assert main([*toy, "--trials=1"]) == 0
     for change, words in [
@@ -118,6 +127,65 @@ def test_another_search_needs_another_folder(toy: List[str], capsys: pytest.Capt
     Path("space.hyper").write_text("learning_rate choice [0.02]\n")
     assert main(toy) == 2
     assert "its space, learning_rate is choice [1e-09, 0.02], not choice" in capsys.readouterr().err
+
+
+def test_two_searches_never_work_in_one_folder(
+    toy: List[str], capsys: pytest.CaptureFixture
+) -> None:
+    with alone(Path("o/.lock"), "the test works"):
+        assert main([*toy, "--output=o"]) == 2
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .startswith("recbole_poem: o: another search is at work here; wait for it")
+    )
+    assert not Path("o/search.yaml").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(
+    toy: List[str], capsys: pytest.CaptureFixture
+) -> None:
+    Path("file").write_text("")
+    assert main([*toy, "--output=file/o"]) == 2
+    words = "recbole_poem: output: file/o cannot be written: Not a directory"
+    assert capsys.readouterr().err.splitlines()[-1].startswith(words)
+
+
+@pytest.mark.parametrize("name", ["best.yaml", "trials.html"])
+def test_a_file_that_cannot_be_written_is_named(
+    toy: List[str], name: str, capsys: pytest.CaptureFixture
+) -> None:
+    Path("o", name).mkdir(parents=True)
+    assert main([*toy, "--trials=1", "--output=o"]) == 2
+    words = f"recbole_poem: output: o/{name} cannot be written: Is a directory; once it can, the"
+    assert capsys.readouterr().err.splitlines()[-1].startswith(words)
+
+
+def test_a_file_that_cannot_be_written_hides_nothing_that_came_before(
+    toy: List[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = TrialObjective.__call__
+
+    def interrupted_at_the_second(objective: TrialObjective, params: Dict[str, Any]) -> Any:
+        if Path("o/trials.jsonl").exists():
+            raise KeyboardInterrupt
+        return trial(objective, params)
+
+    monkeypatch.setattr(TrialObjective, "__call__", interrupted_at_the_second)
+    Path("o/trials.html").mkdir(parents=True)
+    assert main([*toy, "--output=o"]) == 130
+
+
+def test_ctrl_c_before_a_trial_is_over_promises_no_best(
+    toy: List[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def interrupted(objective: TrialObjective, params: Dict[str, Any]) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrialObjective, "__call__", interrupted)
+    assert main(toy) == 130
+    words = "recbole_poem: no trial has ended with a score; the same command goes on"
+    assert capsys.readouterr().err.splitlines()[-2] == words
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_command_continues(toy: List[str]) -> None:
@@ -145,6 +213,29 @@ def test_ctrl_c_keeps_what_is_finished_and_the_command_continues(toy: List[str])
     assert main(toy) == 0
     assert trials.read_text().startswith(finished)
     assert trials.read_text().count("\n") == 4
+
+
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_polite_end_is_no_death_of_the_trial(
+    toy: List[str], how: signal.Signals, status: int
+) -> None:
+    endless = [word for word in toy if not word.startswith("--epochs=")]
+    endless += ["--epochs=1000000", "--stopping_step=1000000"]
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "recbole_poem.tune", *endless],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    started = Path("tune/SASRec-toy/started.json")
+    while not started.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == status, errors
+    assert "no trial has ended with a score; the same command goes on" in errors
+    assert not started.exists()
 
 
 def test_help_loads_neither_torch_nor_ray() -> None:

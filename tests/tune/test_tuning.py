@@ -1,8 +1,12 @@
 """The search itself, around objectives whose best value is known."""
 
 import json
+import os
+import signal
+from errno import ENOSPC
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import pytest
 
@@ -180,6 +184,87 @@ def test_a_failing_trial_is_recorded_and_the_rest_goes_on(grid: Any, tmp_path: P
     assert len(calls) == 12  # what failed is not tried again either
 
 
+def full_disk() -> None:
+    raise OSError(ENOSPC, "No space left on device")
+
+
+def no_memory() -> None:
+    raise MemoryError("Unable to allocate 3.2 GiB")
+
+
+def no_package() -> None:
+    import no_such_package  # noqa: F401
+
+
+def named_file() -> None:
+    try:
+        full_disk()
+    except OSError as error:
+        raise InputError("request_cache_dir: it cannot be written") from error
+
+
+@pytest.mark.parametrize("fail", [full_disk, no_memory, no_package, named_file])
+def test_what_failed_and_was_not_to_blame_is_tried_again_as_if_it_had_never_been_tried(
+    line: Any, tmp_path: Path, fail: Callable[[], None]
+) -> None:
+    more: Dict[str, Any] = {"algo": "bayes", "trials": 30}
+    whole = tuned(Counting(), line, tmp_path / "whole", **more).store.records
+    first, second = Counting(), Counting()
+
+    def from_the_24th_on(params: Dict[str, Any]) -> Dict[str, Any]:
+        if len(first.calls) == 23:
+            fail()
+        return first(params)
+
+    failed = tuned(from_the_24th_on, line, tmp_path / "parts", **more).store.records[23:]
+    assert [record["status"] for record in failed] == ["failed"] * 7
+    parts = tuned(second, line, tmp_path / "parts", **more).store.records
+    assert first.calls + second.calls == [canonical(record["params"]) for record in whole]
+    assert [(r["params"], r["score"]) for r in parts] == [(r["params"], r["score"]) for r in whole]
+    third = Counting()
+    tuned(third, line, tmp_path / "parts", **more)
+    assert third.calls == []
+
+
+def test_a_trial_that_kills_its_process_twice_has_failed_and_the_search_goes_on(
+    grid: Any, tmp_path: Path
+) -> None:
+    more: Dict[str, Any] = {"algo": "exhaustive", "seed": 5}
+    whole = tuned(Counting(), grid, tmp_path / "whole", **more).store.records
+    deadly = whole[4]["params"]
+
+    def objective(params: Dict[str, Any]) -> Dict[str, Any]:
+        if params == deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return valley(params)
+
+    for _ in range(2):
+        search = get_context("fork").Process(
+            target=tuned, args=(objective, grid, tmp_path / "out"), kwargs=more
+        )
+        search.start()
+        search.join()
+        assert search.exitcode == -signal.SIGKILL
+    tuning = tuned(objective, grid, tmp_path / "out", **more)
+    records = tuning.store.records
+    (failed,) = [record for record in records if record["status"] == "failed"]
+    assert failed["params"] == deadly
+    assert failed["reason"].startswith("its process died twice; where memory ran out, tune")
+    order = [record["params"] for record in records if record is not failed]
+    assert order == [record["params"] for record in whole if record["params"] != deadly]
+    again = Counting()
+    tuned(again, grid, tmp_path / "out", **more)
+    assert again.calls == []
+
+
+def test_ctrl_c_is_no_death(grid: Any, tmp_path: Path) -> None:
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            tuned(Counting(interrupted_at=0), grid, tmp_path / "out", algo="exhaustive")
+    tuning = tuned(Counting(), grid, tmp_path / "out", algo="exhaustive")
+    assert all(record["status"] == "finished" for record in tuning.store.records)
+
+
 def test_bayes_goes_on_beyond_its_start_when_trials_fail(line: Any, tmp_path: Path) -> None:
     def fragile(params: Dict[str, Any]) -> Dict[str, Any]:
         if params["x"] < 0:
@@ -262,10 +347,24 @@ def test_the_folder_of_another_search_is_refused(
         TrialStore(tmp_path / "out", {**SEARCH, **change})
 
 
+def test_a_full_disk_ends_the_search_and_is_named(grid: Any, tmp_path: Path) -> None:
+    objective = Counting()
+    tuning = Tuning(objective, grid, TrialStore(tmp_path / "out", {}), algo="exhaustive")
+    (tmp_path / "out" / "trials.jsonl").symlink_to("/dev/full")
+    words = f"^output: {tmp_path}/out/trials.jsonl cannot be written: No space left on device; once"
+    with pytest.raises(InputError, match=words):
+        tuning.run()
+    assert len(objective.calls) == 1
+
+
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     TrialStore(tmp_path / "out", SEARCH)
     (tmp_path / "out" / "trials.jsonl").write_text('{"params": {}}\n')
     with pytest.raises(InputError, match=r"trials.jsonl, line 1 is no record of a trial"):
+        TrialStore(tmp_path / "out", SEARCH)
+    (tmp_path / "out" / "trials.jsonl").unlink()
+    (tmp_path / "out" / "started.json").write_text("[]")
+    with pytest.raises(InputError, match=r"out/started.json is damaged; delete it"):
         TrialStore(tmp_path / "out", SEARCH)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file cannot be used: File exists"):
