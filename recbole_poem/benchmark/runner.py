@@ -14,14 +14,13 @@ from typing import Any, Dict, List, Set, Tuple
 from tqdm import tqdm
 
 from recbole_poem.benchmark import plan as plans
+from recbole_poem.benchmark.clock import SPARE_SECONDS
 from recbole_poem.benchmark.plan import Job, Plan
 from recbole_poem.benchmark.progress import forget_progress, read_progress, words
 from recbole_poem.benchmark.rows import Row
 from recbole_poem.files import whole_file
 from recbole_poem.search import read_space, sample, space_file
 
-#: Beyond its limit of training, a process may prepare, evaluate and finish its epoch so long.
-SPARE_SECONDS = 3600.0
 RUN = "recbole_poem.benchmark.run"
 #: Between two looks at the runs in progress, on a terminal and in a file.
 LOOK_SECONDS = 2.0

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from recbole_poem.benchmark.clock import Clock
 from recbole_poem.benchmark.progress import (
     forget_progress,
     read_progress,
     words,
     write_progress,
 )
-from recbole_poem.benchmark.run import Clock
 
 
 def test_a_run_tells_where_it_is(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from conftest import random_log
 from recbole_poem.benchmark import ranking, runner
 from recbole_poem.benchmark.__main__ import main, parse
 from recbole_poem.benchmark.plan import Job, make_plan
-from recbole_poem.benchmark.run import Clock, TimeLimit
 from recbole_poem.errors import InputError
 from recbole_poem.files import alone
 
@@ -133,24 +132,6 @@ def running_now(paths: Any) -> Any:
         except OSError:  # it has ended meanwhile
             continue
         yield path
-
-
-def test_training_ends_at_its_limit_and_not_before() -> None:
-    for on_gpu in (False, True):
-        clock = Clock(limit=1000.0, on_gpu=on_gpu)
-        clock.note(0, 0.5)
-        late = Clock(limit=-1.0, on_gpu=on_gpu)
-        with pytest.raises(TimeLimit):
-            late.note(0, 0.25)
-        assert [point["score"] for point in late.curve] == [0.25]
-
-
-def test_waiting_costs_a_run_on_the_cpu_nothing_of_its_limit() -> None:
-    on_cpu, on_gpu = (Clock(limit=0.2, on_gpu=on_gpu) for on_gpu in (False, True))
-    time.sleep(0.3)
-    on_cpu.note(0, 0.5)
-    with pytest.raises(TimeLimit):
-        on_gpu.note(0, 0.5)
 
 
 def job(tmp_path: Path, **changed: Any) -> Job:
