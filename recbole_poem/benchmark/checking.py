@@ -22,7 +22,7 @@ def check_configurations(plan: Plan) -> None:
     jobs = test_jobs(plan._replace(seeds=plan.seeds[:1]), {})
     for job, row in zip(jobs, plan.rows * len(plan.datasets)):
         try:
-            config = Config(job.model, job.dataset, job.config_files, job.given)
+            config = Config(job.model, job.dataset, config_dict=job.keys)
         except InputError as error:
             raise InputError(f"{job.row}: {error}") from error
         if not Path(config["data_path"]).is_dir():

@@ -16,6 +16,7 @@ from recbole_poem.benchmark.rows import (
     refuse_unknown,
     row_of,
 )
+from recbole_poem.config import read_config_file
 from recbole_poem.errors import InputError
 
 FIRST_SEED = 2020  # RecBole's
@@ -44,8 +45,8 @@ class Plan(NamedTuple):
     seeds : list of int
     keys : dict
         Of every row, after `SHARED`.
-    config_files : list of str
-        YAML files of every row, before all keys.
+    config_files : list of dict
+        What the YAML files of every row hold: after `SHARED`, before `keys`.
     trials : int
         Configurations that are tried on validation data for each row; 0 = defaults.
     time_limit : float
@@ -58,7 +59,7 @@ class Plan(NamedTuple):
     rows: List[Row]
     seeds: List[int]
     keys: Dict[str, Any]
-    config_files: List[str]
+    config_files: List[Dict[str, Any]]
     trials: int
     time_limit: float
     tune_time_limit: float
@@ -74,8 +75,9 @@ class Job(NamedTuple):
     purpose : str
         "test", or "trial": tuning, which looks at validation data only.
     given : dict
-        Every key that differs from RecBole's and the plugin's defaults.
-    config_files : list of str
+        Every key that differs from RecBole's and the plugin's defaults and from `config_files`.
+    config_files : list of dict
+        As in the plan.
     time_limit : float
     """
 
@@ -85,8 +87,13 @@ class Job(NamedTuple):
     seed: int
     purpose: str
     given: Dict[str, Any]
-    config_files: List[str]
+    config_files: List[Dict[str, Any]]
     time_limit: float
+
+    @property
+    def keys(self) -> Dict[str, Any]:
+        """Every key of its configuration."""
+        return {**_merged(self.config_files), **self.given}
 
     @property
     def id(self) -> str:
@@ -120,6 +127,7 @@ def make_plan(
     keys : dict, optional
         Keys of every row.
     config_files : sequence of str
+        Their paths; what they hold now is what counts.
     tune : int
         Trials per row.
     time_limit : float
@@ -132,7 +140,7 @@ def make_plan(
     Raises
     ------
     InputError
-        For an empty or wrong value, and two rows of one name.
+        For an empty or wrong value, two rows of one name, and a file that cannot be read.
     """
     listed = list(map(row_of, rows))
     if ablate:
@@ -159,8 +167,8 @@ def make_plan(
         if not isinstance(limit, (int, float)) or not limit > 0:
             raise InputError(f"{name}: expected a number of seconds above 0, not {limit!r}")
     return Plan(
-        list(datasets), listed, list(seeds), dict(keys or {}), list(config_files), tune,
-        float(time_limit), float(tune_time_limit),
+        list(datasets), listed, list(seeds), dict(keys or {}),
+        list(map(read_config_file, config_files)), tune, float(time_limit), float(tune_time_limit),
     )  # fmt: skip
 
 
@@ -213,12 +221,19 @@ def trial_job(plan: Plan, row: Row, dataset: str, tried: Dict[str, Any]) -> Job:
 
 def fixed_keys(plan: Plan, row: Row) -> Set[str]:
     """Return the keys that are chosen for a row, by hand or by its preset, and not to be tuned."""
-    keys = {**plan.keys, **row.keys}
+    keys = {**_merged(plan.config_files), **plan.keys, **row.keys}
     return set(keys) | preset_keys(keys.get("preset", "best"))
 
 
 def _job(plan: Plan, row: Row, dataset: str, seed: int, purpose: str, tuned: Dict[str, Any]) -> Job:
-    given = {**SHARED, **plan.keys, **tuned, **row.keys}
+    in_files = _merged(plan.config_files)
+    shared = {key: value for key, value in SHARED.items() if key not in in_files}
+    given = {**shared, **plan.keys, **tuned, **row.keys}
     return Job(
         row.name, row.model, dataset, seed, purpose, given, plan.config_files, plan.time_limit
     )
+
+
+def _merged(contents: List[Dict[str, Any]]) -> Dict[str, Any]:
+    """Return the keys of several files; the last one that names a key counts."""
+    return {key: value for content in contents for key, value in content.items()}

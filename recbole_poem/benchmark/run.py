@@ -46,7 +46,7 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
         The record, but for what `main` knows.
     """
     given = {**effective_keys(job), "seed": job.seed, "show_progress": False}
-    config = Config(job.model, job.dataset, job.config_files, given)
+    config = Config(job.model, job.dataset, config_dict=given)
     tell = partial(write_progress, folder, config["epochs"])
     clock = Clock(job.time_limit, config["device"].type == "cuda", partial(tell, trains=True))
     experiment = quick_start.begin(config)
@@ -86,11 +86,11 @@ def effective_keys(job: Job) -> Dict[str, Any]:
     of it, and the epochs of one that learns nothing: each would be evaluated. The job keeps them,
     because its id is made of them.
     """
-    config = Config(job.model, job.dataset, job.config_files, job.given)
+    config = Config(job.model, job.dataset, config_dict=job.keys)
     idle = {key for key, _ in config.unknown_keys() if key in SHARED}
     if is_untrained(job.model):
         idle.add("epochs")
-    return {key: value for key, value in job.given.items() if key not in idle}
+    return {key: value for key, value in job.keys.items() if key not in idle}
 
 
 def _train(trainer: Any, experiment: Experiment, clock: Clock) -> Optional[str]:
@@ -162,7 +162,6 @@ def main(path: str) -> int:
     folder = Path(path).parent
     job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
     record: Dict[str, Any] = {"id": folder.name, **job._asdict(), "reason": None}
-    del record["config_files"]
     try:
         record.update(run(job, folder), status="finished")
     except InputError as error:

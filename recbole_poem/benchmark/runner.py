@@ -148,10 +148,9 @@ class _Processes:
             forget_progress(home)
         if self._stopped.is_set() or (home / "record.json").exists():
             return
-        named = {key: getattr(job, key) for key in ("row", "model", "dataset", "seed", "purpose")}
-        record = {"id": home.name, **named, "given": job.given, "status": "failed"}
+        record = {"id": home.name, **job._asdict(), "status": "failed", "reason": reason}
         with whole_file(home / "record.json") as file:
-            file.write(json.dumps({**record, "reason": reason}, indent=1).encode())
+            file.write(json.dumps(record, indent=1).encode())
 
     def _wait(self, home: Path, seconds: float) -> str:
         """Start the process of a run and wait for its end; return why it may have no record."""

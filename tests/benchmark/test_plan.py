@@ -192,3 +192,24 @@ def test_what_was_chosen_by_hand_or_by_a_preset_is_not_tuned():
     assert "learning_rate" in spaces["SASRec"] and "n_layers" not in spaces["SASRec"]
     nothing_left = make_plan(["BPR"], ["ml-100k"], tune=8, keys={"learning_rate": 0.01})
     assert _configurations(nothing_left, nothing_left.rows[0]) == [{}]
+
+
+def test_what_a_config_file_holds_is_part_of_the_run_and_its_name_is_not(tmp_path):
+    files = [tmp_path / name for name in ("a.yaml", "b.yaml")]
+    for file in files:
+        file.write_text("learning_rate: 1e-2\nepochs: 3\nn_groups: 4\n")
+    one, two = (make_plan(["POEM"], ["a"], config_files=[str(file)], tune=2) for file in files)
+    assert one.config_files == [{"learning_rate": 0.01, "epochs": 3, "n_groups": 4}]
+    (job,) = jobs_of(one, {})
+    assert job.id == jobs_of(two, {})[0].id
+    files[1].write_text("learning_rate: 1e-2\nepochs: 4\nn_groups: 4\n")
+    assert job.id != jobs_of(make_plan(["POEM"], ["a"], config_files=[str(files[1])]), {})[0].id
+    keys = effective_keys(job._replace(dataset="ml-100k"))
+    assert (keys["epochs"], keys["learning_rate"]) == (3, 0.01)  # what all rows share is behind it
+    assert fixed_keys(one, one.rows[0]) == {"learning_rate", "epochs", "n_groups"}
+    both = make_plan(["POEM"], ["a"], config_files=[str(files[0])], keys={"epochs": 9})
+    assert jobs_of(both, {})[0].keys["epochs"] == 9
+    written = yaml.safe_load(as_yaml(one, []))
+    assert written["config_files"] == one.config_files
+    with pytest.raises(InputError, match=r"config_files: .*none.yaml cannot be read"):
+        make_plan(["POEM"], ["a"], config_files=[str(tmp_path / "none.yaml")])
