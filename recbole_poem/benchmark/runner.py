@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List, Set, Tuple
 
@@ -163,6 +164,8 @@ class _Processes:
                 start_new_session=True,  # Ctrl-C is ours to deal with
             )
         self._children[home.name] = child
+        if self._stopped.is_set():  # `stop` may have come by before the child was listed
+            _end(child)
         try:
             child.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -204,7 +207,8 @@ def _best(
 def _end(child: "subprocess.Popen[bytes]") -> None:
     """End a child and what it has started, if they still run."""
     if child.poll() is None:
-        os.killpg(child.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.killpg(child.pid, signal.SIGKILL)
         child.wait()
 
 

@@ -163,6 +163,36 @@ def test_a_process_that_leaves_no_record_gets_one(
         assert words in record["reason"]
 
 
+def test_what_starts_while_all_is_stopped_is_ended_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stand_in.py").write_text("import time; time.sleep(600)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(runner, "RUN", "stand_in")
+    processes = runner._Processes(tmp_path)
+    start = subprocess.Popen
+
+    def start_too_late(*arguments: Any, **options: Any) -> Any:
+        child = start(*arguments, **options)
+        processes.stop()
+        return child
+
+    monkeypatch.setattr(subprocess, "Popen", start_too_late)
+    begin = time.monotonic()
+    processes.run(job(tmp_path))
+    assert time.monotonic() - begin < 300
+    assert records(tmp_path) == {}
+
+
+def test_a_child_that_ends_by_itself_meanwhile_is_no_error() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""], start_new_session=True)
+    child.wait()
+    polled = child.poll
+    child.poll = lambda: None  # type: ignore[method-assign]
+    runner._end(child)
+    assert polled() == 0
+
+
 def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
