@@ -22,6 +22,7 @@ from recbole_poem.benchmark import machine, ranking
 from recbole_poem.benchmark.categories import read_categories
 from recbole_poem.benchmark.clock import Clock, TimeLimit
 from recbole_poem.benchmark.evaluation import PROTOCOLS, Recommendations, as_sequential, recommend
+from recbole_poem.benchmark.lifeline import end_with_runner
 from recbole_poem.benchmark.plan import SHARED, Job
 from recbole_poem.benchmark.progress import write_progress
 from recbole_poem.benchmark.rows import is_untrained
@@ -186,4 +187,5 @@ def main(path: str) -> int:
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    end_with_runner()
     sys.exit(main(sys.argv[1]))

@@ -159,6 +159,7 @@ class _Processes:
         with (home / "log.txt").open("wb") as log:
             child = subprocess.Popen(
                 [*command, str(home / "job.json")],
+                stdin=subprocess.PIPE,  # see `lifeline`
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is ours to deal with
@@ -166,13 +167,14 @@ class _Processes:
         self._children[home.name] = child
         if self._stopped.is_set():  # `stop` may have come by before the child was listed
             _end(child)
-        try:
-            child.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            return f"it was not over after {seconds:.0f} s"
-        finally:
-            _end(child)
-            del self._children[home.name]
+        with child:
+            try:
+                child.wait(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                return f"it was not over after {seconds:.0f} s"
+            finally:
+                _end(child)
+                del self._children[home.name]
         if child.returncode == -signal.SIGKILL:
             return "it was killed, by the system if memory ran out; see log.txt"
         return f"it ended with exit status {child.returncode}; see log.txt"

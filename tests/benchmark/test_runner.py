@@ -16,7 +16,7 @@ import pytest
 from conftest import random_log
 
 from recbole_poem.benchmark import ranking, runner
-from recbole_poem.benchmark.__main__ import main, parse
+from recbole_poem.benchmark.__main__ import _end_politely, main, parse
 from recbole_poem.benchmark.plan import Job, make_plan
 from recbole_poem.errors import InputError
 from recbole_poem.files import alone
@@ -274,3 +274,56 @@ def test_two_benchmarks_never_work_in_one_folder(tmp_path: Path, capsys: Any) ->
         assert main(asked) == 2
     assert f"{tmp_path / 'x'}: another benchmark is at work here" in capsys.readouterr().err
     assert not (tmp_path / "x" / "plan.yaml").exists()
+
+
+def test_a_run_does_not_outlive_a_benchmark_that_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stand_in.py").write_text(
+        "import time, pathlib\n"
+        "from recbole_poem.benchmark.lifeline import end_with_runner\n"
+        "end_with_runner()\n"
+        "pathlib.Path('started').touch()\n"
+        "time.sleep(600)\n"
+    )
+    one = job(tmp_path)
+    code = (
+        "import pathlib\n"
+        "from recbole_poem.benchmark import plan, runner\n"
+        "runner.RUN = 'stand_in'\n"
+        f"job = plan.Job(**{one._asdict()!r})\n"
+        f"runner.run_all([job], pathlib.Path({str(tmp_path)!r}), 1, 'runs', False)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    process = subprocess.Popen([sys.executable, "-c", code])
+    while not Path("started").exists() and process.poll() is None:
+        time.sleep(0.05)
+    assert running(one)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 60
+    while running(one) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not running(one)
+
+
+def running(one: Job) -> bool:
+    """Tell whether a run is at work; a process that nobody has waited for is not."""
+    paths = running_now(Path("/proc").glob("[0-9]*/cmdline"))
+    return any(f"{one.id}/job.json" in path.read_text() for path in paths)
+
+
+def test_sighup_ends_a_benchmark_politely_unless_it_is_ignored() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        _end_politely()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        _end_politely()
+        with pytest.raises(SystemExit) as ended:
+            signal.raise_signal(signal.SIGHUP)
+        assert ended.value.code == 128 + signal.SIGHUP
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
