@@ -145,7 +145,8 @@ def _write_ranks(
             arrays[f"diversity_{protocol}"] = np.stack(each, axis=1).astype(np.float32)
     if category is not None:
         arrays["category"] = category
-    np.savez_compressed(path, **arrays)
+    with whole_file(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, List, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from tqdm import tqdm
 
@@ -18,7 +18,9 @@ from recbole_poem.benchmark import plan as plans
 from recbole_poem.benchmark.clock import SPARE_SECONDS
 from recbole_poem.benchmark.plan import Job, Plan
 from recbole_poem.benchmark.progress import forget_progress, read_progress, words
+from recbole_poem.benchmark.results import Run
 from recbole_poem.benchmark.rows import Row
+from recbole_poem.errors import InputError
 from recbole_poem.files import whole_file
 from recbole_poem.search import read_space, sample, space_file
 
@@ -74,7 +76,7 @@ def run_all(
     jobs: List[Job], folder: Path, at_once: int, title: str, show_progress: bool = True
 ) -> None:
     """Run the jobs that have not finished; those that had failed are tried again."""
-    left = [job for job in jobs if _status(folder, job) != "finished"]
+    left = [job for job in jobs if _finished(folder, job) is None]
     for job in left:  # what a former attempt left behind
         for name in ("record.json", "ranks.npz"):
             (_home(folder, job) / name).unlink(missing_ok=True)
@@ -197,8 +199,8 @@ def _best(
     """Return for each data set and row the keys of the trial with the best validation score."""
     best: Dict[Tuple[str, str], Tuple[float, Dict[str, Any]]] = {}
     for dataset, row, job in trials:
-        record = _record(folder, job)
-        if record["status"] != "finished":
+        record = _finished(folder, job)
+        if record is None:
             continue
         score, where = record["best_valid_score"], (dataset, row.name)
         if where not in best or score > best[where][0]:
@@ -218,11 +220,17 @@ def _home(folder: Path, job: Job) -> Path:
     return folder / "runs" / job.id
 
 
-def _record(folder: Path, job: Job) -> Dict[str, Any]:
-    return json.loads((_home(folder, job) / "record.json").read_text(encoding="utf-8"))
-
-
-def _status(folder: Path, job: Job) -> str:
-    if not (_home(folder, job) / "record.json").exists():
-        return "missing"
-    return _record(folder, job)["status"]
+def _finished(folder: Path, job: Job) -> Optional[Dict[str, Any]]:
+    """Return the record of a run that has finished and left all that a report needs, or None."""
+    home = _home(folder, job)
+    if not (home / "record.json").exists():
+        return None
+    record = json.loads((home / "record.json").read_text(encoding="utf-8"))
+    if record["status"] != "finished":
+        return None
+    if job.purpose == "test":
+        try:
+            Run(home, record).ranks()
+        except InputError:
+            return None
+    return record

@@ -14,6 +14,7 @@ from typing import Any, Dict, List
 import numpy as np
 import pytest
 from conftest import random_log
+from toy_results import toy_ranks, write_run
 
 from recbole_poem.benchmark import ranking, runner
 from recbole_poem.benchmark.__main__ import _end_politely, main, parse
@@ -191,6 +192,18 @@ def test_a_child_that_ends_by_itself_meanwhile_is_no_error() -> None:
     child.poll = lambda: None  # type: ignore[method-assign]
     runner._end(child)
     assert polled() == 0
+
+
+def test_a_run_without_its_ranks_is_repeated(tmp_path: Path) -> None:
+    one = job(tmp_path)
+    home = write_run(tmp_path, one.row, one.model, one.seed, toy_ranks(0.0, 1), run=one.id)
+    finished = runner._finished(tmp_path, one)
+    assert finished is not None and finished["id"] == one.id
+    whole = (home / "ranks.npz").read_bytes()
+    (home / "ranks.npz").write_bytes(whole[: len(whole) // 2])
+    assert runner._finished(tmp_path, one) is None
+    (home / "ranks.npz").unlink()
+    assert runner._finished(tmp_path, one) is None
 
 
 def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
