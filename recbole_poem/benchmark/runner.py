@@ -59,7 +59,8 @@ def carry_out(plan: Plan, folder: Path, at_once: int = 1, show_progress: bool = 
             for keys in _configurations(plan, row)
         ]
         tried = [job for _, _, job in trials]
-        _write_plan(plan, tried, folder)
+        # a report after an interruption keeps the tests of the trials so far
+        _write_plan(plan, [*tried, *plans.test_jobs(plan, _best(trials, folder))], folder)
         run_all(tried, folder, at_once, "tuning", show_progress)
         tuned = _best(trials, folder)
     tests = plans.test_jobs(plan, tuned)

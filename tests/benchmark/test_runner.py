@@ -19,6 +19,7 @@ from toy_results import toy_ranks, write_run
 from recbole_poem.benchmark import ranking, runner
 from recbole_poem.benchmark.__main__ import _end_politely, main, parse
 from recbole_poem.benchmark.plan import Job, make_plan
+from recbole_poem.benchmark.results import read_plan
 from recbole_poem.errors import InputError
 from recbole_poem.files import alone
 
@@ -235,6 +236,31 @@ def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
     ]  # fmt: skip
     for one in tests:
         assert one.given.get("learning_rate", 0.001) == (best if one.row == "POEM" else 0.001)
+
+
+def test_tuning_that_goes_on_and_is_interrupted_keeps_what_was_tested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(self: Any, given: Job) -> None:
+        rate = given.given.get("learning_rate", 0.001)
+        record = {"status": "finished", "best_valid_score": rate}
+        (tmp_path / "runs" / given.id).mkdir(parents=True)
+        (tmp_path / "runs" / given.id / "record.json").write_text(json.dumps(record))
+
+    def interrupt(self: Any, given: Job) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner._Processes, "run", run)
+    short, long = (make_plan(["POEM", "Pop"], ["d"], seeds=2, tune=tune) for tune in (3, 4))
+    runner.carry_out(short, tmp_path, show_progress=False)
+    before = read_plan(tmp_path).runs
+    assert before is not None and len(before) == 3 + 4
+    monkeypatch.setattr(runner._Processes, "run", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        runner.carry_out(long, tmp_path, show_progress=False)
+    after = read_plan(tmp_path).runs
+    assert after is not None and len(after) == 4 + 4
+    assert set(before) < set(after)
 
 
 def test_the_bar_shows_where_each_run_in_progress_is(
