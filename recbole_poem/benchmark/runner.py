@@ -222,12 +222,18 @@ def _home(folder: Path, job: Job) -> Path:
 
 
 def _finished(folder: Path, job: Job) -> Optional[Dict[str, Any]]:
-    """Return the record of a run that has finished and left all that a report needs, or None."""
+    """Return the record of a run that has finished and left all that a report needs, or None.
+
+    One that a shorter limit has stopped has not; records of former versions lack the limit.
+    """
     home = _home(folder, job)
     if not (home / "record.json").exists():
         return None
     record = json.loads((home / "record.json").read_text(encoding="utf-8"))
     if record["status"] != "finished":
+        return None
+    limit = record.get("time_limit", job.time_limit)
+    if record.get("stopped") == "time limit" and limit < job.time_limit:
         return None
     if job.purpose == "test":
         try:

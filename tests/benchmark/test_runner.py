@@ -207,6 +207,20 @@ def test_a_run_without_its_ranks_is_repeated(tmp_path: Path) -> None:
     assert runner._finished(tmp_path, one) is None
 
 
+def test_a_run_that_a_shorter_limit_has_stopped_is_repeated(tmp_path: Path) -> None:
+    limits = {"time_limit": 60.0, "stopped": "time limit"}
+    stopped, former, over = (
+        job(tmp_path, seed=seed, purpose="trial", time_limit=60.0) for seed in (1, 2, 3)
+    )
+    write_run(tmp_path, "r", "Pop", 1, toy_ranks(0.0, 1), run=stopped.id, **limits)
+    write_run(tmp_path, "r", "Pop", 2, toy_ranks(0.0, 1), run=former.id, stopped="time limit")
+    write_run(tmp_path, "r", "Pop", 3, toy_ranks(0.0, 1), run=over.id, time_limit=60.0)
+    for limit, repeated in ((59.0, []), (60.0, []), (61.0, [stopped.id])):
+        jobs = [one._replace(time_limit=limit) for one in (stopped, former, over)]
+        left = [one.id for one in jobs if runner._finished(tmp_path, one) is None]
+        assert left == repeated
+
+
 def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
