@@ -163,7 +163,15 @@ def main(path: str) -> int:
     """Run the job of a file; write ``record.json`` beside it, whatever comes of it."""
     folder = Path(path).parent
     job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
-    record: Dict[str, Any] = {"id": folder.name, **job._asdict(), "reason": None}
+    record: Dict[str, Any] = {
+        "id": folder.name,
+        **job._asdict(),
+        "reason": None,
+        "command": " ".join([Path(sys.executable).name, "-m", "recbole_poem.benchmark.run", path]),
+        "commit": machine.commit(),
+        "versions": machine.versions(),
+        "machine": machine.describe(),
+    }
     try:
         record.update(run(job, folder), status="finished")
     except InputError as error:
@@ -172,14 +180,7 @@ def main(path: str) -> int:
         traceback.print_exc()
         record.update(status="failed", reason=f"{type(error).__name__}: {error}")
     gpu = torch.cuda.max_memory_allocated() // 2**20 if torch.cuda.is_available() else None
-    record.update(
-        command=" ".join([Path(sys.executable).name, "-m", "recbole_poem.benchmark.run", path]),
-        commit=machine.commit(),
-        versions=machine.versions(),
-        machine=machine.describe(),
-        peak_memory_mib=machine.peak_memory() // 2**20,
-        peak_gpu_memory_mib=gpu,
-    )
+    record.update(peak_memory_mib=machine.peak_memory() // 2**20, peak_gpu_memory_mib=gpu)
     with whole_file(folder / "record.json") as file:
         file.write(json.dumps(record, indent=1).encode())
     logging.shutdown()
