@@ -8,6 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 import yaml
 
+from recbole_poem.benchmark.asked import refuse_twice
 from recbole_poem.benchmark.rows import (
     Row,
     ablations,
@@ -140,7 +141,7 @@ def make_plan(
     Raises
     ------
     InputError
-        For an empty or wrong value, two rows of one name, and a file that cannot be read.
+        For an empty or wrong value, one that is there twice, and a file that cannot be read.
     """
     listed = list(map(row_of, rows))
     if ablate:
@@ -150,10 +151,7 @@ def make_plan(
                 "ablate: there is no POEM among the rows, whose parts could be taken away"
             )
         listed[place:place] = ablations(listed[place - 1])
-    names = [row.name for row in listed]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"rows: '{name}' is there twice; give one of them another 'row'")
+    refuse_twice("rows", [row.name for row in listed], "; give one of them another 'row'")
     if isinstance(seeds, int) and not isinstance(seeds, bool):
         seeds = list(range(FIRST_SEED, FIRST_SEED + seeds))
     for name, value in (("rows", listed), ("datasets", datasets), ("seeds", seeds)):
@@ -161,6 +159,8 @@ def make_plan(
             raise InputError(f"{name}: expected at least one, not {value!r}")
     if not isinstance(tune, int) or tune < 0:
         raise InputError(f"tune: expected a number of trials from 0, not {tune!r}")
+    refuse_twice("datasets", datasets)
+    refuse_twice("seeds", seeds)
     if tune_time_limit is None:
         tune_time_limit = time_limit
     for name, limit in (("time_limit", time_limit), ("tune_time_limit", tune_time_limit)):
@@ -192,7 +192,7 @@ def as_yaml(plan: Plan, jobs: Sequence[Job]) -> str:
         for row in plan.rows
     ]
     content = {**plan._asdict(), "rows": rows, "shared": SHARED}
-    content["runs"] = [job.id for job in jobs]
+    content["runs"] = list(dict.fromkeys(job.id for job in jobs))
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 

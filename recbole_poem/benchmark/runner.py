@@ -76,7 +76,11 @@ def _write_plan(plan: Plan, jobs: List[Job], folder: Path) -> None:
 def run_all(
     jobs: List[Job], folder: Path, at_once: int, title: str, show_progress: bool = True
 ) -> None:
-    """Run the jobs that have not finished; those that had failed are tried again."""
+    """Run the jobs that have not finished; those that had failed are tried again.
+
+    Jobs of one configuration, which two trials may draw, are one run.
+    """
+    jobs = list({job.id: job for job in jobs}.values())
     left = [job for job in jobs if _finished(folder, job) is None]
     for job in left:  # what a former attempt left behind
         for name in ("record.json", "ranks.npz"):

@@ -35,6 +35,8 @@ def test_a_row_is_a_name_or_a_mapping():
     ("arguments", "words"),
     [
         ({"rows": ["POEM", "POEM"]}, "rows: 'POEM' is there twice"),
+        ({"datasets": ["a", "b", "a"]}, "datasets: 'a' is there twice"),
+        ({"seeds": [1, 2, 2]}, "seeds: 2 is there twice"),
         ({"rows": []}, "rows: expected at least one"),
         ({"rows": ["Pop"], "ablate": True}, "ablate: there is no POEM among the rows"),
         ({"rows": [3]}, "rows: 3 is neither"),
@@ -93,6 +95,13 @@ def test_ablations_take_the_tuned_keys_of_their_row_and_change_what_the_model_kn
         config = Config("POEM", "ml-100k", config_dict=row.keys)  # a value out of range raises
         assert config.unknown_keys() == []
         assert any(defaults[key] != value for key, value in row.keys.items()), row.name
+
+
+def test_a_run_that_two_trials_draw_is_listed_once():
+    plan = make_plan(["POEM"], ["a"])
+    trials = [trial_job(plan, plan.rows[0], "a", keys) for keys in ({}, {"embedding_size": 64})]
+    assert trials[0].id == trials[1].id
+    assert yaml.safe_load(as_yaml(plan, trials))["runs"] == [trials[0].id]
 
 
 def test_the_first_row_of_poem_alone_is_ablated():

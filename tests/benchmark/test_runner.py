@@ -195,6 +195,15 @@ def test_a_child_that_ends_by_itself_meanwhile_is_no_error() -> None:
     assert polled() == 0
 
 
+def test_jobs_of_one_id_are_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "stand_in.py").write_text("open('runs.txt', 'a').write('once ')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(runner, "RUN", "stand_in")
+    runner.run_all([job(tmp_path)] * 2, tmp_path, at_once=2, title="runs", show_progress=False)
+    assert Path("runs.txt").read_text() == "once "
+    assert len(records(tmp_path)) == 1
+
+
 def test_a_run_without_its_ranks_is_repeated(tmp_path: Path) -> None:
     one = job(tmp_path)
     home = write_run(tmp_path, one.row, one.model, one.seed, toy_ranks(0.0, 1), run=one.id)
