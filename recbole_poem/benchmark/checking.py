@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Dict, List
 
+from recbole_poem.benchmark.effective import calls_it_hidden_size
 from recbole_poem.benchmark.plan import Plan, test_jobs
 from recbole_poem.benchmark.results import read_plan
 from recbole_poem.config import Config
@@ -28,6 +29,8 @@ def check_configurations(plan: Plan) -> None:
         if not Path(config["data_path"]).is_dir():
             raise InputError(f"datasets: there is no folder {config['data_path']}")
         for key, near in config.unknown_keys():
+            if key == "embedding_size" and calls_it_hidden_size(config):
+                continue
             hint = f"; the nearest known key is '{near}'" if near else ""
             if key in row.keys:
                 raise InputError(f"{row.name}: {row.model} has no key '{key}'{hint}")

@@ -21,11 +21,11 @@ from recbole_poem import quick_start
 from recbole_poem.benchmark import machine, ranking
 from recbole_poem.benchmark.categories import read_categories
 from recbole_poem.benchmark.clock import Clock, TimeLimit
+from recbole_poem.benchmark.effective import effective_keys
 from recbole_poem.benchmark.evaluation import PROTOCOLS, Recommendations, as_sequential, recommend
 from recbole_poem.benchmark.lifeline import end_with_runner
-from recbole_poem.benchmark.plan import SHARED, Job
+from recbole_poem.benchmark.plan import Job
 from recbole_poem.benchmark.progress import write_progress
-from recbole_poem.benchmark.rows import is_untrained
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment
@@ -78,20 +78,6 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
         "total": total,
     }
     return record
-
-
-def effective_keys(job: Job) -> Dict[str, Any]:
-    """Return the keys of a job without those that its model has no use for.
-
-    These are keys of `SHARED` that it does not know, which would do nothing but have the log warn
-    of it, and the epochs of one that learns nothing: each would be evaluated. The job keeps them,
-    because its id is made of them.
-    """
-    config = Config(job.model, job.dataset, config_dict=job.keys)
-    idle = {key for key, _ in config.unknown_keys() if key in SHARED}
-    if is_untrained(job.model):
-        idle.add("epochs")
-    return {key: value for key, value in job.keys.items() if key not in idle}
 
 
 def _train(trainer: Any, experiment: Experiment, clock: Clock) -> Optional[str]:

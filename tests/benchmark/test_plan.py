@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from recbole_poem.benchmark.checking import check_configurations, check_folder
+from recbole_poem.benchmark.effective import effective_keys
 from recbole_poem.benchmark.plan import (
     SHARED,
     as_yaml,
@@ -14,7 +15,6 @@ from recbole_poem.benchmark.plan import (
     trial_job,
 )
 from recbole_poem.benchmark.rows import ablations, row_of
-from recbole_poem.benchmark.run import effective_keys
 from recbole_poem.benchmark.runner import _configurations
 from recbole_poem.config import PROPERTIES, Config
 from recbole_poem.errors import InputError
@@ -158,6 +158,26 @@ def test_a_model_gets_the_keys_that_it_has_a_use_for_and_its_job_keeps_all():
     assert all(job.given == {**SHARED, "n_groups": 3} for job in jobs.values())
     job = jobs["Upstream"]
     assert Config(job.model, job.dataset, config_dict=effective_keys(job))["epochs"] == 1
+
+
+def test_an_embedding_size_of_all_rows_holds_for_a_model_that_calls_it_hidden_size():
+    rows = ["SASRec", "POEM", "GRU4Rec", "BPR", {"model": "BERT4Rec", "keys": {"hidden_size": 8}}]
+    jobs = {}
+    for size in (64, 128):
+        plan = make_plan(rows, ["ml-100k"], keys={"embedding_size": size})
+        jobs[size] = {job.row: effective_keys(job) for job in jobs_of(plan, {})}
+    sizes = {row: keys.get("hidden_size") for row, keys in jobs[128].items()}
+    assert sizes == {"SASRec": 128, "POEM": 128, "GRU4Rec": None, "BPR": None, "BERT4Rec": 8}
+    known = {row for row, keys in jobs[128].items() if "embedding_size" in keys}
+    assert known == {"GRU4Rec", "BPR"}
+    for row in ("SASRec", "POEM"):  # as long as nobody asks for another
+        assert jobs[64][row]["hidden_size"] == Config(row, "ml-100k")["hidden_size"] == 64
+
+
+def test_an_embedding_size_is_no_slip_where_it_holds_as_hidden_size():
+    check_configurations(make_plan(["SASRec"], ["ml-100k"], keys={"embedding_size": 32}))
+    with pytest.raises(InputError, match="no model of the rows has a key 'embedding_size'"):
+        check_configurations(make_plan(["Pop"], ["ml-100k"], keys={"embedding_size": 32}))
 
 
 def test_the_id_of_a_run_stays_what_it_was():
