@@ -11,14 +11,14 @@ def effective_keys(job: Job) -> Dict[str, Any]:
     """Return the keys of a job without those that its model has no use for.
 
     These are keys of `SHARED` that it does not know, which would do nothing but have the log warn
-    of it, and the epochs of one that learns nothing: each would be evaluated. The job keeps them,
-    because its id is made of them. An ``embedding_size`` that the model calls ``hidden_size``
-    holds under that name.
+    of it, and the epochs of one that learns nothing: each would be evaluated, or by ``eval_step``
+    none. The job keeps them, because its id is made of them. An ``embedding_size`` that the model
+    calls ``hidden_size`` holds under that name.
     """
     config = Config(job.model, job.dataset, config_dict=job.keys)
     idle = {key for key, _ in config.unknown_keys() if key in SHARED}
     if is_untrained(job.model):
-        idle.add("epochs")
+        idle |= {"epochs", "eval_step"}
     keys = {key: value for key, value in job.keys.items() if key not in idle}
     if calls_it_hidden_size(config):
         keys["hidden_size"] = job.keys["embedding_size"]

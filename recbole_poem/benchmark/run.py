@@ -14,7 +14,6 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 import torch
-from recbole.trainer import Trainer
 from recbole.utils import ModelType
 
 from recbole_poem import quick_start
@@ -26,6 +25,7 @@ from recbole_poem.benchmark.evaluation import PROTOCOLS, Recommendations, as_seq
 from recbole_poem.benchmark.lifeline import end_with_runner
 from recbole_poem.benchmark.plan import Job
 from recbole_poem.benchmark.progress import write_progress
+from recbole_poem.benchmark.readiness import check_ready
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment
@@ -52,6 +52,7 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
     clock = Clock(job.time_limit, config["device"].type == "cuda", partial(tell, trains=True))
     experiment = quick_start.begin(config)
     trainer = quick_start.trainer_of(experiment)
+    check_ready(experiment, trainer)
     clock.start_training()
     stopped = _train(trainer, experiment, clock)
     trained = clock.seconds()
@@ -82,11 +83,6 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
 
 def _train(trainer: Any, experiment: Experiment, clock: Clock) -> Optional[str]:
     """Train to the end, and return what ended it."""
-    if not isinstance(trainer, Trainer):
-        raise InputError(
-            f"model: {experiment.config['model']} is trained by a library of decision trees, "
-            "which the benchmark cannot follow"
-        )
     try:
         trainer.fit(experiment.train_data, experiment.valid_data, callback_fn=clock.note)
     except TimeLimit:

@@ -156,6 +156,10 @@ def test_a_model_gets_the_keys_that_it_has_a_use_for_and_its_job_keeps_all():
         "Upstream": {"embedding_size", "epochs"},
     }
     assert all(job.given == {**SHARED, "n_groups": 3} for job in jobs.values())
+    for job in (jobs["Upstream"], jobs["Pop"]):
+        rarely = job._replace(given={**job.given, "eval_step": 5})
+        config = Config(job.model, job.dataset, config_dict=effective_keys(rarely))
+        assert config["eval_step"] == 1
     job = jobs["Upstream"]
     assert Config(job.model, job.dataset, config_dict=effective_keys(job))["epochs"] == 1
 
