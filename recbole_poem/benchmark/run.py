@@ -3,6 +3,7 @@
 JOB is a ``job.json`` that `recbole_poem.benchmark.runner` wrote; its folder is the run's.
 """
 
+import gc
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import sys
 import traceback
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
@@ -50,27 +51,12 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
     config = Config(job.model, job.dataset, config_dict=given)
     tell = partial(write_progress, folder, config["epochs"])
     clock = Clock(job.time_limit, config["device"].type == "cuda", partial(tell, trains=True))
-    experiment = quick_start.begin(config)
-    trainer = quick_start.trainer_of(experiment)
-    check_ready(experiment, trainer)
-    clock.start_training()
-    stopped = _train(trainer, experiment, clock)
+    record, checkpoint = _train(config, clock)
     trained = clock.seconds()
     tell(clock.curve, trains=False)
-    best = max(clock.curve, key=lambda point: point["score"], default=None)
-    record: Dict[str, Any] = {
-        "stopped": stopped,
-        "config": {key: _plain(value) for key, value in config.final_config_dict.items()},
-        "curve": clock.curve,
-        "valid_metric": config["valid_metric"],
-        "best_valid_score": float(trainer.best_valid_score),
-        "best_epoch": None if best is None else best["epoch"],
-        "n_parameters": sum(weights.numel() for weights in experiment.model.parameters()),
-    }
-    if job.purpose == "trial":
-        record["metrics"] = {"recbole": {"valid": dict(trainer.best_valid_result)}}
-    else:
-        record["metrics"] = _evaluate(trainer.saved_model_file, config["topk"], folder)
+    gc.collect()  # what was trained and on what; evaluation loads both anew
+    if job.purpose == "test":
+        record["metrics"] = _evaluate(checkpoint, config["topk"], folder)
     total = clock.seconds()
     record["seconds"] = {
         "preparation": clock.training_since,
@@ -81,7 +67,33 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
     return record
 
 
-def _train(trainer: Any, experiment: Experiment, clock: Clock) -> Optional[str]:
+def _train(config: Config, clock: Clock) -> Tuple[Dict[str, Any], str]:
+    """Train a model; return the record of that, and the checkpoint.
+
+    Memory is that of preparation and training: how evaluation goes about it is the benchmark's
+    affair, and no cost of the model.
+    """
+    experiment = quick_start.begin(config)
+    trainer = quick_start.trainer_of(experiment)
+    check_ready(experiment, trainer)
+    clock.start_training()
+    stopped = _fit(trainer, experiment, clock)
+    best = max(clock.curve, key=lambda point: point["score"])
+    record = {
+        "stopped": stopped,
+        "config": {key: _plain(value) for key, value in config.final_config_dict.items()},
+        "curve": clock.curve,
+        "valid_metric": config["valid_metric"],
+        "best_valid_score": float(trainer.best_valid_score),
+        "best_epoch": best["epoch"],
+        "n_parameters": sum(weights.numel() for weights in experiment.model.parameters()),
+        "metrics": {"recbole": {"valid": dict(trainer.best_valid_result)}},
+        **_peaks(),
+    }
+    return record, trainer.saved_model_file
+
+
+def _fit(trainer: Any, experiment: Experiment, clock: Clock) -> str:
     """Train to the end, and return what ended it."""
     try:
         trainer.fit(experiment.train_data, experiment.valid_data, callback_fn=clock.note)
@@ -131,6 +143,12 @@ def _write_ranks(
         np.savez_compressed(file, **arrays)
 
 
+def _peaks() -> Dict[str, Optional[int]]:
+    """Return the largest memory of this process so far."""
+    gpu = torch.cuda.max_memory_allocated() // 2**20 if torch.cuda.is_available() else None
+    return {"peak_memory_mib": machine.peak_memory() // 2**20, "peak_gpu_memory_mib": gpu}
+
+
 def _plain(value: Any) -> Any:
     """Return a value of the configuration as JSON can hold it, of a path its end alone."""
     if isinstance(value, str) and Path(value).is_absolute():
@@ -157,12 +175,10 @@ def main(path: str) -> int:
     try:
         record.update(run(job, folder), status="finished")
     except InputError as error:
-        record.update(status="failed", reason=str(error))
+        record.update(_peaks(), status="failed", reason=str(error))
     except Exception as error:  # a model that fails is a row that says why
         traceback.print_exc()
-        record.update(status="failed", reason=f"{type(error).__name__}: {error}")
-    gpu = torch.cuda.max_memory_allocated() // 2**20 if torch.cuda.is_available() else None
-    record.update(peak_memory_mib=machine.peak_memory() // 2**20, peak_gpu_memory_mib=gpu)
+        record.update(_peaks(), status="failed", reason=f"{type(error).__name__}: {error}")
     with whole_file(folder / "record.json") as file:
         file.write(json.dumps(record, indent=1).encode())
     logging.shutdown()
