@@ -56,8 +56,7 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
     InputError
         If the loader samples its candidates, or a score is NaN.
     """
-    if not isinstance(loader, FullSortEvalDataLoader):
-        raise InputError("eval_args: the benchmark ranks the whole catalogue; set mode to full")
+    check_full_ranking(loader)
     dataset = loader._dataset
     trainer.model.eval()
     trainer.tot_item_num = dataset.item_num
@@ -82,6 +81,18 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
         {name: rank[order].astype(np.int32) for name, rank in zip(PROTOCOLS, ranks)},
         {name: top[order].astype(np.int32) for name, top in zip(PROTOCOLS, tops)},
     )
+
+
+def check_full_ranking(loader: Any) -> None:
+    """Refuse a loader that samples its candidates.
+
+    Raises
+    ------
+    InputError
+        If it does.
+    """
+    if not isinstance(loader, FullSortEvalDataLoader):
+        raise InputError("eval_args: the benchmark ranks the whole catalogue; set mode to full")
 
 
 def as_sequential(

@@ -4,6 +4,9 @@ from typing import Any
 
 from recbole.trainer import Trainer
 
+from recbole_poem.benchmark.categories import read_categories
+from recbole_poem.benchmark.evaluation import check_full_ranking
+from recbole_poem.data.preparation import check_maskable
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment
 
@@ -14,7 +17,8 @@ def check_ready(experiment: Experiment, trainer: Any) -> None:
     Raises
     ------
     InputError
-        If the benchmark cannot follow the trainer, or no epoch would be validated.
+        If the benchmark cannot follow the trainer, no epoch would be validated, or what has been
+        trained could not be evaluated.
     """
     model = experiment.config["model"]
     if not isinstance(trainer, Trainer):
@@ -32,3 +36,7 @@ def check_ready(experiment: Experiment, trainer: Any) -> None:
         raise InputError(
             f"eval_step: with {trainer.eval_step}, none of {trainer.epochs} epochs is validated"
         )
+    check_full_ranking(experiment.valid_data)
+    check_full_ranking(experiment.test_data)
+    check_maskable(experiment.config)
+    read_categories(experiment.config, experiment.dataset)

@@ -1,5 +1,6 @@
 """What is refused before a run trains in vain."""
 
+import shutil
 from typing import Any, Callable, Dict
 
 import pytest
@@ -12,6 +13,8 @@ from recbole_poem.errors import InputError
 from recbole_poem.experiment import assemble
 
 ITEMS = "item_id:token\tgenre:token_seq\n" + "".join(f"i{i}\ta\n" for i in range(15))
+
+LEAVE_ONE_OUT = {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user"}
 
 
 @pytest.fixture
@@ -50,3 +53,27 @@ def test_a_run_without_validation_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=words):
         check(model, **more)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (
+            {"eval_args": {**LEAVE_ONE_OUT, "mode": {"valid": "full", "test": "uni10"}}},
+            "eval_args: the benchmark ranks the whole catalogue",
+        ),
+        ({"category_field": "kind"}, r"category_field: .*toy\.item has no column 'kind'"),
+    ],
+)
+def test_what_could_not_be_evaluated_is_refused(
+    check: Any, more: Dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        check("GRU4Rec", **more)
+
+
+def test_files_that_are_split_beforehand_are_refused(check: Any) -> None:
+    for part in ("train", "valid", "test"):
+        shutil.copy("data/toy/toy.inter", f"data/toy/toy.{part}.inter")
+    with pytest.raises(InputError, match=r"mask_seen: needs one \.inter file"):
+        check("BPR", benchmark_filename=["train", "valid", "test"])
