@@ -64,6 +64,7 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
         "evaluation": total - trained,
         "total": total,
     }
+    Path(checkpoint).unlink()  # a failed run keeps it, to look into
     return record
 
 

@@ -40,9 +40,17 @@ def test_what_was_trained_is_gone_when_it_is_evaluated(
     assert record["peak_memory_mib"] > 100
 
 
+@pytest.mark.parametrize("purpose", ["test", "trial"])
+def test_no_checkpoint_is_left(job: Job, tmp_path: Path, purpose: str) -> None:
+    saved = Path(job.given["checkpoint_dir"])
+    (saved / "request_cache").mkdir(parents=True)
+    run.run(job._replace(purpose=purpose), tmp_path)
+    assert [path.name for path in saved.iterdir()] == ["request_cache"]
+    assert (tmp_path / "ranks.npz").exists() == (purpose == "test")
+
+
 def test_a_trial_is_validated_alone(job: Job, tmp_path: Path) -> None:
     record = run.run(job._replace(purpose="trial"), tmp_path)
     (valid,) = record["metrics"]["recbole"].values()
     assert valid["ndcg@5"] == record["best_valid_score"]
     assert record["metrics"] == {"recbole": {"valid": valid}}
-    assert not (tmp_path / "ranks.npz").exists()
