@@ -25,7 +25,7 @@ from recbole_poem.benchmark.effective import effective_keys
 from recbole_poem.benchmark.evaluation import PROTOCOLS, Recommendations, as_sequential, recommend
 from recbole_poem.benchmark.lifeline import end_with_runner
 from recbole_poem.benchmark.plan import Job
-from recbole_poem.benchmark.progress import write_progress
+from recbole_poem.benchmark.progress import best_point, write_progress
 from recbole_poem.benchmark.readiness import check_ready
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
@@ -49,7 +49,7 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
     """
     given = {**effective_keys(job), "seed": job.seed, "show_progress": False}
     config = Config(job.model, job.dataset, config_dict=given)
-    tell = partial(write_progress, folder, config["epochs"])
+    tell = partial(write_progress, folder, config["epochs"], config["valid_metric_bigger"])
     clock = Clock(job.time_limit, config["device"].type == "cuda", partial(tell, trains=True))
     record, checkpoint = _train(config, clock)
     trained = clock.seconds()
@@ -79,14 +79,13 @@ def _train(config: Config, clock: Clock) -> Tuple[Dict[str, Any], str]:
     check_ready(experiment, trainer)
     clock.start_training()
     stopped = _fit(trainer, experiment, clock)
-    best = max(clock.curve, key=lambda point: point["score"])
     record = {
         "stopped": stopped,
         "config": {key: _plain(value) for key, value in config.final_config_dict.items()},
         "curve": clock.curve,
         "valid_metric": config["valid_metric"],
         "best_valid_score": float(trainer.best_valid_score),
-        "best_epoch": best["epoch"],
+        "best_epoch": best_point(clock.curve, config["valid_metric_bigger"])["epoch"],
         "n_parameters": sum(weights.numel() for weights in experiment.model.parameters()),
         "metrics": {"recbole": {"valid": dict(trainer.best_valid_result)}},
         **_peaks(),

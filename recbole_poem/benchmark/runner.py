@@ -207,7 +207,8 @@ def _best(
         record = _finished(folder, job)
         if record is None:
             continue
-        score, where = record["best_valid_score"], (dataset, row.name)
+        sign = 1 if record["config"]["valid_metric_bigger"] else -1
+        score, where = sign * record["best_valid_score"], (dataset, row.name)
         if where not in best or score > best[where][0]:
             best[where] = (score, job.given)
     return {where: given for where, (_, given) in best.items()}

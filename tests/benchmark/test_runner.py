@@ -230,8 +230,9 @@ def test_a_run_that_a_shorter_limit_has_stopped_is_repeated(tmp_path: Path) -> N
         assert left == repeated
 
 
+@pytest.mark.parametrize("bigger", [True, False])
 def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bigger: bool
 ) -> None:
     """A planted optimum: the score of a trial is its learning rate; the last draw fails."""
     ran: List[Job] = []
@@ -241,6 +242,7 @@ def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
         rate = given.given.get("learning_rate", 0.001)
         failed = given.purpose == "trial" and len(ran) == 4
         record = {"status": "failed" if failed else "finished", "best_valid_score": rate}
+        record["config"] = {"valid_metric_bigger": bigger}
         home = tmp_path / "runs" / given.id
         home.mkdir(parents=True)
         (home / "record.json").write_text(json.dumps(record))
@@ -252,7 +254,8 @@ def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
     assert [one.row for one in trials] == ["POEM"] * 4
     assert "learning_rate" not in trials[0].given
     assert all("learning_rate" in one.given for one in trials[1:])
-    best = max(one.given.get("learning_rate", 0.001) for one in trials[:3])
+    rates = [one.given.get("learning_rate", 0.001) for one in trials[:3]]
+    best = max(rates) if bigger else min(rates)
     tests = [one for one in ran if one.purpose == "test"]
     assert [(one.row, one.seed) for one in tests] == [
         ("POEM", 2020), ("Pop", 2020), ("POEM", 2021), ("Pop", 2021),
@@ -267,6 +270,7 @@ def test_tuning_that_goes_on_and_is_interrupted_keeps_what_was_tested(
     def run(self: Any, given: Job) -> None:
         rate = given.given.get("learning_rate", 0.001)
         record = {"status": "finished", "best_valid_score": rate}
+        record["config"] = {"valid_metric_bigger": True}
         (tmp_path / "runs" / given.id).mkdir(parents=True)
         (tmp_path / "runs" / given.id / "record.json").write_text(json.dumps(record))
 
@@ -293,7 +297,8 @@ def test_the_bar_shows_where_each_run_in_progress_is(
     (tmp_path / "stand_in.py").write_text(
         "import sys, time, pathlib\n"
         "from recbole_poem.benchmark.progress import write_progress\n"
-        "write_progress(pathlib.Path(sys.argv[1]).parent, 9, [{'epoch': 4, 'score': 0.5}], True)\n"
+        "curve = [{'epoch': 4, 'score': 0.5}]\n"
+        "write_progress(pathlib.Path(sys.argv[1]).parent, 9, True, curve, True)\n"
         "time.sleep(1)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
