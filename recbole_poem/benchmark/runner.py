@@ -69,8 +69,7 @@ def carry_out(plan: Plan, folder: Path, at_once: int = 1, show_progress: bool = 
 
 
 def _write_plan(plan: Plan, jobs: List[Job], folder: Path) -> None:
-    with whole_file(folder / "plan.yaml") as file:
-        file.write(plans.as_yaml(plan, jobs).encode())
+    _write(folder / "plan.yaml", plans.as_yaml(plan, jobs))
 
 
 def run_all(
@@ -145,8 +144,7 @@ class _Processes:
         home = _home(self._folder, job)
         checkpoints = str(self._folder / "checkpoints")
         job = job._replace(given={"checkpoint_dir": checkpoints, **job.given})
-        with whole_file(home / "job.json") as file:
-            file.write(json.dumps(job._asdict()).encode())
+        _write(home / "job.json", json.dumps(job._asdict()))
         forget_progress(home)
         self._running[home] = (job, time.monotonic())
         try:
@@ -157,8 +155,7 @@ class _Processes:
         if self._stopped.is_set() or (home / "record.json").exists():
             return
         record = {"id": home.name, **job._asdict(), "status": "failed", "reason": reason}
-        with whole_file(home / "record.json") as file:
-            file.write(json.dumps(record, indent=1).encode())
+        _write(home / "record.json", json.dumps(record, indent=1))
 
     def _wait(self, home: Path, seconds: float) -> str:
         """Start the process of a run and wait for its end; return why it may have no record."""
@@ -220,6 +217,14 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
         with suppress(ProcessLookupError):  # it has ended meanwhile
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with whole_file(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _home(folder: Path, job: Job) -> Path:

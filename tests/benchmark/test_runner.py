@@ -1,5 +1,6 @@
 """Runs in processes of their own: what they leave behind, resumption, failures, limits, tuning."""
 
+import errno
 import json
 import os
 import re
@@ -193,6 +194,18 @@ def test_a_child_that_ends_by_itself_meanwhile_is_no_error() -> None:
     child.poll = lambda: None  # type: ignore[method-assign]
     runner._end(child)
     assert polled() == 0
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path) -> Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(runner, "whole_file", full)
+    plan = make_plan(["Pop"], ["d"])
+    with pytest.raises(InputError, match=r"plan\.yaml cannot be written: No space left on device"):
+        runner.carry_out(plan, tmp_path, show_progress=False)
+    with pytest.raises(InputError, match=r"job\.json cannot be written: No space left on device"):
+        runner.run_all([job(tmp_path)], tmp_path, 1, "runs", show_progress=False)
 
 
 def test_jobs_of_one_id_are_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
