@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 import yaml
 
-from recbole_poem.benchmark.asked import refuse_twice
+from recbole_poem.benchmark.asked import check_list, check_mapping, refuse_twice
 from recbole_poem.benchmark.rows import (
     Row,
     ablations,
@@ -143,6 +143,12 @@ def make_plan(
     InputError
         For an empty or wrong value, one that is there twice, and a file that cannot be read.
     """
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        seeds = list(range(FIRST_SEED, FIRST_SEED + seeds))
+    check_list("rows", rows, (str, dict), "names of models and mappings")
+    check_list("datasets", datasets, (str,), "names")
+    check_list("seeds", seeds, (int,), "whole numbers")
+    check_list("config_files", config_files, (str,), "paths")
     listed = list(map(row_of, rows))
     if ablate:
         place = next((n for n, row in enumerate(listed, 1) if row.model == "POEM"), None)
@@ -152,12 +158,10 @@ def make_plan(
             )
         listed[place:place] = ablations(listed[place - 1])
     refuse_twice("rows", [row.name for row in listed], "; give one of them another 'row'")
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
-        seeds = list(range(FIRST_SEED, FIRST_SEED + seeds))
     for name, value in (("rows", listed), ("datasets", datasets), ("seeds", seeds)):
-        if not isinstance(value, (list, tuple)) or not value:
+        if not value:
             raise InputError(f"{name}: expected at least one, not {value!r}")
-    if not isinstance(tune, int) or tune < 0:
+    if not isinstance(tune, int) or isinstance(tune, bool) or tune < 0:
         raise InputError(f"tune: expected a number of trials from 0, not {tune!r}")
     refuse_twice("datasets", datasets)
     refuse_twice("seeds", seeds)
@@ -178,10 +182,11 @@ def read_plan(path: Path) -> Dict[str, Any]:
     Raises
     ------
     InputError
-        If the file cannot be read or holds an unknown key.
+        If the file cannot be read, holds an unknown key, or 'keys' that are no mapping.
     """
     content = read_yaml(path)
     refuse_unknown(str(path), content, set(inspect.signature(make_plan).parameters))
+    check_mapping(f"{path}: keys", content.get("keys") or {})
     return content
 
 

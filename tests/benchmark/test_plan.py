@@ -39,12 +39,20 @@ def test_a_row_is_a_name_or_a_mapping():
         ({"seeds": [1, 2, 2]}, "seeds: 2 is there twice"),
         ({"rows": []}, "rows: expected at least one"),
         ({"rows": ["Pop"], "ablate": True}, "ablate: there is no POEM among the rows"),
-        ({"rows": [3]}, "rows: 3 is neither"),
+        ({"rows": [3]}, "rows: expected names of models and mappings, not 3"),
+        ({"rows": "POEM"}, "rows: expected a list of names of models and mappings, not 'POEM'"),
+        ({"rows": [{"model": 3}]}, "neither a model's name nor"),
+        ({"rows": [{"model": "POEM", "keys": [1]}]}, "keys: expected a mapping of keys to values"),
+        ({"datasets": "a"}, "datasets: expected a list of names, not 'a'"),
+        ({"seeds": ["2020"]}, "seeds: expected whole numbers, not '2020'"),
+        ({"seeds": True}, "seeds: expected a list of whole numbers, not True"),
+        ({"config_files": "a.yaml"}, "config_files: expected a list of paths, not 'a.yaml'"),
+        ({"tune": True}, "tune: expected a number of trials"),
         ({"rows": [{"row": "x"}]}, "neither a model's name nor"),
         ({"rows": [{"model": "POEM", "key": 1}]}, "unknown key 'key'; did you mean 'keys'"),
         ({"datasets": []}, "datasets: expected at least one"),
         ({"seeds": 0}, "seeds: expected at least one"),
-        ({"seeds": "5"}, "seeds: expected at least one"),
+        ({"seeds": "5"}, "seeds: expected a list of whole numbers, not '5'"),
         ({"tune": -1}, "tune: expected a number of trials"),
         ({"time_limit": 0}, "^time_limit: expected a number of seconds"),
         ({"tune_time_limit": 0}, "tune_time_limit: expected a number of seconds"),
@@ -207,6 +215,9 @@ def test_a_plan_is_written_out_and_a_file_is_read(tmp_path):
         read_plan(path)
     path.write_text("- POEM\n")
     with pytest.raises(InputError, match="holds no mapping"):
+        read_plan(path)
+    path.write_text("keys: [epochs]\n")
+    with pytest.raises(InputError, match=r"keys: expected a mapping of keys .* not \['epochs'\]"):
         read_plan(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_plan(tmp_path / "nothing.yaml")
