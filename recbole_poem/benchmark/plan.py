@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 import yaml
 
-from recbole_poem.benchmark.asked import check_list, check_mapping, refuse_twice
+from recbole_poem.benchmark.asked import check_list, check_mapping, check_storable, refuse_twice
 from recbole_poem.benchmark.rows import (
     Row,
     ablations,
@@ -99,7 +99,7 @@ class Job(NamedTuple):
     @property
     def id(self) -> str:
         """A name for its folder: readable, and another one for another configuration."""
-        text = json.dumps(self._replace(time_limit=0.0), sort_keys=True, default=str)
+        text = json.dumps(self._replace(time_limit=0.0), sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         words = f"{self.dataset}-{self.row}-{self.seed}-{digest}"
         return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
@@ -150,6 +150,10 @@ def make_plan(
     check_list("seeds", seeds, (int,), "whole numbers")
     check_list("config_files", config_files, (str,), "paths")
     listed = list(map(row_of, rows))
+    contents = list(map(read_config_file, config_files))
+    named = {"keys": keys or {}, **{f"rows: {row.name}": row.keys for row in listed}}
+    for name, values in [*named.items(), *zip(config_files, contents)]:
+        check_storable(name, values)
     if ablate:
         place = next((n for n, row in enumerate(listed, 1) if row.model == "POEM"), None)
         if place is None:
@@ -171,8 +175,8 @@ def make_plan(
         if not isinstance(limit, (int, float)) or not limit > 0:
             raise InputError(f"{name}: expected a number of seconds above 0, not {limit!r}")
     return Plan(
-        list(datasets), listed, list(seeds), dict(keys or {}),
-        list(map(read_config_file, config_files)), tune, float(time_limit), float(tune_time_limit),
+        list(datasets), listed, list(seeds), dict(keys or {}), contents, tune, float(time_limit),
+        float(tune_time_limit),
     )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Plans: what is asked for, checked and written out; the runs that follow from it."""
 
+import re
+
 import pytest
 import yaml
 
@@ -257,3 +259,20 @@ def test_what_a_config_file_holds_is_part_of_the_run_and_its_name_is_not(tmp_pat
     assert written["config_files"] == one.config_files
     with pytest.raises(InputError, match=r"config_files: .*none.yaml cannot be read"):
         make_plan(["POEM"], ["a"], config_files=[str(tmp_path / "none.yaml")])
+
+
+def test_a_date_without_quotes_is_refused_by_the_name_of_its_key(tmp_path):
+    path = tmp_path / "mine.yaml"
+    content = "eval_args: {split: {split_by_time: {valid: 2022-05-01, test: 2022-05-02}}}\n"
+    words = r"eval_args: .*2022, 5, 1.* is not made of text, .*; put a date in quotes"
+    path.write_text(content)
+    with pytest.raises(InputError, match=rf"mine\.yaml: {words}"):
+        make_plan(["POEM"], ["a"], config_files=[str(path)])
+    keys = yaml.safe_load(content)
+    with pytest.raises(InputError, match=f"^keys: {words}"):
+        make_plan(["POEM"], ["a"], keys=keys)
+    with pytest.raises(InputError, match=f"^rows: x: {words}"):
+        make_plan([{"model": "POEM", "row": "x", "keys": keys}], ["a"])
+    path.write_text(re.sub("(2022-05-0.)", r"'\1'", content))
+    (job,) = jobs_of(make_plan(["POEM"], ["a"], config_files=[str(path)]), {})
+    assert job.keys["eval_args"]["split"]["split_by_time"]["valid"] == "2022-05-01"
