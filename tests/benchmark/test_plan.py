@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import recbole.utils
 import yaml
 
 from recbole_poem.benchmark.checking import check_configurations, check_folder
@@ -134,6 +135,23 @@ def test_the_first_row_of_poem_alone_is_ablated():
 def test_a_slip_of_the_pen_is_found_before_any_run(rows, keys, words):
     with pytest.raises(InputError, match=words):
         check_configurations(make_plan(rows, ["ml-100k"], keys=keys))
+
+
+def test_a_model_that_lacks_a_package_does_not_hold_up_the_others(monkeypatch):
+    def without_package(name):
+        if name == "LDiffRec":
+            raise ModuleNotFoundError("No module named 'kmeans_pytorch'", name="kmeans_pytorch")
+        return found(name)
+
+    found = recbole.utils.get_model
+    monkeypatch.setattr(recbole.utils, "get_model", without_package)
+    check_configurations(make_plan(["LDiffRec", "Pop"], ["ml-100k"]))
+    check_configurations(make_plan(["LDiffRec"], ["ml-100k"], keys={"epochs": 3}))
+    with pytest.raises(InputError, match="no model of the rows has a key 'n_group'"):
+        check_configurations(make_plan(["LDiffRec", "POEM"], ["ml-100k"], keys={"n_group": 3}))
+    (job,) = jobs_of(make_plan(["LDiffRec"], ["ml-100k"]), {})
+    with pytest.raises(InputError, match="LDiffRec needs the package 'kmeans_pytorch'"):
+        effective_keys(job)  # with which its run begins
 
 
 def test_a_data_set_that_is_not_there_is_found_before_any_run():
