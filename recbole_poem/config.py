@@ -94,16 +94,8 @@ class Config(recbole.config.Config):
         return {key: _literal(value) for key, value in config_dict.items()}
 
     def _load_config_files(self, file_list: Optional[List[str]]) -> Dict[str, Any]:
-        for file in file_list or []:
-            try:
-                with Path(file).open(encoding="utf-8") as stream:
-                    content = yaml.load(stream, Loader=self.yaml_loader)
-            except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-                words = " ".join(str(error).split())
-                raise InputError(f"config_files: {file} cannot be read: {words}") from error
-            if not isinstance(content, dict):
-                raise InputError(f"config_files: {file} holds no mapping of keys to values")
-        return super()._load_config_files(file_list)
+        contents = map(read_config_file, file_list or [])
+        return {key: value for content in contents for key, value in content.items()}
 
     def _get_model_and_dataset(self, model: Any, dataset: Optional[str]) -> Tuple[Any, Any, Any]:
         model = model or self.external_config_dict.get("model")
@@ -178,6 +170,26 @@ class Config(recbole.config.Config):
             final["state"] = "error"
             final["show_progress"] = False
             final["verbose"] = False
+
+
+def read_config_file(path: str) -> Dict[str, Any]:
+    """Read a YAML file of keys and values, ``1e-3`` as the number that RecBole takes it for.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is no mapping.
+    """
+    loader = Config._build_yaml_loader(None)  # the method of RecBole makes no use of its object
+    try:
+        with Path(path).open(encoding="utf-8") as stream:
+            content = yaml.load(stream, Loader=loader)
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        words = " ".join(str(error).split())
+        raise InputError(f"config_files: {path} cannot be read: {words}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"config_files: {path} holds no mapping of keys to values")
+    return content
 
 
 def _literal(value: Any) -> Any:

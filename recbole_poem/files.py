@@ -72,14 +72,16 @@ def alone(path: Path, what: str) -> Iterator[None]:
     Raises
     ------
     InputError
-        If another process holds it; says `what` it does.
+        If another process holds it; says `what` it does. And if the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(str(path))
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise InputError(f"{path.parent}: {what}; wait for it, or take another folder") from error
+    except OSError as error:
+        raise InputError(f"{path.parent} cannot be written: {error.strerror}") from error
     try:
         yield
     finally:

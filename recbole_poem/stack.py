@@ -66,7 +66,8 @@ class Finding(NamedTuple):
         )
 
 
-def _installed(package: str) -> Optional[str]:
+def installed(package: str) -> Optional[str]:
+    """Return the version of a package; None if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -76,7 +77,7 @@ def _installed(package: str) -> Optional[str]:
 def findings() -> List[Finding]:
     """Compare every requirement with what is installed, without importing any of it."""
     return [
-        Finding(package, bounds, _installed(package), reason)
+        Finding(package, bounds, installed(package), reason)
         for package, (bounds, reason) in BOUNDS.items()
     ]
 

@@ -68,3 +68,11 @@ def test_who_wants_to_be_alone_is_refused_until_the_other_dies(tmp_path, other):
     process.join()
     with alone(lock, "it paints"):
         pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "a").write_text("no folder")
+    with pytest.raises(InputError, match=r"a/b cannot be written: "), alone(
+        tmp_path / "a" / "b" / ".lock", "it paints"
+    ):
+        pass

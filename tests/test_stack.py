@@ -61,9 +61,9 @@ def test_all_is_well_here() -> None:
 def test_a_wrong_version_is_one_sentence_that_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, package: str, version: Any, words: str
 ) -> None:
-    installed = stack._installed
+    installed = stack.installed
     monkeypatch.setattr(
-        stack, "_installed", lambda name: version if name == package else installed(name)
+        stack, "installed", lambda name: version if name == package else installed(name)
     )
     with pytest.raises(stack.StackError, match=words) as caught:
         stack.require()

@@ -101,8 +101,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 
 def _run(arguments: List[str]) -> int:
-    # a polite end is to end the runs in progress too
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    _end_politely()
     stack.require()
     options, plan = parse(arguments)
     folder: Path = options.output / options.name
@@ -123,6 +122,13 @@ def _run(arguments: List[str]) -> int:
     for record in failed:
         print(f"recbole_poem: {record['id']} failed: {record['reason']}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _end_politely() -> None:
+    """Have SIGTERM, and SIGHUP unless nohup has it ignored, end the runs in progress too."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda number, frame: sys.exit(128 + number))
 
 
 def _kept(folder: Path) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Dict, List
 
+from recbole_poem.benchmark.effective import calls_it_hidden_size
 from recbole_poem.benchmark.plan import Plan, test_jobs
 from recbole_poem.benchmark.results import read_plan
 from recbole_poem.config import Config
@@ -16,25 +17,32 @@ def check_configurations(plan: Plan) -> None:
     ------
     InputError
         For a model, data set, key or value that is not known. A key of all rows has to be known
-        to one of them, a row's own key to its model.
+        to one of them, a row's own key to its model. A model that lacks a package is left to fail
+        in its runs, and the other rows to run.
     """
     unknown: Dict[str, List[str]] = {key: [] for key in plan.keys}
     jobs = test_jobs(plan._replace(seeds=plan.seeds[:1]), {})
+    checked = 0
     for job, row in zip(jobs, plan.rows * len(plan.datasets)):
         try:
-            config = Config(job.model, job.dataset, job.config_files, job.given)
+            config = Config(job.model, job.dataset, config_dict=job.keys)
         except InputError as error:
+            if isinstance(error.__cause__, ImportError):
+                continue
             raise InputError(f"{job.row}: {error}") from error
+        checked += 1
         if not Path(config["data_path"]).is_dir():
             raise InputError(f"datasets: there is no folder {config['data_path']}")
         for key, near in config.unknown_keys():
+            if key == "embedding_size" and calls_it_hidden_size(config):
+                continue
             hint = f"; the nearest known key is '{near}'" if near else ""
             if key in row.keys:
                 raise InputError(f"{row.name}: {row.model} has no key '{key}'{hint}")
             if key in unknown:
                 unknown[key].append(hint)
     for key, hints in unknown.items():
-        if len(hints) == len(jobs):
+        if hints and len(hints) == checked:
             raise InputError(f"no model of the rows has a key '{key}'{max(hints, key=len)}")
 
 

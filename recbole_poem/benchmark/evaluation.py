@@ -59,8 +59,7 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
     InputError
         If the loader samples its candidates, or a score is NaN.
     """
-    if not isinstance(loader, FullSortEvalDataLoader):
-        raise InputError("eval_args: the benchmark ranks the whole catalogue; set mode to full")
+    check_full_ranking(loader)
     dataset = loader._dataset
     trainer.model.eval()
     trainer.tot_item_num = dataset.item_num
@@ -101,6 +100,18 @@ def _seen_before(
     asked = pd.MultiIndex.from_arrays([users.cpu().numpy(), targets.cpu().numpy()])
     row, item = seen_items(dataset.log, first.loc[asked].to_numpy())
     return torch.from_numpy(row), torch.from_numpy(item)
+
+
+def check_full_ranking(loader: Any) -> None:
+    """Refuse a loader that samples its candidates.
+
+    Raises
+    ------
+    InputError
+        If it does.
+    """
+    if not isinstance(loader, FullSortEvalDataLoader):
+        raise InputError("eval_args: the benchmark ranks the whole catalogue; set mode to full")
 
 
 def as_sequential(

@@ -3,13 +3,13 @@
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-from recbole_poem.stack import BOUNDS
+from recbole_poem.stack import BOUNDS, installed
 
 
 def describe() -> Dict[str, Any]:
@@ -28,15 +28,15 @@ def describe() -> Dict[str, Any]:
     }
 
 
-def versions() -> Dict[str, str]:
-    """Return the versions of the plugin and of what it stands on."""
-    return {package: metadata.version(package) for package in ["recbole_poem", *BOUNDS]}
+def versions() -> Dict[str, Optional[str]]:
+    """Return the versions of the plugin and of what it stands on; None where pip knows none."""
+    return {package: installed(package) for package in ["recbole_poem", *BOUNDS]}
 
 
 def commit() -> Optional[str]:
-    """Return the commit of the checkout that the plugin runs from; None outside one."""
+    """Return the commit of the checkout that the plugin runs from; None without one or git."""
     folder = Path(__file__).resolve().parents[2]
-    if not (folder / ".git").exists():
+    if not (folder / ".git").exists() or shutil.which("git") is None:
         return None
     done = subprocess.run(
         ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"],
@@ -50,8 +50,9 @@ def commit() -> Optional[str]:
 def peak_memory() -> int:
     """Return the largest resident memory of this process so far, in bytes."""
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage would count what the process was before it became Python
-        lines = (line.partition(":") for line in status.read_text().splitlines())
-        return next(int(value.split()[0]) * 1024 for key, _, value in lines if key == "VmHWM")
+    lines = status.read_text().splitlines() if status.exists() else []
+    for key, _, value in (line.partition(":") for line in lines):
+        if key == "VmHWM":  # getrusage would count what the process was before it became Python
+            return int(value.split()[0]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 import yaml
 
+from recbole_poem.benchmark.asked import check_list, check_mapping, check_storable, refuse_twice
 from recbole_poem.benchmark.rows import (
     Row,
     ablations,
@@ -16,6 +17,7 @@ from recbole_poem.benchmark.rows import (
     refuse_unknown,
     row_of,
 )
+from recbole_poem.config import read_config_file
 from recbole_poem.errors import InputError
 
 FIRST_SEED = 2020  # RecBole's
@@ -44,8 +46,8 @@ class Plan(NamedTuple):
     seeds : list of int
     keys : dict
         Of every row, after `SHARED`.
-    config_files : list of str
-        YAML files of every row, before all keys.
+    config_files : list of dict
+        What the YAML files of every row hold: after `SHARED`, before `keys`.
     trials : int
         Configurations that are tried on validation data for each row; 0 = defaults.
     time_limit : float
@@ -58,7 +60,7 @@ class Plan(NamedTuple):
     rows: List[Row]
     seeds: List[int]
     keys: Dict[str, Any]
-    config_files: List[str]
+    config_files: List[Dict[str, Any]]
     trials: int
     time_limit: float
     tune_time_limit: float
@@ -74,8 +76,9 @@ class Job(NamedTuple):
     purpose : str
         "test", or "trial": tuning, which looks at validation data only.
     given : dict
-        Every key that differs from RecBole's and the plugin's defaults.
-    config_files : list of str
+        Every key that differs from RecBole's and the plugin's defaults and from `config_files`.
+    config_files : list of dict
+        As in the plan.
     time_limit : float
     """
 
@@ -85,13 +88,18 @@ class Job(NamedTuple):
     seed: int
     purpose: str
     given: Dict[str, Any]
-    config_files: List[str]
+    config_files: List[Dict[str, Any]]
     time_limit: float
+
+    @property
+    def keys(self) -> Dict[str, Any]:
+        """Every key of its configuration."""
+        return {**_merged(self.config_files), **self.given}
 
     @property
     def id(self) -> str:
         """A name for its folder: readable, and another one for another configuration."""
-        text = json.dumps(self._replace(time_limit=0.0), sort_keys=True, default=str)
+        text = json.dumps(self._replace(time_limit=0.0), sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         words = f"{self.dataset}-{self.row}-{self.seed}-{digest}"
         return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)
@@ -120,6 +128,7 @@ def make_plan(
     keys : dict, optional
         Keys of every row.
     config_files : sequence of str
+        Their paths; what they hold now is what counts.
     tune : int
         Trials per row.
     time_limit : float
@@ -132,9 +141,20 @@ def make_plan(
     Raises
     ------
     InputError
-        For an empty or wrong value, two rows of one name, and a variant of none.
+        For an empty or wrong value, one that is there twice, a variant of no row, and a file that
+        cannot be read.
     """
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        seeds = list(range(FIRST_SEED, FIRST_SEED + seeds))
+    check_list("rows", rows, (str, dict), "names of models and mappings")
+    check_list("datasets", datasets, (str,), "names")
+    check_list("seeds", seeds, (int,), "whole numbers")
+    check_list("config_files", config_files, (str,), "paths")
     listed = list(map(row_of, rows))
+    contents = list(map(read_config_file, config_files))
+    named = {"keys": keys or {}, **{f"rows: {row.name}": row.keys for row in listed}}
+    for name, values in [*named.items(), *zip(config_files, contents)]:
+        check_storable(name, values)
     if ablate:
         place = next((n for n, row in enumerate(listed, 1) if row.model == "POEM"), None)
         if place is None:
@@ -142,29 +162,26 @@ def make_plan(
                 "ablate: there is no POEM among the rows, whose parts could be taken away"
             )
         listed[place:place] = ablations(listed[place - 1])
-    names = [row.name for row in listed]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"rows: '{name}' is there twice; give one of them another 'row'")
+    refuse_twice("rows", [row.name for row in listed], "; give one of them another 'row'")
     bases = {row.name for row in listed if row.tuned_as == row.name}
     for row in listed:
         if row.tuned_as not in {None, *bases}:
             raise InputError(f"rows: '{row.name}' is tuned as '{row.tuned_as}', which is no row")
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
-        seeds = list(range(FIRST_SEED, FIRST_SEED + seeds))
     for name, value in (("rows", listed), ("datasets", datasets), ("seeds", seeds)):
-        if not isinstance(value, (list, tuple)) or not value:
+        if not value:
             raise InputError(f"{name}: expected at least one, not {value!r}")
-    if not isinstance(tune, int) or tune < 0:
+    if not isinstance(tune, int) or isinstance(tune, bool) or tune < 0:
         raise InputError(f"tune: expected a number of trials from 0, not {tune!r}")
+    refuse_twice("datasets", datasets)
+    refuse_twice("seeds", seeds)
     if tune_time_limit is None:
         tune_time_limit = time_limit
     for name, limit in (("time_limit", time_limit), ("tune_time_limit", tune_time_limit)):
         if not isinstance(limit, (int, float)) or not limit > 0:
             raise InputError(f"{name}: expected a number of seconds above 0, not {limit!r}")
     return Plan(
-        list(datasets), listed, list(seeds), dict(keys or {}), list(config_files), tune,
-        float(time_limit), float(tune_time_limit),
+        list(datasets), listed, list(seeds), dict(keys or {}), contents, tune, float(time_limit),
+        float(tune_time_limit),
     )  # fmt: skip
 
 
@@ -174,10 +191,11 @@ def read_plan(path: Path) -> Dict[str, Any]:
     Raises
     ------
     InputError
-        If the file cannot be read or holds an unknown key.
+        If the file cannot be read, holds an unknown key, or 'keys' that are no mapping.
     """
     content = read_yaml(path)
     refuse_unknown(str(path), content, set(inspect.signature(make_plan).parameters))
+    check_mapping(f"{path}: keys", content.get("keys") or {})
     return content
 
 
@@ -188,7 +206,7 @@ def as_yaml(plan: Plan, jobs: Sequence[Job]) -> str:
         for row in plan.rows
     ]
     content = {**plan._asdict(), "rows": rows, "shared": SHARED}
-    content["runs"] = [job.id for job in jobs]
+    content["runs"] = list(dict.fromkeys(job.id for job in jobs))
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
@@ -217,12 +235,19 @@ def trial_job(plan: Plan, row: Row, dataset: str, tried: Dict[str, Any]) -> Job:
 
 def fixed_keys(plan: Plan, row: Row) -> Set[str]:
     """Return the keys that are chosen for a row, by hand or by its preset, and not to be tuned."""
-    keys = {**plan.keys, **row.keys}
+    keys = {**_merged(plan.config_files), **plan.keys, **row.keys}
     return set(keys) | preset_keys(keys.get("preset", "best"))
 
 
 def _job(plan: Plan, row: Row, dataset: str, seed: int, purpose: str, tuned: Dict[str, Any]) -> Job:
-    given = {**SHARED, **plan.keys, **tuned, **row.keys}
+    in_files = _merged(plan.config_files)
+    shared = {key: value for key, value in SHARED.items() if key not in in_files}
+    given = {**shared, **plan.keys, **tuned, **row.keys}
     return Job(
         row.name, row.model, dataset, seed, purpose, given, plan.config_files, plan.time_limit
     )
+
+
+def _merged(contents: List[Dict[str, Any]]) -> Dict[str, Any]:
+    """Return the keys of several files; the last one that names a key counts."""
+    return {key: value for content in contents for key, value in content.items()}

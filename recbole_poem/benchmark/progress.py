@@ -12,7 +12,23 @@ from tqdm import tqdm
 from recbole_poem.files import whole_file
 
 
-def write_progress(folder: Path, epochs: int, curve: List[Dict[str, float]], trains: bool) -> None:
+def best_point(curve: List[Dict[str, float]], bigger: bool) -> Dict[str, float]:
+    """Return the point of a curve whose checkpoint RecBole keeps: the best, of equal ones the last.
+
+    Parameters
+    ----------
+    curve : list of dict
+        See `write_progress`; not empty.
+    bigger : bool
+        Whether a larger score is better.
+    """
+    sign = 1 if bigger else -1
+    return max(reversed(curve), key=lambda point: sign * point["score"])
+
+
+def write_progress(
+    folder: Path, epochs: int, bigger: bool, curve: List[Dict[str, float]], trains: bool
+) -> None:
     """Tell where a run stands.
 
     Parameters
@@ -21,18 +37,19 @@ def write_progress(folder: Path, epochs: int, curve: List[Dict[str, float]], tra
         Of the run.
     epochs : int
         At most so many.
+    bigger : bool
+        Whether a larger score is better.
     curve : list of dict
         ``epoch`` (from 0) and ``score`` of each validation so far.
     trains : bool
         Whether training goes on; if not, what it has led to is evaluated.
     """
-    scores = [point["score"] for point in curve]
     told = {
         "trains": trains,
         "epochs": epochs,
         "done": int(curve[-1]["epoch"]) + 1 if curve else 0,
-        "last": scores[-1] if curve else None,
-        "best": max(scores, default=None),
+        "last": curve[-1]["score"] if curve else None,
+        "best": best_point(curve, bigger)["score"] if curve else None,
     }
     with whole_file(_file(folder)) as file:
         file.write(json.dumps(told).encode())

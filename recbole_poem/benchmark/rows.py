@@ -6,6 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set
 
 import yaml
 
+from recbole_poem.benchmark.asked import check_mapping
 from recbole_poem.config import PROPERTIES
 from recbole_poem.errors import InputError
 
@@ -48,15 +49,16 @@ def row_of(entry: Any) -> Row:
     Raises
     ------
     InputError
-        If it is neither.
+        If it is neither, or its keys are no mapping.
     """
     if isinstance(entry, str):
         return UNTRAINED.get(entry, Row(entry, entry, {}, entry))
-    if not isinstance(entry, dict) or "model" not in entry:
+    if not isinstance(entry, dict) or not isinstance(entry.get("model"), str):
         raise InputError(f"rows: {entry!r} is neither a model's name nor a mapping with 'model'")
     refuse_unknown(f"rows: {entry!r}", entry, {"row", "model", "keys", "tuned_as"})
+    check_mapping(f"rows: {entry!r}: keys", entry.get("keys") or {})
     name = str(entry.get("row", entry["model"]))
-    tuned_as = entry.get("tuned_as", None if is_untrained(entry["model"]) else name)
+    tuned_as = None if is_untrained(entry["model"]) else str(entry.get("tuned_as", name))
     return Row(name, entry["model"], dict(entry.get("keys") or {}), tuned_as)
 
 

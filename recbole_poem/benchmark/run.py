@@ -3,87 +3,34 @@
 JOB is a ``job.json`` that `recbole_poem.benchmark.runner` wrote; its folder is the run's.
 """
 
+import gc
 import json
 import logging
 import os
 import sys
-import time
 import traceback
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
-from recbole.trainer import Trainer
 from recbole.utils import ModelType
 
 from recbole_poem import quick_start
 from recbole_poem.benchmark import machine, ranking
 from recbole_poem.benchmark.categories import read_categories
+from recbole_poem.benchmark.clock import Clock, TimeLimit
+from recbole_poem.benchmark.effective import effective_keys
 from recbole_poem.benchmark.evaluation import PROTOCOLS, Recommendations, as_sequential, recommend
-from recbole_poem.benchmark.plan import SHARED, Job
-from recbole_poem.benchmark.progress import write_progress
-from recbole_poem.benchmark.rows import is_untrained
+from recbole_poem.benchmark.lifeline import end_with_runner
+from recbole_poem.benchmark.plan import Job
+from recbole_poem.benchmark.progress import best_point, write_progress
+from recbole_poem.benchmark.readiness import check_ready
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment
 from recbole_poem.files import whole_file
-
-
-class TimeLimit(Exception):  # noqa: N818 (it ends training, and is no error)
-    """A run has trained as long as it may."""
-
-
-class Clock:
-    """Seconds since the process started, and the validation score after each epoch.
-
-    Parameters
-    ----------
-    limit : float
-        Seconds of training after which `note` raises `TimeLimit`.
-    on_gpu : bool
-        Whether these are seconds of the wall clock. On the CPU they are seconds of the processor
-        for each thread, so that what else the machine does takes nothing away from a run.
-    tell : callable, optional
-        Called with the curve when training starts and after each epoch.
-    """
-
-    def __init__(
-        self,
-        limit: float,
-        on_gpu: bool,
-        tell: Callable[[List[Dict[str, float]]], Any] = lambda curve: None,
-    ) -> None:
-        self._begin = time.perf_counter()
-        self._limit, self._on_gpu, self._tell = limit, on_gpu, tell
-        self.curve: List[Dict[str, float]] = []
-        self._set_out()
-
-    def start_training(self) -> None:
-        """Take down that training starts now."""
-        self._set_out()
-        self._tell(self.curve)
-
-    def _set_out(self) -> None:
-        self.training_since = self.seconds()
-        self._worked_before = self._worked()
-
-    def _worked(self) -> float:
-        if self._on_gpu:
-            return time.perf_counter()
-        return time.process_time() / torch.get_num_threads()
-
-    def seconds(self) -> float:
-        """Return the seconds since the start."""
-        return time.perf_counter() - self._begin
-
-    def note(self, epoch: int, score: float) -> None:
-        """Take down the score of an epoch; the trainer calls this when its checkpoint is whole."""
-        self.curve.append({"epoch": epoch, "score": float(score), "seconds": self.seconds()})
-        self._tell(self.curve)
-        if self._worked() - self._worked_before > self._limit:
-            raise TimeLimit
 
 
 def run(job: Job, folder: Path) -> Dict[str, Any]:
@@ -101,29 +48,15 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
         The record, but for what `main` knows.
     """
     given = {**effective_keys(job), "seed": job.seed, "show_progress": False}
-    config = Config(job.model, job.dataset, job.config_files, given)
-    tell = partial(write_progress, folder, config["epochs"])
+    config = Config(job.model, job.dataset, config_dict=given)
+    tell = partial(write_progress, folder, config["epochs"], config["valid_metric_bigger"])
     clock = Clock(job.time_limit, config["device"].type == "cuda", partial(tell, trains=True))
-    experiment = quick_start.begin(config)
-    trainer = quick_start.trainer_of(experiment)
-    clock.start_training()
-    stopped = _train(trainer, experiment, clock)
+    record, checkpoint = _train(config, clock)
     trained = clock.seconds()
     tell(clock.curve, trains=False)
-    best = max(clock.curve, key=lambda point: point["score"], default=None)
-    record: Dict[str, Any] = {
-        "stopped": stopped,
-        "config": {key: _plain(value) for key, value in config.final_config_dict.items()},
-        "curve": clock.curve,
-        "valid_metric": config["valid_metric"],
-        "best_valid_score": float(trainer.best_valid_score),
-        "best_epoch": None if best is None else best["epoch"],
-        "n_parameters": sum(weights.numel() for weights in experiment.model.parameters()),
-    }
-    if job.purpose == "trial":
-        record["metrics"] = {"recbole": {"valid": dict(trainer.best_valid_result)}}
-    else:
-        record["metrics"] = _evaluate(trainer.saved_model_file, config["topk"], folder)
+    gc.collect()  # what was trained and on what; evaluation loads both anew
+    if job.purpose == "test":
+        record["metrics"] = _evaluate(checkpoint, config["topk"], folder)
     total = clock.seconds()
     record["seconds"] = {
         "preparation": clock.training_since,
@@ -131,30 +64,37 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
         "evaluation": total - trained,
         "total": total,
     }
+    Path(checkpoint).unlink()  # a failed run keeps it, to look into
     return record
 
 
-def effective_keys(job: Job) -> Dict[str, Any]:
-    """Return the keys of a job without those that its model has no use for.
+def _train(config: Config, clock: Clock) -> Tuple[Dict[str, Any], str]:
+    """Train a model; return the record of that, and the checkpoint.
 
-    These are keys of `SHARED` that it does not know, which would do nothing but have the log warn
-    of it, and the epochs of one that learns nothing: each would be evaluated. The job keeps them,
-    because its id is made of them.
+    Memory is that of preparation and training: how evaluation goes about it is the benchmark's
+    affair, and no cost of the model.
     """
-    config = Config(job.model, job.dataset, job.config_files, job.given)
-    idle = {key for key, _ in config.unknown_keys() if key in SHARED}
-    if is_untrained(job.model):
-        idle.add("epochs")
-    return {key: value for key, value in job.given.items() if key not in idle}
+    experiment = quick_start.begin(config)
+    trainer = quick_start.trainer_of(experiment)
+    check_ready(experiment, trainer)
+    clock.start_training()
+    stopped = _fit(trainer, experiment, clock)
+    record = {
+        "stopped": stopped,
+        "config": {key: _plain(value) for key, value in config.final_config_dict.items()},
+        "curve": clock.curve,
+        "valid_metric": config["valid_metric"],
+        "best_valid_score": float(trainer.best_valid_score),
+        "best_epoch": best_point(clock.curve, config["valid_metric_bigger"])["epoch"],
+        "n_parameters": sum(weights.numel() for weights in experiment.model.parameters()),
+        "metrics": {"recbole": {"valid": dict(trainer.best_valid_result)}},
+        **_peaks(),
+    }
+    return record, trainer.saved_model_file
 
 
-def _train(trainer: Any, experiment: Experiment, clock: Clock) -> Optional[str]:
+def _fit(trainer: Any, experiment: Experiment, clock: Clock) -> str:
     """Train to the end, and return what ended it."""
-    if not isinstance(trainer, Trainer):
-        raise InputError(
-            f"model: {experiment.config['model']} is trained by a library of decision trees, "
-            "which the benchmark cannot follow"
-        )
     try:
         trainer.fit(experiment.train_data, experiment.valid_data, callback_fn=clock.note)
     except TimeLimit:
@@ -199,7 +139,14 @@ def _write_ranks(
             arrays[f"diversity_{protocol}"] = np.stack(each, axis=1).astype(np.float32)
     if category is not None:
         arrays["category"] = category
-    np.savez_compressed(path, **arrays)
+    with whole_file(path) as file:
+        np.savez_compressed(file, **arrays)
+
+
+def _peaks() -> Dict[str, Optional[int]]:
+    """Return the largest memory of this process so far."""
+    gpu = torch.cuda.max_memory_allocated() // 2**20 if torch.cuda.is_available() else None
+    return {"peak_memory_mib": machine.peak_memory() // 2**20, "peak_gpu_memory_mib": gpu}
 
 
 def _plain(value: Any) -> Any:
@@ -216,24 +163,22 @@ def main(path: str) -> int:
     """Run the job of a file; write ``record.json`` beside it, whatever comes of it."""
     folder = Path(path).parent
     job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
-    record: Dict[str, Any] = {"id": folder.name, **job._asdict(), "reason": None}
-    del record["config_files"]
+    record: Dict[str, Any] = {
+        "id": folder.name,
+        **job._asdict(),
+        "reason": None,
+        "command": " ".join([Path(sys.executable).name, "-m", "recbole_poem.benchmark.run", path]),
+        "commit": machine.commit(),
+        "versions": machine.versions(),
+        "machine": machine.describe(),
+    }
     try:
         record.update(run(job, folder), status="finished")
     except InputError as error:
-        record.update(status="failed", reason=str(error))
+        record.update(_peaks(), status="failed", reason=str(error))
     except Exception as error:  # a model that fails is a row that says why
         traceback.print_exc()
-        record.update(status="failed", reason=f"{type(error).__name__}: {error}")
-    gpu = torch.cuda.max_memory_allocated() // 2**20 if torch.cuda.is_available() else None
-    record.update(
-        command=" ".join([Path(sys.executable).name, "-m", "recbole_poem.benchmark.run", path]),
-        commit=machine.commit(),
-        versions=machine.versions(),
-        machine=machine.describe(),
-        peak_memory_mib=machine.peak_memory() // 2**20,
-        peak_gpu_memory_mib=gpu,
-    )
+        record.update(_peaks(), status="failed", reason=f"{type(error).__name__}: {error}")
     with whole_file(folder / "record.json") as file:
         file.write(json.dumps(record, indent=1).encode())
     logging.shutdown()
@@ -242,4 +187,5 @@ def main(path: str) -> int:
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    end_with_runner()
     sys.exit(main(sys.argv[1]))

@@ -8,20 +8,22 @@ import sys
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, List, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from tqdm import tqdm
 
 from recbole_poem.benchmark import plan as plans
+from recbole_poem.benchmark.clock import SPARE_SECONDS
 from recbole_poem.benchmark.plan import Job, Plan
 from recbole_poem.benchmark.progress import forget_progress, read_progress, words
+from recbole_poem.benchmark.results import Run
 from recbole_poem.benchmark.rows import Row
+from recbole_poem.errors import InputError
 from recbole_poem.files import whole_file
 from recbole_poem.search import read_space, sample, space_file
 
-#: Beyond its limit of training, a process may prepare, evaluate and finish its epoch so long.
-SPARE_SECONDS = 3600.0
 RUN = "recbole_poem.benchmark.run"
 #: Between two looks at the runs in progress, on a terminal and in a file.
 LOOK_SECONDS = 2.0
@@ -57,7 +59,8 @@ def carry_out(plan: Plan, folder: Path, at_once: int = 1, show_progress: bool = 
             for keys in _configurations(plan, row)
         ]
         tried = [job for _, _, job in trials]
-        _write_plan(plan, tried, folder)
+        # a report after an interruption keeps the tests of the trials so far
+        _write_plan(plan, [*tried, *plans.test_jobs(plan, _best(trials, folder))], folder)
         run_all(tried, folder, at_once, "tuning", show_progress)
         tuned = _best(trials, folder)
     tests = plans.test_jobs(plan, tuned)
@@ -66,15 +69,18 @@ def carry_out(plan: Plan, folder: Path, at_once: int = 1, show_progress: bool = 
 
 
 def _write_plan(plan: Plan, jobs: List[Job], folder: Path) -> None:
-    with whole_file(folder / "plan.yaml") as file:
-        file.write(plans.as_yaml(plan, jobs).encode())
+    _write(folder / "plan.yaml", plans.as_yaml(plan, jobs))
 
 
 def run_all(
     jobs: List[Job], folder: Path, at_once: int, title: str, show_progress: bool = True
 ) -> None:
-    """Run the jobs that have not finished; those that had failed are tried again."""
-    left = [job for job in jobs if _status(folder, job) != "finished"]
+    """Run the jobs that have not finished; those that had failed are tried again.
+
+    Jobs of one configuration, which two trials may draw, are one run.
+    """
+    jobs = list({job.id: job for job in jobs}.values())
+    left = [job for job in jobs if _finished(folder, job) is None]
     for job in left:  # what a former attempt left behind
         for name in ("record.json", "ranks.npz"):
             (_home(folder, job) / name).unlink(missing_ok=True)
@@ -138,8 +144,7 @@ class _Processes:
         home = _home(self._folder, job)
         checkpoints = str(self._folder / "checkpoints")
         job = job._replace(given={"checkpoint_dir": checkpoints, **job.given})
-        with whole_file(home / "job.json") as file:
-            file.write(json.dumps(job._asdict()).encode())
+        _write(home / "job.json", json.dumps(job._asdict()))
         forget_progress(home)
         self._running[home] = (job, time.monotonic())
         try:
@@ -149,10 +154,8 @@ class _Processes:
             forget_progress(home)
         if self._stopped.is_set() or (home / "record.json").exists():
             return
-        named = {key: getattr(job, key) for key in ("row", "model", "dataset", "seed", "purpose")}
-        record = {"id": home.name, **named, "given": job.given, "status": "failed"}
-        with whole_file(home / "record.json") as file:
-            file.write(json.dumps({**record, "reason": reason}, indent=1).encode())
+        record = {"id": home.name, **job._asdict(), "status": "failed", "reason": reason}
+        _write(home / "record.json", json.dumps(record, indent=1))
 
     def _wait(self, home: Path, seconds: float) -> str:
         """Start the process of a run and wait for its end; return why it may have no record."""
@@ -160,18 +163,22 @@ class _Processes:
         with (home / "log.txt").open("wb") as log:
             child = subprocess.Popen(
                 [*command, str(home / "job.json")],
+                stdin=subprocess.PIPE,  # see `lifeline`
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is ours to deal with
             )
         self._children[home.name] = child
-        try:
-            child.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            return f"it was not over after {seconds:.0f} s"
-        finally:
+        if self._stopped.is_set():  # `stop` may have come by before the child was listed
             _end(child)
-            del self._children[home.name]
+        with child:
+            try:
+                child.wait(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                return f"it was not over after {seconds:.0f} s"
+            finally:
+                _end(child)
+                del self._children[home.name]
         if child.returncode == -signal.SIGKILL:
             return "it was killed, by the system if memory ran out; see log.txt"
         return f"it ended with exit status {child.returncode}; see log.txt"
@@ -194,10 +201,11 @@ def _best(
     """Return for each data set and row the keys of the trial with the best validation score."""
     best: Dict[Tuple[str, str], Tuple[float, Dict[str, Any]]] = {}
     for dataset, row, job in trials:
-        record = _record(folder, job)
-        if record["status"] != "finished":
+        record = _finished(folder, job)
+        if record is None:
             continue
-        score, where = record["best_valid_score"], (dataset, row.name)
+        sign = 1 if record["config"]["valid_metric_bigger"] else -1
+        score, where = sign * record["best_valid_score"], (dataset, row.name)
         if where not in best or score > best[where][0]:
             best[where] = (score, job.given)
     return {where: given for where, (_, given) in best.items()}
@@ -206,19 +214,40 @@ def _best(
 def _end(child: "subprocess.Popen[bytes]") -> None:
     """End a child and what it has started, if they still run."""
     if child.poll() is None:
-        os.killpg(child.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with whole_file(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _home(folder: Path, job: Job) -> Path:
     return folder / "runs" / job.id
 
 
-def _record(folder: Path, job: Job) -> Dict[str, Any]:
-    return json.loads((_home(folder, job) / "record.json").read_text(encoding="utf-8"))
+def _finished(folder: Path, job: Job) -> Optional[Dict[str, Any]]:
+    """Return the record of a run that has finished and left all that a report needs, or None.
 
-
-def _status(folder: Path, job: Job) -> str:
-    if not (_home(folder, job) / "record.json").exists():
-        return "missing"
-    return _record(folder, job)["status"]
+    One that a shorter limit has stopped has not; records of former versions lack the limit.
+    """
+    home = _home(folder, job)
+    if not (home / "record.json").exists():
+        return None
+    record = json.loads((home / "record.json").read_text(encoding="utf-8"))
+    if record["status"] != "finished":
+        return None
+    limit = record.get("time_limit", job.time_limit)
+    if record.get("stopped") == "time limit" and limit < job.time_limit:
+        return None
+    if job.purpose == "test":
+        try:
+            Run(home, record).ranks()
+        except InputError:
+            return None
+    return record

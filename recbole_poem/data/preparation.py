@@ -55,8 +55,8 @@ def data_preparation(
         raise
     except (ValueError, NotImplementedError) as error:  # RecBole's words about eval_args
         raise InputError(f"eval_args: {error}") from error
-    if config["mask_seen"] and config["benchmark_filename"] is not None:
-        raise InputError("mask_seen: needs one .inter file, not those of benchmark_filename")
+    if config["mask_seen"]:
+        check_maskable(config)
     if config["positive_feedback"] is not None and not isinstance(dataset, LogMixin):
         raise InputError(
             f"positive_feedback: {config['model']} learns the labels of all rows and ranks no items"
@@ -75,6 +75,18 @@ def data_preparation(
         for phase, split, sampler in (("valid", valid, samplers[1]), ("test", test, samplers[2]))
     )
     return train_loader, valid_loader, test_loader
+
+
+def check_maskable(config: Any) -> None:
+    """Refuse files that are split beforehand, which do not tell what a user has seen.
+
+    Raises
+    ------
+    InputError
+        If the configuration names such.
+    """
+    if config["benchmark_filename"] is not None:
+        raise InputError("mask_seen: needs one .inter file, not those of benchmark_filename")
 
 
 def first_process_first(config: Any, build: Callable[[], Result]) -> Result:

@@ -1,9 +1,13 @@
 """Plans: what is asked for, checked and written out; the runs that follow from it."""
 
+import re
+
 import pytest
+import recbole.utils
 import yaml
 
 from recbole_poem.benchmark.checking import check_configurations, check_folder
+from recbole_poem.benchmark.effective import effective_keys
 from recbole_poem.benchmark.plan import (
     SHARED,
     as_yaml,
@@ -14,7 +18,6 @@ from recbole_poem.benchmark.plan import (
     trial_job,
 )
 from recbole_poem.benchmark.rows import ablations, row_of
-from recbole_poem.benchmark.run import effective_keys
 from recbole_poem.benchmark.runner import _configurations
 from recbole_poem.config import PROPERTIES, Config
 from recbole_poem.errors import InputError
@@ -37,15 +40,25 @@ def test_a_row_is_a_name_or_a_mapping():
     ("arguments", "words"),
     [
         ({"rows": ["POEM", "POEM"]}, "rows: 'POEM' is there twice"),
+        ({"datasets": ["a", "b", "a"]}, "datasets: 'a' is there twice"),
+        ({"seeds": [1, 2, 2]}, "seeds: 2 is there twice"),
         ({"rows": []}, "rows: expected at least one"),
         ({"rows": ["POEM", {"row": "b", "model": "POEM", "tuned_as": "c"}]}, "tuned as 'c'"),
         ({"rows": ["Pop"], "ablate": True}, "ablate: there is no POEM among the rows"),
-        ({"rows": [3]}, "rows: 3 is neither"),
+        ({"rows": [3]}, "rows: expected names of models and mappings, not 3"),
+        ({"rows": "POEM"}, "rows: expected a list of names of models and mappings, not 'POEM'"),
+        ({"rows": [{"model": 3}]}, "neither a model's name nor"),
+        ({"rows": [{"model": "POEM", "keys": [1]}]}, "keys: expected a mapping of keys to values"),
+        ({"datasets": "a"}, "datasets: expected a list of names, not 'a'"),
+        ({"seeds": ["2020"]}, "seeds: expected whole numbers, not '2020'"),
+        ({"seeds": True}, "seeds: expected a list of whole numbers, not True"),
+        ({"config_files": "a.yaml"}, "config_files: expected a list of paths, not 'a.yaml'"),
+        ({"tune": True}, "tune: expected a number of trials"),
         ({"rows": [{"row": "x"}]}, "neither a model's name nor"),
         ({"rows": [{"model": "POEM", "key": 1}]}, "unknown key 'key'; did you mean 'keys'"),
         ({"datasets": []}, "datasets: expected at least one"),
         ({"seeds": 0}, "seeds: expected at least one"),
-        ({"seeds": "5"}, "seeds: expected at least one"),
+        ({"seeds": "5"}, "seeds: expected a list of whole numbers, not '5'"),
         ({"tune": -1}, "tune: expected a number of trials"),
         ({"time_limit": 0}, "^time_limit: expected a number of seconds"),
         ({"tune_time_limit": 0}, "tune_time_limit: expected a number of seconds"),
@@ -98,6 +111,13 @@ def test_ablations_take_the_tuned_keys_of_their_row_and_change_what_the_model_kn
         assert any(defaults[key] != value for key, value in row.keys.items()), row.name
 
 
+def test_a_run_that_two_trials_draw_is_listed_once():
+    plan = make_plan(["POEM"], ["a"])
+    trials = [trial_job(plan, plan.rows[0], "a", keys) for keys in ({}, {"embedding_size": 64})]
+    assert trials[0].id == trials[1].id
+    assert yaml.safe_load(as_yaml(plan, trials))["runs"] == [trials[0].id]
+
+
 def test_the_first_row_of_poem_alone_is_ablated():
     paper = {"row": "paper", "model": "POEM", "keys": {"preset": "paper"}}
     names = [row.name for row in make_plan(["Pop", "POEM", paper], ["a"], ablate=True).rows]
@@ -118,6 +138,23 @@ def test_the_first_row_of_poem_alone_is_ablated():
 def test_a_slip_of_the_pen_is_found_before_any_run(rows, keys, words):
     with pytest.raises(InputError, match=words):
         check_configurations(make_plan(rows, ["ml-100k"], keys=keys))
+
+
+def test_a_model_that_lacks_a_package_does_not_hold_up_the_others(monkeypatch):
+    def without_package(name):
+        if name == "LDiffRec":
+            raise ModuleNotFoundError("No module named 'kmeans_pytorch'", name="kmeans_pytorch")
+        return found(name)
+
+    found = recbole.utils.get_model
+    monkeypatch.setattr(recbole.utils, "get_model", without_package)
+    check_configurations(make_plan(["LDiffRec", "Pop"], ["ml-100k"]))
+    check_configurations(make_plan(["LDiffRec"], ["ml-100k"], keys={"epochs": 3}))
+    with pytest.raises(InputError, match="no model of the rows has a key 'n_group'"):
+        check_configurations(make_plan(["LDiffRec", "POEM"], ["ml-100k"], keys={"n_group": 3}))
+    (job,) = jobs_of(make_plan(["LDiffRec"], ["ml-100k"]), {})
+    with pytest.raises(InputError, match="LDiffRec needs the package 'kmeans_pytorch'"):
+        effective_keys(job)  # with which its run begins
 
 
 def test_a_data_set_that_is_not_there_is_found_before_any_run():
@@ -150,8 +187,32 @@ def test_a_model_gets_the_keys_that_it_has_a_use_for_and_its_job_keeps_all():
         "Upstream": {"embedding_size", "epochs"},
     }
     assert all(job.given == {**SHARED, "n_groups": 3} for job in jobs.values())
+    for job in (jobs["Upstream"], jobs["Pop"]):
+        rarely = job._replace(given={**job.given, "eval_step": 5})
+        config = Config(job.model, job.dataset, config_dict=effective_keys(rarely))
+        assert config["eval_step"] == 1
     job = jobs["Upstream"]
     assert Config(job.model, job.dataset, config_dict=effective_keys(job))["epochs"] == 1
+
+
+def test_an_embedding_size_of_all_rows_holds_for_a_model_that_calls_it_hidden_size():
+    rows = ["SASRec", "POEM", "GRU4Rec", "BPR", {"model": "BERT4Rec", "keys": {"hidden_size": 8}}]
+    jobs = {}
+    for size in (64, 128):
+        plan = make_plan(rows, ["ml-100k"], keys={"embedding_size": size})
+        jobs[size] = {job.row: effective_keys(job) for job in jobs_of(plan, {})}
+    sizes = {row: keys.get("hidden_size") for row, keys in jobs[128].items()}
+    assert sizes == {"SASRec": 128, "POEM": 128, "GRU4Rec": None, "BPR": None, "BERT4Rec": 8}
+    known = {row for row, keys in jobs[128].items() if "embedding_size" in keys}
+    assert known == {"GRU4Rec", "BPR"}
+    for row in ("SASRec", "POEM"):  # as long as nobody asks for another
+        assert jobs[64][row]["hidden_size"] == Config(row, "ml-100k")["hidden_size"] == 64
+
+
+def test_an_embedding_size_is_no_slip_where_it_holds_as_hidden_size():
+    check_configurations(make_plan(["SASRec"], ["ml-100k"], keys={"embedding_size": 32}))
+    with pytest.raises(InputError, match="no model of the rows has a key 'embedding_size'"):
+        check_configurations(make_plan(["Pop"], ["ml-100k"], keys={"embedding_size": 32}))
 
 
 def test_the_id_of_a_run_stays_what_it_was():
@@ -178,6 +239,9 @@ def test_a_plan_is_written_out_and_a_file_is_read(tmp_path):
     path.write_text("- POEM\n")
     with pytest.raises(InputError, match="holds no mapping"):
         read_plan(path)
+    path.write_text("keys: [epochs]\n")
+    with pytest.raises(InputError, match=r"keys: expected a mapping of keys .* not \['epochs'\]"):
+        read_plan(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_plan(tmp_path / "nothing.yaml")
     assert (PROPERTIES / "benchmark" / "ablations.yaml").is_file()
@@ -195,3 +259,41 @@ def test_what_was_chosen_by_hand_or_by_a_preset_is_not_tuned():
     assert "learning_rate" in spaces["SASRec"] and "n_layers" not in spaces["SASRec"]
     nothing_left = make_plan(["BPR"], ["ml-100k"], tune=8, keys={"learning_rate": 0.01})
     assert _configurations(nothing_left, nothing_left.rows[0]) == [{}]
+
+
+def test_what_a_config_file_holds_is_part_of_the_run_and_its_name_is_not(tmp_path):
+    files = [tmp_path / name for name in ("a.yaml", "b.yaml")]
+    for file in files:
+        file.write_text("learning_rate: 1e-2\nepochs: 3\nn_groups: 4\n")
+    one, two = (make_plan(["POEM"], ["a"], config_files=[str(file)], tune=2) for file in files)
+    assert one.config_files == [{"learning_rate": 0.01, "epochs": 3, "n_groups": 4}]
+    (job,) = jobs_of(one, {})
+    assert job.id == jobs_of(two, {})[0].id
+    files[1].write_text("learning_rate: 1e-2\nepochs: 4\nn_groups: 4\n")
+    assert job.id != jobs_of(make_plan(["POEM"], ["a"], config_files=[str(files[1])]), {})[0].id
+    keys = effective_keys(job._replace(dataset="ml-100k"))
+    assert (keys["epochs"], keys["learning_rate"]) == (3, 0.01)  # what all rows share is behind it
+    assert fixed_keys(one, one.rows[0]) == {"learning_rate", "epochs", "n_groups"}
+    both = make_plan(["POEM"], ["a"], config_files=[str(files[0])], keys={"epochs": 9})
+    assert jobs_of(both, {})[0].keys["epochs"] == 9
+    written = yaml.safe_load(as_yaml(one, []))
+    assert written["config_files"] == one.config_files
+    with pytest.raises(InputError, match=r"config_files: .*none.yaml cannot be read"):
+        make_plan(["POEM"], ["a"], config_files=[str(tmp_path / "none.yaml")])
+
+
+def test_a_date_without_quotes_is_refused_by_the_name_of_its_key(tmp_path):
+    path = tmp_path / "mine.yaml"
+    content = "eval_args: {split: {split_by_time: {valid: 2022-05-01, test: 2022-05-02}}}\n"
+    words = r"eval_args: .*2022, 5, 1.* is not made of text, .*; put a date in quotes"
+    path.write_text(content)
+    with pytest.raises(InputError, match=rf"mine\.yaml: {words}"):
+        make_plan(["POEM"], ["a"], config_files=[str(path)])
+    keys = yaml.safe_load(content)
+    with pytest.raises(InputError, match=f"^keys: {words}"):
+        make_plan(["POEM"], ["a"], keys=keys)
+    with pytest.raises(InputError, match=f"^rows: x: {words}"):
+        make_plan([{"model": "POEM", "row": "x", "keys": keys}], ["a"])
+    path.write_text(re.sub("(2022-05-0.)", r"'\1'", content))
+    (job,) = jobs_of(make_plan(["POEM"], ["a"], config_files=[str(path)]), {})
+    assert job.keys["eval_args"]["split"]["split_by_time"]["valid"] == "2022-05-01"

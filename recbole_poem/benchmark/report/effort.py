@@ -91,7 +91,7 @@ def cost_section(
         "not sequential. The first epoch is 0; rows that train nothing have none. Seconds are "
         "those of the clock on the wall, whatever else the machine did; the time limit counts the "
         "processor's on a CPU. What is built once and kept, such as the request cache, is in the "
-        "total of whoever came first."
+        "total of whoever came first. Memory is that of preparation and training."
     )
     return [Heading(3, "What it cost, a seed"), Table(header, lines), Paragraph(remark, "note")]
 

@@ -1,0 +1,36 @@
+"""How long a run may train: on the processor's clock, and on the wall's where that runs away."""
+
+import time
+
+import pytest
+
+from recbole_poem.benchmark.clock import SPARE_SECONDS, Clock, TimeLimit
+
+
+def test_training_ends_at_its_limit_and_not_before() -> None:
+    for on_gpu in (False, True):
+        clock = Clock(limit=1000.0, on_gpu=on_gpu)
+        clock.note(0, 0.5)
+        late = Clock(limit=-1.0, on_gpu=on_gpu)
+        with pytest.raises(TimeLimit):
+            late.note(0, 0.25)
+        assert [point["score"] for point in late.curve] == [0.25]
+
+
+def test_waiting_costs_a_run_on_the_cpu_nothing_of_its_limit() -> None:
+    on_cpu, on_gpu = (Clock(limit=0.2, on_gpu=on_gpu) for on_gpu in (False, True))
+    time.sleep(0.3)
+    on_cpu.note(0, 0.5)
+    with pytest.raises(TimeLimit):
+        on_gpu.note(0, 0.5)
+
+
+def test_a_run_that_mostly_waits_is_stopped_before_it_is_killed() -> None:
+    limit = 100.0
+    waiting = Clock(limit, on_gpu=False)
+    waiting.training_since = -limit - 0.4 * SPARE_SECONDS  # as if it had begun so long ago
+    waiting.note(0, 0.5)
+    waiting.training_since = -limit - 0.6 * SPARE_SECONDS
+    with pytest.raises(TimeLimit):
+        waiting.note(1, 0.75)
+    assert [point["score"] for point in waiting.curve] == [0.5, 0.75]

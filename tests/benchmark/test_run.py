@@ -1,0 +1,56 @@
+"""One run in this process: what it holds on to, and what it leaves behind."""
+
+import weakref
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+from conftest import random_log
+
+from recbole_poem import quick_start
+from recbole_poem.benchmark import run
+from recbole_poem.benchmark.plan import Job
+
+
+@pytest.fixture
+def job(write_dataset: Any) -> Job:
+    keys = write_dataset(random_log(1, n_users=30))
+    keys.update(epochs=1, topk=[5], valid_metric="NDCG@5")
+    return Job("r", "BPR", keys.pop("dataset"), 7, "test", keys, [], 60.0)
+
+
+def test_what_was_trained_is_gone_when_it_is_evaluated(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = quick_start.begin
+    models: List[Any] = []
+
+    def watched(config: Any) -> Any:
+        experiment = begin(config)
+        models.append(weakref.ref(experiment.model))
+        return experiment
+
+    def alive(*arguments: Any) -> List[bool]:
+        return [model() is not None for model in models]
+
+    monkeypatch.setattr(quick_start, "begin", watched)
+    monkeypatch.setattr(run, "_evaluate", alive)
+    record = run.run(job, tmp_path)
+    assert record["metrics"] == [False]
+    assert record["peak_memory_mib"] > 100
+
+
+@pytest.mark.parametrize("purpose", ["test", "trial"])
+def test_no_checkpoint_is_left(job: Job, tmp_path: Path, purpose: str) -> None:
+    saved = Path(job.given["checkpoint_dir"])
+    (saved / "request_cache").mkdir(parents=True)
+    run.run(job._replace(purpose=purpose), tmp_path)
+    assert [path.name for path in saved.iterdir()] == ["request_cache"]
+    assert (tmp_path / "ranks.npz").exists() == (purpose == "test")
+
+
+def test_a_trial_is_validated_alone(job: Job, tmp_path: Path) -> None:
+    record = run.run(job._replace(purpose="trial"), tmp_path)
+    (valid,) = record["metrics"]["recbole"].values()
+    assert valid["ndcg@5"] == record["best_valid_score"]
+    assert record["metrics"] == {"recbole": {"valid": valid}}
