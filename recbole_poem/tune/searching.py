@@ -1,7 +1,7 @@
 """A search from its arguments to its files: what is fixed, what is tuned, and where it runs."""
 
 import json
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -153,11 +153,7 @@ class Search:
             Ray cannot be used, or every trial failed.
         """
         folder = self.folder(output)
-        with ExitStack() as until_the_end:
-            with writing(folder):
-                until_the_end.enter_context(
-                    alone(folder / ".lock", "another search is at work here")
-                )
+        with alone(folder / ".lock", "another search is at work here"):
             return self._run(folder, algo, trials, early_stop, workers)
 
     def _run(

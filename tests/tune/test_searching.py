@@ -147,7 +147,7 @@ def test_a_folder_that_cannot_be_made_is_named(
 ) -> None:
     Path("file").write_text("")
     assert main([*toy, "--output=file/o"]) == 2
-    words = "recbole_poem: output: file/o cannot be written: Not a directory"
+    words = "recbole_poem: file/o cannot be written: Not a directory"
     assert capsys.readouterr().err.splitlines()[-1].startswith(words)
 
 
