@@ -166,7 +166,8 @@ def _result(ray: Any, pending: Any) -> Any:
 def ray_session(workers: int) -> Iterator[Any]:
     """Start local workers or join the cluster of ``RAY_ADDRESS``; leave it as it was."""
     with environment({"RAY_USAGE_STATS_ENABLED": "0", **_ONE_THREAD}), _same_sigterm():
-        ray = _import_ray()
+        with _same_sigterm():
+            ray = _import_ray()
         if ray.is_initialized():  # inside a run of Ray Tune, say: its owner ends it
             yield ray
             return
@@ -180,7 +181,8 @@ def ray_session(workers: int) -> Iterator[Any]:
                 _require_listener(address)
                 where = {"address": address}
             until_the_end.callback(ray.shutdown)
-            _start(ray, where)
+            with _same_sigterm():
+                _start(ray, where)
             yield ray
 
 
@@ -249,7 +251,7 @@ def _require_listener(address: str) -> None:
 
 @contextmanager
 def _same_sigterm() -> Iterator[None]:
-    """Restore the handler of SIGTERM, which the import of Ray replaces."""
+    """Restore the handler of SIGTERM, which Ray replaces: imported, started and ended."""
     handler = signal.getsignal(signal.SIGTERM)
     try:
         yield

@@ -126,6 +126,18 @@ def test_ray_works_in_other_processes_and_leaves_no_trace(monkeypatch, tmp_path,
     assert capfd.readouterr() == ("", "")
 
 
+def test_sigterm_is_dealt_with_by_whoever_uses_ray():
+    code = (
+        "import os, signal, sys, time\n"
+        "from recbole_poem.workers import ray_session\n"
+        "signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(7))\n"
+        "with ray_session(1):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(10)\n"
+    )
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code]).returncode == 7
+
+
 def test_ray_of_someone_else_is_used_and_not_ended():
     ray = pytest.importorskip("ray")
     with open_map(ray=1) as outer:

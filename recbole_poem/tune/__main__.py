@@ -47,13 +47,14 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Run the command; return its exit status: 0, 2 (bad input) or 130 (Ctrl-C)."""
+    """Run the command; return its exit status: 0, 2 (bad input) or 130 (Ctrl-C, SIGTERM)."""
     return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
 
 
 def _run(arguments: List[str]) -> int:
-    # a polite end is one for the trials in progress too: they have not died
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    # as polite an end as Ctrl-C: the trials in progress have not died; SystemExit ends Ray's calls
+    # without the blocks around them
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options, keys = parse(arguments)
     stack.require()
     # RecBole, torch and the rest are loaded now, after their versions have been checked
@@ -68,7 +69,7 @@ def _run(arguments: List[str]) -> int:
     workers = options.workers if options.backend == "ray" else None
     try:
         best = search.run(options.algo, options.trials, options.early_stop, workers, options.output)
-    except (KeyboardInterrupt, SystemExit):
+    except KeyboardInterrupt:
         print(f"recbole_poem: {_kept(search.folder(options.output))}", file=sys.stderr)
         raise
     print(
