@@ -209,6 +209,16 @@ def test_effort_and_keys_are_said(folder: Path) -> None:
     assert "learning_rate" in (folder / "report.html").read_text()
 
 
+def test_keys_of_files_are_said_beside_those_given_one_by_one(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"Pop": "Pop", "POEM": "POEM"})
+    files = [{"epochs": 7, "n_layers": 3}, {"n_layers": 4}]
+    write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.0, 0), config_files=[{"n_layers": 4}])
+    write_run(tmp_path, "POEM", "POEM", 0, toy_ranks(0.9, 0), config_files=files)
+    write_report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "| `epochs: 20; n_layers: 4; stopping_step: 10` |" in text
+
+
 def test_the_page_is_whole_and_loads_nothing(folder: Path) -> None:
     page = (folder / "report.html").read_text()
     assert page.count("plotly.js v") == 1

@@ -163,7 +163,7 @@ def _trials(records: List[Dict[str, Any]]) -> str:
 def configuration_section(rows: Dict[str, List[Run]], names: Dict[str, str]) -> List[Block]:
     """Return the keys that were given, and for the page every key that was used."""
     runs = [run for group in rows.values() for run in group]
-    shared = _shared([run.record.get("given") or {} for run in runs])
+    shared = _shared(list(map(_given, runs)))
     common = "; ".join(f"{key}: {_text(value)}" for key, value in sorted(shared.items()))
     lines = [
         Row([Cell(names[name]), Cell(own, code=True)])
@@ -201,12 +201,17 @@ def provenance_section(runs: List[Run]) -> List[Block]:
     return [Fold("Commit, versions, machine and commands", [*tables, PageOnly([listed])])]
 
 
+def _given(run: Run) -> Dict[str, Any]:
+    """Return the keys that were given to a run: by files, then one by one."""
+    parts = [*run.record.get("config_files", []), run.record.get("given") or {}]
+    return {key: value for part in parts for key, value in part.items()}
+
+
 def _own_keys(group: List[Run], shared: Dict[str, Any]) -> List[str]:
     """Write what was given beside `shared`: one text, or one for each set of seeds that differ."""
     seeds: Dict[str, List[str]] = {}
     for run in group:
-        given = run.record.get("given") or {}
-        own = {k: v for k, v in given.items() if k not in shared and k not in _NOT_CHOSEN}
+        own = {k: v for k, v in _given(run).items() if k not in shared and k not in _NOT_CHOSEN}
         text = "; ".join(f"{key}: {_text(value)}" for key, value in sorted(own.items())) or DASH
         seeds.setdefault(text, []).append(str(run.record["seed"]))
     if len(seeds) < 2:
