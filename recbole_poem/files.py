@@ -42,6 +42,24 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name `path` where the system refuses what the block writes: a full disk, say.
+
+    Raises
+    ------
+    InputError
+        In place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"output: {path} cannot be written: {error.strerror or error}; once it can, the same "
+            "command goes on"
+        ) from error
+
+
+@contextmanager
 def in_turn(path: Path, what: str) -> Iterator[None]:
     """Hold the lock file `path`; where another process holds it, log `what` it does, and wait.
 

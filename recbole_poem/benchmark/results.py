@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from recbole_poem.errors import InputError
-from recbole_poem.files import whole_file
+from recbole_poem.files import whole_file, writing
 
 PROTOCOLS = ("masked", "recbole")
 
@@ -222,7 +222,7 @@ def write_jsonl(folder: Union[str, Path]) -> Path:
     """Write ``runs.jsonl``, one record of the plan's a line, and return its path."""
     lines = (json.dumps(run.record, sort_keys=True) for run in runs_of_plan(folder))
     path = Path(folder, "runs.jsonl")
-    with whole_file(path) as file:
+    with writing(path), whole_file(path) as file:
         file.write("".join(f"{line}\n" for line in lines).encode())
     return path
 

@@ -21,7 +21,7 @@ from recbole_poem.benchmark.progress import forget_progress, read_progress, word
 from recbole_poem.benchmark.results import Run
 from recbole_poem.benchmark.rows import Row
 from recbole_poem.errors import InputError
-from recbole_poem.files import whole_file
+from recbole_poem.files import whole_file, writing
 from recbole_poem.search import read_space, sample, space_file
 
 RUN = "recbole_poem.benchmark.run"
@@ -220,11 +220,8 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
-        with whole_file(path) as file:
-            file.write(text.encode())
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    with writing(path), whole_file(path) as file:
+        file.write(text.encode())
 
 
 def _home(folder: Path, job: Job) -> Path:

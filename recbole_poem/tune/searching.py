@@ -9,12 +9,12 @@ from recbole.trainer import Trainer
 
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
-from recbole_poem.files import alone
+from recbole_poem.files import alone, writing
 from recbole_poem.quick_start import begin, end_log, trainer_of
 from recbole_poem.search import describe, read_space, space_file
 from recbole_poem.tune.plot import write_plot
 from recbole_poem.tune.sharing import SharedPreparation
-from recbole_poem.tune.trials import Record, TrialStore, writing
+from recbole_poem.tune.trials import Record, TrialStore
 from recbole_poem.tune.tuning import Tuning
 from recbole_poem.workers import environment, ray_session
 

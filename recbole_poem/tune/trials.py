@@ -16,14 +16,13 @@
 
 import json
 import os
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, List, Optional
 
 import yaml
 
 from recbole_poem.errors import InputError
-from recbole_poem.files import whole_file
+from recbole_poem.files import whole_file, writing
 from recbole_poem.search import canonical
 from recbole_poem.tune.starts import Starts
 
@@ -177,24 +176,6 @@ def death(params: Dict[str, Any], reason: str, again: bool) -> Record:
         "again": again,
         "seconds": None,
     }
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Name `path` where the system refuses what the block writes: a full disk, say.
-
-    Raises
-    ------
-    InputError
-        In place of an OSError.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"output: {path} cannot be written: {error.strerror or error}; once it can, the same "
-            "command goes on"
-        ) from error
 
 
 def is_better(record: Record, other: Optional[Record]) -> bool:

@@ -258,6 +258,14 @@ def test_the_same_folder_gives_the_same_bytes(folder: Path) -> None:
     assert len((folder / "runs.jsonl").read_text().splitlines()) == 15
 
 
+def test_a_report_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"Pop": "Pop"})
+    write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.0, 0))
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(InputError, match=r"report\.html cannot be written: Is a directory"):
+        write_report(tmp_path)
+
+
 def test_a_report_can_be_written_before_anything_finished(tmp_path: Path) -> None:
     write_plan(tmp_path, {"POEM": "POEM"}, ["toy", "other"])
     write_run(tmp_path, "POEM", "POEM", 0)

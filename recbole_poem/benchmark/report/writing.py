@@ -23,7 +23,7 @@ from recbole_poem.benchmark.results import (
     runs_of_plan,
     write_jsonl,
 )
-from recbole_poem.files import whole_file
+from recbole_poem.files import whole_file, writing
 
 _LEGEND = (
     " Scores are means over seeds ± their standard deviation; bold is the best of its column. "
@@ -44,7 +44,8 @@ def write_report(folder: Union[str, Path]) -> Path:
     Raises
     ------
     InputError
-        If the plan, a record or stored ranks are damaged or do not fit each other.
+        If the plan, a record or stored ranks are damaged or do not fit each other, or a file cannot
+        be written.
     """
     folder = Path(folder)
     title = f"Benchmark {folder.resolve().name}"
@@ -53,7 +54,7 @@ def write_report(folder: Union[str, Path]) -> Path:
         ("report.md", markdown.render(blocks)),
         ("report.html", page.render(title, blocks)),
     ):
-        with whole_file(folder / name) as file:
+        with writing(folder / name), whole_file(folder / name) as file:
             file.write(text.encode())
     write_jsonl(folder)
     return folder / "report.html"
