@@ -40,14 +40,18 @@ class Echo:
 
 
 class World:
-    """A service, its parts and its application."""
+    """A service, its parts and its application; no request waits too long, however slow it is."""
 
     def __init__(self, rules: Optional[Rules] = None, **bounds: Any) -> None:
         self.recommender = Echo()
         self.entries, self.histories, self.metrics = MemoryStore(), MemoryHistories(), Metrics()
         recommender: Any = self.recommender
         self.service = Service(
-            recommender, self.entries, self.histories, self.metrics, Bounds(**bounds)
+            recommender,
+            self.entries,
+            self.histories,
+            self.metrics,
+            Bounds(**{"budget": 60.0, **bounds}),
         )
         self.app: Guard = make_app(self.service, self.metrics, rules or Rules())
 

@@ -164,7 +164,7 @@ def test_too_many_are_refused_at_once_and_late_ones_when_their_turn_comes() -> N
 
 
 def test_a_new_model_takes_over_without_losing_a_request() -> None:
-    world = World(max_batch=4, budget=60.0)
+    world = World(max_batch=4)
     world.recommender.may_go.clear()
     successor: Any = Echo("echo 2")
 
