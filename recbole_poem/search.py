@@ -109,6 +109,24 @@ def canonical(params: Dict[str, Any]) -> str:
     return json.dumps(params, sort_keys=True)
 
 
+def check_storable(keys: Dict[str, Any], where: str = "") -> None:
+    """Refuse values that JSON cannot hold, such as what YAML takes for a date.
+
+    Raises
+    ------
+    InputError
+        For the first of them, with ``where`` before its key.
+    """
+    for key, value in keys.items():
+        try:
+            json.dumps({key: value})
+        except TypeError as error:
+            raise InputError(
+                f"{where}{key}: {value!r} is not made of text, numbers, lists and mappings alone; "
+                "put a date in quotes"
+            ) from error
+
+
 def only_choices(space: Space) -> bool:
     """Whether every key is a choice, so that the configurations can be counted."""
     return all(node.name == "switch" for node in space.values())

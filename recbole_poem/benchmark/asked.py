@@ -1,7 +1,6 @@
 """What a plan may be asked for: each check ends in one sentence that names the argument."""
 
-import json
-from typing import Any, Dict, Sequence, Tuple
+from typing import Any, Sequence, Tuple
 
 from recbole_poem.errors import InputError
 
@@ -52,21 +51,3 @@ def check_mapping(name: str, keys: Any) -> None:
     """
     if not isinstance(keys, dict):
         raise InputError(f"{name}: expected a mapping of keys to values, not {keys!r}")
-
-
-def check_storable(name: str, keys: Dict[str, Any]) -> None:
-    """Refuse values that a job's file cannot hold, such as what YAML takes for a date.
-
-    Raises
-    ------
-    InputError
-        For the first of them.
-    """
-    for key, value in keys.items():
-        try:
-            json.dumps({key: value})
-        except TypeError as error:
-            raise InputError(
-                f"{name}: {key}: {value!r} is not made of text, numbers, lists and mappings alone; "
-                "put a date in quotes"
-            ) from error

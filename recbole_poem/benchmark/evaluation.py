@@ -65,6 +65,7 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
     trainer.tot_item_num = dataset.item_num
     if trainer.item_tensor is None:
         trainer.item_tensor = dataset.get_item_feature().to(trainer.device)
+    first_requests = _first_requests(dataset) if isinstance(dataset, PredictedRowsMixin) else None
     parts = []
     for batch in tqdm(loader, "recommend", disable=not show_progress):
         interaction, seen, row, target = batch
@@ -72,9 +73,11 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
         if bool(scores.isnan().any()):
             raise InputError(f"{type(trainer.model).__name__} scores an item NaN")
         users = interaction[dataset.uid_field][row]
-        if isinstance(dataset, PredictedRowsMixin):
+        if first_requests is not None:
             scores, row = scores[row.to(scores.device)], torch.arange(len(row))
-            seen = _seen_before(dataset, users, target)
+            asked = pd.MultiIndex.from_arrays([users.cpu().numpy(), target.cpu().numpy()])
+            seen_row, item = seen_items(dataset.log, first_requests.loc[asked].to_numpy())
+            seen = (torch.from_numpy(seen_row), torch.from_numpy(item))
         parts.append((users, target, *_both_protocols(scores, seen, row, target, k)))
     columns = [torch.cat(column).cpu().numpy() for column in zip(*parts)]
     user = dataset.id2token(dataset.uid_field, columns[0]).astype(str)
@@ -89,17 +92,12 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
     )
 
 
-def _seen_before(
-    dataset: PredictedRowsMixin, users: torch.Tensor, targets: torch.Tensor
-) -> Tuple[torch.Tensor, torch.Tensor]:
-    """List what `users` (U,) had consumed when `targets` (U,) came, the first time if several."""
+def _first_requests(dataset: PredictedRowsMixin) -> pd.Series:
+    """Return the first request of each user for each item, indexed by (user, item)."""
     rows = dataset.inter_feat
     columns = (rows[field].numpy() for field in (dataset.uid_field, dataset.iid_field, REQUEST_ID))
     known = pd.DataFrame(dict(zip(("user", "item", "request"), columns)))
-    first = known.groupby(["user", "item"])["request"].min()
-    asked = pd.MultiIndex.from_arrays([users.cpu().numpy(), targets.cpu().numpy()])
-    row, item = seen_items(dataset.log, first.loc[asked].to_numpy())
-    return torch.from_numpy(row), torch.from_numpy(item)
+    return known.groupby(["user", "item"])["request"].min()
 
 
 def check_full_ranking(loader: Any) -> None:

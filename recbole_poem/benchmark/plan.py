@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 import yaml
 
-from recbole_poem.benchmark.asked import check_list, check_mapping, check_storable, refuse_twice
+from recbole_poem.benchmark.asked import check_list, check_mapping, refuse_twice
 from recbole_poem.benchmark.rows import (
     Row,
     ablations,
@@ -19,6 +19,7 @@ from recbole_poem.benchmark.rows import (
 )
 from recbole_poem.config import read_config_file
 from recbole_poem.errors import InputError
+from recbole_poem.search import check_storable
 
 FIRST_SEED = 2020  # RecBole's
 
@@ -154,7 +155,7 @@ def make_plan(
     contents = list(map(read_config_file, config_files))
     named = {"keys": keys or {}, **{f"rows: {row.name}": row.keys for row in listed}}
     for name, values in [*named.items(), *zip(config_files, contents)]:
-        check_storable(name, values)
+        check_storable(values, f"{name}: ")
     if ablate:
         place = next((n for n, row in enumerate(listed, 1) if row.model == "POEM"), None)
         if place is None:

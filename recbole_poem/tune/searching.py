@@ -1,6 +1,5 @@
 """A search from its arguments to its files: what is fixed, what is tuned, and where it runs."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
@@ -11,7 +10,7 @@ from recbole_poem.config import Config
 from recbole_poem.errors import InputError
 from recbole_poem.files import alone, writing
 from recbole_poem.quick_start import begin, end_log, trainer_of
-from recbole_poem.search import describe, read_space, space_file
+from recbole_poem.search import check_storable, describe, read_space, space_file
 from recbole_poem.tune.plot import write_plot
 from recbole_poem.tune.sharing import SharedPreparation
 from recbole_poem.tune.trials import Record, TrialStore
@@ -115,7 +114,7 @@ class Search:
             hint = f"; the nearest known key is '{near}'" if near else ""
             where = f"params_file: {path}: " if key in self.space else ""
             raise InputError(f"{where}'{key}' is not a key of {self.config.model}{hint}")
-        _require_plain(self.config.given())
+        check_storable(self.config.given())
 
     def configuration(self, params: Dict[str, Any]) -> Dict[str, Any]:
         """Return fixed and tuned keys as a configuration file holds them."""
@@ -216,17 +215,6 @@ class Search:
         }
         # what is proposed together is proposed without knowing each other's scores
         return {**identity, "workers": workers or 1} if algo == "bayes" else identity
-
-
-def _require_plain(keys: Dict[str, Any]) -> None:
-    """Raise `InputError` where a value cannot be kept as JSON: YAML reads a bare date as a date."""
-    for key, value in keys.items():
-        try:
-            json.dumps(value)
-        except TypeError as error:
-            raise InputError(
-                f"{key}: {value} is no number, text, list or mapping; write a date in quotes"
-            ) from error
 
 
 def run_on_ray(tuning: Tuning, workers: int) -> None:

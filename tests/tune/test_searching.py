@@ -111,7 +111,10 @@ def test_a_tuned_key_that_does_nothing_is_refused(
 def test_a_date_without_quotes_is_named(toy: List[str], capsys: pytest.CaptureFixture) -> None:
     Path("fixed.yaml").write_text("wandb_project: 2024-01-31\n")
     assert main([*toy, "--config_files=fixed.yaml"]) == 2
-    words = "wandb_project: 2024-01-31 is no number, text, list or mapping; write a date in quotes"
+    words = (
+        "wandb_project: datetime.date(2024, 1, 31) is not made of text, numbers, lists and "
+        "mappings alone; put a date in quotes"
+    )
     assert capsys.readouterr().err.splitlines()[-1] == f"recbole_poem: {words}"
 
 
