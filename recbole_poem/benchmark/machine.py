@@ -11,6 +11,12 @@ from typing import Any, Dict, Optional
 
 from recbole_poem.stack import BOUNDS, installed
 
+#: Of the plugin; installed without its sources it is no git checkout.
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+#: What decides over a run, relative to the checkout.
+_CODE = ("recbole_poem", "properties")
+
 
 def describe() -> Dict[str, Any]:
     """Describe the machine."""
@@ -33,18 +39,27 @@ def versions() -> Dict[str, Optional[str]]:
     return {package: installed(package) for package in ["recbole_poem", *BOUNDS]}
 
 
-def commit() -> Optional[str]:
-    """Return the commit of the checkout that the plugin runs from; None without one or git."""
-    folder = Path(__file__).resolve().parents[2]
+def commit(folder: Path = _CHECKOUT) -> Optional[str]:
+    """Return the commit of the checkout that the plugin runs from; None without one or git.
+
+    It ends in ``-dirty`` where the code or its defaults are not those of the commit; recording
+    into the checkout does not make it so.
+    """
     if not (folder / ".git").exists() or shutil.which("git") is None:
         return None
+    name = _git(folder, "describe", "--always", "--abbrev=12")
+    changed = _git(folder, "status", "--porcelain", "--", *_CODE)
+    return f"{name}-dirty" if name and changed else name or None
+
+
+def _git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
-        ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"],
+        ["git", "-C", str(folder), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    return done.stdout.strip() or None
+    return done.stdout.strip()
 
 
 def peak_memory() -> int:

@@ -1,6 +1,7 @@
 """What a result belongs to, and what is said where that cannot be known."""
 
 import re
+import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,32 @@ def test_commit_and_versions_are_those_of_the_checkout(monkeypatch: pytest.Monke
     assert machine.versions()["recbole"] == "1.2.1"
     monkeypatch.setenv("PATH", "")
     assert machine.commit() is None  # no git
+
+
+def test_only_changed_code_makes_a_commit_dirty(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(
+            ["git", "-c", "user.name=A", "-c", "user.email=a@b.c", *arguments],
+            cwd=tmp_path, check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    assert machine.commit(tmp_path) is None  # no checkout
+    git("init")
+    assert machine.commit(tmp_path) is None  # no commit
+    for name in ("recbole_poem/model.py", "results/plan.yaml"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("1")
+    git("add", ".")
+    git("commit", "-m", "Begin")
+    commit = machine.commit(tmp_path)
+    assert commit is not None and re.fullmatch("[0-9a-f]{12,}", commit)
+    (tmp_path / "results/plan.yaml").write_text("2")
+    assert machine.commit(tmp_path) == commit
+    (tmp_path / "recbole_poem/model.py").write_text("2")
+    assert machine.commit(tmp_path) == f"{commit}-dirty"
+    git("checkout", "recbole_poem")
+    (tmp_path / "recbole_poem/new.py").write_text("1")
+    assert machine.commit(tmp_path) == f"{commit}-dirty"
 
 
 def test_a_package_that_pip_does_not_know_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
