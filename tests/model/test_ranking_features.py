@@ -149,7 +149,8 @@ def test_every_part_of_a_request_moves_its_features(pooling: str) -> None:
     for name, value in changes.items():
         after = network(asked._replace(**{name: value}))
         assert not torch.allclose(before[0], after[0], atol=1e-5), name
-        assert torch.equal(before[1], after[1]), name
+        # the other request: the same to the last digits, which depend on where memory lies
+        assert torch.allclose(before[1], after[1], rtol=0, atol=1e-6), name
 
 
 def test_the_products_stand_beside_their_factors() -> None:
