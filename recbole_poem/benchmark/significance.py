@@ -118,10 +118,26 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 
 def _print(one: List[str], other: List[str], metric: str, protocol: str) -> int:
+    one, other = _over(one), _over(other)
     found = compare(one, other, metric, protocol)
     names = [_title(side) for side in (one, other)]
     print("\n".join(_lines(found, names, metric.upper(), protocol)))
     return 0
+
+
+def _over(paths: List[str]) -> List[str]:
+    """Leave out, and name, runs in progress or interrupted ones that a pattern of the shell finds.
+
+    A side that has no other is left as it is.
+    """
+    begun = [path for path in paths if Path(path, "job.json").exists()]
+    unfinished = [path for path in begun if not Path(path, "record.json").exists()]
+    over = [path for path in paths if path not in unfinished]
+    if not over:
+        return paths
+    for path in unfinished:
+        print(f"{path} is not over, and left out", file=sys.stderr)
+    return over
 
 
 def _runs(paths: Paths) -> List[Run]:

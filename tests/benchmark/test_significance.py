@@ -85,6 +85,20 @@ def test_trials_that_a_pattern_finds_too_are_passed_over(tmp_path: Path) -> None
         compare([trial], other)
 
 
+def test_a_run_in_progress_that_a_pattern_finds_too_is_left_out_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run = write_run(tmp_path, "POEM", "POEM", 0, toy_ranks(0.9, 0))
+    other = write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.1, 0))
+    begun = tmp_path / "runs" / "toy-POEM-1-0123abcd"
+    begun.mkdir()
+    (begun / "job.json").write_text("{}")
+    assert main([str(run), str(begun), "--against", str(other)]) == 0
+    assert capsys.readouterr().err == f"{begun} is not over, and left out\n"
+    assert main([str(begun), str(other)]) == 2
+    assert "is this a run that is over?" in capsys.readouterr().err
+
+
 def test_the_line_of_shell(tmp_path: Path) -> None:
     one = [write_run(tmp_path, "POEM", "POEM", s, toy_ranks(0.9, s)) for s in (0, 1)]
     other = write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.1, 0))

@@ -139,16 +139,16 @@ def _variants(
 
 def _family_table(results: Results, family: Family, names: Dict[str, str]) -> Table:
     header = [
-        "row", family.metric, "95 % interval", "difference", "relative",
-        "its 95 % interval", "p (Holm)", "p alone", "verdict",
+        "row", family.metric, "95 % interval", "difference", "its 95 % interval",
+        "relative", "p (Holm)", "p alone", "verdict",
     ]  # fmt: skip
     lines = [Row([*_estimate(results, family, family.reference, names), Cell("reference")])]
     for comparison in family.comparisons:
         low, high = comparison.difference.low, comparison.difference.high
         cells = [
             Cell(signed(comparison.difference.mean)),
-            Cell(percent(comparison.relative)),
             Cell(f"{signed(low)} to {signed(high)}"),
+            Cell(percent(comparison.relative)),
             Cell(p_value(comparison.p_corrected)),
             Cell(p_value(comparison.p)),
             Cell(comparison.verdict, tone=_TONES.get(comparison.verdict, "")),
@@ -239,7 +239,8 @@ def _noise(results: Results) -> str:
     text = (
         f"Smallest difference in {families[0].metric} that {rows} show with "
         f"{100 * POWER:.0f} % power, in one paired test at {ALPHA:g} before any correction: "
-        f"{median}{spread}. Do not read anything into smaller ones."
+        f"{median}{spread}. Smaller ones mostly go unseen, and one that "
+        "is shown all the same is likely overestimated."
     )
     if several:
         text += (
