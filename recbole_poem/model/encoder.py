@@ -1,9 +1,10 @@
-"""The Transformer block and the two encoders that POEM builds from it.
+"""The Transformer block and the encoders that POEM builds from it.
 
-Pre-norm blocks (Xiong et al., ICML 2020).
+Pre-norm blocks (Xiong et al., ICML 2020). An encoder of the history also says by what its states
+are multiplied to score an item (`scoring`).
 """
 
-from typing import Optional, cast
+from typing import Any, Optional, cast
 
 import torch
 import torch.nn.functional as F
@@ -129,9 +130,74 @@ class HistoryEncoder(nn.Module):
             tokens = block(tokens, None)
         return self.norm(cast(TransformerBlock, self.blocks[-1]).at(tokens, place))
 
+    def scoring(self, items: torch.Tensor) -> torch.Tensor:
+        """Return what the states are multiplied with, of item embeddings (n, d): themselves."""
+        return items
+
     def _tokens(self, items: torch.Tensor) -> torch.Tensor:
+        return self.dropout(self._placed(items))
+
+    def _placed(self, items: torch.Tensor) -> torch.Tensor:
         position = torch.arange(items.shape[1], device=items.device)
-        return self.dropout(items + self.position_embedding(position))
+        return items + self.position_embedding(position)
+
+
+class MixtureEncoder(HistoryEncoder):
+    """States that are made of the history's own item embeddings, and scored by the cosine.
+
+    ``h = m / (tau |m|) + g * s`` with ``m = sum_j a_j e_j``, ``a = softmax_j(s . W(e_j + p_j))``,
+    where s is the Transformer's state, p the position embedding and g a learned vector from zero.
+    The mean and the cosine are those of CORE (Hou et al., SIGIR 2022), whose weights know nothing
+    of the asking state and which has no second term: what no mean of the history can say. Item
+    embeddings of length 1 score, with a dropout.
+
+    Parameters
+    ----------
+    temperature : float
+        tau, of the softmax over the items.
+    item_dropout : float
+        Of the embeddings that score.
+    sizes
+        Those of `HistoryEncoder`.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        max_length: int,
+        n_layers: int,
+        temperature: float,
+        item_dropout: float,
+        **block: Any,
+    ) -> None:
+        super().__init__(hidden_size, max_length, n_layers, **block)
+        self.temperature = temperature
+        self.item_dropout = Dropout(item_dropout)
+        self.key = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.gain = nn.Parameter(torch.zeros(hidden_size))
+        self._all_weights = Dropout(0)
+
+    def forward(self, items: torch.Tensor) -> torch.Tensor:
+        """Encode item embeddings (B, W, d) into states (B, W, d)."""
+        return self._mixed(items, super().forward(items), None)
+
+    def at(self, items: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        """Return the state at one place (B,) of each window alone, (B, d)."""
+        before = torch.arange(items.shape[1], device=items.device) <= place.view(-1, 1, 1, 1)
+        return self._mixed(items, super().at(items, place).unsqueeze(1), before).squeeze(1)
+
+    def scoring(self, items: torch.Tensor) -> torch.Tensor:
+        """Return item embeddings (n, d) of length 1, some of their entries dropped in training."""
+        return cast(torch.Tensor, self.item_dropout(F.normalize(items, dim=-1)))
+
+    def _mixed(
+        self, items: torch.Tensor, states: torch.Tensor, may_attend: Optional[torch.Tensor]
+    ) -> torch.Tensor:
+        query, key, value = (
+            each.unsqueeze(1) for each in (states, self.key(self._placed(items)), items)
+        )
+        mean = attention(query, key, value, may_attend, self._all_weights).squeeze(1)
+        return F.normalize(mean, dim=-1) / self.temperature + self.gain * states
 
 
 class PartialOrderEncoder(nn.Module):

@@ -29,7 +29,7 @@ from recbole_poem.fields import (
     TARGET_ID,
 )
 from recbole_poem.model.cascade_head import CascadeHead
-from recbole_poem.model.encoder import HistoryEncoder
+from recbole_poem.model.encoder import HistoryEncoder, MixtureEncoder
 from recbole_poem.model.entry_reader import EntryReader, Reading
 from recbole_poem.model.interest import FUSIONS, Fusion, Residual
 from recbole_poem.model.loss import (
@@ -94,9 +94,12 @@ class POEM(SequentialRecommender):
             "attention_dropout": config["attn_dropout_prob"],
         }
         self.item_embedding = nn.Embedding(self.n_items, size, padding_idx=0)
-        self.history_encoder = HistoryEncoder(
-            size, self.max_seq_length, config["n_layers"], **block
-        )
+        sizes = (size, self.max_seq_length, config["n_layers"])
+        if config["history_state"] == "mixture":
+            cosine = (config["temperature"], config["item_dropout"])
+            self.history_encoder: HistoryEncoder = MixtureEncoder(*sizes, *cosine, **block)
+        else:
+            self.history_encoder = HistoryEncoder(*sizes, **block)
         self.repeat_logit = nn.Parameter(torch.zeros(())) if config["repeat_logit"] else None
         #: names of what an entry's scores mean, for whoever brings entries to a checkpoint
         self.objectives = list(dataset.objectives)
@@ -127,10 +130,18 @@ class POEM(SequentialRecommender):
             if isinstance(module, (CascadeHead, Residual)):
                 module.start_at_zero()
 
+    def scoring_items(self) -> torch.Tensor:
+        """Return what the states are multiplied with to score the catalogue, (n_items, d)."""
+        return self.history_encoder.scoring(self.item_embedding.weight)
+
     # -- the interest of a request --------------------------------------------------------------
 
     def _interest(
-        self, history: torch.Tensor, seen: torch.Tensor, reading: Optional[Reading]
+        self,
+        history: torch.Tensor,
+        seen: torch.Tensor,
+        reading: Optional[Reading],
+        items: torch.Tensor,
     ) -> Interest:
         """Fuse what is known of T requests.
 
@@ -142,6 +153,8 @@ class POEM(SequentialRecommender):
             Items of the history, 0 = padding.
         reading : Reading or None
             Of their entries; None where they have none.
+        items : (n_items, d)
+            What scores.
         """
         if self.fusion is None:
             interest = of_state(history)
@@ -151,14 +164,15 @@ class POEM(SequentialRecommender):
             known = reading.valid.any(dim=1, keepdim=True)
             interest = of_state(self.fusion(history, reading.state, known))
             if self.cascade_head is not None:
-                interest = self._corrected(self.cascade_head, interest, reading)
+                interest = self._corrected(self.cascade_head, interest, reading, items)
         if self.repeat_logit is not None:
             interest = plus(interest, seen, self.repeat_logit * (seen > 0))
         return interest
 
-    def _corrected(self, head: CascadeHead, interest: Interest, reading: Reading) -> Interest:
+    def _corrected(
+        self, head: CascadeHead, interest: Interest, reading: Reading, items: torch.Tensor
+    ) -> Interest:
         """Add the head's logits; what the model itself thinks is given to it, not trained by it."""
-        items = self.item_embedding.weight
         own = logits_of(interest, items, reading.items).detach()
         correction = head(reading.quintuple, reading.fused, own, reading.valid)
         return plus(interest, reading.items, correction)
@@ -170,6 +184,7 @@ class POEM(SequentialRecommender):
         target = interaction[TARGET_ID]  # (B, W)
         carrying, others = _positions(interaction, target > 0)
         history = self.history_encoder(self.item_embedding(interaction[self.ITEM_SEQ]))
+        items = self.scoring_items()
         asks = interaction[REQUEST_ID] >= 0  # (B, R), Q of them hold
         reading = None
         if self.entry_reader is not None:
@@ -177,15 +192,15 @@ class POEM(SequentialRecommender):
             entries = (interaction[field][asks] for field in fields)
             reading = self.entry_reader(self.item_embedding, *entries)
         asking, silent = (
-            self._interest(history[where], self._seen(interaction, where), entry)
+            self._interest(history[where], self._seen(interaction, where), entry, items)
             for where, entry in ((carrying, reading), (others, None))
         )
 
         positives = target[carrying].unsqueeze(1)  # (Q, 1), then (Q, 1 + k)
         if self.use_system_positives:
             positives = torch.cat([positives, interaction[SYSTEM_POSITIVE][asks]], dim=1)
-        loss = -self._log_probability(asking, positives, interaction)
-        other = -self._log_probability(silent, target[others].unsqueeze(1), interaction)
+        loss = -self._log_probability(asking, positives, items, interaction)
+        other = -self._log_probability(silent, target[others].unsqueeze(1), items, interaction)
         feedback = torch.cat([loss[:, 0], other[:, 0]])
         weight = torch.ones_like(feedback)
         weight[: len(loss)] = self.request_weight
@@ -194,7 +209,8 @@ class POEM(SequentialRecommender):
             parts.append(self.system_weight * weighted_mean(loss[:, 1:], positives[:, 1:] > 0))
         if self.use_hard_negatives:
             negatives = interaction[HARD_NEGATIVE][asks]  # (Q, n)
-            parts.append(self.margin_weight * self._margin(asking, positives[:, 0], negatives))
+            margin = self._margin(asking, positives[:, 0], negatives, items)
+            parts.append(self.margin_weight * margin)
         return tuple(parts)
 
     def _seen(self, interaction: Interaction, where: _Positions) -> torch.Tensor:
@@ -204,21 +220,28 @@ class POEM(SequentialRecommender):
         return items[where.window] * (place <= where.position.unsqueeze(1))
 
     def _log_probability(
-        self, interest: Interest, positives: torch.Tensor, interaction: Interaction
+        self,
+        interest: Interest,
+        positives: torch.Tensor,
+        items: torch.Tensor,
+        interaction: Interaction,
     ) -> torch.Tensor:
         """Log softmax of `positives` (T, P) over all items, or a sample of a large catalogue."""
-        items = self.item_embedding.weight
         if self.log_q is None:
             return full_log_probability(interest, items, positives)
         negatives = interaction[SAMPLED_NEGATIVE]
         return sampled_log_probability(interest, items, positives, negatives, self.log_q)
 
     def _margin(
-        self, interest: Interest, target: torch.Tensor, negatives: torch.Tensor
+        self,
+        interest: Interest,
+        target: torch.Tensor,
+        negatives: torch.Tensor,
+        items: torch.Tensor,
     ) -> torch.Tensor:
         """Margin between the targets (Q,) of requests and their hard negatives (Q, n)."""
         chosen = torch.cat([target.unsqueeze(1), negatives], dim=1)
-        scores = logits_of(interest, self.item_embedding.weight, chosen)
+        scores = logits_of(interest, items, chosen)
         return margin_loss(scores[:, 0], scores[:, 1:], negatives > 0, self.margin)
 
     # -- evaluation -----------------------------------------------------------------------------
@@ -235,21 +258,21 @@ class POEM(SequentialRecommender):
         last = interaction[self.ITEM_SEQ_LEN] - 1
         history = self.history_encoder.at(self.item_embedding(seen), last)
         if self.entry_reader is None:
-            return self._interest(history, seen, None)
+            return self._interest(history, seen, None, self.scoring_items())
         if self.hide_target and self.ITEM_ID not in interaction:
             raise InputError(
                 f"hide_target: rows without '{self.ITEM_ID}' have no target to hide; this control "
                 "is for evaluation, leave it off to recommend"
             )
         entries = (interaction[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
-        return self._interest(history, seen, self.entry_reader(self.item_embedding, *entries))
+        reading = self.entry_reader(self.item_embedding, *entries)
+        return self._interest(history, seen, reading, self.scoring_items())
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the whole catalogue for prediction rows, (B, n_items)."""
-        return all_logits(self.forward(interaction), self.item_embedding.weight)
+        return all_logits(self.forward(interaction), self.scoring_items())
 
     def predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the item of each prediction row, (B,)."""
         chosen = interaction[self.ITEM_ID].unsqueeze(1)
-        items = self.item_embedding.weight
-        return logits_of(self.forward(interaction), items, chosen).squeeze(1)
+        return logits_of(self.forward(interaction), self.scoring_items(), chosen).squeeze(1)

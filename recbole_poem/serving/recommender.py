@@ -61,7 +61,7 @@ class Recommender:
         score = self._score
         if isinstance(self.model, POEM):
             interests = Interests(self.model, self._batches(self._example()))
-            items = self.model.item_embedding.weight.detach()
+            items = self.model.scoring_items().detach()
             score = Catalogue(interests, items)
         weights = getattr(self._dataset, "objective_weights", [])
         exact = ExactRanker(self.config, self._batches, score, popularity(self._dataset), weights)

@@ -133,9 +133,11 @@ def test_order_of_the_cached_candidates_changes_nothing(keys: Dict[str, Any]) ->
     assert torch.allclose(scores, model.full_sort_predict(batch), atol=1e-5)
 
 
-def test_with_an_empty_entry_it_is_the_transformer_that_its_history_encoder_is(
-    keys: Dict[str, Any],
+@pytest.mark.parametrize("state", ["transformer", "mixture"])
+def test_with_an_empty_entry_it_is_what_its_history_encoder_is(
+    keys: Dict[str, Any], state: str
 ) -> None:
+    keys = {**keys, "history_state": state}
     experiment, plain = make(keys), make(keys, **ALL_OFF)
     wake(experiment.model)
     plain.model.load_state_dict(experiment.model.state_dict(), strict=False)
@@ -239,9 +241,23 @@ def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> N
     assert torch.allclose(loss, reference, atol=1e-5)
 
 
-def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any]) -> None:
+def test_the_mixture_is_scored_by_the_cosine(keys: Dict[str, Any]) -> None:
+    experiment = make(keys, **ALL_OFF, history_state="mixture", temperature=0.5)
+    model, batch = experiment.model.eval(), rows(experiment)
+    scores = model.full_sort_predict(batch)
+    items = model.item_embedding.weight[1:]
+    assert torch.allclose(model.scoring_items()[1:].norm(dim=1), torch.ones(len(items)))
+    state = model.forward(batch).state  # of length 2 before training: 1 / temperature
+    cosine = torch.nn.functional.cosine_similarity(state.unsqueeze(1), items, dim=2)
+    assert torch.allclose(scores[:, 1:], 2 * cosine, atol=1e-5)
+    chosen = model.predict(batch)
+    assert torch.allclose(chosen, scores.gather(1, batch["item_id"].unsqueeze(1))[:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("state", ["transformer", "mixture"])
+def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any], state: str) -> None:
     """The state of a window's last position is that of the prediction row with this window."""
-    experiment = make(keys, **ALL_OFF, MAX_ITEM_LIST_LENGTH=30)
+    experiment = make(keys, **ALL_OFF, MAX_ITEM_LIST_LENGTH=30, history_state=state)
     model = experiment.model.eval()
     train = experiment.train_data._dataset
     batch = next(iter(experiment.train_data))
@@ -256,15 +272,17 @@ def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any]) -> Non
     assert compared > 5
 
 
-def test_padding_never_gets_a_gradient_or_a_probability(keys: Dict[str, Any]) -> None:
-    experiment = make(keys)
+@pytest.mark.parametrize("state", ["transformer", "mixture"])
+def test_padding_never_gets_a_gradient_or_a_probability(keys: Dict[str, Any], state: str) -> None:
+    experiment = make(keys, history_state=state)
     sum(experiment.model.calculate_loss(next(iter(experiment.train_data)))).backward()
     assert (experiment.model.item_embedding.weight.grad[0] == 0).all()
 
 
+@pytest.mark.parametrize("state", ["transformer", "mixture"])
 @pytest.mark.parametrize("fusion", ["gate", "residual"])
-def test_every_weight_is_trained(keys: Dict[str, Any], fusion: str) -> None:
-    experiment = make(keys, fusion=fusion)
+def test_every_weight_is_trained(keys: Dict[str, Any], fusion: str, state: str) -> None:
+    experiment = make(keys, fusion=fusion, history_state=state)
     wake(experiment.model)
     parts = experiment.model.calculate_loss(next(iter(experiment.train_data)))
     assert len(parts) == 3
