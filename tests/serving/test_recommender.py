@@ -68,6 +68,7 @@ def entries_of(dataset: Any, batch: Any) -> List[Entry]:
     [
         ("POEM", {}),
         ("POEM", {"use_partial_order": False}),
+        ("POEM", {"history_state": "mixture"}),
         ("SASRec", {"loss_type": "CE"}),
         ("GRU4Rec", {"loss_type": "CE"}),
         ("BERT4Rec", {}),

@@ -109,7 +109,7 @@ def by(
     recommender: Recommender, kind: Any, at_most: Optional[int] = None
 ) -> Tuple[Recommender, Any]:
     """Return a recommender that asks a shortlist wherever it can, and the shortlist."""
-    items = recommender.model.item_embedding.weight.detach().numpy()
+    items = recommender.model.scoring_items().detach().numpy()
     batches, shortlist = recommender._batches, kind(items)
     interests = Interests(recommender.model, batches(recommender._example()))
     other = copy.copy(recommender)
