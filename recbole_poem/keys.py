@@ -84,6 +84,7 @@ POEM_RULES: Dict[str, _Rule] = {
     "temperature": _POSITIVE,
     "item_dropout": _PROBABILITY,
     "fusion": _one_of("gate", "residual"),
+    "entry_training": _one_of("joint", "stacked"),
     "request_weight": _POSITIVE,
     "n_layers": _FROM_1,
     "n_heads": _FROM_1,
@@ -159,6 +160,10 @@ def check_values(config: Dict[str, Any]) -> None:
         return
     if model == "Upstream" and not config["use_partial_order"]:
         raise InputError("use_partial_order: Upstream is the cache alone, it cannot be off")
+    if config["entry_training"] == "stacked" and config["fusion"] == "gate":
+        raise InputError(
+            "entry_training: stacked needs fusion residual; a gate has no part that is on top"
+        )
     if config["hidden_size"] % config["n_heads"]:
         raise InputError(
             f"hidden_size: {config['hidden_size']} is no multiple of n_heads, {config['n_heads']}"

@@ -247,6 +247,10 @@ def test_recboles_tuning_finds_the_better_value(keys: Dict[str, Any], tmp_path: 
         ({"model": "os.system"}, "there is no model named 'os.system'"),
         ({"dataset": "nowhere"}, "data_path: there is no folder .*nowhere"),
         ({"n_groups": 0}, "n_groups: expected a whole number from 1, not 0"),
+        (
+            {"entry_training": "stacked", "fusion": "gate"},
+            "entry_training: stacked needs fusion residual",
+        ),
         ({"hidden_size": 9}, "hidden_size: 9 is no multiple of n_heads, 2"),
         ({"upstream": "oracle"}, "upstream: there is no 'oracle'; known are item_to_item, logged"),
         ({"upstream": "logged"}, r"toy.cand: upstream 'logged' needs this file"),

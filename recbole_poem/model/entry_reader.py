@@ -3,6 +3,7 @@
 from typing import Any, List, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from recbole_poem.cascade.fusion import fuse, rank_weights
@@ -77,7 +78,7 @@ class EntryReader(nn.Module):
 
     def forward(
         self,
-        embedding: nn.Embedding,
+        embeddings: torch.Tensor,
         items: torch.Tensor,
         scores: torch.Tensor,
         draws: torch.Tensor,
@@ -86,8 +87,8 @@ class EntryReader(nn.Module):
 
         Parameters
         ----------
-        embedding : nn.Embedding
-            Of the items.
+        embeddings : (n_items, d)
+            Of the items; 0 is padding.
         items : (Q, N) int64, 0 = no candidate
         scores : (Q, N, M) float
         draws : (Q,) int64
@@ -107,7 +108,7 @@ class EntryReader(nn.Module):
             quintuple = valid.unsqueeze(-1) / n_valid.clamp_min(1).expand_as(quintuple)
         relative = quintuple * n_valid  # 1 = the average candidate
         state = self.encoder(
-            embedding(items.gather(1, index) * present),
+            F.embedding(items.gather(1, index) * present, embeddings, padding_idx=0),
             relative.gather(1, index.unsqueeze(-1).expand(-1, -1, scores.shape[-1])),
             groups.gather(1, index).clamp_max(self.n_groups - 1),
             present,

@@ -108,8 +108,10 @@ class POEM(SequentialRecommender):
         self.fusion: Optional[Fusion] = None
         self.cascade_head: Optional[CascadeHead] = None
         self.request_weight = 1.0
+        self.stacked = False
         if config["use_partial_order"]:
-            self.request_weight = config["request_weight"]
+            self.stacked = config["entry_training"] == "stacked"
+            self.request_weight = 1.0 if self.stacked else config["request_weight"]
             self.entry_reader = EntryReader(config, dataset.objective_weights, **block)
             self.fusion = FUSIONS[config["fusion"]](size)
             if config["cascade_head"]:
@@ -142,6 +144,7 @@ class POEM(SequentialRecommender):
         seen: torch.Tensor,
         reading: Optional[Reading],
         items: torch.Tensor,
+        moves_repeats: bool = True,
     ) -> Interest:
         """Fuse what is known of T requests.
 
@@ -155,6 +158,8 @@ class POEM(SequentialRecommender):
             Of their entries; None where they have none.
         items : (n_items, d)
             What scores.
+        moves_repeats : bool
+            Whether the logit of repeats is trained by it.
         """
         if self.fusion is None:
             interest = of_state(history)
@@ -166,7 +171,8 @@ class POEM(SequentialRecommender):
             if self.cascade_head is not None:
                 interest = self._corrected(self.cascade_head, interest, reading, items)
         if self.repeat_logit is not None:
-            interest = plus(interest, seen, self.repeat_logit * (seen > 0))
+            logit = self.repeat_logit if moves_repeats else self.repeat_logit.detach()
+            interest = plus(interest, seen, logit * (seen > 0))
         return interest
 
     def _corrected(
@@ -180,7 +186,11 @@ class POEM(SequentialRecommender):
     # -- training -------------------------------------------------------------------------------
 
     def calculate_loss(self, interaction: Interaction) -> Tuple[torch.Tensor, ...]:
-        """Return the weighted parts of the loss: feedback, then system and margin."""
+        """Return the weighted parts of the loss: feedback, then system and margin.
+
+        A stacked model has one more, that of the requests with their entries, which moves nothing
+        that the others move.
+        """
         target = interaction[TARGET_ID]  # (B, W)
         carrying, others = _positions(interaction, target > 0)
         history = self.history_encoder(self.item_embedding(interaction[self.ITEM_SEQ]))
@@ -188,13 +198,13 @@ class POEM(SequentialRecommender):
         asks = interaction[REQUEST_ID] >= 0  # (B, R), Q of them hold
         reading = None
         if self.entry_reader is not None:
+            table = self.item_embedding.weight
             fields = (CACHE_ITEM, CACHE_SCORE, DRAW_ID)
             entries = (interaction[field][asks] for field in fields)
-            reading = self.entry_reader(self.item_embedding, *entries)
-        asking, silent = (
-            self._interest(history[where], self._seen(interaction, where), entry, items)
-            for where, entry in ((carrying, reading), (others, None))
-        )
+            reading = self.entry_reader(table.detach() if self.stacked else table, *entries)
+        state, seen = history[carrying], self._seen(interaction, carrying)
+        asking = self._interest(state, seen, None if self.stacked else reading, items)
+        silent = self._interest(history[others], self._seen(interaction, others), None, items)
 
         positives = target[carrying].unsqueeze(1)  # (Q, 1), then (Q, 1 + k)
         if self.use_system_positives:
@@ -211,6 +221,11 @@ class POEM(SequentialRecommender):
             negatives = interaction[HARD_NEGATIVE][asks]  # (Q, n)
             margin = self._margin(asking, positives[:, 0], negatives, items)
             parts.append(self.margin_weight * margin)
+        if self.stacked:
+            below = (state.detach(), seen, reading, items.detach())
+            on_top = self._interest(*below, moves_repeats=False)
+            loss = -self._log_probability(on_top, positives[:, :1], items.detach(), interaction)
+            parts.append(weighted_mean(loss, torch.ones_like(loss)))
         return tuple(parts)
 
     def _seen(self, interaction: Interaction, where: _Positions) -> torch.Tensor:
@@ -265,7 +280,7 @@ class POEM(SequentialRecommender):
                 "is for evaluation, leave it off to recommend"
             )
         entries = (interaction[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
-        reading = self.entry_reader(self.item_embedding, *entries)
+        reading = self.entry_reader(self.item_embedding.weight, *entries)
         return self._interest(history, seen, reading, self.scoring_items())
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:

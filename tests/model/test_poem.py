@@ -55,7 +55,7 @@ def read(experiment: Experiment, batch: Any) -> Reading:
     """Read the entries of prediction rows."""
     entries = (batch[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
     model = experiment.model.eval()
-    return model.entry_reader(model.item_embedding, *entries)
+    return model.entry_reader(model.item_embedding.weight, *entries)
 
 
 def rows(experiment: Experiment) -> Any:
@@ -224,6 +224,27 @@ def test_each_loss_has_its_own_part_and_its_own_input(
     assert len(off.model.calculate_loss(batch)) == 2
 
 
+def test_a_stacked_model_learns_to_read_entries_without_moving_what_reads_none(
+    keys: Dict[str, Any],
+) -> None:
+    """Its loss has two kinds of parts, and no weight is moved by both."""
+    experiment, plain = make(keys, entry_training="stacked"), make(keys, use_partial_order=False)
+    model = experiment.model.eval()
+    wake(model)
+    plain.model.load_state_dict(model.state_dict(), strict=False)
+    batch = next(iter(experiment.train_data))
+    *below, on_top = model.calculate_loss(batch)
+    names = [name for name, _ in model.named_parameters()]
+    reads = [name.startswith(("entry_reader", "fusion", "cascade_head")) for name in names]
+    for loss, moved in ((sum(below), [not r for r in reads]), (on_top, reads)):
+        model.zero_grad()
+        loss.backward(retain_graph=True)
+        grads = [parameter.grad for parameter in model.parameters()]
+        assert [grad is not None and bool(grad.any()) for grad in grads] == moved
+    expected = plain.model.eval().calculate_loss(batch)
+    torch.testing.assert_close(tuple(below), expected)  # what it learns below is the plain model's
+
+
 def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> None:
     """Its loss equals cross-entropy of the history states; it has no other weights."""
     experiment = make(keys, **ALL_OFF)
@@ -281,7 +302,7 @@ def test_padding_never_gets_a_gradient_or_a_probability(keys: Dict[str, Any], st
 
 @pytest.mark.parametrize("state", ["transformer", "mixture"])
 @pytest.mark.parametrize("fusion", ["gate", "residual"])
-def test_every_weight_is_trained(keys: Dict[str, Any], fusion: str, state: str) -> None:
+def test_every_weight_is_trained_jointly(keys: Dict[str, Any], fusion: str, state: str) -> None:
     experiment = make(keys, fusion=fusion, history_state=state)
     wake(experiment.model)
     parts = experiment.model.calculate_loss(next(iter(experiment.train_data)))
