@@ -69,14 +69,11 @@ def read(experiment: Any) -> Rows:
     table = model.scoring_items()
     parts = []
     for batch, seen, _, target in tqdm(experiment.valid_data, "validation rows"):
-        history = model.history_encoder.at(
-            model.item_embedding(batch[model.ITEM_SEQ]), batch[model.ITEM_SEQ_LEN] - 1
-        )
-        alone = model._interest(history, batch[model.ITEM_SEQ], None, table)
         entries = (batch[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
         reading = model.entry_reader(model.item_embedding.weight, *entries)
         of_model = ndcg(mask(all_logits(model.forward(batch), table), seen, target), target)
-        logits = mask(all_logits(alone, table), seen, target)
+        batch[CACHE_ITEM] = torch.zeros_like(batch[CACHE_ITEM])  # an empty entry
+        logits = mask(all_logits(model.forward(batch), table), seen, target)
         parts.append(
             (batch[model.USER_ID], target, logits, reading.items, reading.valid,
              reading.quintuple, reading.fused, of_model)

@@ -144,7 +144,7 @@ class POEM(SequentialRecommender):
         seen: torch.Tensor,
         reading: Optional[Reading],
         items: torch.Tensor,
-        moves_repeats: bool = True,
+        repeat_logit: Optional[torch.Tensor],
     ) -> Interest:
         """Fuse what is known of T requests.
 
@@ -158,8 +158,8 @@ class POEM(SequentialRecommender):
             Of their entries; None where they have none.
         items : (n_items, d)
             What scores.
-        moves_repeats : bool
-            Whether the logit of repeats is trained by it.
+        repeat_logit : () or None
+            Added to the items of the history.
         """
         if self.fusion is None:
             interest = of_state(history)
@@ -170,9 +170,8 @@ class POEM(SequentialRecommender):
             interest = of_state(self.fusion(history, reading.state, known))
             if self.cascade_head is not None:
                 interest = self._corrected(self.cascade_head, interest, reading, items)
-        if self.repeat_logit is not None:
-            logit = self.repeat_logit if moves_repeats else self.repeat_logit.detach()
-            interest = plus(interest, seen, logit * (seen > 0))
+        if repeat_logit is not None:
+            interest = plus(interest, seen, repeat_logit * (seen > 0))
         return interest
 
     def _corrected(
@@ -202,9 +201,11 @@ class POEM(SequentialRecommender):
             fields = (CACHE_ITEM, CACHE_SCORE, DRAW_ID)
             entries = (interaction[field][asks] for field in fields)
             reading = self.entry_reader(table.detach() if self.stacked else table, *entries)
+        repeat: Optional[torch.Tensor] = self.repeat_logit
         state, seen = history[carrying], self._seen(interaction, carrying)
-        asking = self._interest(state, seen, None if self.stacked else reading, items)
-        silent = self._interest(history[others], self._seen(interaction, others), None, items)
+        asking = self._interest(state, seen, None if self.stacked else reading, items, repeat)
+        before = self._seen(interaction, others)
+        silent = self._interest(history[others], before, None, items, repeat)
 
         positives = target[carrying].unsqueeze(1)  # (Q, 1), then (Q, 1 + k)
         if self.use_system_positives:
@@ -222,9 +223,9 @@ class POEM(SequentialRecommender):
             margin = self._margin(asking, positives[:, 0], negatives, items)
             parts.append(self.margin_weight * margin)
         if self.stacked:
-            below = (state.detach(), seen, reading, items.detach())
-            on_top = self._interest(*below, moves_repeats=False)
-            loss = -self._log_probability(on_top, positives[:, :1], items.detach(), interaction)
+            items, repeat = items.detach(), None if repeat is None else repeat.detach()
+            on_top = self._interest(state.detach(), seen, reading, items, repeat)
+            loss = -self._log_probability(on_top, positives[:, :1], items, interaction)
             parts.append(weighted_mean(loss, torch.ones_like(loss)))
         return tuple(parts)
 
@@ -273,7 +274,7 @@ class POEM(SequentialRecommender):
         last = interaction[self.ITEM_SEQ_LEN] - 1
         history = self.history_encoder.at(self.item_embedding(seen), last)
         if self.entry_reader is None:
-            return self._interest(history, seen, None, self.scoring_items())
+            return self._interest(history, seen, None, self.scoring_items(), self.repeat_logit)
         if self.hide_target and self.ITEM_ID not in interaction:
             raise InputError(
                 f"hide_target: rows without '{self.ITEM_ID}' have no target to hide; this control "
@@ -281,7 +282,7 @@ class POEM(SequentialRecommender):
             )
         entries = (interaction[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
         reading = self.entry_reader(self.item_embedding.weight, *entries)
-        return self._interest(history, seen, reading, self.scoring_items())
+        return self._interest(history, seen, reading, self.scoring_items(), self.repeat_logit)
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the whole catalogue for prediction rows, (B, n_items)."""
