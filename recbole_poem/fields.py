@@ -14,6 +14,10 @@ CACHE_ITEM = "cache_item"
 #: (..., N, M) float32: their raw scores
 CACHE_SCORE = "cache_score"
 
+#: (B, W) int64, at evaluation (B,): the step of time at which each target is asked for, from 1;
+#: 0 = before the first; see `recbole_poem.data.trends`
+TREND_STEP = "trend_step"
+
 #: (B, W) int64: the item to predict at each position of a training window; 0 = no target
 TARGET_ID = "target_id"
 #: (B, R) int64: position in the window of each request that carries a partial-order sequence

@@ -26,6 +26,7 @@ from recbole_poem.fields import (
     SAMPLED_NEGATIVE,
     SYSTEM_POSITIVE,
     TARGET_ID,
+    TREND_STEP,
 )
 from recbole_poem.noise import Purpose, uniform
 
@@ -65,6 +66,8 @@ class POEMTrainDataLoader(AbstractDataLoader):
         self._user_start, self._user_targets = first_row[users], training[users] - 1
         self._is_target = torch.zeros(len(log), dtype=torch.bool)
         self._is_target[dataset.inter_feat[REQUEST_ID]] = True
+        trends = dataset.trends
+        self._trend_step = None if trends is None else trends.step(log.time)
         self._hard_negatives, self._shared_negatives = hard_negatives, shared_negatives
         self._n_requests = config["requests_per_window"]
         self._max_length = config["MAX_ITEM_LIST_LENGTH"]
@@ -110,6 +113,8 @@ class POEMTrainDataLoader(AbstractDataLoader):
                 TARGET_ID: target,
             }
         )
+        if self._trend_step is not None:
+            batch[TREND_STEP] = gather_windows(self._trend_step, start + 1, length, width)
         self._add_requests(batch, start, is_target)
         if self._shared_negatives is not None:
             step = int(index.min()) // (self.step * self._n_processes)

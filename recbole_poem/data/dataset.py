@@ -23,10 +23,12 @@ from recbole_poem.data.reading import FastReadingMixin
 from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.data.rows import LogRows
 from recbole_poem.data.time_order import to_single_precision
+from recbole_poem.data.trends import Trends, item_trends
 from recbole_poem.data.windows import gather_windows
 from recbole_poem.errors import InputError
-from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, TREND_STEP
 from recbole_poem.upstream.cache import RequestCache, read_entries
+from recbole_poem.upstream.watch_time import PER_SECOND
 
 
 class FlatSequentialDataset(FeaturesMixin, FastReadingMixin, RequestLogMixin, SequentialDataset):
@@ -102,11 +104,24 @@ class POEMDataset(FlatSequentialDataset):
     #: what the ranking stage said, and what the model reads: the same unless it is shuffled
     cache: Optional[RequestCache] = None
     read_cache: Optional[RequestCache] = None
+    #: what was popular when; None = the model does not ask
+    trends: Optional[Trends] = None
     #: log probability of each item as a sampled negative, (n_items,); None = the softmax is exact
     log_q: Optional[torch.Tensor] = None
     #: names of the M objectives of an entry, and a, the weight of each in the fused score
     objectives: Tuple[str, ...] = ()
     objective_weights: List[float]
+
+    def build(self) -> List[Dataset]:
+        """Split, and count the trends of the training part for all splits."""
+        datasets = super().build()
+        window, step = self.config["trend_window"], self.config["trend_step"]
+        if window is not None:
+            hour = 3600 * PER_SECOND[self.config["time_unit"]]
+            trends = item_trends(datasets[0].log, window * hour, step * hour)
+            for dataset in datasets:
+                dataset.trends = trends
+        return datasets
 
     def attach(self, cache: RequestCache, objective_weights: List[float]) -> None:
         """Let the rows of this split carry entries of `cache`."""
@@ -144,6 +159,8 @@ class POEMDataset(FlatSequentialDataset):
         Features of users and items are never joined: no model of this data set reads them.
         """
         batch = super().__getitem__(index, False)
+        if self.trends is not None:
+            batch[TREND_STEP] = self.trends.step(self.log.time[batch[REQUEST_ID].numpy()])
         if self.cache is not None:
             requests = batch[REQUEST_ID].numpy()
             entries = self._entries(requests, self.config["request_lag"])

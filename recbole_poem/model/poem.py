@@ -11,6 +11,7 @@ in the README; what each key means in ``properties/model/POEM.yaml``.
 from typing import Any, NamedTuple, Optional, Tuple
 
 import torch
+import torch.nn.functional as F
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
@@ -27,6 +28,7 @@ from recbole_poem.fields import (
     SAMPLED_NEGATIVE,
     SYSTEM_POSITIVE,
     TARGET_ID,
+    TREND_STEP,
 )
 from recbole_poem.model.cascade_head import CascadeHead
 from recbole_poem.model.encoder import HistoryEncoder, MixtureEncoder
@@ -101,6 +103,11 @@ class POEM(SequentialRecommender):
         else:
             self.history_encoder = HistoryEncoder(*sizes, **block)
         self.repeat_logit = nn.Parameter(torch.zeros(())) if config["repeat_logit"] else None
+        #: what was popular when, (n_items, K); K = 0 where the model does not ask
+        self.trends: torch.Tensor
+        trends = torch.zeros(self.n_items, 0) if dataset.trends is None else dataset.trends.logit
+        self.register_buffer("trends", trends, persistent=False)
+        self.trend_logit = nn.Parameter(torch.zeros(())) if trends.shape[1] else None
         #: names of what an entry's scores mean, for whoever brings entries to a checkpoint
         self.objectives = list(dataset.objectives)
         self.other_parameter_name = ["objectives"]
@@ -133,14 +140,22 @@ class POEM(SequentialRecommender):
                 module.start_at_zero()
 
     def scoring_items(self) -> torch.Tensor:
-        """Return what the states are multiplied with to score the catalogue, (n_items, d)."""
-        return self.history_encoder.scoring(self.item_embedding.weight)
+        """Return what the states are multiplied with to score the catalogue, (n_items, d + K)."""
+        return torch.cat([self.history_encoder.scoring(self.item_embedding.weight), self.trends], 1)
+
+    def _of_step(self, interaction: Interaction, shape: torch.Size) -> torch.Tensor:
+        """Return what the trends are multiplied with at the steps (...) of targets, (..., K)."""
+        if self.trend_logit is None:
+            return self.trends.new_zeros(*shape, 0)
+        one_hot = F.one_hot(interaction[TREND_STEP], self.trends.shape[1] + 1)
+        return one_hot[..., 1:] * self.trend_logit
 
     # -- the interest of a request --------------------------------------------------------------
 
     def _interest(
         self,
         history: torch.Tensor,
+        trend: torch.Tensor,
         seen: torch.Tensor,
         reading: Optional[Reading],
         items: torch.Tensor,
@@ -152,6 +167,8 @@ class POEM(SequentialRecommender):
         ----------
         history : (T, d)
             h.
+        trend : (T, K)
+            What the trends are multiplied with.
         seen : (T, W) int64
             Items of the history, 0 = padding.
         reading : Reading or None
@@ -161,15 +178,15 @@ class POEM(SequentialRecommender):
         repeat_logit : () or None
             Added to the items of the history.
         """
-        if self.fusion is None:
-            interest = of_state(history)
-        elif reading is None:
-            interest = of_state(self.fusion.without_entry(history))
-        else:
+        state = history
+        if self.fusion is not None and reading is None:
+            state = self.fusion.without_entry(history)
+        elif self.fusion is not None and reading is not None:
             known = reading.valid.any(dim=1, keepdim=True)
-            interest = of_state(self.fusion(history, reading.state, known))
-            if self.cascade_head is not None:
-                interest = self._corrected(self.cascade_head, interest, reading, items)
+            state = self.fusion(history, reading.state, known)
+        interest = of_state(torch.cat([state, trend], dim=1))
+        if reading is not None and self.cascade_head is not None:
+            interest = self._corrected(self.cascade_head, interest, reading, items)
         if repeat_logit is not None:
             interest = plus(interest, seen, repeat_logit * (seen > 0))
         return interest
@@ -203,9 +220,11 @@ class POEM(SequentialRecommender):
             reading = self.entry_reader(table.detach() if self.stacked else table, *entries)
         repeat: Optional[torch.Tensor] = self.repeat_logit
         state, seen = history[carrying], self._seen(interaction, carrying)
-        asking = self._interest(state, seen, None if self.stacked else reading, items, repeat)
+        trends = self._of_step(interaction, target.shape)
+        trend, below = trends[carrying], None if self.stacked else reading
+        asking = self._interest(state, trend, seen, below, items, repeat)
         before = self._seen(interaction, others)
-        silent = self._interest(history[others], before, None, items, repeat)
+        silent = self._interest(history[others], trends[others], before, None, items, repeat)
 
         positives = target[carrying].unsqueeze(1)  # (Q, 1), then (Q, 1 + k)
         if self.use_system_positives:
@@ -224,7 +243,7 @@ class POEM(SequentialRecommender):
             parts.append(self.margin_weight * margin)
         if self.stacked:
             items, repeat = items.detach(), None if repeat is None else repeat.detach()
-            on_top = self._interest(state.detach(), seen, reading, items, repeat)
+            on_top = self._interest(state.detach(), trend.detach(), seen, reading, items, repeat)
             loss = -self._log_probability(on_top, positives[:, :1], items, interaction)
             parts.append(weighted_mean(loss, torch.ones_like(loss)))
         return tuple(parts)
@@ -273,8 +292,10 @@ class POEM(SequentialRecommender):
         seen = interaction[self.ITEM_SEQ]
         last = interaction[self.ITEM_SEQ_LEN] - 1
         history = self.history_encoder.at(self.item_embedding(seen), last)
+        trend = self._of_step(interaction, last.shape)
+        items, repeat = self.scoring_items(), self.repeat_logit
         if self.entry_reader is None:
-            return self._interest(history, seen, None, self.scoring_items(), self.repeat_logit)
+            return self._interest(history, trend, seen, None, items, repeat)
         if self.hide_target and self.ITEM_ID not in interaction:
             raise InputError(
                 f"hide_target: rows without '{self.ITEM_ID}' have no target to hide; this control "
@@ -282,7 +303,7 @@ class POEM(SequentialRecommender):
             )
         entries = (interaction[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
         reading = self.entry_reader(self.item_embedding.weight, *entries)
-        return self._interest(history, seen, reading, self.scoring_items(), self.repeat_logit)
+        return self._interest(history, trend, seen, reading, items, repeat)
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the whole catalogue for prediction rows, (B, n_items)."""

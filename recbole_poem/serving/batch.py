@@ -1,14 +1,15 @@
 """Requests as the batches that RecBole's models read."""
 
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 
+from recbole_poem.data.trends import Trends
 from recbole_poem.data.windows import gather_windows
-from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, TREND_STEP
 from recbole_poem.serving.requests import Requests
 
 
@@ -19,9 +20,14 @@ class BatchMaker:
     ----------
     config : Config
     model : SequentialRecommender
+    trends : Trends, optional
+        What the model knows to have been popular when.
     """
 
-    def __init__(self, config: Any, model: SequentialRecommender) -> None:
+    def __init__(
+        self, config: Any, model: SequentialRecommender, trends: Optional[Trends] = None
+    ) -> None:
+        self._trends = trends
         self._width, self._device = config["MAX_ITEM_LIST_LENGTH"], config["device"]
         self._items, self._length, self._user = model.ITEM_SEQ, model.ITEM_SEQ_LEN, model.USER_ID
 
@@ -36,6 +42,8 @@ class BatchMaker:
             self._length: n,
             self._user: torch.zeros_like(n),  # nobody whom training saw
         }
+        if self._trends is not None:
+            batch[TREND_STEP] = self._trends.step(requests.times)
         if requests.entries.items.shape[1]:
             batch[CACHE_ITEM], batch[CACHE_SCORE] = requests.entries.items, requests.entries.scores
             draws = torch.from_numpy(requests.draws)

@@ -57,7 +57,7 @@ class Recommender:
         self.config, self.model, self._dataset, self.checkpoint = loaded
         tokens = self._dataset.field2id_token[self._dataset.iid_field]
         self._vocabulary = Vocabulary(tokens)
-        self._batches = BatchMaker(self.config, self.model)
+        self._batches = BatchMaker(self.config, self.model, getattr(self._dataset, "trends", None))
         score = self._score
         if isinstance(self.model, POEM):
             interests = Interests(self.model, self._batches(self._example()))
@@ -135,6 +135,7 @@ class Recommender:
         allow: Optional[Iterable[Any]] = None,
         deny: Optional[Iterable[Any]] = None,
         draws: Optional[Sequence[int]] = None,
+        times: Optional[Sequence[float]] = None,
     ) -> pd.DataFrame:
         """Recommend items to each request.
 
@@ -155,6 +156,9 @@ class Recommender:
         draws : sequence of int, optional
             Keys of the random draw from the groups of an entry, one a request. As a rule the
             history is the key, so that the same request gets the same answer.
+        times : sequence of float, optional
+            When each request is made, in the unit of the data set's time: what was popular then
+            counts. Behind the training rows as a rule.
 
         Returns
         -------
@@ -172,14 +176,15 @@ class Recommender:
             raise InputError(f"k: expected a whole number from 1, not {k!r}")
         flat = flatten(histories, self._vocabulary)
         n_requests = len(flat.request)
-        for name, given in (("entries", entries), ("draws", draws)):
+        for name, given in (("entries", entries), ("draws", draws), ("times", times)):
             if given is not None and len(given) != n_requests:
                 raise InputError(f"{name}: {len(given)} for {n_requests} requests")
         read = look_up(
             [None] * n_requests if entries is None else entries, self.objectives, self._vocabulary
         )
         keys = np.full(n_requests, -1) if draws is None else np.asarray(draws, dtype=np.int64)
-        requests = Requests(flat, read, keys)
+        asked = np.full(n_requests, np.nan) if times is None else np.asarray(times, np.float64)
+        requests = Requests(flat, read, keys, asked)
         allowed = None if allow is None else mask(allow, self._vocabulary)
         denied = known([] if deny is None else deny, self._vocabulary)
         columns: Dict[str, List[np.ndarray]] = {"request": [], "rank": [], "item": [], "score": []}
@@ -213,7 +218,8 @@ class Recommender:
         flat = flatten([query.history for query in queries], self._vocabulary)
         entries = look_up([query.entry for query in queries], self.objectives, self._vocabulary)
         draws = [-1 if query.draw is None else query.draw for query in queries]
-        requests = Requests(flat, entries, np.array(draws, dtype=np.int64))
+        times = [np.nan if query.time is None else query.time for query in queries]
+        requests = Requests(flat, entries, np.array(draws, dtype=np.int64), np.array(times))
         limits = of_each(queries, flat, self._vocabulary)
         items, scores = self._ranker.best(requests, limits, max(query.k for query in queries))
         unknown = flat.n_unknown + entries.n_unknown
@@ -252,7 +258,8 @@ class Recommender:
         flat = flatten([self._vocabulary.tokens[1:2]] * 2, self._vocabulary)
         names = self.objectives
         entry = Entry.of([self._vocabulary.tokens[1]], names, [[1.0] * len(names)])
-        return Requests(flat, look_up([entry, None], names, self._vocabulary), np.array([-1, 1]))
+        entries = look_up([entry, None], names, self._vocabulary)
+        return Requests(flat, entries, np.array([-1, 1]), np.full(2, np.nan))
 
     # -- items ----------------------------------------------------------------------------------
 

@@ -17,15 +17,19 @@ class Requests(NamedTuple):
     entries : EntryBatch
     draws : (B,) int64
         Keys of the draws from the entries; below 0 it is the history.
+    times : (B,) float64
+        When they are made, in the unit of the data set's time; NaN is now, behind training.
     """
 
     histories: FlatHistories
     entries: EntryBatch
     draws: np.ndarray
+    times: np.ndarray
 
     def __len__(self) -> int:
         return len(self.histories.request)
 
     def of(self, rows: np.ndarray) -> "Requests":
         """Return some of the requests, by their places in ascending order."""
-        return Requests(self.histories.of(rows), self.entries.of(rows), self.draws[rows])
+        histories, entries = self.histories.of(rows), self.entries.of(rows)
+        return Requests(histories, entries, self.draws[rows], self.times[rows])

@@ -69,6 +69,7 @@ def entries_of(dataset: Any, batch: Any) -> List[Entry]:
         ("POEM", {}),
         ("POEM", {"use_partial_order": False}),
         ("POEM", {"history_state": "mixture"}),
+        ("POEM", {"trend_window": 0.004, "trend_step": 0.002}),
         ("SASRec", {"loss_type": "CE"}),
         ("GRU4Rec", {"loss_type": "CE"}),
         ("BERT4Rec", {}),
@@ -94,6 +95,7 @@ def test_users_of_the_data_set_get_what_the_evaluation_scores(
         entries=entries_of(split, batch) if reads else None,
         filter_seen=False,
         draws=batch[REQUEST_ID].tolist(),
+        times=split.log.time[batch[REQUEST_ID].numpy()].tolist(),
     )
     assert found.attrs["unknown_items"] == 0
     scores = found["score"].to_numpy().reshape(len(batch), 5)

@@ -136,7 +136,14 @@ class _Player:
 
     def _ask(self, row: int, entry: Optional[Entry], reading: float) -> Dict[str, float]:
         history = self._items[self._log.item[self._log.first[row] : row]].tolist()
-        query = Query(history, entry, k=self._cut_offs[-1], filter_seen=self._filter_seen, draw=row)
+        query = Query(
+            history,
+            entry,
+            k=self._cut_offs[-1],
+            filter_seen=self._filter_seen,
+            draw=row,
+            time=float(self._log.time[row]),
+        )
         begin = perf_counter()
         answer = self._recommender.answer([query])[0].items
         seconds = reading + perf_counter() - begin

@@ -1,0 +1,153 @@
+"""Trends against a count of rows by hand, and what may not move them."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import random_log
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recbole_poem.config import Config
+from recbole_poem.data.trends import item_trends
+from recbole_poem.errors import InputError
+from recbole_poem.experiment import assemble
+from recbole_poem.fields import REQUEST_ID, TARGET_ID, TREND_STEP
+from recbole_poem.quick_start import run_recbole_poem
+from recbole_poem.upstream.requests import RequestLog
+
+
+def log_at(times: Any, items: Any, n_items: int, training: Any = None) -> RequestLog:
+    """Return a log of users with a row each."""
+    n = len(times)
+    return RequestLog(
+        user=np.arange(1, n + 1),
+        item=np.asarray(items),
+        time=np.asarray(times, dtype=float),
+        first=np.arange(n),
+        values={},
+        n_users=n + 1,
+        n_items=n_items,
+        training=np.ones(n, dtype=bool) if training is None else np.asarray(training),
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    window=st.floats(0.5, 30),
+    step=st.floats(0.7, 30),
+)
+def test_a_step_counts_the_rows_of_its_window_and_all_before_it(
+    seed: int, window: float, step: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    n_items = 6
+    log = log_at(rng.uniform(0, 40, 30), rng.integers(1, n_items, 30), n_items, rng.random(30) < 0.7)
+    if not log.training.any():
+        return
+    trends = item_trends(log, window, step)
+    time, item = log.time[log.training], log.item[log.training]
+    assert np.all(np.diff(trends.begin) > 0) and len(trends.begin) <= 32
+    for place, begin in enumerate(trends.begin):
+        before, lately = time < begin, (time < begin) & (time >= begin - window)
+        for i in range(1, n_items):
+            share = ((item == i) & before).sum() + 1
+            share = share / (before.sum() + n_items)
+            count = ((item == i) & lately).sum() + n_items * share
+            expected = np.log(count / ((lately.sum() + n_items) * share))
+            assert trends.logit[i, place] == pytest.approx(expected, abs=1e-5)
+    assert not trends.logit[0].any()
+
+
+def test_what_comes_later_moves_no_step() -> None:
+    rng = np.random.default_rng(0)
+    log = log_at(np.arange(100.0), rng.integers(1, 9, 100), 9)
+    trends = item_trends(log, window=20, step=10)
+    for place, begin in enumerate(trends.begin):
+        other = log.item.copy()
+        other[log.time >= begin] = 1
+        moved = item_trends(replace(log, item=other), window=20, step=10)
+        assert torch.equal(moved.logit[:, : place + 1], trends.logit[:, : place + 1])
+
+
+def test_behind_the_training_part_is_the_last_step_and_before_the_first_none() -> None:
+    log = log_at(np.arange(10.0), [1] * 10, 3, [True] * 8 + [False] * 2)
+    trends = item_trends(log, window=3, step=2)
+    assert trends.begin == pytest.approx([1, 3, 5, 7])
+    assert trends.step(np.array([-5.0, 0, 2, 6, 7, 8, 1e9, np.nan])).tolist() == [
+        0, 0, 1, 3, 3, 4, 4, 4
+    ]  # fmt: skip
+
+
+def test_steps_are_few_however_long_the_log() -> None:
+    log = log_at(np.arange(0, 1e6, 1e3), [1] * 1000, 3)
+    assert item_trends(log, window=3, step=2).logit.shape == (3, 32)
+
+
+def test_without_training_rows_there_is_nothing_to_count() -> None:
+    with pytest.raises(InputError, match="trend_window: .* no training row"):
+        item_trends(log_at([1.0], [1], 2, [False]), 1, 1)
+
+
+KEYS = {
+    "model": "POEM",
+    "MAX_ITEM_LIST_LENGTH": 6,
+    "hidden_size": 8,
+    "inner_size": 8,
+    "n_candidates": 8,
+    "n_groups": 2,
+    "group_samples": 2,
+    "topk": [1],
+    "valid_metric": "NDCG@1",
+}
+
+
+def test_batches_tell_the_step_of_each_target(write_dataset: Any) -> None:
+    """In training of every position, in evaluation of the row; of the time of the target's row."""
+    keys = {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20, ties=False)), **KEYS}
+    experiment = assemble(Config(config_dict={**keys, "trend_window": 100, "trend_step": 50}))
+    dataset = experiment.train_data._dataset
+    trends = dataset.trends
+    of_row = trends.step(dataset.log.time)
+    assert len(of_row.unique()) > 3
+    steps = {}
+    for batch in experiment.train_data:
+        user = batch["user_id"].unsqueeze(1).expand_as(batch[TARGET_ID])
+        kept = batch[TARGET_ID] > 0
+        for u, i, s in zip(user[kept], batch[TARGET_ID][kept], batch[TREND_STEP][kept]):
+            steps.setdefault((int(u), int(i)), []).append(int(s))
+    expected: Any = {}
+    for row in np.flatnonzero(dataset.log.training & (dataset.log.position > 0)):
+        key = (int(dataset.log.user[row]), int(dataset.log.item[row]))
+        expected.setdefault(key, []).append(int(of_row[row]))
+    assert {k: sorted(v) for k, v in steps.items()} == {k: sorted(v) for k, v in expected.items()}
+    split = experiment.test_data._dataset
+    batch = split[torch.arange(len(split))]
+    assert torch.equal(batch[TREND_STEP], of_row[batch[REQUEST_ID]])
+
+
+@pytest.mark.parametrize("training", ["joint", "stacked"])
+def test_what_is_popular_lately_is_recommended(write_dataset: Any, training: str) -> None:
+    """In a world where everybody consumes the item of the day, another one every day."""
+    n_users, n_items, n_days = 120, 30, 12
+    rng = np.random.default_rng(0)
+    log = random_log(0).iloc[:0]
+    user, place = np.divmod(np.arange(n_users * 4), 4)
+    first = rng.integers(0, n_days - 3, n_users)
+    day = first[user] + place
+    log = log.assign(user_id=[f"u{u}" for u in user]).assign(
+        # the item of yesterday and today is one of the hot ones of these two days
+        item_id=[f"i{(d // 2) * 3 + rng.integers(0, 3)}" for d in day],
+        rating=5.0,
+        timestamp=1.6e9 + 86400.0 * day + rng.integers(0, 80000, len(user)),
+    )
+    keys = {**write_dataset(log), **KEYS, "train_batch_size": 60, "topk": [3]}
+    keys.update(valid_metric="NDCG@3", epochs=8, learning_rate=0.01, entry_training=training)
+    keys.update(use_partial_order=training == "stacked", mask_seen=False, stopping_step=30)
+    keys.update(use_system_positives=False, use_hard_negatives=False)
+    informed = run_recbole_poem(config_dict={**keys, "trend_window": 24, "trend_step": 6})
+    blind = run_recbole_poem(config_dict=keys)
+    assert informed["best_valid_score"] > blind["best_valid_score"] + 0.1
