@@ -242,11 +242,26 @@ class POEM(SequentialRecommender):
             margin = self._margin(asking, positives[:, 0], negatives, items)
             parts.append(self.margin_weight * margin)
         if self.stacked:
-            items, repeat = items.detach(), None if repeat is None else repeat.detach()
-            on_top = self._interest(state.detach(), trend.detach(), seen, reading, items, repeat)
+            state, items = self._at_rest(interaction, carrying)
+            repeat = None if repeat is None else repeat.detach()
+            on_top = self._interest(state, trend.detach(), seen, reading, items, repeat)
             loss = -self._log_probability(on_top, positives[:, :1], items, interaction)
             parts.append(weighted_mean(loss, torch.ones_like(loss)))
         return tuple(parts)
+
+    def _at_rest(
+        self, interaction: Interaction, where: _Positions
+    ) -> Tuple[torch.Tensor, torch.Tensor]:
+        """Return the states at positions, (P, d), and what scores items, as in evaluation.
+
+        What learns on top of them would learn to trust them as little as dropout leaves of them.
+        """
+        self.history_encoder.eval()
+        with torch.no_grad():
+            states = self.history_encoder(self.item_embedding(interaction[self.ITEM_SEQ]))
+            items = self.scoring_items()
+        self.history_encoder.train(self.training)
+        return states[where], items
 
     def _seen(self, interaction: Interaction, where: _Positions) -> torch.Tensor:
         """Return the items of the windows up to each position, (P, W), 0 beyond."""
