@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 from conftest import random_log, successor_log
+from toy_poem import ALL_OFF, SMALL, make, rows, wake
 
-from recbole_poem.config import Config
-from recbole_poem.experiment import Experiment, assemble
 from recbole_poem.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
@@ -17,49 +16,12 @@ from recbole_poem.fields import (
     SYSTEM_POSITIVE,
     TARGET_ID,
 )
-from recbole_poem.model.entry_reader import Reading
 from recbole_poem.quick_start import run_recbole_poem
-
-SMALL = {
-    "model": "POEM",
-    "MAX_ITEM_LIST_LENGTH": 6,
-    "hidden_size": 16,
-    "inner_size": 16,
-    "n_candidates": 8,
-    "n_groups": 2,
-    "group_samples": 2,
-    "requests_per_window": 3,
-    "topk": [1, 5],
-    "valid_metric": "NDCG@5",
-}
-ALL_OFF = {"use_partial_order": False, "use_system_positives": False, "use_hard_negatives": False}
 
 
 @pytest.fixture
 def keys(write_dataset: Any) -> Dict[str, Any]:
     return {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20)), **SMALL}
-
-
-def make(keys: Dict[str, Any], **more: Any) -> Experiment:
-    return assemble(Config(config_dict={**keys, **more}))
-
-
-def wake(model: Any) -> None:
-    """Give weights that start at zero some value, so that what they multiply counts."""
-    for name, parameter in model.named_parameters():
-        if name.startswith(("cascade_head", "fusion.residual", "repeat_logit")):
-            torch.nn.init.normal_(parameter)
-
-
-def read(experiment: Experiment, batch: Any) -> Reading:
-    """Read the entries of prediction rows."""
-    entries = (batch[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
-    model = experiment.model.eval()
-    return model.entry_reader(model.item_embedding.weight, *entries)
-
-
-def rows(experiment: Experiment) -> Any:
-    return experiment.test_data._dataset[torch.arange(len(experiment.test_data._dataset))]
 
 
 @pytest.mark.parametrize("parts", [{}, ALL_OFF], ids=["all parts", "plain Transformer"])
@@ -224,27 +186,6 @@ def test_each_loss_has_its_own_part_and_its_own_input(
     assert len(off.model.calculate_loss(batch)) == 2
 
 
-def test_a_stacked_model_learns_to_read_entries_without_moving_what_reads_none(
-    keys: Dict[str, Any],
-) -> None:
-    """Its loss has two kinds of parts, and no weight is moved by both."""
-    experiment, plain = make(keys, entry_training="stacked"), make(keys, use_partial_order=False)
-    model = experiment.model.eval()
-    wake(model)
-    plain.model.load_state_dict(model.state_dict(), strict=False)
-    batch = next(iter(experiment.train_data))
-    *below, on_top = model.calculate_loss(batch)
-    names = [name for name, _ in model.named_parameters()]
-    reads = [name.startswith(("entry_reader", "fusion", "cascade_head")) for name in names]
-    for loss, moved in ((sum(below), [not r for r in reads]), (on_top, reads)):
-        model.zero_grad()
-        loss.backward(retain_graph=True)
-        grads = [parameter.grad for parameter in model.parameters()]
-        assert [grad is not None and bool(grad.any()) for grad in grads] == moved
-    expected = plain.model.eval().calculate_loss(batch)
-    torch.testing.assert_close(tuple(below), expected)  # what it learns below is the plain model's
-
-
 def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> None:
     """Its loss equals cross-entropy of the history states; it has no other weights."""
     experiment = make(keys, **ALL_OFF)
@@ -324,42 +265,6 @@ def test_a_batch_of_context_alone_has_a_finite_loss_of_zero(keys: Dict[str, Any]
     loss = sum(experiment.model.calculate_loss(batch))
     loss.backward()
     assert loss == 0
-
-
-def test_upstream_ranks_cached_candidates_by_fused_score(keys: Dict[str, Any]) -> None:
-    experiment = make(keys, model="Upstream", request_lag=0)
-    batch = rows(experiment)
-    scores = experiment.model.full_sort_predict(batch)
-    assert scores.sum(1) == pytest.approx(np.ones(len(batch)), abs=1e-5)
-    cached = torch.zeros_like(scores).scatter_(1, batch[CACHE_ITEM], 1.0)
-    cached[:, 0] = 0
-    assert torch.equal(scores > 0, cached > 0)
-    assert torch.equal(
-        scores.gather(1, batch["item_id"].unsqueeze(1))[:, 0], experiment.model.predict(batch)
-    )
-
-
-def test_shuffled_entries_keep_their_candidates_and_lose_their_order(keys: Dict[str, Any]) -> None:
-    """In the order of the cache the groups follow the scores; shuffled, they are a lottery."""
-    plain, shuffled = make(keys), make(keys, shuffle_entries=True)
-    shuffled.model.load_state_dict(plain.model.state_dict())
-    batch = rows(plain)
-    one, two, again = (read(e, batch) for e in (plain, shuffled, shuffled))
-    assert not torch.equal(one.state, two.state)
-    assert not torch.equal(one.drawn, two.drawn)
-    assert torch.equal(one.items, two.items)
-    assert torch.equal(two.state, again.state)
-
-
-def test_without_the_quintuple_only_the_order_of_the_scores_counts(keys: Dict[str, Any]) -> None:
-    experiment = make({**keys, "use_quintuple": False, "n_groups": 1})
-    batch = rows(experiment)
-    turned = rows(experiment)
-    turned[CACHE_SCORE] = turned[CACHE_SCORE].flip(1)
-    torch.testing.assert_close(read(experiment, batch).state, read(experiment, turned).state)
-    with_quintuple = make({**keys, "n_groups": 1})
-    states = [read(with_quintuple, entries).state for entries in (batch, turned)]
-    assert not torch.allclose(*states)
 
 
 def test_uniform_negatives_are_no_item_the_user_wanted(keys: Dict[str, Any]) -> None:
