@@ -8,10 +8,9 @@ those of the items in the history. Which parts come from the paper and which are
 in the README; what each key means in ``properties/model/POEM.yaml``.
 """
 
-from typing import Any, NamedTuple, Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import torch
-import torch.nn.functional as F
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
@@ -24,7 +23,6 @@ from recbole_poem.fields import (
     DRAW_ID,
     HARD_NEGATIVE,
     REQUEST_ID,
-    REQUEST_POSITION,
     SAMPLED_NEGATIVE,
     SYSTEM_POSITIVE,
     TARGET_ID,
@@ -40,28 +38,9 @@ from recbole_poem.model.loss import (
     sampled_log_probability,
     weighted_mean,
 )
+from recbole_poem.model.positions import Positions, positions
 from recbole_poem.model.scoring import Interest, all_logits, logits_of, of_state, plus
-
-
-class _Positions(NamedTuple):
-    """Positions of the windows of a training batch.
-
-    Attributes
-    ----------
-    window, position : (P,) int64
-        Which of the B windows, and where in it.
-    """
-
-    window: torch.Tensor
-    position: torch.Tensor
-
-
-def _positions(interaction: Interaction, is_target: torch.Tensor) -> Tuple[_Positions, _Positions]:
-    """Return the positions that carry a request, and the other ones that have a target."""
-    asks = interaction[REQUEST_ID] >= 0  # (B, R)
-    carrying = _Positions(asks.nonzero(as_tuple=True)[0], interaction[REQUEST_POSITION][asks])
-    others = is_target.index_put(carrying, torch.tensor(False, device=is_target.device))
-    return carrying, _Positions(*others.nonzero(as_tuple=True))
+from recbole_poem.model.trend import Trend
 
 
 class POEM(SequentialRecommender):
@@ -103,11 +82,7 @@ class POEM(SequentialRecommender):
         else:
             self.history_encoder = HistoryEncoder(*sizes, **block)
         self.repeat_logit = nn.Parameter(torch.zeros(())) if config["repeat_logit"] else None
-        #: what was popular when, (n_items, K); K = 0 where the model does not ask
-        self.trends: torch.Tensor
-        trends = torch.zeros(self.n_items, 0) if dataset.trends is None else dataset.trends.logit
-        self.register_buffer("trends", trends, persistent=False)
-        self.trend_logit = nn.Parameter(torch.zeros(())) if trends.shape[1] else None
+        self.trend = None if dataset.trends is None else Trend(dataset.trends.logit)
         #: names of what an entry's scores mean, for whoever brings entries to a checkpoint
         self.objectives = list(dataset.objectives)
         self.other_parameter_name = ["objectives"]
@@ -141,14 +116,14 @@ class POEM(SequentialRecommender):
 
     def scoring_items(self) -> torch.Tensor:
         """Return what the states are multiplied with to score the catalogue, (n_items, d + K)."""
-        return torch.cat([self.history_encoder.scoring(self.item_embedding.weight), self.trends], 1)
+        items = self.history_encoder.scoring(self.item_embedding.weight)
+        return items if self.trend is None else self.trend.beside(items)
 
-    def _of_step(self, interaction: Interaction, shape: torch.Size) -> torch.Tensor:
-        """Return what the trends are multiplied with at the steps (...) of targets, (..., K)."""
-        if self.trend_logit is None:
-            return self.trends.new_zeros(*shape, 0)
-        one_hot = F.one_hot(interaction[TREND_STEP], self.trends.shape[1] + 1)
-        return one_hot[..., 1:] * self.trend_logit
+    def _trends(self, interaction: Interaction, of: torch.Tensor) -> torch.Tensor:
+        """Return what the trends are multiplied with `of` targets (...): (..., K)."""
+        if self.trend is None:
+            return self.item_embedding.weight.new_zeros(*of.shape, 0)
+        return self.trend.at(interaction[TREND_STEP])
 
     # -- the interest of a request --------------------------------------------------------------
 
@@ -208,7 +183,7 @@ class POEM(SequentialRecommender):
         that the others move.
         """
         target = interaction[TARGET_ID]  # (B, W)
-        carrying, others = _positions(interaction, target > 0)
+        carrying, others = positions(interaction, target > 0)
         history = self.history_encoder(self.item_embedding(interaction[self.ITEM_SEQ]))
         items = self.scoring_items()
         asks = interaction[REQUEST_ID] >= 0  # (B, R), Q of them hold
@@ -219,11 +194,11 @@ class POEM(SequentialRecommender):
             entries = (interaction[field][asks] for field in fields)
             reading = self.entry_reader(table.detach() if self.stacked else table, *entries)
         repeat: Optional[torch.Tensor] = self.repeat_logit
-        state, seen = history[carrying], self._seen(interaction, carrying)
-        trends = self._of_step(interaction, target.shape)
+        state, seen = history[carrying], carrying.up_to(interaction[self.ITEM_SEQ])
+        trends = self._trends(interaction, target)
         trend, below = trends[carrying], None if self.stacked else reading
         asking = self._interest(state, trend, seen, below, items, repeat)
-        before = self._seen(interaction, others)
+        before = others.up_to(interaction[self.ITEM_SEQ])
         silent = self._interest(history[others], trends[others], before, None, items, repeat)
 
         positives = target[carrying].unsqueeze(1)  # (Q, 1), then (Q, 1 + k)
@@ -250,7 +225,7 @@ class POEM(SequentialRecommender):
         return tuple(parts)
 
     def _at_rest(
-        self, interaction: Interaction, where: _Positions
+        self, interaction: Interaction, where: Positions
     ) -> Tuple[torch.Tensor, torch.Tensor]:
         """Return the states at positions, (P, d), and what scores items, as in evaluation.
 
@@ -261,13 +236,7 @@ class POEM(SequentialRecommender):
             states = self.history_encoder(self.item_embedding(interaction[self.ITEM_SEQ]))
             items = self.scoring_items()
         self.history_encoder.train(self.training)
-        return states[where], items
-
-    def _seen(self, interaction: Interaction, where: _Positions) -> torch.Tensor:
-        """Return the items of the windows up to each position, (P, W), 0 beyond."""
-        items = interaction[self.ITEM_SEQ]
-        place = torch.arange(items.shape[1], device=items.device)
-        return items[where.window] * (place <= where.position.unsqueeze(1))
+        return states[where], items.detach()  # which may be the embeddings themselves
 
     def _log_probability(
         self,
@@ -307,7 +276,7 @@ class POEM(SequentialRecommender):
         seen = interaction[self.ITEM_SEQ]
         last = interaction[self.ITEM_SEQ_LEN] - 1
         history = self.history_encoder.at(self.item_embedding(seen), last)
-        trend = self._of_step(interaction, last.shape)
+        trend = self._trends(interaction, last)
         items, repeat = self.scoring_items(), self.repeat_logit
         if self.entry_reader is None:
             return self._interest(history, trend, seen, None, items, repeat)

@@ -29,7 +29,7 @@ class Interests:
 
     def __init__(self, model: POEM, example: Interaction) -> None:
         self._fields: List[str] = [model.ITEM_SEQ, model.ITEM_SEQ_LEN]
-        if model.trend_logit is not None:
+        if model.trend is not None:
             self._fields.append(TREND_STEP)
         if model.entry_reader is not None:
             self._fields += [CACHE_ITEM, CACHE_SCORE, REQUEST_ID]
