@@ -38,11 +38,13 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
     return write_dataset(log, cand=logged_rankings(log))
 
 
-@pytest.fixture(params=["item_to_item", "logged", "none"])
+@pytest.fixture(params=["item_to_item", "logged", "trends", "none"])
 def experiment(keys: Dict[str, Any], request: pytest.FixtureRequest) -> Experiment:
     """A model on which entries weigh as much as histories, or one that reads none."""
     if request.param == "none":
         return open_experiment(trained(keys, model="SASRec", loss_type="CE"))
+    if request.param == "trends":
+        return poem(keys, trend_window=0.004, trend_step=0.002)
     return poem(keys, upstream=request.param)
 
 
@@ -50,7 +52,7 @@ def poem(keys: Dict[str, Any], **more: Any) -> Experiment:
     experiment = open_experiment(trained(keys, model="POEM", **more))
     torch.manual_seed(0)
     for name, parameter in experiment.model.named_parameters():
-        if name.startswith(("cascade_head", "fusion")):
+        if name.startswith(("cascade_head", "fusion", "trend")):
             torch.nn.init.normal_(parameter)
     return experiment
 
