@@ -369,6 +369,14 @@ def test_it_feeds_a_run_that_saves_and_loads(
     assert objectives == ("click", "like", "seconds", "retrieval")
 
 
+def test_several_processes_train_with_the_cache_that_the_first_one_builds(
+    keys: Dict[str, Any],
+) -> None:
+    """The others wait for it while it trains the rankers, whose losses are its own alone."""
+    result = run_recbole_poem(config_dict={**keys, "nproc": 2, "epochs": 1})
+    assert load(result["model_file"]).evaluate("test") == pytest.approx(result["test_result"])
+
+
 def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
     """Users click what is of their parity; popularity and neighbours say nothing of it."""
     log = exposure_log(n_users=40, n_items=24, length=24, planted=True)

@@ -29,6 +29,7 @@ from recbole_poem.fields import (
     TREND_STEP,
 )
 from recbole_poem.noise import Purpose, uniform
+from recbole_poem.processes import n_processes
 
 
 class POEMTrainDataLoader(AbstractDataLoader):
@@ -75,7 +76,7 @@ class POEMTrainDataLoader(AbstractDataLoader):
         self.item_list = dataset.iid_field + config["LIST_SUFFIX"]
         self._dataset = dataset
         self._shuffle_windows = shuffle
-        self._n_processes = 1 if config["single_spec"] else config["world_size"]
+        self._n_processes = n_processes(config)
         self.set_epoch(0)
         self.sample_size = len(self._start)
         super().__init__(config, dataset, None, shuffle=False)

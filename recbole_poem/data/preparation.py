@@ -5,12 +5,11 @@ loaders: a pickle runs whatever it holds, and RecBole's ignores the plugin's key
 """
 
 from logging import getLogger
-from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union
 
 import dgl
 import numpy as np
 import torch
-import torch.distributed
 from recbole.data.dataloader import FullSortEvalDataLoader, KnowledgeBasedDataLoader
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.dataset import Dataset
@@ -29,12 +28,12 @@ from recbole_poem.errors import InputError
 from recbole_poem.fields import REQUEST_ID
 from recbole_poem.graph.neighbours import HardNegativeSampler
 from recbole_poem.graph.swing import item_graph, swing
+from recbole_poem.processes import first_process_first
 from recbole_poem.upstream.build import UPSTREAMS, Upstream, objective_weights, request_cache
 from recbole_poem.upstream.requests import RequestLog
 from recbole_poem.workers import Map, open_map
 
 Loaders = Tuple[AbstractDataLoader, AbstractDataLoader, AbstractDataLoader]
-Result = TypeVar("Result")
 
 
 def data_preparation(
@@ -87,18 +86,6 @@ def check_maskable(config: Any) -> None:
     """
     if config["benchmark_filename"] is not None:
         raise InputError("mask_seen: needs one .inter file, not those of benchmark_filename")
-
-
-def first_process_first(config: Any, build: Callable[[], Result]) -> Result:
-    """Call `build` in every process, the first one ahead, so that it is the one that writes."""
-    if config["single_spec"]:
-        return build()
-    if config["local_rank"] == 0:
-        result = build()
-        torch.distributed.barrier()
-        return result
-    torch.distributed.barrier()
-    return build()
 
 
 def _poem_train_loader(
@@ -164,7 +151,9 @@ def _hard_negatives(
     config: Any, log: RequestLog, parallel_map: Map
 ) -> Union[GraphNegatives, UniformNegatives]:
     if config["hard_negative_source"] == "uniform":
-        return UniformNegatives(log, config["hard_negatives"], config["seed"])
+        return UniformNegatives(
+            log, config["hard_negatives"], config["hard_negative_share"], config["seed"]
+        )
     sampler = HardNegativeSampler(
         swing_graph(config, log, parallel_map),
         hops=config["hard_negative_hops"],

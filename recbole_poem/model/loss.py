@@ -68,7 +68,7 @@ def sampled_log_probability(
     return log_probability.new_zeros(positives.shape).index_put((row, column), log_probability)
 
 
-def weighted_mean(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+def weighted_mean(values: torch.Tensor, weight: torch.Tensor, n_processes: int = 1) -> torch.Tensor:
     """Average `values` by `weight`; 0 (with a gradient of 0) where no weight is above 0.
 
     Where several processes share a batch, the sum of this one is divided by the average weight of
@@ -81,17 +81,16 @@ def weighted_mean(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         May be infinite where the weight is 0.
     weight : (...)
         Not negative; a bool counts as 0 or 1.
+    n_processes : int
+        That share the batch and all call this. A process group may be there without: the first
+        process trains the ranking stage while the others wait for it.
     """
     weight = weight.to(values.dtype)
-    total = _average_over_processes(weight.sum())
+    total = weight.sum()
+    if n_processes > 1:
+        torch.distributed.all_reduce(total)
+        total = total / n_processes
     return torch.where(weight > 0, weight * values, 0).sum() / torch.where(total > 0, total, 1)
-
-
-def _average_over_processes(value: torch.Tensor) -> torch.Tensor:
-    if not torch.distributed.is_initialized():
-        return value
-    torch.distributed.all_reduce(value)
-    return value / torch.distributed.get_world_size()
 
 
 def margin_loss(
@@ -99,6 +98,7 @@ def margin_loss(
     negative_score: torch.Tensor,
     present: torch.Tensor,
     margin: float,
+    n_processes: int = 1,
 ) -> torch.Tensor:
     """Pairwise hinge between a positive and its hard negatives.
 
@@ -110,5 +110,8 @@ def margin_loss(
         False where fewer hard negatives exist.
     margin : float
         delta, in units of the score.
+    n_processes : int
+        See `weighted_mean`.
     """
-    return weighted_mean(F.relu(margin - positive_score.unsqueeze(1) + negative_score), present)
+    missing = F.relu(margin - positive_score.unsqueeze(1) + negative_score)
+    return weighted_mean(missing, present, n_processes)

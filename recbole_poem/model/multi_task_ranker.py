@@ -23,6 +23,7 @@ from recbole_poem.model.mixture_of_experts import MixtureOfExperts
 from recbole_poem.model.ranking_features import RankingFeatures, RankingRequests
 from recbole_poem.model.ranking_fields import Field
 from recbole_poem.model.task_loss import TASKS, Task, check_tasks, predictions, task_losses
+from recbole_poem.processes import n_processes
 from recbole_poem.tasks import TaskSpecification, parse_tasks
 
 
@@ -37,6 +38,7 @@ class MultiTaskRanker(SequentialRecommender):
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
         self.tasks = losses_of(parse_tasks(config["tasks"]))
+        self.n_processes = n_processes(config)
         self.features = RankingFeatures(
             table_fields(dataset, self.USER_ID, dataset.user_feat),
             table_fields(dataset, self.ITEM_ID, dataset.item_feat),
@@ -76,7 +78,9 @@ class MultiTaskRanker(SequentialRecommender):
             nothing = (0 * labels).expand(-1, unexposed.shape[1], -1)  # NaN stays NaN
             labels = torch.cat([labels, nothing], dim=1)
         outputs = self.forward(requests)
-        _, losses = task_losses(outputs.flatten(0, 1), labels.flatten(0, 1), self.tasks)
+        _, losses = task_losses(
+            outputs.flatten(0, 1), labels.flatten(0, 1), self.tasks, self.n_processes
+        )
         weights = outputs.new_tensor([task.weight for task in self.tasks])
         return tuple(losses * weights / weights.sum())
 

@@ -8,6 +8,7 @@ those of the items in the history. Which parts come from the paper and which are
 in the README; what each key means in ``properties/model/POEM.yaml``.
 """
 
+from functools import partial
 from typing import Any, Optional, Tuple
 
 import torch
@@ -41,6 +42,7 @@ from recbole_poem.model.loss import (
 from recbole_poem.model.positions import Positions, positions
 from recbole_poem.model.scoring import Interest, all_logits, logits_of, of_state, plus
 from recbole_poem.model.trend import Trend
+from recbole_poem.processes import n_processes
 
 
 class POEM(SequentialRecommender):
@@ -65,6 +67,7 @@ class POEM(SequentialRecommender):
         #: log probability of each item as a sampled negative; None = the softmax is exact
         self.log_q: Optional[torch.Tensor]
         self.register_buffer("log_q", dataset.log_q, persistent=False)
+        self.n_processes = n_processes(config)
         self.initializer_range = config["initializer_range"]
 
         size = config["hidden_size"]
@@ -209,9 +212,10 @@ class POEM(SequentialRecommender):
         feedback = torch.cat([loss[:, 0], other[:, 0]])
         weight = torch.ones_like(feedback)
         weight[: len(loss)] = self.request_weight
-        parts = [weighted_mean(feedback, weight)]
+        mean = partial(weighted_mean, n_processes=self.n_processes)
+        parts = [mean(feedback, weight)]
         if self.use_system_positives:
-            parts.append(self.system_weight * weighted_mean(loss[:, 1:], positives[:, 1:] > 0))
+            parts.append(self.system_weight * mean(loss[:, 1:], positives[:, 1:] > 0))
         if self.use_hard_negatives:
             negatives = interaction[HARD_NEGATIVE][asks]  # (Q, n)
             margin = self._margin(asking, positives[:, 0], negatives, items)
@@ -221,7 +225,7 @@ class POEM(SequentialRecommender):
             repeat = None if repeat is None else repeat.detach()
             on_top = self._interest(state, trend.detach(), seen, reading, items, repeat)
             loss = -self._log_probability(on_top, positives[:, :1], items, interaction)
-            parts.append(weighted_mean(loss, torch.ones_like(loss)))
+            parts.append(mean(loss, torch.ones_like(loss)))
         return tuple(parts)
 
     def _at_rest(
@@ -261,7 +265,9 @@ class POEM(SequentialRecommender):
         """Margin between the targets (Q,) of requests and their hard negatives (Q, n)."""
         chosen = torch.cat([target.unsqueeze(1), negatives], dim=1)
         scores = logits_of(interest, items, chosen)
-        return margin_loss(scores[:, 0], scores[:, 1:], negatives > 0, self.margin)
+        return margin_loss(
+            scores[:, 0], scores[:, 1:], negatives > 0, self.margin, self.n_processes
+        )
 
     # -- evaluation -----------------------------------------------------------------------------
 

@@ -97,7 +97,7 @@ def check_tasks(tasks: Sequence[Task]) -> None:
 
 
 def task_losses(
-    outputs: torch.Tensor, labels: torch.Tensor, tasks: Sequence[Task]
+    outputs: torch.Tensor, labels: torch.Tensor, tasks: Sequence[Task], n_processes: int = 1
 ) -> Tuple[torch.Tensor, torch.Tensor]:
     """Loss of each task over its labelled rows, and their weighted average.
 
@@ -110,6 +110,8 @@ def task_losses(
         the task, which then gives it no gradient.
     tasks : sequence of M tasks
         As `check_tasks` accepts them.
+    n_processes : int
+        See `recbole_poem.model.loss.weighted_mean`.
 
     Returns
     -------
@@ -122,7 +124,7 @@ def task_losses(
     labels = torch.where(known, labels, 0).to(outputs.dtype)
     losses = torch.stack(
         [
-            weighted_mean(task.loss(outputs[:, m], labels[:, m]), known[:, m])
+            weighted_mean(task.loss(outputs[:, m], labels[:, m]), known[:, m], n_processes)
             for m, task in enumerate(tasks)
         ]
     )
