@@ -99,8 +99,7 @@ class GraphNegatives:
             the request or padding.
         """
         negative = torch.zeros(*requests.shape, self._number, dtype=torch.int64)
-        lottery = uniform(self._seed, Purpose.HARD_NEGATIVE_SHARE, draws)
-        asks = (requests >= 0) & (lottery < self._share)
+        asks = _asks(requests, draws, self._share, self._seed)
         row = requests[asks].numpy()
         if not len(row):
             return negative
@@ -135,11 +134,13 @@ class UniformNegatives:
     log : RequestLog
     number : int
         n, negatives per request.
+    share : float in [0, 1]
+        Share of the requests that get negatives at all: the very ones that would get hard ones.
     seed : int
     """
 
-    def __init__(self, log: RequestLog, number: int, seed: int) -> None:
-        self._log, self._number, self._seed = log, number, seed
+    def __init__(self, log: RequestLog, number: int, share: float, seed: int) -> None:
+        self._log, self._number, self._share, self._seed = log, number, share, seed
         self._consumed = _consumed(log)
 
     def draw(
@@ -151,10 +152,15 @@ class UniformNegatives:
         item = 1 + (noise * (self._log.n_items - 1)).long()
         user = torch.from_numpy(self._log.user[requests.clamp_min(0).numpy()]).unsqueeze(-1)
         excluded = _contains(self._consumed, user * self._log.n_items + item)
-        excluded |= (requests < 0).unsqueeze(-1)
+        excluded |= ~_asks(requests, draws, self._share, self._seed).unsqueeze(-1)
         if preferred is not None:
             excluded |= (preferred.unsqueeze(-2) == item.unsqueeze(-1)).any(-1)
         return item.masked_fill(excluded, 0)
+
+
+def _asks(requests: torch.Tensor, draws: torch.Tensor, share: float, seed: int) -> torch.Tensor:
+    """Tell which requests get negatives, by lot."""
+    return (requests >= 0) & (uniform(seed, Purpose.HARD_NEGATIVE_SHARE, draws) < share)
 
 
 def _consumed(log: RequestLog) -> torch.Tensor:

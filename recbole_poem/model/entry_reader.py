@@ -104,9 +104,9 @@ class EntryReader(nn.Module):
         noise = uniform(self.seed, Purpose.PARTIAL_ORDER, draws.unsqueeze(1), items)
         index, present = draw(groups, noise, self.n_groups, self.group_samples)
         n_valid = valid.sum(1).view(-1, 1, 1)
-        if not self.use_quintuple:
-            quintuple = valid.unsqueeze(-1) / n_valid.clamp_min(1).expand_as(quintuple)
         relative = quintuple * n_valid  # 1 = the average candidate
+        if not self.use_quintuple:
+            relative = torch.ones_like(relative)
         state = self.encoder(
             F.embedding(items.gather(1, index) * present, embeddings, padding_idx=0),
             relative.gather(1, index.unsqueeze(-1).expand(-1, -1, scores.shape[-1])),

@@ -44,7 +44,9 @@ def of_state(state: torch.Tensor) -> Interest:
 
 def all_logits(interest: Interest, items: torch.Tensor) -> torch.Tensor:
     """Score the catalogue, with embeddings (n_items, d), for every request: (T, n_items)."""
-    return (interest.state @ items.T).scatter_add_(1, interest.item, interest.logit)
+    logits = interest.state @ items.T
+    # under automatic mixed precision the product is of half precision, and what is added is not
+    return logits.scatter_add_(1, interest.item, interest.logit.to(logits.dtype))
 
 
 def logits_of(interest: Interest, items: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:

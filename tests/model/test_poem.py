@@ -267,6 +267,29 @@ def test_a_batch_of_context_alone_has_a_finite_loss_of_zero(keys: Dict[str, Any]
     assert loss == 0
 
 
+@pytest.mark.parametrize("more", [{}, {"preset": "paper"}, {"entry_training": "stacked"}])
+def test_it_trains_with_recboles_mixed_precision(
+    keys: Dict[str, Any], more: Dict[str, Any]
+) -> None:
+    result = run_recbole_poem(config_dict={**keys, **more, "enable_amp": True, "epochs": 2})
+    assert 0 < result["test_result"]["hit@5"] <= 1
+
+
+def test_uniform_negatives_are_drawn_for_the_requests_that_would_get_hard_ones(
+    keys: Dict[str, Any],
+) -> None:
+    drawn = {}
+    keys = {**keys, "hard_negatives": 20, "hard_negative_share": 0.5}
+    for source in ("uniform", "graph"):
+        loader = make(keys, hard_negative_source=source).train_data
+        drawn[source] = torch.cat(
+            [(batch[HARD_NEGATIVE] > 0).any(-1).flatten() for batch in loader]
+        )
+    asks = torch.cat([(batch[REQUEST_ID] >= 0).flatten() for batch in loader])
+    assert 0.3 < drawn["uniform"].sum() / asks.sum() < 0.7
+    assert not (drawn["graph"] & ~drawn["uniform"]).any()
+
+
 def test_uniform_negatives_are_no_item_the_user_wanted(keys: Dict[str, Any]) -> None:
     loader = make(keys, hard_negative_source="uniform").train_data
     log, drawn = loader._dataset.log, []

@@ -101,3 +101,5 @@ def test_without_the_quintuple_only_the_order_of_the_scores_counts(keys: Dict[st
     with_quintuple = make({**keys, "n_groups": 1})
     states = [read(with_quintuple, entries).state for entries in (batch, turned)]
     assert not torch.allclose(*states)
+    # the tokens alone lose it: the head goes on reading the ranks
+    assert torch.equal(read(experiment, batch).quintuple, read(with_quintuple, batch).quintuple)
