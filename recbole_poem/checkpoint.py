@@ -184,6 +184,14 @@ def load_weights(model: Any, state: Dict[str, Any], path: Union[str, Path]) -> N
     InputError
         If they do not fit: the data set or the keys are not those of the training.
     """
+    other = restore(state["other_parameter"])
+    names = model.other_parameter()
+    known, meant = getattr(model, "objectives", None), other.get("objectives")
+    if known is not None and meant is not None and list(known) != list(meant):
+        raise InputError(
+            f"{path}: was trained on the objectives {', '.join(meant)}, and the data set's entries "
+            f"have {', '.join(known)}"
+        )
     try:
         model.load_state_dict(state["state_dict"])
     except RuntimeError as error:
@@ -191,6 +199,4 @@ def load_weights(model: Any, state: Dict[str, Any], path: Union[str, Path]) -> N
             f"{path}: its weights do not fit the {type(model).__name__} that its data set and keys "
             f"make now; were they changed since? ({str(error).splitlines()[-1].strip()})"
         ) from error
-    other = restore(state["other_parameter"])
-    names = model.other_parameter()
     model.load_other_parameter({k: v for k, v in other.items() if k in names and v is not None})

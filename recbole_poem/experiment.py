@@ -32,6 +32,7 @@ class Experiment(NamedTuple):
         """Return the metrics of the ``valid`` or ``test`` rows."""
         data = {"valid": self.valid_data, "test": self.test_data}[phase]
         trainer = get_trainer(self.config)(self.config, self.model)
+        trainer.eval_collector.data_collect(self.train_data)  # coverage and the like ask for it
         return dict(trainer.evaluate(data, load_best_model=False))
 
 

@@ -147,6 +147,7 @@ def test_metrics_that_need_more_than_tensors(keys: Dict[str, Any]) -> None:
     metrics = ["NDCG", "ItemCoverage", "GiniIndex", "AveragePopularity", "ShannonEntropy"]
     result = run_recbole_poem(config_dict={**keys, "metrics": metrics, "epochs": 2})
     assert 0 < result["test_result"]["itemcoverage@5"] <= 1
+    assert load(result["model_file"]).evaluate("test") == result["test_result"]
 
 
 @pytest.mark.parametrize("mode", ["uni5", "pop5"])
@@ -293,6 +294,19 @@ def test_weights_of_other_items_are_refused_where_the_numbers_agree(
     for continues in (load, lambda file: run_recbole_poem(config_dict={"resume": file})):
         with pytest.raises(InputError, match="was trained on other users or items than toy"):
             continues(result["model_file"])
+
+
+def test_entries_of_other_objectives_are_refused(keys: Dict[str, Any]) -> None:
+    """Their scores would be read as what they are not."""
+    liked, near = {"liked": {}, "near": {"similarity": "session"}}, {"near": {}, "liked": {}}
+    file = run_recbole_poem(config_dict={**keys, "epochs": 1, "objectives": liked})["model_file"]
+    words = "was trained on the objectives liked, near, and the data set's entries have near, liked"
+    for continues in (
+        lambda: load(file, {"objectives": near}),
+        lambda: run_recbole_poem(config_dict={"resume": file, "objectives": near}),
+    ):
+        with pytest.raises(InputError, match=words):
+            continues()
 
 
 def test_a_key_given_at_resumption_holds(keys: Dict[str, Any]) -> None:

@@ -125,8 +125,10 @@ class ItemScores:
     def _sums(self, requests: np.ndarray) -> _Sums:
         age = np.arange(self.weight.shape[1])
         row = requests[:, None] - 1 - age  # (B, h)
+        is_own = row >= self.log.first[requests][:, None]
+        row = np.maximum(row, 0)
         counts = self.positive[:, row]  # (M, B, h)
-        counts &= row >= self.log.first[requests][:, None]  # a row below 0 is not the user's either
+        counts &= is_own
         counts &= self.weight[:, None, :] > 0
         items = self.log.item[row] + (self.which * self.log.n_items)[:, None, None]
         rows, places = np.unique(items[counts], return_inverse=True)

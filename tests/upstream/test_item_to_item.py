@@ -145,6 +145,15 @@ def test_consumed_items_are_no_candidates_and_the_first_request_has_none():
     assert (items[log.position == 3] > 0).any()
 
 
+def test_a_log_may_be_shorter_than_the_histories_that_are_looked_at():
+    log = log_of([[1, 2, 3], [2, 3, 4]], n_items=5)
+    long = {"long": {"history": 50, "shrinkage": 0.0}}
+    items, scores = rank_all(log, long, n_folds=2, weights=np.ones(1))
+    assert items[0, 0] == 0
+    assert items[2].tolist()[:2] == [3, 4]  # the other user: 2 goes with 3 and 4
+    assert np.isfinite(scores).all()
+
+
 def test_a_large_power_leaves_candidates():
     # (60 + rank) ** -30 is 0 in single precision
     log = random_log(3)
