@@ -1,15 +1,26 @@
-"""Files that are written whole or not at all, and by one process at a time."""
+"""Files: written whole or not at all, by one process at a time; and whether they changed."""
 
 import os
 import tempfile
 from contextlib import contextmanager
 from logging import getLogger
 from pathlib import Path
-from typing import IO, Iterator
+from typing import IO, Dict, Iterator, Tuple
 
 from filelock import FileLock, Timeout
 
 from recbole_poem.errors import InputError
+
+#: size and time of change of the files of a folder, by name
+States = Dict[str, Tuple[int, int]]
+
+
+def states(folder: Path) -> States:
+    """Return what tells whether the files of a folder, such as those of a data set, changed."""
+    if not folder.is_dir():
+        return {}
+    status = {path.name: path.stat() for path in folder.iterdir()}
+    return {name: (found.st_size, found.st_mtime_ns) for name, found in status.items()}
 
 
 @contextmanager

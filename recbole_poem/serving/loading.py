@@ -12,6 +12,7 @@ from recbole_poem.config import Config
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import create_dataset
+from recbole_poem.files import States, states
 from recbole_poem.model.upstream import Upstream
 from recbole_poem.upstream.build import objective_weights
 
@@ -28,12 +29,15 @@ class Loaded(NamedTuple):
         The training split, whose items the model knows.
     name : str
         Of the checkpoint: its file's name, and a hash of its content.
+    files : dict, optional
+        What the files of the data set were when it was read; see `recbole_poem.files.states`.
     """
 
     config: Config
     model: SequentialRecommender
     dataset: Any
     name: str
+    files: Optional[States] = None
 
 
 def open_checkpoint(
@@ -49,8 +53,8 @@ def open_checkpoint(
     config_dict : dict, optional
         Keys to change, such as ``data_path`` or ``gpu_id``.
     former : Loaded, optional
-        What the same file stood for before; its data set is used again where keys and tokens are
-        the same.
+        What the same file stood for before; its data set is used again where keys, tokens and the
+        data set's files are the same.
 
     Raises
     ------
@@ -67,7 +71,8 @@ def open_checkpoint(
         raise InputError(f"{path}: {name} is not sequential, it knows its users by number alone")
     if issubclass(config.model_class, Upstream):
         raise InputError(f"{path}: {name} is the ranking stage itself, it reads no history")
-    if former is not None and _is_same(former, config, state["tokens"]):
+    files = states(Path(config["data_path"]))
+    if former is not None and former.files == files and _is_same(former, config, state["tokens"]):
         train = former.dataset
     else:
         whole = create_dataset(config)
@@ -78,14 +83,14 @@ def open_checkpoint(
         if not isinstance(names, list):
             raise InputError(f"{path}: the checkpoint names no objectives; train it again")
         train.objectives = tuple(map(str, names))
-        train.objective_weights = objective_weights(config, max(1, len(names)))
+        train.objective_weights = objective_weights(config, len(names)) if names else []
     model = config.model_class(config, train).to(config["device"])
     checkpoint.load_weights(model, state, path)
-    return Loaded(config, model.eval(), train, f"{Path(path).name} {digest}")
+    return Loaded(config, model.eval(), train, f"{Path(path).name} {digest}", files)
 
 
 def _is_same(former: Loaded, config: Config, tokens: str) -> bool:
-    """Tell whether a data set that was read is that of other weights too."""
+    """Tell whether a data set that was read is what other weights were trained on."""
     same_keys = former.config.given() == config.given()
     return same_keys and checkpoint.token_hash(former.dataset) == tokens
 

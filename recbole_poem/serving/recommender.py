@@ -54,7 +54,7 @@ class Recommender:
 
     def __init__(self, loaded: Loaded, index: Optional[Path] = None) -> None:
         self._loaded = loaded
-        self.config, self.model, self._dataset, self.checkpoint = loaded
+        self.config, self.model, self._dataset, self.checkpoint, _ = loaded
         tokens = self._dataset.field2id_token[self._dataset.iid_field]
         self._vocabulary = Vocabulary(tokens)
         self._batches = BatchMaker(self.config, self.model, getattr(self._dataset, "trends", None))

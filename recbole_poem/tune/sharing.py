@@ -20,6 +20,7 @@ from recbole_poem.data.dataloader import POEMTrainDataLoader
 from recbole_poem.data.preparation import Loaders
 from recbole_poem.data.seen import SeenMaskingDataLoader
 from recbole_poem.experiment import Prepared, prepare
+from recbole_poem.files import States, states
 
 #: Loaders that keep nothing of a training but their generator and the model. RecBole's
 #: knowledge-based loader, say, stays in the mode and at the place where the last epoch left it.
@@ -89,7 +90,7 @@ class _Kept(NamedTuple):
 
     view: ConfigView
     prepared: Prepared
-    files: Dict[str, Tuple[int, int]]
+    files: States
     generators: Tuple[torch.Tensor, ...]
 
 
@@ -105,7 +106,7 @@ class SharedPreparation:
 
     def __call__(self, config: Config) -> Prepared:
         """Return the data for `config`."""
-        files = _files(Path(config["data_path"]))
+        files = states(Path(config["data_path"]))
         kept = self._kept
         if kept is not None and kept.files == files and kept.view.fits(config):
             kept.view.turn_to(config)
@@ -127,14 +128,6 @@ def _spelt(config: Config, kind: str, key: str) -> str:
     if kind == "membership":
         return repr(key in config)
     return repr(getattr(config, key, _MISSING))
-
-
-def _files(folder: Path) -> Dict[str, Tuple[int, int]]:
-    """Return size and time of change of the files of a data set."""
-    if not folder.is_dir():
-        return {}
-    status = {path.name: path.stat() for path in folder.iterdir()}
-    return {name: (found.st_size, found.st_mtime_ns) for name, found in status.items()}
 
 
 def _set_back(loaders: Loaders, generators: Tuple[torch.Tensor, ...]) -> None:

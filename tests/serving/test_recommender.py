@@ -293,6 +293,29 @@ def test_a_successor_reads_its_data_set_again_only_if_that_is_another_one(
     pd.testing.assert_frame_equal(other.recommend([["i29", "i3"]], k=5), expected)
 
 
+def test_a_successor_knows_what_was_added_to_the_log(
+    keys: Dict[str, Any], write_dataset: Any
+) -> None:
+    """The same users and items under the same keys: what was popular lately is not the same."""
+    lately = {"model": "POEM", "trend_window": 0.004, "trend_step": 0.002}
+    first = Recommender.load(trained(keys, **lately))
+    log = random_log(1, n_users=40, n_items=25, longest=20)
+    later = log.groupby("user_id").tail(1)
+    later = later.assign(item_id="i3", timestamp=log["timestamp"].max() + 60)
+    write_dataset(pd.concat([log, later]))
+    path = trained(keys, **lately)
+    after, expected = first.successor(path), Recommender.load(path)
+    trend = [recommender._dataset.trends for recommender in (first, after, expected)]
+    assert not np.array_equal(trend[0].begin, trend[1].begin)
+    assert np.array_equal(trend[1].begin, trend[2].begin)
+
+
+def test_a_model_without_entries_answers_whatever_their_weights_were(keys: Dict[str, Any]) -> None:
+    off = {"use_partial_order": False, "use_system_positives": False}
+    path = trained(keys, model="POEM", objective_weights=[1, 1, 1, 1, 1], **off)
+    assert len(Recommender.load(path).recommend([["i1"]], k=3)) == 3
+
+
 def test_what_cannot_answer_is_named(keys: Dict[str, Any]) -> None:
     path = trained(keys, model="Pop")
     with pytest.raises(InputError, match="Pop is not sequential"):

@@ -33,4 +33,5 @@ def sample_requests(log: RequestLog, number: int, n_objectives: int) -> Requests
         torch.zeros(len(rows), width, n_objectives),
         np.zeros_like(rows),
     )
-    return Requests(histories, entries, np.full(len(rows), -1), log.time[rows])
+    now = np.full(len(rows), np.nan)  # the service is asked now, whenever the rows were
+    return Requests(histories, entries, np.full(len(rows), -1), now)

@@ -28,6 +28,7 @@ from recbole_poem.serving.web.rate_limit import RateLimit
 from recbole_poem.serving.web.service import Bounds, Service
 from recbole_poem.serving.web.watch import Watcher
 
+_KEPT = 200  # items of a history that are kept at least, for they are not recommended again
 _PATIENCE = 10  # times as long as for what is read, Redis may take for what is written
 
 
@@ -65,11 +66,11 @@ def serve(
         store_timeout=options.store_timeout,
         seconds_to_live=options.seconds_to_live,
     )
-    entries, histories = _stores(options)
     limit = None if options.rate is None else RateLimit(options.rate, options.burst)
     bounds = Bounds(options.max_batch, options.max_waiting, options.budget)
     path = str(options.checkpoint)
     recommender = _warm(Recommender.load(path, keys, options.approximate), options.threads)
+    entries, histories = _stores(options, recommender.config["MAX_ITEM_LIST_LENGTH"])
     logging.getLogger().setLevel(logging.INFO)  # RecBole set it to what the training was told
     metrics = Metrics()
     service = Service(recommender, entries, histories, metrics, bounds)
@@ -98,15 +99,20 @@ def serve(
         service.close()
 
 
-def _stores(options: Namespace) -> Tuple[RequestStore, HistoryStore]:
+def _stores(options: Namespace, read: int) -> Tuple[RequestStore, HistoryStore]:
+    """Make the stores; of a history at least the items that the model reads are kept."""
+    length = max(read, _KEPT)
     if options.store == "memory":
         return (
             MemoryStore(options.max_users, options.seconds_to_live),
-            MemoryHistories(options.max_users),
+            MemoryHistories(options.max_users, length),
         )
     reader = RedisClient(options.store, options.store_timeout)
     writer = RedisClient(options.store, _PATIENCE * options.store_timeout)
-    return RedisStore(reader, writer, options.seconds_to_live), RedisHistories(reader, writer)
+    return (
+        RedisStore(reader, writer, options.seconds_to_live),
+        RedisHistories(reader, writer, length),
+    )
 
 
 def _warm(recommender: Recommender, threads: int) -> Recommender:

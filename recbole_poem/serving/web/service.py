@@ -193,12 +193,14 @@ class Service:
     def _with_entry(
         self, query: Query, kept: Optional[Entry], objectives: List[str]
     ) -> Tuple[Query, str]:
+        entry = kept if query.entry is None else query.entry
+        if entry is None:
+            return query, "empty"
+        if entry.missing(objectives) is not None:  # it is from before the model was replaced
+            getLogger().warning("an entry without the model's objectives counts as none")
+            return query._replace(entry=None), "empty"
         if query.entry is not None:
             return query, "given"
-        if kept is None:
-            return query, "empty"
-        if kept.missing(objectives) is not None:  # written before the model was replaced
-            getLogger().warning("store: an entry without the model's objectives counts as none")
-            return query, "empty"
-        # what was consumed since is no candidate any more: so it was in training
-        return query._replace(entry=kept.without(query.history)), "hit"
+        # What was consumed since is no candidate any more: so it was in training. It is not told
+        # from what was before; a ranking stage that offers that again has to give its entries.
+        return query._replace(entry=entry.without(query.history)), "hit"

@@ -137,6 +137,26 @@ def test_an_entry_of_a_former_model_counts_as_none(world: World) -> None:
     assert response.json()["cache"] == "empty"
 
 
+def test_an_entry_for_a_former_model_spoils_no_answer() -> None:
+    """It was checked when it came; the model was replaced before its turn."""
+    world = World(max_batch=4)
+    world.recommender.may_go.clear()
+    successor: Any = Echo("echo 2")
+    successor.objectives = ["another objective"]
+
+    async def swap() -> None:
+        await asyncio.sleep(0.2)
+        world.service.swap(successor)
+        world.recommender.may_go.set()
+
+    ranking = {"items": ["a"], "objectives": ["click"], "scores": [[1.0]]}
+    bring = ("POST", "/recommend", {"json": {"history": ["x"], "ranking": ranking}})
+    responses = world.send(*asking(4), bring, *asking(2), meanwhile=swap, between=0.01)
+    assert [response.status_code for response in responses] == [200] * 7
+    assert items(responses[4]) == ["x"]
+    assert responses[4].json()["cache"] == "empty"
+
+
 def asking(histories: int) -> "List[tuple[str, str, Any]]":
     return [("POST", "/recommend", {"json": {"history": [f"i{n}"]}}) for n in range(histories)]
 
