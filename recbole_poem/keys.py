@@ -80,7 +80,10 @@ POEM_RULES: Dict[str, _Rule] = {
     "hard_negative_source": _one_of("graph", "uniform"),
     "cascade_head": _FLAG,
     "repeat_logit": _FLAG,
-    "trend_window": _Rule(lambda v: v is None or _POSITIVE.holds(v), "a number above 0, or ~"),
+    "trend_windows": _Rule(
+        lambda v: v is None or (isinstance(v, list) and v != [] and all(map(_POSITIVE.holds, v))),
+        "a list of numbers above 0, or ~",
+    ),
     "trend_step": _POSITIVE,
     "history_state": _one_of("transformer", "mixture"),
     "temperature": _POSITIVE,

@@ -115,10 +115,10 @@ class POEMDataset(FlatSequentialDataset):
     def build(self) -> List[Dataset]:
         """Split, and count the trends of the training part for all splits."""
         datasets = super().build()
-        window, step = self.config["trend_window"], self.config["trend_step"]
-        if window is not None:
+        windows, step = self.config["trend_windows"], self.config["trend_step"]
+        if windows is not None:
             hour = 3600 * PER_SECOND[self.config["time_unit"]]
-            trends = item_trends(datasets[0].log, window * hour, step * hour)
+            trends = item_trends(datasets[0].log, [hours * hour for hours in windows], step * hour)
             for dataset in datasets:
                 dataset.trends = trends
         return datasets

@@ -1,18 +1,18 @@
 """What was popular lately: each item's share of the log's latest rows against its share before.
 
-A catalogue of news or short videos changes by the day, and similarities that were counted over
+A catalogue of news or short videos changes by the hour, and similarities that were counted over
 weeks do not know it. Time is cut into steps, backwards from the end of the training part. At step b
 
     trend_b(i) = log((c_b(i) + n q_b(i)) / ((C_b + n) q_b(i))),  q_b(i) = (a_b(i) + 1) / (A_b + n),
 
-where c_b counts the training rows of item i within the window before the step begins, a_b those of
+where c_b counts the training rows of item i within a window before the step begins, a_b those of
 all the time before it, C_b and A_b their sums, and n is the number of items: 0 for an item that is
-as frequent as ever. A step looks back from its beginning alone, so that no later row moves it, and
-what is read in training is as old as what is read in evaluation: behind the training part it is
-the last step for all.
+as frequent as ever. A step looks back from its beginning alone, so that no later row moves it. What
+a request reads is up to a step old; behind the training part it is the last step for all, so that
+where evaluation lies a day behind, steps of a day make training see what evaluation will.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 import numpy as np
 import torch
@@ -20,18 +20,18 @@ import torch
 from recbole_poem.errors import InputError
 from recbole_poem.upstream.requests import RequestLog
 
-_MOST = 32  # steps that are kept, the latest: memory is theirs times the items
+_CELLS = 2**26  # of trends that are kept, those of the latest steps: 256 MB
 
 
 class Trends(NamedTuple):
-    """Trends of K steps, in ascending order of time.
+    """Trends of P windows at K steps, in ascending order of time.
 
     Attributes
     ----------
     begin : (K,) float64
         Of each step, in the unit of the time field; the last has no end.
-    logit : (n_items, K) float32
-        trend_b(i); 0 for padding.
+    logit : (P, K + 1, n_items) float32
+        trend_b(i) at b from 1 to K; 0 at b = 0, before the first step, and for padding.
     """
 
     begin: np.ndarray
@@ -42,13 +42,13 @@ class Trends(NamedTuple):
         return torch.from_numpy(np.searchsorted(self.begin, time, side="right"))
 
 
-def item_trends(log: RequestLog, window: float, step: float) -> Trends:
+def item_trends(log: RequestLog, windows: Sequence[float], step: float) -> Trends:
     """Count the trends of a log's training rows.
 
     Parameters
     ----------
     log : RequestLog
-    window : float
+    windows : sequence of P float
         How far a step looks back, in the unit of the time field.
     step : float
         From one step to the next, in that unit.
@@ -59,22 +59,22 @@ def item_trends(log: RequestLog, window: float, step: float) -> Trends:
         If there is no training row.
     """
     if not log.training.any():
-        raise InputError("trend_window: there is no training row to count")
+        raise InputError("trend_windows: there is no training row to count")
     order = np.argsort(log.time[log.training], kind="stable")
     time, item = (column[log.training][order] for column in (log.time, log.item))
-    number = 1 + min(_MOST - 1, int((time[-1] - time[0]) // step))
+    room = max(1, _CELLS // (len(windows) * log.n_items))
+    number = min(room, 1 + int((time[-1] - time[0]) // step))
     begin = np.nextafter(time[-1], np.inf) - step * np.arange(number)[::-1]
-    logit = np.zeros((log.n_items, number), dtype=np.float32)
-    until, since = np.searchsorted(time, begin), np.searchsorted(time, begin - window)
+    until = np.searchsorted(time, begin)
+    logit = np.zeros((len(windows), number + 1, log.n_items), dtype=np.float32)
     ever = np.zeros(log.n_items)
-    for place in range(number):
-        ever += np.bincount(
-            item[until[place - 1] if place else 0 : until[place]], minlength=log.n_items
-        )
-        lately = np.bincount(item[since[place] : until[place]], minlength=log.n_items)
+    for place, new in enumerate(np.split(item[: until[-1]], until[:-1])):
+        ever += np.bincount(new, minlength=log.n_items)
         share = (ever + 1) / (ever.sum() + log.n_items)
-        logit[:, place] = np.log(
-            (lately + log.n_items * share) / ((lately.sum() + log.n_items) * share)
-        )
-    logit[0] = 0
+        for of_window, window in zip(logit, windows):
+            since = np.searchsorted(time, begin[place] - window)
+            lately = np.bincount(item[since : until[place]], minlength=log.n_items)
+            expected = (lately.sum() + log.n_items) * share
+            of_window[place + 1] = np.log((lately + log.n_items * share) / expected)
+    logit[:, :, 0] = 0
     return Trends(begin, torch.from_numpy(logit))

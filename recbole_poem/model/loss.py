@@ -7,20 +7,18 @@ import torch
 import torch.distributed
 import torch.nn.functional as F
 
-from recbole_poem.model.scoring import Interest, all_logits, logits_of, shared_logits
+from recbole_poem.model.scoring import Interest, Items, all_logits, logits_of, shared_logits
 
 
-def full_log_probability(
-    interest: Interest, items: torch.Tensor, positives: torch.Tensor
-) -> torch.Tensor:
+def full_log_probability(interest: Interest, items: Items, positives: torch.Tensor) -> torch.Tensor:
     """Log softmax over the whole catalogue, of the positives of each interest.
 
     Parameters
     ----------
     interest : Interest
         Of T requests.
-    items : (n_items, d)
-        Item embeddings; row 0 is padding and takes no part.
+    items : Items
+        Row 0 is padding and takes no part.
     positives : (T, P) int64
         Item ids, 0 = none.
 
@@ -35,7 +33,7 @@ def full_log_probability(
 
 def sampled_log_probability(
     interest: Interest,
-    items: torch.Tensor,
+    items: Items,
     positives: torch.Tensor,
     negatives: torch.Tensor,
     log_q: torch.Tensor,

@@ -40,8 +40,8 @@ from recbole_poem.model.loss import (
     weighted_mean,
 )
 from recbole_poem.model.positions import Positions, positions
-from recbole_poem.model.scoring import Interest, all_logits, logits_of, of_state, plus
-from recbole_poem.model.trend import Trend
+from recbole_poem.model.scoring import Interest, Items, all_logits, logits_of, of_state, plus
+from recbole_poem.model.trend import Trend, scored_by
 from recbole_poem.processes import n_processes
 
 
@@ -117,26 +117,23 @@ class POEM(SequentialRecommender):
             if isinstance(module, (CascadeHead, Residual)):
                 module.start_at_zero()
 
-    def scoring_items(self) -> torch.Tensor:
-        """Return what the states are multiplied with to score the catalogue, (n_items, d + K)."""
-        items = self.history_encoder.scoring(self.item_embedding.weight)
-        return items if self.trend is None else self.trend.beside(items)
+    def scoring_items(self) -> Items:
+        """Return what the catalogue is scored by."""
+        return scored_by(self.history_encoder.scoring(self.item_embedding.weight), self.trend)
 
-    def _trends(self, interaction: Interaction, of: torch.Tensor) -> torch.Tensor:
-        """Return what the trends are multiplied with `of` targets (...): (..., K)."""
-        if self.trend is None:
-            return self.item_embedding.weight.new_zeros(*of.shape, 0)
-        return self.trend.at(interaction[TREND_STEP])
+    def _steps(self, interaction: Interaction, of: torch.Tensor) -> torch.Tensor:
+        """Return the steps of time of targets `of` (...), of the same shape."""
+        return torch.zeros_like(of) if self.trend is None else interaction[TREND_STEP]
 
     # -- the interest of a request --------------------------------------------------------------
 
     def _interest(
         self,
         history: torch.Tensor,
-        trend: torch.Tensor,
+        step: torch.Tensor,
         seen: torch.Tensor,
         reading: Optional[Reading],
-        items: torch.Tensor,
+        items: Items,
         repeat_logit: Optional[torch.Tensor],
     ) -> Interest:
         """Fuse what is known of T requests.
@@ -145,14 +142,13 @@ class POEM(SequentialRecommender):
         ----------
         history : (T, d)
             h.
-        trend : (T, K)
-            What the trends are multiplied with.
+        step : (T,) int64
+            Of time.
         seen : (T, W) int64
             Items of the history, 0 = padding.
         reading : Reading or None
             Of their entries; None where they have none.
-        items : (n_items, d)
-            What scores.
+        items : Items
         repeat_logit : () or None
             Added to the items of the history.
         """
@@ -162,7 +158,7 @@ class POEM(SequentialRecommender):
         elif self.fusion is not None and reading is not None:
             known = reading.valid.any(dim=1, keepdim=True)
             state = self.fusion(history, reading.state, known)
-        interest = of_state(torch.cat([state, trend], dim=1))
+        interest = of_state(state, step)
         if reading is not None and self.cascade_head is not None:
             interest = self._corrected(self.cascade_head, interest, reading, items)
         if repeat_logit is not None:
@@ -170,7 +166,7 @@ class POEM(SequentialRecommender):
         return interest
 
     def _corrected(
-        self, head: CascadeHead, interest: Interest, reading: Reading, items: torch.Tensor
+        self, head: CascadeHead, interest: Interest, reading: Reading, items: Items
     ) -> Interest:
         """Add the head's logits; what the model itself thinks is given to it, not trained by it."""
         own = logits_of(interest, items, reading.items).detach()
@@ -198,11 +194,11 @@ class POEM(SequentialRecommender):
             reading = self.entry_reader(table.detach() if self.stacked else table, *entries)
         repeat: Optional[torch.Tensor] = self.repeat_logit
         state, seen = history[carrying], carrying.up_to(interaction[self.ITEM_SEQ])
-        trends = self._trends(interaction, target)
-        trend, below = trends[carrying], None if self.stacked else reading
-        asking = self._interest(state, trend, seen, below, items, repeat)
+        steps = self._steps(interaction, target)
+        step, below = steps[carrying], None if self.stacked else reading
+        asking = self._interest(state, step, seen, below, items, repeat)
         before = others.up_to(interaction[self.ITEM_SEQ])
-        silent = self._interest(history[others], trends[others], before, None, items, repeat)
+        silent = self._interest(history[others], steps[others], before, None, items, repeat)
 
         positives = target[carrying].unsqueeze(1)  # (Q, 1), then (Q, 1 + k)
         if self.use_system_positives:
@@ -223,14 +219,12 @@ class POEM(SequentialRecommender):
         if self.stacked:
             state, items = self._at_rest(interaction, carrying)
             repeat = None if repeat is None else repeat.detach()
-            on_top = self._interest(state, trend.detach(), seen, reading, items, repeat)
+            on_top = self._interest(state, step, seen, reading, items, repeat)
             loss = -self._log_probability(on_top, positives[:, :1], items, interaction)
             parts.append(mean(loss, torch.ones_like(loss)))
         return tuple(parts)
 
-    def _at_rest(
-        self, interaction: Interaction, where: Positions
-    ) -> Tuple[torch.Tensor, torch.Tensor]:
+    def _at_rest(self, interaction: Interaction, where: Positions) -> Tuple[torch.Tensor, Items]:
         """Return the states at positions, (P, d), and what scores items, as in evaluation.
 
         What learns on top of them would learn to trust them as little as dropout leaves of them.
@@ -240,13 +234,13 @@ class POEM(SequentialRecommender):
             states = self.history_encoder(self.item_embedding(interaction[self.ITEM_SEQ]))
             items = self.scoring_items()
         self.history_encoder.train(self.training)
-        return states[where], items.detach()  # which may be the embeddings themselves
+        return states[where], items.detach()  # parts of which are parameters as they are
 
     def _log_probability(
         self,
         interest: Interest,
         positives: torch.Tensor,
-        items: torch.Tensor,
+        items: Items,
         interaction: Interaction,
     ) -> torch.Tensor:
         """Log softmax of `positives` (T, P) over all items, or a sample of a large catalogue."""
@@ -260,7 +254,7 @@ class POEM(SequentialRecommender):
         interest: Interest,
         target: torch.Tensor,
         negatives: torch.Tensor,
-        items: torch.Tensor,
+        items: Items,
     ) -> torch.Tensor:
         """Margin between the targets (Q,) of requests and their hard negatives (Q, n)."""
         chosen = torch.cat([target.unsqueeze(1), negatives], dim=1)
@@ -282,10 +276,10 @@ class POEM(SequentialRecommender):
         seen = interaction[self.ITEM_SEQ]
         last = interaction[self.ITEM_SEQ_LEN] - 1
         history = self.history_encoder.at(self.item_embedding(seen), last)
-        trend = self._trends(interaction, last)
+        step = self._steps(interaction, last)
         items, repeat = self.scoring_items(), self.repeat_logit
         if self.entry_reader is None:
-            return self._interest(history, trend, seen, None, items, repeat)
+            return self._interest(history, step, seen, None, items, repeat)
         if self.hide_target and self.ITEM_ID not in interaction:
             raise InputError(
                 f"hide_target: rows without '{self.ITEM_ID}' have no target to hide; this control "
@@ -293,7 +287,7 @@ class POEM(SequentialRecommender):
             )
         entries = (interaction[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
         reading = self.entry_reader(self.item_embedding.weight, *entries)
-        return self._interest(history, trend, seen, reading, items, repeat)
+        return self._interest(history, step, seen, reading, items, repeat)
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the whole catalogue for prediction rows, (B, n_items)."""

@@ -1,21 +1,19 @@
-"""What was popular when, as further columns of the items and of the states that score them.
+"""What was popular when, beside the embeddings that score the items: a learned weight a window."""
 
-``u . e_i + w trend_b(i)`` is one dot product, of the state with ``w`` at the place of its step b
-and of the embedding with the item's trends at all steps, so that whatever scores by a dot product
-knows nothing of time.
-"""
+from typing import Optional
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+
+from recbole_poem.model.scoring import Items, only
 
 
 class Trend(nn.Module):
-    """One learned number, w, from zero, and the trends that it is multiplied with.
+    """Weights w, from zero, and the trends that they are multiplied with.
 
     Parameters
     ----------
-    logit : (n_items, K)
+    logit : (P, K + 1, n_items)
         See `recbole_poem.data.trends`; kept with the data set, not with the weights.
     """
 
@@ -23,12 +21,9 @@ class Trend(nn.Module):
         super().__init__()
         self.logit: torch.Tensor
         self.register_buffer("logit", logit, persistent=False)
-        self.weight = nn.Parameter(torch.zeros(()))
+        self.weight = nn.Parameter(torch.zeros(len(logit)))
 
-    def beside(self, items: torch.Tensor) -> torch.Tensor:
-        """Append the trends to what scores items: (n_items, d) to (n_items, d + K)."""
-        return torch.cat([items, self.logit], dim=1)
 
-    def at(self, step: torch.Tensor) -> torch.Tensor:
-        """Return what the trends are multiplied with at steps (...) from 1, 0 = none: (..., K)."""
-        return F.one_hot(step, self.logit.shape[1] + 1)[..., 1:] * self.weight
+def scored_by(embedding: torch.Tensor, trend: Optional[Trend]) -> Items:
+    """Return what the catalogue is scored by: its embeddings (n_items, d), and trends if any."""
+    return only(embedding) if trend is None else Items(embedding, trend.logit, trend.weight)

@@ -31,6 +31,12 @@ class BatchMaker:
         self._width, self._device = config["MAX_ITEM_LIST_LENGTH"], config["device"]
         self._items, self._length, self._user = model.ITEM_SEQ, model.ITEM_SEQ_LEN, model.USER_ID
 
+    def ask_now(self, requests: Requests) -> np.ndarray:
+        """Tell which requests are made at the last step of time, if the model knows steps: (B,)."""
+        if self._trends is None:
+            return np.ones(len(requests), dtype=bool)
+        return self._trends.step(requests.times).numpy() == len(self._trends.begin)
+
     def __call__(self, requests: Requests) -> Interaction:
         """Return the windows of requests with at least one known item, and their entries."""
         histories = requests.histories

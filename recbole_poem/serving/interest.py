@@ -13,7 +13,7 @@ from recbole.data.interaction import Interaction
 
 from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, TREND_STEP
 from recbole_poem.model.poem import POEM
-from recbole_poem.model.scoring import Interest, all_logits
+from recbole_poem.model.scoring import Interest, Items, all_logits
 
 
 class Interests:
@@ -59,11 +59,10 @@ class Catalogue:
     Parameters
     ----------
     interests : Interests
-    items : (n_items, d)
-        Embeddings.
+    items : Items
     """
 
-    def __init__(self, interests: Interests, items: torch.Tensor) -> None:
+    def __init__(self, interests: Interests, items: Items) -> None:
         self._interests, self._items = interests, items
 
     def __call__(self, batch: Interaction) -> torch.Tensor:
@@ -79,5 +78,5 @@ class _Fields(torch.nn.Module):
         self._model, self._names = model, fields
 
     def forward(self, *values: torch.Tensor) -> Tuple[torch.Tensor, ...]:
-        """Return the three parts of the interest."""
+        """Return the parts of the interest."""
         return tuple(self._model(Interaction(dict(zip(self._names, values)))))

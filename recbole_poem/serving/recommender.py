@@ -20,6 +20,7 @@ from recbole_poem.data.preparation import swing_graph
 from recbole_poem.errors import InputError
 from recbole_poem.graph.neighbours import similar_items
 from recbole_poem.model.poem import POEM
+from recbole_poem.model.scoring import Items
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.coded_items import CodedItems
 from recbole_poem.serving.entry import Entry
@@ -33,7 +34,7 @@ from recbole_poem.serving.limits import known, mask, of_each, same_for_all
 from recbole_poem.serving.loading import Loaded, open_checkpoint, popularity
 from recbole_poem.serving.query import Answer, Query
 from recbole_poem.serving.requests import Requests
-from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker
+from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
 from recbole_poem.serving.vocabulary import Vocabulary
 
 _CELLS = 2**26  # scores that are held at once: 256 MiB
@@ -72,10 +73,10 @@ class Recommender:
                 name = type(self.model).__name__
                 raise InputError(f"approximate: {name} scores all items, the index is POEM's alone")
             self._ranker = MixedRanker(exact, self._by_index(index, interests, items))
-        elif isinstance(self.model, POEM) and len(items) >= _MANY and not items.is_cuda:
-            embeddings = items.numpy()
-            coded = CodedItems(embeddings)
-            short = ShortlistRanker(self._batches, interests, embeddings, coded)
+        elif isinstance(self.model, POEM) and _is_long(items.embedding):
+            vectors = Vectors.of(items)
+            coded = CodedItems(vectors.items)
+            short = ShortlistRanker(self._batches, interests, vectors, coded)
             self._ranker = MixedRanker(exact, short, _ONE_BY_ONE)
 
     @classmethod
@@ -233,16 +234,16 @@ class Recommender:
         tokens = self._vocabulary.tokens[items[given]]
         return Answer(tokens.tolist(), scores[given].tolist(), n_unknown)
 
-    def _by_index(self, path: Path, interests: Interests, items: torch.Tensor) -> ShortlistRanker:
+    def _by_index(self, path: Path, interests: Interests, items: Items) -> ShortlistRanker:
         """Return a ranker of shortlists from the index in a file."""
+        vectors = Vectors.of(items)
 
         def states() -> np.ndarray:
             requests = sample_requests(self._dataset.log, _SAMPLE, len(self.objectives))
-            return interests(self._batches(requests)).state.cpu().numpy()
+            return vectors.continued(interests(self._batches(requests)).state)
 
-        embeddings = items.cpu().numpy()
-        index = open_index(path, embeddings, states, self.config["show_progress"])
-        return ShortlistRanker(self._batches, interests, embeddings, index)
+        index = open_index(path, vectors.items, states, self.config["show_progress"])
+        return ShortlistRanker(self._batches, interests, vectors, index)
 
     def _score(self, batch: Interaction) -> torch.Tensor:
         """Score the catalogue by a model of RecBole."""
@@ -284,6 +285,11 @@ class Recommender:
         kept = found[0] > 0
         tokens = self._vocabulary.tokens[found[0][kept].numpy()]
         return pd.DataFrame({"item": tokens, "similarity": similarity[0][kept].numpy()})
+
+
+def _is_long(table: torch.Tensor) -> bool:
+    """Tell whether the processor had better not read a whole table for a single request."""
+    return len(table) >= _MANY and not table.is_cuda
 
 
 def _index_of(checkpoint: str) -> Path:

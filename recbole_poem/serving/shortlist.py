@@ -1,9 +1,11 @@
 """The best items without scoring all of them: a shortlist, scored exactly."""
 
-from typing import Optional, Protocol, Tuple
+from typing import NamedTuple, Optional, Protocol, Tuple
 
 import numpy as np
+import torch
 
+from recbole_poem.model.scoring import Items
 from recbole_poem.serving.ascending import is_in, summed
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.exact import ExactRanker
@@ -20,8 +22,8 @@ class Shortlist(Protocol):
 
         Parameters
         ----------
-        state : (d,) float32
-            u.
+        state : (d + P,) float32
+            u, continued.
         m : int
             From 1; fewer items are returned where there are not so many.
         without : (C,) int64
@@ -37,6 +39,31 @@ class Shortlist(Protocol):
         """
 
 
+class Vectors(NamedTuple):
+    """What makes the score of an item at the last step of time one product.
+
+    Attributes
+    ----------
+    items : (n_items, d + P) float32
+    tail : (P,) float32
+        What every state (d,) is continued by.
+    """
+
+    items: np.ndarray
+    tail: np.ndarray
+
+    @classmethod
+    def of(cls, items: Items) -> "Vectors":
+        """Return those of the catalogue."""
+        vectors, tail = items.at_the_last_step()
+        return cls(vectors.cpu().numpy(), tail.cpu().numpy())
+
+    def continued(self, states: torch.Tensor) -> np.ndarray:
+        """Continue states, (B, d) to (B, d + P)."""
+        tails = np.broadcast_to(self.tail, (len(states), len(self.tail)))
+        return np.concatenate([states.cpu().numpy(), tails], axis=1)
+
+
 class ShortlistRanker:
     """Ranks a shortlist of each request, and all items that have an additional logit.
 
@@ -47,28 +74,36 @@ class ShortlistRanker:
     ----------
     batches : BatchMaker
     interests : Interests
-    items : (n_items, d) float32
-        Embeddings.
+    vectors : Vectors
+        What the states of requests that are made now are multiplied with.
     shortlist : Shortlist
+        Of the same.
     """
 
     def __init__(
-        self, batches: BatchMaker, interests: Interests, items: np.ndarray, shortlist: Shortlist
+        self, batches: BatchMaker, interests: Interests, vectors: Vectors, shortlist: Shortlist
     ) -> None:
-        self._batches, self._interests, self._items = batches, interests, items
-        self._shortlist = shortlist
+        self._batches, self._interests = batches, interests
+        self._vectors, self._shortlist = vectors, shortlist
+
+    def can_rank(self, requests: Requests, limits: Limits) -> np.ndarray:
+        """Tell which requests it can rank, (B,): with a history, of all items, and now."""
+        can = (requests.histories.length > 0) & self._batches.ask_now(requests)
+        return can if limits.allowed is None else can & limits.allowed.all(axis=1)
 
     def best(self, requests: Requests, limits: Limits, k: int) -> Tuple[np.ndarray, np.ndarray]:
         """Return the k best items and their scores, as `ExactRanker.best` does.
 
-        Every request has a history, and its items are not limited to a list.
+        It `can_rank` every request.
         """
-        interest = [part.cpu().numpy() for part in self._interests(self._batches(requests))]
+        interest = self._interests(self._batches(requests))
+        states = self._vectors.continued(interest.state)
+        named, logits = interest.item.cpu().numpy(), interest.logit.cpu().numpy()
         items = np.zeros((len(requests), k), dtype=np.int64)
         scores = np.full((len(requests), k), -np.inf, dtype=np.float32)
-        for row, (state, named, logit) in enumerate(zip(*interest)):
+        for row, (state, named_here, logit) in enumerate(zip(states, named, logits)):
             banned = np.append(limits.item[limits.row == row], 0)
-            found, score = self._best(state, named, logit, banned, k)
+            found, score = self._best(state, named_here, logit, banned, k)
             items[row, : len(found)], scores[row, : len(found)] = found, score
         return items, scores
 
@@ -79,7 +114,7 @@ class ShortlistRanker:
 
         Parameters
         ----------
-        state : (d,)
+        state : (d + P,)
         named, logit : (S,)
             Items with an additional logit; see `Interest`.
         banned : (C,) int64
@@ -93,7 +128,7 @@ class ShortlistRanker:
         while True:
             found, limit = self._shortlist.find(state, m, without)
             chosen = np.append(certain, found)
-            scores = self._items[chosen] @ state
+            scores = self._vectors.items[chosen] @ state
             scores[: len(certain)] += added
             best = np.argsort(-scores, kind="stable")[:k]
             if len(found) < m or scores[best[-1]] >= limit:
@@ -107,7 +142,7 @@ class MixedRanker:
     Parameters
     ----------
     exact : ExactRanker
-        For requests without history, and those whose items are limited to a list.
+        For requests that the other one cannot rank.
     shortlist : ShortlistRanker
         For all others, which look at the catalogue one by one.
     at_most : int, optional
@@ -124,9 +159,7 @@ class MixedRanker:
         """Return the k best items and their scores, as `ExactRanker.best` does."""
         if self._at_most is not None and len(requests) > self._at_most:
             return self._exact.best(requests, limits, k)
-        short = requests.histories.length > 0
-        if limits.allowed is not None:
-            short = short & limits.allowed.all(axis=1)
+        short = self._shortlist.can_rank(requests, limits)
         if short.all():
             return self._shortlist.best(requests, limits, k)
         items = np.zeros((len(requests), k), dtype=np.int64)

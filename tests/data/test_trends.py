@@ -1,7 +1,8 @@
 """Trends against a count of rows by hand, and what may not move them."""
 
 from dataclasses import replace
-from typing import Any
+from itertools import product
+from typing import Any, List
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recbole_poem.config import Config
+from recbole_poem.data import trends as data_trends
 from recbole_poem.data.trends import item_trends
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import assemble
@@ -37,58 +39,66 @@ def log_at(times: Any, items: Any, n_items: int, training: Any = None) -> Reques
 @settings(max_examples=50, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
-    window=st.floats(0.5, 30),
+    windows=st.lists(st.floats(0.5, 30), min_size=1, max_size=3),
     step=st.floats(0.7, 30),
 )
-def test_a_step_counts_the_rows_of_its_window_and_all_before_it(
-    seed: int, window: float, step: float
+def test_a_step_counts_the_rows_of_its_windows_and_all_before_it(
+    seed: int, windows: List[float], step: float
 ) -> None:
     rng = np.random.default_rng(seed)
     n_items = 6
     training = np.r_[True, rng.random(29) < 0.7]
     log = log_at(rng.uniform(0, 40, 30), rng.integers(1, n_items, 30), n_items, training)
-    trends = item_trends(log, window, step)
+    trends = item_trends(log, windows, step)
     time, item = log.time[log.training], log.item[log.training]
-    assert np.all(np.diff(trends.begin) > 0) and len(trends.begin) <= 32
-    for place, begin in enumerate(trends.begin):
+    assert np.all(np.diff(trends.begin) > 0)
+    for (place, begin), (p, window) in product(enumerate(trends.begin), enumerate(windows)):
         before, lately = time < begin, (time < begin) & (time >= begin - window)
         for i in range(1, n_items):
             share = ((item == i) & before).sum() + 1
             share = share / (before.sum() + n_items)
             count = ((item == i) & lately).sum() + n_items * share
             expected = np.log(count / ((lately.sum() + n_items) * share))
-            assert trends.logit[i, place] == pytest.approx(expected, abs=1e-5)
-    assert not trends.logit[0].any()
+            assert trends.logit[p, place + 1, i] == pytest.approx(expected, abs=1e-5)
+    assert not trends.logit[:, 0].any()
+    assert not trends.logit[:, :, 0].any()
 
 
 def test_what_comes_later_moves_no_step() -> None:
     rng = np.random.default_rng(0)
     log = log_at(np.arange(100.0), rng.integers(1, 9, 100), 9)
-    trends = item_trends(log, window=20, step=10)
+    trends = item_trends(log, [20, 5], step=10)
     for place, begin in enumerate(trends.begin):
         other = log.item.copy()
         other[log.time >= begin] = 1
-        moved = item_trends(replace(log, item=other), window=20, step=10)
-        assert torch.equal(moved.logit[:, : place + 1], trends.logit[:, : place + 1])
+        moved = item_trends(replace(log, item=other), [20, 5], step=10)
+        assert torch.equal(moved.logit[:, : place + 2], trends.logit[:, : place + 2])
 
 
 def test_behind_the_training_part_is_the_last_step_and_before_the_first_none() -> None:
     log = log_at(np.arange(10.0), [1] * 10, 3, [True] * 8 + [False] * 2)
-    trends = item_trends(log, window=3, step=2)
+    trends = item_trends(log, [3], step=2)
     assert trends.begin == pytest.approx([1, 3, 5, 7])
     assert trends.step(np.array([-5.0, 0, 2, 6, 7, 8, 1e9, np.nan])).tolist() == [
         0, 0, 1, 3, 3, 4, 4, 4
     ]  # fmt: skip
 
 
-def test_steps_are_few_however_long_the_log() -> None:
-    log = log_at(np.arange(0, 1e6, 1e3), [1] * 1000, 3)
-    assert item_trends(log, window=3, step=2).logit.shape == (3, 32)
+def test_as_many_steps_are_kept_as_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The latest."""
+    log = log_at(np.arange(0, 1e6, 1e3), [1, 2] * 500, 3)
+    monkeypatch.setattr(data_trends, "_CELLS", 2 * 3 * 32)
+    few = item_trends(log, [4e3, 1e4], step=2e3)
+    monkeypatch.undo()
+    many = item_trends(log, [4e3, 1e4], step=2e3)
+    assert (len(few.begin), len(many.begin)) == (32, 500)
+    assert np.array_equal(few.begin, many.begin[-32:])
+    assert torch.equal(few.logit[:, 1:], many.logit[:, -32:])
 
 
 def test_without_training_rows_there_is_nothing_to_count() -> None:
-    with pytest.raises(InputError, match="trend_window: there is no training row"):
-        item_trends(log_at([1.0], [1], 2, [False]), 1, 1)
+    with pytest.raises(InputError, match="trend_windows: there is no training row"):
+        item_trends(log_at([1.0], [1], 2, [False]), [1], 1)
 
 
 KEYS = {
@@ -107,7 +117,9 @@ KEYS = {
 def test_batches_tell_the_step_of_each_target(write_dataset: Any) -> None:
     """In training of every position, in evaluation of the row; of the time of the target's row."""
     keys = {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20, ties=False)), **KEYS}
-    experiment = assemble(Config(config_dict={**keys, "trend_window": 100, "trend_step": 50}))
+    experiment = assemble(
+        Config(config_dict={**keys, "trend_windows": [100, 30], "trend_step": 50})
+    )
     dataset = experiment.train_data._dataset
     trends = dataset.trends
     of_row = trends.step(dataset.log.time)
@@ -145,6 +157,6 @@ def test_what_is_popular_lately_is_recommended(write_dataset: Any, training: str
     keys.update(train_batch_size=60, epochs=8, learning_rate=0.01, stopping_step=30)
     keys.update(use_partial_order=training == "stacked", entry_training=training)
     keys.update(use_system_positives=False, use_hard_negatives=False)
-    informed = run_recbole_poem(config_dict={**keys, "trend_window": 24, "trend_step": 6})
+    informed = run_recbole_poem(config_dict={**keys, "trend_windows": [24, 6], "trend_step": 6})
     blind = run_recbole_poem(config_dict=keys)
     assert informed["best_valid_score"] > blind["best_valid_score"] + 0.1

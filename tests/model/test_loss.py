@@ -10,16 +10,18 @@ from recbole_poem.model.loss import (
     sampled_log_probability,
     weighted_mean,
 )
-from recbole_poem.model.scoring import of_state, plus
+from recbole_poem.model.scoring import of_state, only, plus
 
 STATES = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
 ITEMS = torch.randn(9, 4, generator=torch.Generator().manual_seed(1))
-INTEREST = of_state(STATES)
+CATALOGUE = only(ITEMS)
+NOW = torch.zeros(6, dtype=torch.int64)
+INTEREST = of_state(STATES, NOW)
 POSITIVES = torch.tensor([[1, 2], [3, 0], [8, 1], [4, 4], [5, 7], [6, 0]])
 
 
 def test_full_log_probability_equals_cross_entropy_without_padding() -> None:
-    ours = full_log_probability(INTEREST, ITEMS, POSITIVES)
+    ours = full_log_probability(INTEREST, CATALOGUE, POSITIVES)
     reference = F.cross_entropy(STATES @ ITEMS[1:].T, POSITIVES[:, 0] - 1, reduction="none")
     assert torch.allclose(-ours[:, 0], reference)
 
@@ -34,18 +36,18 @@ def test_added_logits_enter_both_softmaxes() -> None:
             logits[row, one] += value
     reference = logits[:, 1:].log_softmax(-1).gather(1, (POSITIVES - 1).clamp_min(0))
     present = POSITIVES > 0
-    full = full_log_probability(named, ITEMS, POSITIVES)
+    full = full_log_probability(named, CATALOGUE, POSITIVES)
     torch.testing.assert_close(full[present], reference[present])
     everything, log_q = torch.arange(1, 9), torch.full((9,), -2.0)
-    sampled = sampled_log_probability(named, ITEMS, POSITIVES, everything, log_q)
+    sampled = sampled_log_probability(named, CATALOGUE, POSITIVES, everything, log_q)
     torch.testing.assert_close(sampled[present], reference[present])
 
 
 def test_sampled_softmax_over_every_item_is_the_full_softmax() -> None:
     """Each item once, with equal probability: the sample is the catalogue."""
     log_q = torch.full((9,), -2.0)
-    ours = sampled_log_probability(INTEREST, ITEMS, POSITIVES, torch.arange(1, 9), log_q)
-    full = full_log_probability(INTEREST, ITEMS, POSITIVES)
+    ours = sampled_log_probability(INTEREST, CATALOGUE, POSITIVES, torch.arange(1, 9), log_q)
+    full = full_log_probability(INTEREST, CATALOGUE, POSITIVES)
     present = POSITIVES > 0
     assert torch.allclose(ours[present], full[present], atol=1e-5)
     assert (ours[~present] == 0).all()
@@ -63,7 +65,7 @@ def test_log_q_corrects_a_skewed_sample() -> None:
     negatives = (state @ ITEMS[drawn].T - log_count[drawn]).masked_fill(drawn == row, -torch.inf)
     positive = (state * ITEMS[row[0]]).sum(-1, keepdim=True)
     corrected = torch.cat([positive, negatives], 1).log_softmax(-1)[0, 0]
-    full = full_log_probability(of_state(state), ITEMS, row)[0, 0]
+    full = full_log_probability(of_state(state, NOW[:1]), CATALOGUE, row)[0, 0]
     assert corrected == pytest.approx(float(full), abs=0.02)
 
 
@@ -71,7 +73,7 @@ def test_gradient_of_the_sampled_softmax_leaves_other_items_alone() -> None:
     items = ITEMS.clone().requires_grad_()
     negatives, log_q = torch.tensor([2, 3]), torch.zeros(9)
     sampled_log_probability(
-        of_state(STATES[:1]), items, POSITIVES[:1, :1], negatives, log_q
+        of_state(STATES[:1], NOW[:1]), only(items), POSITIVES[:1, :1], negatives, log_q
     ).sum().backward()
     assert items.grad.abs().sum(1).nonzero().flatten().tolist() == [1, 2, 3]
 

@@ -208,7 +208,7 @@ def test_the_mixture_is_scored_by_the_cosine(keys: Dict[str, Any]) -> None:
     model, batch = experiment.model.eval(), rows(experiment)
     scores = model.full_sort_predict(batch)
     items = model.item_embedding.weight[1:]
-    assert torch.allclose(model.scoring_items()[1:].norm(dim=1), torch.ones(len(items)))
+    assert torch.allclose(model.scoring_items().embedding[1:].norm(dim=1), torch.ones(len(items)))
     state = model.forward(batch).state  # of length 2 before training: 1 / temperature
     cosine = torch.nn.functional.cosine_similarity(state.unsqueeze(1), items, dim=2)
     assert torch.allclose(scores[:, 1:], 2 * cosine, atol=1e-5)

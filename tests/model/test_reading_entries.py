@@ -52,7 +52,7 @@ def test_what_learns_on_top_meets_the_history_without_dropout(keys: Dict[str, An
         keys,
         entry_training="stacked",
         history_state="mixture",
-        trend_window=0.004,
+        trend_windows=[0.004],
         trend_step=0.002,
     )
     model = experiment.model.train()

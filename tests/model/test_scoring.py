@@ -4,16 +4,26 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_poem.model.scoring import all_logits, logits_of, of_state, plus, shared_logits
+from recbole_poem.model.scoring import (
+    Items,
+    all_logits,
+    logits_of,
+    of_state,
+    plus,
+    shared_logits,
+)
 
 
 def interest_of(generator: torch.Generator, n_items: int, n_named: int) -> tuple:
-    """Draw three requests, items that may be named twice, and embeddings."""
+    """Draw three requests, items that may be named twice, and what scores them."""
     state = torch.randn(3, 4, generator=generator)
-    items = torch.randn(n_items, 4, generator=generator)
+    embedding = torch.randn(n_items, 4, generator=generator)
+    trend = torch.randn(2, 3, n_items, generator=generator)
+    items = Items(embedding, trend, torch.randn(2, generator=generator))
+    step = torch.randint(0, 3, (3,), generator=generator)
     named = torch.randint(0, n_items, (3, n_named), generator=generator)
     logit = torch.randn(3, n_named, generator=generator) * (named > 0)
-    return plus(of_state(state), named, logit), items
+    return plus(of_state(state, step), named, logit), items
 
 
 @settings(max_examples=40, deadline=None)
@@ -21,8 +31,9 @@ def interest_of(generator: torch.Generator, n_items: int, n_named: int) -> tuple
 def test_every_way_to_score_gives_the_sum_of_the_definition(seed: int, n_named: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     interest, items = interest_of(generator, 7, n_named)
-    expected = interest.state @ items.T
+    expected = interest.state @ items.embedding.T
     for row in range(3):
+        expected[row] += items.weight @ items.trend[:, interest.step[row]]
         for item, logit in zip(interest.item[row], interest.logit[row]):
             expected[row, item] += logit
     torch.testing.assert_close(all_logits(interest, items), expected)

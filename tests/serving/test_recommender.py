@@ -69,7 +69,7 @@ def entries_of(dataset: Any, batch: Any) -> List[Entry]:
         ("POEM", {}),
         ("POEM", {"use_partial_order": False}),
         ("POEM", {"history_state": "mixture"}),
-        ("POEM", {"trend_window": 0.004, "trend_step": 0.002}),
+        ("POEM", {"trend_windows": [0.004], "trend_step": 0.002}),
         ("SASRec", {"loss_type": "CE"}),
         ("GRU4Rec", {"loss_type": "CE"}),
         ("BERT4Rec", {}),
@@ -297,7 +297,7 @@ def test_a_successor_knows_what_was_added_to_the_log(
     keys: Dict[str, Any], write_dataset: Any
 ) -> None:
     """The same users and items under the same keys: what was popular lately is not the same."""
-    lately = {"model": "POEM", "trend_window": 0.004, "trend_step": 0.002}
+    lately = {"model": "POEM", "trend_windows": [0.004], "trend_step": 0.002}
     first = Recommender.load(trained(keys, **lately))
     log = random_log(1, n_users=40, n_items=25, longest=20)
     later = log.groupby("user_id").tail(1)

@@ -21,7 +21,7 @@ from recbole_poem.serving.exact import ExactRanker
 from recbole_poem.serving.interest import Interests
 from recbole_poem.serving.query import Answer, Query
 from recbole_poem.serving.recommender import Recommender
-from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker
+from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
 
 N_ITEMS = 40
 SMALL = {
@@ -35,7 +35,10 @@ SMALL = {
     "epochs": 1,
     "train_batch_size": 60,
     "valid_metric": "NDCG@5",
+    "trend_windows": [0.004, 0.002],  # hours: the log has half a minute
+    "trend_step": 0.001,
 }
+TIMES = st.none() | st.floats(1.6e9 - 9, 1.6e9 + 99)
 
 
 class Exact:
@@ -94,7 +97,7 @@ def checkpoint(keys: Dict[str, Any]) -> str:
     state = torch.load(path, weights_only=True)
     torch.manual_seed(0)
     for name, value in state["state_dict"].items():
-        if name.startswith(("cascade_head", "fusion")) or not value.any():
+        if name.startswith(("cascade_head", "fusion", "trend")) or not value.any():
             state["state_dict"][name] = 0.2 * torch.randn_like(value)
     torch.save(state, path)
     return path
@@ -109,11 +112,11 @@ def by(
     recommender: Recommender, kind: Any, at_most: Optional[int] = None
 ) -> Tuple[Recommender, Any]:
     """Return a recommender that asks a shortlist wherever it can, and the shortlist."""
-    items = recommender.model.scoring_items().detach().numpy()
-    batches, shortlist = recommender._batches, kind(items)
+    vectors = Vectors.of(recommender.model.scoring_items().detach())
+    batches, shortlist = recommender._batches, kind(vectors.items)
     interests = Interests(recommender.model, batches(recommender._example()))
     other = copy.copy(recommender)
-    ranker = ShortlistRanker(batches, interests, items, shortlist)
+    ranker = ShortlistRanker(batches, interests, vectors, shortlist)
     other._ranker = MixedRanker(recommender._ranker, ranker, at_most)
     return other, shortlist
 
@@ -146,6 +149,7 @@ def queries(draw: Any, objectives: List[str]) -> List[Query]:
                 filter_seen=draw(st.booleans()),
                 allow=draw(st.none() | st.none() | st.lists(TOKEN, max_size=4)),
                 deny=draw(st.lists(TOKEN, max_size=4)),
+                time=draw(TIMES),
             )
         )
     return found
@@ -182,11 +186,12 @@ def test_a_list_that_is_too_short_is_asked_for_again(recommender: Recommender) -
     assert shortlist.asked == [4, 16, 64]
 
 
-def test_requests_without_history_or_with_a_list_never_reach_the_shortlist(
+def test_requests_without_history_with_a_list_or_of_the_past_never_reach_the_shortlist(
     recommender: Recommender,
 ) -> None:
     other, shortlist = by(recommender, Hesitant)
     asked = [Query([]), Query(["i1"], allow=["i2", "i3"]), Query(["new"], deny=["i4"])]
+    asked.append(Query(["i1"], time=1.6e9))
     same(other.answer(asked), recommender.answer(asked))
     assert shortlist.asked == []
 

@@ -44,7 +44,7 @@ def experiment(keys: Dict[str, Any], request: pytest.FixtureRequest) -> Experime
     if request.param == "none":
         return open_experiment(trained(keys, model="SASRec", loss_type="CE"))
     if request.param == "trends":
-        return poem(keys, trend_window=0.004, trend_step=0.002)
+        return poem(keys, trend_windows=[0.004, 0.001], trend_step=0.002)
     return poem(keys, upstream=request.param)
 
 
