@@ -3,7 +3,6 @@
 from typing import Any, Callable, Dict, NamedTuple
 
 from recbole_poem.errors import InputError
-from recbole_poem.learning_rate import SCHEDULES
 
 
 class _Rule(NamedTuple):
@@ -58,7 +57,6 @@ OVERALL_RULES: Dict[str, _Rule] = {
     "time_unit": _one_of("s", "ms"),
     "utc_offset": _Rule(lambda v: _is_int(v) and abs(v) < 86400, "seconds of less than a day"),
     "expected_counts": _COUNTS,
-    "learning_rate_schedule": _one_of(*SCHEDULES),
     "threads": _FROM_1_OR_NONE,
     "ray": _FROM_1_OR_NONE,
     "seed": _Rule(lambda v: _is_int(v) and 0 <= v < 2**31, "a whole number from 0, below 2^31"),

@@ -20,7 +20,6 @@ from recbole.utils import init_seed, set_color
 from torch.nn.parallel import DistributedDataParallel
 
 from recbole_poem import checkpoint
-from recbole_poem.learning_rate import SCHEDULES, scheduled
 
 
 def seed_everything(seed: int, reproducibility: bool) -> None:
@@ -99,16 +98,9 @@ class TrainingMixin(Trainer):
         set_epoch = getattr(train_data, "set_epoch", None)
         if set_epoch is not None:
             set_epoch(epoch_idx)
-        share = SCHEDULES[self.config["learning_rate_schedule"]]
-        before, steps = epoch_idx * len(train_data), self.epochs * len(train_data)
-
-        def rate(taken: int) -> float:
-            return self.learning_rate * share((before + taken) / steps)
-
-        with scheduled(self.optimizer, rate):
-            loss = super()._train_epoch(
-                train_data, epoch_idx, loss_func=loss_func, show_progress=show_progress
-            )
+        loss = super()._train_epoch(
+            train_data, epoch_idx, loss_func=loss_func, show_progress=show_progress
+        )
         return loss if self.config["single_spec"] else self._average_over_processes(loss)
 
     def _average_over_processes(self, loss: Any) -> Any:

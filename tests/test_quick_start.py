@@ -71,7 +71,6 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     keys: Dict[str, Any], model: str, killed_after: int
 ) -> None:
     keys = {**keys, "model": model, "train_batch_size": 64, "learning_rate": 0.02}
-    keys["learning_rate_schedule"] = "linear"
     whole = run_recbole_poem(config_dict=keys)
 
     config = Config(config_dict=keys)
