@@ -1,9 +1,10 @@
 """RecBole's configuration, plus the plugin's models and properties.
 
 Order of precedence, lowest first: RecBole's own files (overall, model, sample, data set,
-quick start), the plugin's files of the same names in ``properties/`` (a preset behind its model),
-``config_files``, ``config_dict``. The command line reaches `Config` through ``config_dict`` alone:
-what else is in ``sys.argv`` belongs to whoever started the process.
+quick start), the plugin's files of the same names in ``properties/`` (a preset behind its model,
+what it says of a data set behind that one's file), ``config_files``, ``config_dict``. The command
+line reaches `Config` through ``config_dict`` alone: what else is in ``sys.argv`` belongs to whoever
+started the process.
 """
 
 import ast
@@ -111,13 +112,16 @@ class Config(recbole.config.Config):
             named = ["POEM", model] if model == "Upstream" else [model]
             files += [PROPERTIES / "model" / f"{name}.yaml" for name in named]
             files += self._preset(model)
-        files.append(PROPERTIES / "dataset" / f"{dataset}.yaml")
+        of_dataset = PROPERTIES / "dataset" / f"{dataset}.yaml"
+        files.append(of_dataset)
+        if RULES.get(model) is POEM_RULES:
+            files.append(PROPERTIES / "preset" / self._preset_name / f"{dataset}.yaml")
         for file in files:
             if file.is_file():
                 self._update_internal_config_dict(str(file))
         internal, external = self.internal_config_dict, self.external_config_dict
         stock = Path(recbole.__path__[0]) / "properties" / "dataset" / f"{dataset}.yaml"
-        if not stock.is_file() and not files[-1].is_file() and internal["load_col"] is not None:
+        if not stock.is_file() and not of_dataset.is_file() and internal["load_col"] is not None:
             # RecBole's default is users and items alone, and no time; other files stay as named
             internal["load_col"] = {**internal["load_col"], "inter": "*"}
         if internal["MODEL_TYPE"] in (
@@ -137,9 +141,13 @@ class Config(recbole.config.Config):
             # RecBole's overall default, which its own check then refuses (configurator.py:350)
             internal["train_neg_sample_args"] = None
 
+    @property
+    def _preset_name(self) -> str:
+        return str(self.external_config_dict.get("preset", "best"))
+
     def _preset(self, model: str) -> List[Path]:
         """Return the file of the preset that the user chose, if it changes the defaults."""
-        preset = self.external_config_dict.get("preset", "best")
+        preset = self._preset_name
         if preset == "best" or RULES[model] is not POEM_RULES:
             return []
         file = PROPERTIES / "preset" / f"{preset}.yaml"

@@ -3,7 +3,7 @@
 import re
 import sys
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 import yaml
@@ -46,6 +46,21 @@ def test_a_preset_stands_between_its_model_and_the_data_set() -> None:
     assert make(preset="paper", cascade_head=True)["cascade_head"] is True
     assert make(preset="paper")["objectives"] == make()["objectives"]
     assert "fusion" not in make("SASRec", preset="paper").final_config_dict
+
+
+def test_the_best_preset_may_know_a_data_set() -> None:
+    def keys(model: str, dataset: str, **given: Any) -> List[Any]:
+        config = Config(model, dataset, config_dict=given)
+        return [config[key] for key in ("history_state", "hidden_size", "objectives")]
+
+    poem, general = keys("POEM", "kuairand-pure"), keys("POEM", "ml-100k")
+    assert poem[:2] == ["mixture", 256]
+    assert general[:2] == ["transformer", 64]
+    assert keys("POEM", "kuairand-pure", hidden_size=32)[1] == 32
+    assert keys("POEM", "kuairand-pure", preset="paper") == [*general[:2], poem[2]]
+    assert keys("Upstream", "kuairand-pure") == poem  # the stage that feeds POEM has its keys
+    assert keys("SASRec", "kuairand-pure")[:2] == [None, 64]
+    assert keys("MultiTaskRanker", "kuairand-pure")[:2] == [None, 32]
 
 
 def test_command_line_of_the_host_process_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

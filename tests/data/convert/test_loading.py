@@ -53,7 +53,7 @@ def test_history_is_context_whose_unknown_feedback_is_not_positive(tmp_path, key
         assert list(history[of_user]) == sorted(history[of_user], reverse=True)
 
 
-@pytest.mark.parametrize("model", ["POEM", "SASRec"])
+@pytest.mark.parametrize("model", ["POEM", "Upstream", "SASRec"])
 def test_the_presets_train(tmp_path, keys, model):
     rec = worlds.kuairec(tmp_path / "rec")
     worlds.write(worlds.kuairec_log(), rec / "big_matrix.csv")
