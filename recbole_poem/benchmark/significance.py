@@ -6,14 +6,13 @@ python -m recbole_poem.benchmark.significance RUN_A_SEED_1 RUN_A_SEED_2 --agains
 
 import argparse
 import sys
-from pathlib import Path
-from typing import List, NamedTuple, Optional, Sequence, Union
+from typing import List, NamedTuple, Optional
 
 import numpy as np
 
-from recbole_poem.benchmark.ranking import parse_metric, user_values
 from recbole_poem.benchmark.report.document import number, p_equation, percent, signed
-from recbole_poem.benchmark.results import PROTOCOLS, Run, pairing, read_run
+from recbole_poem.benchmark.results import PROTOCOLS
+from recbole_poem.benchmark.sides import Paths, over, paired_values, title_of
 from recbole_poem.benchmark.statistics import (
     bootstrap_interval,
     detectable_difference,
@@ -21,9 +20,6 @@ from recbole_poem.benchmark.statistics import (
     standard_error,
 )
 from recbole_poem.command import exit_status
-from recbole_poem.errors import InputError
-
-Paths = Union[str, Path, Sequence[Union[str, Path]]]
 
 
 class Difference(NamedTuple):
@@ -61,24 +57,16 @@ def compare(
     InputError
         If a run has no ranks, a side mixes rows or has a seed twice, or the users differ.
     """
-    metric = "{}@{}".format(*parse_metric(metric))
-    if protocol not in PROTOCOLS:
-        raise InputError(f"protocol: '{protocol}' is none of {', '.join(PROTOCOLS)}")
-    sides = [_runs(one), _runs(other)]
-    reference = (str(sides[0][0].folder), sides[0][0].ranks())
-    means = []
-    for runs in sides:
-        values: List[np.ndarray] = []
-        for run in runs:
-            ranks = run.ranks()
-            order = pairing(reference, (str(run.folder), ranks))
-            values.append(user_values(ranks.rank[protocol][order], metric))
-        means.append(np.mean(values, axis=0))
-    user = reference[1].user
-    difference = means[0] - means[1]
+    pairs = paired_values(one, other, metric, protocol)
+    return difference(pairs.user, pairs.one, pairs.other)
+
+
+def difference(user: np.ndarray, one: np.ndarray, other: np.ndarray) -> Difference:
+    """Test the difference of two rows on the test rows of `user`, all (R,)."""
+    by_row = one - other
     n_users = len(np.unique(user))
-    one_mean, other_mean = float(means[0].mean()), float(means[1].mean())
-    low, high = bootstrap_interval(difference, user)
+    one_mean, other_mean = float(one.mean()), float(other.mean())
+    low, high = bootstrap_interval(by_row, user)
     return Difference(
         one_mean,
         other_mean,
@@ -86,8 +74,8 @@ def compare(
         (one_mean - other_mean) / other_mean if other_mean else float("nan"),
         low,
         high,
-        paired_test(means[0], means[1], user),
-        detectable_difference(standard_error(difference, user), n_users),
+        paired_test(one, other, user),
+        detectable_difference(standard_error(by_row, user), n_users),
         n_users,
         len(user),
     )
@@ -118,57 +106,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 
 def _print(one: List[str], other: List[str], metric: str, protocol: str) -> int:
-    one, other = _over(one), _over(other)
+    one, other = over(one), over(other)
     found = compare(one, other, metric, protocol)
-    names = [_title(side) for side in (one, other)]
+    names = [title_of(side) for side in (one, other)]
     print("\n".join(_lines(found, names, metric.upper(), protocol)))
     return 0
-
-
-def _over(paths: List[str]) -> List[str]:
-    """Leave out, and name, runs in progress or interrupted ones that a pattern of the shell finds.
-
-    A side that has no other is left as it is.
-    """
-    begun = [path for path in paths if Path(path, "job.json").exists()]
-    unfinished = [path for path in begun if not Path(path, "record.json").exists()]
-    over = [path for path in paths if path not in unfinished]
-    if not over:
-        return paths
-    for path in unfinished:
-        print(f"{path} is not over, and left out", file=sys.stderr)
-    return over
-
-
-def _runs(paths: Paths) -> List[Run]:
-    """Read the runs of one side, and see that they are seeds of one row.
-
-    Tuning trials, which a pattern of the shell finds beside the runs, are passed over.
-    """
-    listed = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    if not listed:
-        raise InputError("a side of the comparison names no run")
-    found = [read_run(path) for path in listed]
-    runs = [run for run in found if run.record["purpose"] == "test"] or found
-    for run in runs:
-        if not run.finished or run.record["purpose"] != "test":
-            raise InputError(f"{run.folder}: only runs of purpose 'test' that finished have ranks")
-        for key in ("row", "dataset"):
-            if run.record[key] != runs[0].record[key]:
-                raise InputError(
-                    f"{runs[0].folder} and {run.folder}: seeds of one row are averaged, and these "
-                    f"are of '{runs[0].record[key]}' and '{run.record[key]}'"
-                )
-    seeds = [run.record["seed"] for run in runs]
-    for run, seed in zip(runs, seeds):
-        if seeds.count(seed) > 1:
-            raise InputError(f"{run.folder}: seed {seed} is there twice")
-    return runs
-
-
-def _title(paths: Sequence[str]) -> str:
-    runs = _runs(paths)
-    return f"{runs[0].record['row']} ({len(runs)} seed{'s' if len(runs) > 1 else ''})"
 
 
 def _lines(found: Difference, names: List[str], metric: str, protocol: str) -> List[str]:
