@@ -61,8 +61,7 @@ def draw(
     drawn : (..., G * n) bool
         False where a group has fewer than n candidates; the index there is meaningless.
     """
-    by_noise = noise.argsort(dim=-1)
-    order = by_noise.gather(-1, groups.gather(-1, by_noise).argsort(dim=-1, stable=True))
+    order = (groups + noise).argsort(dim=-1)
     sizes = (groups.unsqueeze(-1) == torch.arange(n_groups, device=groups.device)).sum(dim=-2)
     begin = sizes.cumsum(dim=-1) - sizes  # (..., G)
     offset = torch.arange(per_group, device=groups.device)

@@ -4,7 +4,7 @@ Pre-norm blocks (Xiong et al., ICML 2020). An encoder of the history also says b
 are multiplied to score an item (`scoring`).
 """
 
-from typing import Any, Optional, cast
+from typing import Any, Optional, Tuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -59,15 +59,17 @@ class TransformerBlock(nn.Module):
         attended = attention(query, key, value, may_attend, self.attention_dropout)
         return self._around(tokens, attended.transpose(1, 2).reshape(batch, length, size))
 
-    def at(self, tokens: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-        """Transform one token of each sequence, which attends to those up to itself.
-
-        As ``forward(tokens, None)`` does, without the other tokens' results.
+    def at(
+        self, tokens: torch.Tensor, place: torch.Tensor, may_attend: torch.Tensor
+    ) -> torch.Tensor:
+        """Transform one token of each sequence, as `forward` does, without the others' results.
 
         Parameters
         ----------
         tokens : (B, T, d)
         place : (B,) int64
+        may_attend : (B, 1, 1, T) bool
+            What the token there may attend to.
 
         Returns
         -------
@@ -78,9 +80,9 @@ class TransformerBlock(nn.Module):
         norm, (weight, bias) = self.attention_norm(tokens), self.query_key_value.parameters()
         query = F.linear(norm[row, place], weight[:size], bias[:size])
         key_value = F.linear(norm, weight[size:], bias[size:])
-        key, value = key_value.view(batch, length, 2, self.n_heads, -1).permute(2, 0, 3, 1, 4)
-        may_attend = torch.arange(length, device=tokens.device) <= place.view(-1, 1, 1, 1)
-        query = query.view(batch, self.n_heads, 1, -1)
+        heads = (self.n_heads, size // self.n_heads)
+        key, value = key_value.view(batch, length, 2, *heads).permute(2, 0, 3, 1, 4)
+        query = query.view(batch, heads[0], 1, heads[1])
         attended = attention(query, key, value, may_attend, self.attention_dropout)
         return self._around(tokens[row, place], attended.reshape(batch, size))
 
@@ -128,11 +130,15 @@ class HistoryEncoder(nn.Module):
         tokens = self._tokens(items)
         for block in self.blocks[:-1]:
             tokens = block(tokens, None)
-        return self.norm(cast(TransformerBlock, self.blocks[-1]).at(tokens, place))
+        return self.norm(self._last.at(tokens, place, _up_to(place, items.shape[1])))
 
     def scoring(self, items: torch.Tensor) -> torch.Tensor:
         """Return what the states are multiplied with, of item embeddings (n, d): themselves."""
         return items
+
+    @property
+    def _last(self) -> TransformerBlock:
+        return cast(TransformerBlock, self.blocks[-1])
 
     def _tokens(self, items: torch.Tensor) -> torch.Tensor:
         return self.dropout(self._placed(items))
@@ -183,8 +189,8 @@ class MixtureEncoder(HistoryEncoder):
 
     def at(self, items: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         """Return the state at one place (B,) of each window alone, (B, d)."""
-        before = torch.arange(items.shape[1], device=items.device) <= place.view(-1, 1, 1, 1)
-        return self._mixed(items, super().at(items, place).unsqueeze(1), before).squeeze(1)
+        state = super().at(items, place).unsqueeze(1)
+        return self._mixed(items, state, _up_to(place, items.shape[1])).squeeze(1)
 
     def scoring(self, items: torch.Tensor) -> torch.Tensor:
         """Return item embeddings (n, d) of length 1, some of their entries dropped in training."""
@@ -246,7 +252,12 @@ class PartialOrderEncoder(nn.Module):
         -------
         (Q, d), the state of the query token.
         """
-        return self.tokens(items, quintuples, groups, present)[:, -1]
+        tokens, may_attend = self._prepared(items, quintuples, groups, present)
+        for block in self.blocks[:-1]:
+            tokens = block(tokens, may_attend)
+        query = groups.new_full(groups.shape[:1], groups.shape[1])
+        last = cast(TransformerBlock, self.blocks[-1])
+        return self.norm(last.at(tokens, query, may_attend[:, :, -1:]))
 
     def tokens(
         self,
@@ -272,6 +283,19 @@ class PartialOrderEncoder(nn.Module):
         -------
         (Q, T + 1, d); meaningless where nothing was drawn.
         """
+        tokens, may_attend = self._prepared(items, quintuples, groups, present)
+        for block in self.blocks:
+            tokens = block(tokens, may_attend)
+        return self.norm(tokens)
+
+    def _prepared(
+        self,
+        items: torch.Tensor,
+        quintuples: torch.Tensor,
+        groups: torch.Tensor,
+        present: torch.Tensor,
+    ) -> Tuple[torch.Tensor, torch.Tensor]:
+        """Return what the first block reads: tokens (Q, T + 1, d), and what each may attend to."""
         tokens = items + self.quintuple_projection(quintuples)
         tokens = tokens + self.group_embedding(groups)
         query = self.query.expand(tokens.shape[0], 1, -1)
@@ -285,6 +309,9 @@ class PartialOrderEncoder(nn.Module):
         # a slot where nothing was drawn reads the query token: some weight must be finite
         may_attend = may_attend | ~present.unsqueeze(2)
         may_attend = may_attend.expand(-1, groups.shape[1], -1).unsqueeze(1)
-        for block in self.blocks:
-            tokens = block(tokens, may_attend)
-        return self.norm(tokens)
+        return tokens, may_attend
+
+
+def _up_to(place: torch.Tensor, length: int) -> torch.Tensor:
+    """Tell which of `length` tokens a causal one at `place` (B,) may attend to, (B, 1, 1, T)."""
+    return torch.arange(length, device=place.device) <= place.view(-1, 1, 1, 1)

@@ -105,12 +105,14 @@ def shared_logits(interest: Interest, items: Items, shared: torch.Tensor) -> tor
 
 def _added(interest: Interest, items: Items, chosen: torch.Tensor) -> torch.Tensor:
     """Sum the trends and the additional logits of the items `chosen` (T, P): (T, P)."""
-    item, order = interest.item.sort(dim=1)
-    summed = F.pad(interest.logit.gather(1, order).cumsum(dim=1), (1, 0))
-    chosen = chosen.contiguous()
-    begin = torch.searchsorted(item, chosen)
-    end = torch.searchsorted(item, chosen, right=True)
-    added = summed.gather(1, end) - summed.gather(1, begin)
+    added = interest.state.new_zeros(())
+    if interest.item.shape[1]:
+        item, order = interest.item.sort(dim=1)
+        summed = F.pad(interest.logit.gather(1, order).cumsum(dim=1), (1, 0))
+        chosen = chosen.contiguous()
+        begin = torch.searchsorted(item, chosen)
+        end = torch.searchsorted(item, chosen, right=True)
+        added = summed.gather(1, end) - summed.gather(1, begin)
     for weight, trend in zip(items.weight, items.trend):
         added = added + weight * trend[interest.step.unsqueeze(1), chosen]
     return added

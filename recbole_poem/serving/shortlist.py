@@ -27,7 +27,7 @@ class Shortlist(Protocol):
         m : int
             From 1; fewer items are returned where there are not so many.
         without : (C,) int64
-            Items that are not looked for, in ascending order, each once.
+            Items that are not looked for, in ascending order; some may stand there twice.
 
         Returns
         -------
@@ -122,7 +122,7 @@ class ShortlistRanker:
         k : int
         """
         certain, added = summed(named, logit)
-        without = np.union1d(certain, banned)
+        without = np.sort(np.append(certain, banned))
         kept = ~is_in(certain, np.sort(banned))
         certain, added, m = certain[kept], added[kept], k
         while True:

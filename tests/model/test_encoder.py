@@ -22,9 +22,9 @@ def history_encoder(state: str = "transformer", n_layers: int = 2) -> HistoryEnc
     return encoder
 
 
-def partial_order_encoder(attention: str = "better") -> PartialOrderEncoder:
+def partial_order_encoder(attention: str = "better", n_layers: int = 2) -> PartialOrderEncoder:
     torch.manual_seed(0)
-    encoder = PartialOrderEncoder(8, 3, 2, n_layers=2, attention=attention, **BLOCK)
+    encoder = PartialOrderEncoder(8, 3, 2, n_layers=n_layers, attention=attention, **BLOCK)
     torch.nn.init.normal_(encoder.query)
     return encoder.eval()
 
@@ -122,7 +122,22 @@ def test_a_token_attends_to_its_own_and_better_groups(attention: str, sees_worse
     assert torch.allclose(tokens[:, :3], new[:, :3], atol=1e-6) is not sees_worse
     assert not torch.allclose(tokens[:, 3], new[:, 3], atol=1e-4)
     assert not torch.allclose(tokens[:, 6], new[:, 6], atol=1e-4)  # the query token reads all
-    assert torch.equal(encoder(items, quintuples, groups, present), tokens[:, 6])
+
+
+@pytest.mark.parametrize("attention", ["better", "all"])
+@pytest.mark.parametrize("n_layers", [1, 2])
+def test_the_state_of_a_sequence_is_that_of_its_query_token(attention: str, n_layers: int) -> None:
+    encoder = partial_order_encoder(attention, n_layers)
+    items, quintuples, groups, present = sequence()
+    for there in (present, torch.arange(6).expand(present.shape) % 2 > 0):
+        tokens = encoder.tokens(items, quintuples, groups, there)
+        assert torch.allclose(encoder(items, quintuples, groups, there), tokens[:, 6], atol=1e-6)
+
+
+def test_with_one_layer_what_the_candidates_attend_to_is_not_read() -> None:
+    better, everything = (partial_order_encoder(attention, 1) for attention in ("better", "all"))
+    everything.load_state_dict(better.state_dict())
+    assert torch.allclose(better(*sequence()), everything(*sequence()), atol=1e-6)
 
 
 def test_slots_where_nothing_was_drawn_are_not_read() -> None:
