@@ -39,7 +39,7 @@ from recbole_poem.serving.vocabulary import Vocabulary
 
 _CELLS = 2**26  # scores that are held at once: 256 MiB
 _MANY = 2**14  # items, from which it is worth while to read their codes first
-_ONE_BY_ONE = 3  # requests, for which the codes are read faster than the catalogue is once
+_ONE_BY_ONE = 6  # requests, for which the codes are read faster than the catalogue is once
 _SAMPLE = 256  # states on which the recall of an index is measured
 
 
