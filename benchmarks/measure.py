@@ -39,8 +39,12 @@ def paired(sides: Dict[str, Callable[[], float]], pairs: int) -> Dict[str, List[
 
 def ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Dict[str, float]:
     """Ratio of each pair: the median and the range over the pairs."""
-    ratios = [a / b for a, b in zip(numerator, denominator)]
-    return {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)}
+    return spread([a / b for a, b in zip(numerator, denominator)])
+
+
+def spread(values: Sequence[float]) -> Dict[str, float]:
+    """Return the median and the range of what was measured several times."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 def seconds(function: Callable[[], Any]) -> float:

@@ -1,8 +1,9 @@
 """In process: a single request, a batch, the start, and a loop over RecBole's `full_sort_topk`.
 
 Every request has a history of 50 items, an entry of 100 candidates with five objectives, and gets
-10 items. ``exact`` scores the whole catalogue, ``approximate`` asks the index first. The start is
-that of a fresh process, from its first line to its first answer. The loop asks RecBole's
+10 items. ``exact`` scores the whole catalogue, ``approximate`` asks the index first. All are
+measured in turn, several times, as a machine that others use as well has its quiet minutes. The
+start is that of a fresh process, from its first line to its first answer. The loop asks RecBole's
 `full_sort_topk` for one user of ml-100k's test rows after the other, `Recommender` for the same
 users one by one, and all at once; the model is RecBole's SASRec on both sides.
 """
@@ -10,9 +11,8 @@ users one by one, and all at once; the model is RecBole's SASRec on both sides.
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Dict, List, NamedTuple
 
 import measure
 import numpy as np
@@ -24,50 +24,78 @@ from recbole_poem import Recommender, load, run_recbole_poem
 from recbole_poem.serving.query import Query
 
 SIZES, QUICK_SIZES = (2_000, 100_000), (2_000,)
+ROUNDS, QUICK_ROUNDS = 9, 1
+REQUESTS, QUICK_REQUESTS, BATCH = 320, 64, 64
+FIGURES = ("p50_ms", "p95_ms", "p99_ms", "requests_per_second_in_batches_of_64")
 START = (
     "from recbole_poem import Recommender; "
     "print(Recommender.load({!r}).recommend([['i1', 'i2']], k=10))"
 )
 
 
-def quantiles(seconds: List[float]) -> Dict[str, float]:
-    """Return milliseconds at the middle and the far end."""
-    milliseconds = 1000 * np.array(seconds)
-    return {f"p{q}": round(float(np.percentile(milliseconds, q)), 3) for q in (50, 95, 99)}
+class Setting(NamedTuple):
+    """What is measured in turn with the others.
+
+    Attributes
+    ----------
+    recommender : Recommender
+    queries : list of Query
+    threads : int
+    """
+
+    recommender: Recommender
+    queries: List[Query]
+    threads: int
+
+    def seconds(self, size: int) -> List[float]:
+        """Return the seconds of each batch of queries, after some that warm up."""
+        torch.set_num_threads(self.threads)
+        batches = [
+            self.queries[begin : begin + size] for begin in range(0, len(self.queries), size)
+        ]
+        for batch in batches[:20]:
+            self.recommender.answer(batch)
+        return [
+            measure.seconds(lambda batch=batch: self.recommender.answer(batch)) for batch in batches
+        ]
 
 
-def timed(ask: Callable[[Any], Any], questions: List[Any]) -> List[float]:
-    """Return the seconds of each question, after some that warm up."""
-    for question in questions[:20]:
-        ask(question)
-    return [measure.seconds(lambda question=question: ask(question)) for question in questions]
-
-
-def latency(folder: Path, n_items: int, threads: int, n_requests: int) -> Dict[str, Any]:
-    """Measure single requests, and batches of 64, at one size of the catalogue."""
-    world = serving_world.make(folder, n_items)
+def settings(world: serving_world.World, n_requests: int) -> Dict[str, Setting]:
+    """Return those of one catalogue: exact or by the index, on one thread or on two."""
     rng = np.random.default_rng(0)
     queries = [Query(world.history(rng), world.entry(rng)) for _ in range(n_requests)]
-    found: Dict[str, Any] = {}
-    for name, approximate in (("exact", False), ("approximate", True)):
-        recommender = Recommender.load(world.checkpoint, approximate=approximate)
-        torch.set_num_threads(threads)
-        single = timed(recommender.answer, [[query] for query in queries])
-        batches = [queries[begin : begin + 64] for begin in range(0, n_requests - 63, 64)]
-        together = timed(recommender.answer, batches)
-        found[name] = {
-            "single_ms": quantiles(single),
-            "requests_per_second_in_batches_of_64": round(64 / float(np.median(together))),
-        }
-    begin = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", START.format(world.checkpoint)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    found["start_to_first_answer_s"] = round(time.perf_counter() - begin, 2)
-    return found
+    ways = {
+        "exact": Recommender.load(world.checkpoint),
+        "approximate": Recommender.load(world.checkpoint, approximate=True),
+    }
+    return {
+        f"{world.n_items}_items_{way}_{threads}_threads": Setting(recommender, queries, threads)
+        for way, recommender in ways.items()
+        for threads in (1, 2)
+    }
+
+
+def latency(compared: Dict[str, Setting], rounds: int) -> Dict[str, Any]:
+    """Measure single requests, and batches, of all settings in turn; medians over the rounds."""
+    taken: Dict[str, Dict[str, List[float]]] = {}
+    for turn in range(rounds):
+        for name, setting in compared.items():
+            single = 1000 * np.percentile(setting.seconds(1), (50, 95, 99))
+            rate = BATCH / float(np.median(setting.seconds(BATCH)))
+            for figure, value in zip(FIGURES, [*single, rate]):
+                taken.setdefault(name, {}).setdefault(figure, []).append(float(value))
+            print(f"round {turn + 1} of {rounds}: {name}: p50 {single[0]:.2f} ms", flush=True)
+    return {
+        name: {figure: measure.spread(values) for figure, values in figures.items()}
+        for name, figures in taken.items()
+    }
+
+
+def start(world: serving_world.World) -> float:
+    """Return the seconds from the start of a process to its first answer."""
+    command = [sys.executable, "-W", "ignore", "-c", START.format(world.checkpoint)]
+    quiet = subprocess.DEVNULL
+    return measure.seconds(lambda: subprocess.run(command, check=True, stdout=quiet, stderr=quiet))
 
 
 def against_recbole(folder: Path, n_users: int, pairs: int) -> Dict[str, Any]:
@@ -119,16 +147,18 @@ def against_recbole(folder: Path, n_users: int, pairs: int) -> Dict[str, Any]:
 
 
 def main() -> None:
-    """Measure all of it, each on one thread and on two."""
-    options = measure.parser(__doc__).parse_args()
-    quick = options.quick
+    """Measure all of it."""
+    quick = measure.parser(__doc__).parse_args().quick
     result: Dict[str, Any] = {}
-    for n_items in QUICK_SIZES if quick else SIZES:
-        for threads in (1, 2):
-            with tempfile.TemporaryDirectory() as folder:
-                name = f"{n_items}_items_{threads}_threads"
-                result[name] = latency(Path(folder), n_items, threads, 200 if quick else 2000)
-                print(name, result[name], flush=True)
+    compared: Dict[str, Setting] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for n_items in QUICK_SIZES if quick else SIZES:
+            world = serving_world.make(Path(folder), n_items)
+            result[f"{n_items}_items_start_to_first_answer_s"] = measure.spread(
+                [start(world) for _ in range(1 if quick else 3)]
+            )
+            compared.update(settings(world, QUICK_REQUESTS if quick else REQUESTS))
+        result.update(latency(compared, QUICK_ROUNDS if quick else ROUNDS))
     with tempfile.TemporaryDirectory() as folder:
         result["against_recbole"] = against_recbole(
             Path(folder), 50 if quick else 300, 1 if quick else 5
