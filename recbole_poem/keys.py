@@ -167,7 +167,8 @@ def check_values(config: Dict[str, Any]) -> None:
         raise InputError("use_partial_order: Upstream is the cache alone, it cannot be off")
     if config["entry_training"] == "stacked" and config["fusion"] == "gate":
         raise InputError(
-            "entry_training: stacked needs fusion residual; a gate has no part that is on top"
+            "entry_training: stacked needs fusion residual, as a gate has no part that is on top; "
+            "set entry_training: joint"
         )
     if config["hidden_size"] % config["n_heads"]:
         raise InputError(

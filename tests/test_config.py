@@ -34,7 +34,9 @@ def test_precedence_of_files_dictionary_and_defaults(tmp_path: Path) -> None:
 
 def test_a_preset_stands_between_its_model_and_the_data_set() -> None:
     added = {"fusion": "residual", "cascade_head": True, "repeat_logit": True}
+    added.update(history_state="mixture", entry_training="stacked")
     paper = {"fusion": "gate", "cascade_head": False, "repeat_logit": False}
+    paper.update(history_state="transformer", entry_training="joint")
     for model in ("POEM", "Upstream"):
         for preset, expected in (
             ({}, added),
@@ -51,15 +53,15 @@ def test_a_preset_stands_between_its_model_and_the_data_set() -> None:
 def test_the_best_preset_may_know_a_data_set() -> None:
     def keys(model: str, dataset: str, **given: Any) -> List[Any]:
         config = Config(model, dataset, config_dict=given)
-        return [config[key] for key in ("history_state", "hidden_size", "objectives")]
+        return [config[key] for key in ("n_layers", "hidden_size", "objectives")]
 
     poem, general = keys("POEM", "kuairand-pure"), keys("POEM", "ml-100k")
-    assert poem[:2] == ["mixture", 256]
-    assert general[:2] == ["transformer", 64]
+    assert poem[:2] == [1, 256]
+    assert general[:2] == [2, 64]
     assert keys("POEM", "kuairand-pure", hidden_size=32)[1] == 32
     assert keys("POEM", "kuairand-pure", preset="paper") == [*general[:2], poem[2]]
     assert keys("Upstream", "kuairand-pure") == poem  # the stage that feeds POEM has its keys
-    assert keys("SASRec", "kuairand-pure")[:2] == [None, 64]
+    assert keys("SASRec", "kuairand-pure")[:2] == [2, 64]  # its own
     assert keys("MultiTaskRanker", "kuairand-pure")[:2] == [None, 32]
 
 

@@ -166,7 +166,7 @@ def test_two_processes_give_a_result(keys: Dict[str, Any]) -> None:
 def test_two_processes_learn_what_one_does(keys: Dict[str, Any], caplog: Any) -> None:
     """At equal global batch, losses and weights agree up to rounding; dropout alone is theirs."""
     more = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "state": "INFO"}
-    more["train_batch_size"] = 48
+    more.update(item_dropout=0.0, train_batch_size=48)
     losses, weights = [], []
     caplog.set_level("INFO")
     for nproc in (1, 2):
@@ -180,7 +180,7 @@ def test_two_processes_learn_what_one_does(keys: Dict[str, Any], caplog: Any) ->
             [[float(x) for x in re.findall(r"loss\d\S*: ([\d.]+)", line)] for line in lines]
         )
     assert len(losses[0]) == 4
-    assert len(losses[0][0]) == 3
+    assert len(losses[0][0]) == 4
     assert torch.allclose(*map(torch.tensor, losses), atol=2e-4)  # four decimals are logged
     for name, weight in weights[0].items():
         assert torch.allclose(weight, weights[1][name], atol=1e-4), name
@@ -249,7 +249,7 @@ def test_recboles_tuning_finds_the_better_value(keys: Dict[str, Any], tmp_path: 
         ({"dataset": "nowhere"}, "data_path: there is no folder .*nowhere"),
         ({"n_groups": 0}, "n_groups: expected a whole number from 1, not 0"),
         (
-            {"entry_training": "stacked", "fusion": "gate"},
+            {"fusion": "gate"},
             "entry_training: stacked needs fusion residual",
         ),
         ({"hidden_size": 9}, "hidden_size: 9 is no multiple of n_heads, 2"),

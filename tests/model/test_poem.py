@@ -180,15 +180,15 @@ def test_each_loss_has_its_own_part_and_its_own_input(
     keys: Dict[str, Any], key: str, field: str
 ) -> None:
     on, off = make(keys), make(keys, **{key: False})
-    assert len(on.model.calculate_loss(next(iter(on.train_data)))) == 3
+    assert len(on.model.calculate_loss(next(iter(on.train_data)))) == 4
     batch = next(iter(off.train_data))
     assert field not in batch
-    assert len(off.model.calculate_loss(batch)) == 2
+    assert len(off.model.calculate_loss(batch)) == 3
 
 
 def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> None:
     """Its loss equals cross-entropy of the history states; it has no other weights."""
-    experiment = make(keys, **ALL_OFF)
+    experiment = make(keys, **ALL_OFF, history_state="transformer")
     model, batch = experiment.model.eval(), next(iter(experiment.train_data))
     assert {name.split(".")[0] for name, _ in model.named_parameters()} == {
         "item_embedding",
@@ -244,7 +244,7 @@ def test_padding_never_gets_a_gradient_or_a_probability(keys: Dict[str, Any], st
 @pytest.mark.parametrize("state", ["transformer", "mixture"])
 @pytest.mark.parametrize("fusion", ["gate", "residual"])
 def test_every_weight_is_trained_jointly(keys: Dict[str, Any], fusion: str, state: str) -> None:
-    experiment = make(keys, fusion=fusion, history_state=state)
+    experiment = make(keys, fusion=fusion, history_state=state, entry_training="joint")
     wake(experiment.model)
     parts = experiment.model.calculate_loss(next(iter(experiment.train_data)))
     assert len(parts) == 3
@@ -267,7 +267,7 @@ def test_a_batch_of_context_alone_has_a_finite_loss_of_zero(keys: Dict[str, Any]
     assert loss == 0
 
 
-@pytest.mark.parametrize("more", [{}, {"preset": "paper"}, {"entry_training": "stacked"}])
+@pytest.mark.parametrize("more", [{}, {"preset": "paper"}, {"entry_training": "joint"}])
 def test_it_trains_with_recboles_mixed_precision(
     keys: Dict[str, Any], more: Dict[str, Any]
 ) -> None:

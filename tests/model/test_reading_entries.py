@@ -29,7 +29,7 @@ def test_a_stacked_model_learns_to_read_entries_without_moving_what_reads_none(
     keys: Dict[str, Any],
 ) -> None:
     """Its loss has two kinds of parts, and no weight is moved by both."""
-    experiment, plain = make(keys, entry_training="stacked"), make(keys, use_partial_order=False)
+    experiment, plain = make(keys), make(keys, use_partial_order=False)
     model = experiment.model.eval()
     wake(model)
     plain.model.load_state_dict(model.state_dict(), strict=False)
@@ -48,13 +48,7 @@ def test_a_stacked_model_learns_to_read_entries_without_moving_what_reads_none(
 
 def test_what_learns_on_top_meets_the_history_without_dropout(keys: Dict[str, Any]) -> None:
     """As evaluation does: of two passes over a batch only the parts below differ."""
-    experiment = make(
-        keys,
-        entry_training="stacked",
-        history_state="mixture",
-        trend_windows=[0.004],
-        trend_step=0.002,
-    )
+    experiment = make(keys, trend_windows=[0.004], trend_step=0.002)
     model = experiment.model.train()
     wake(model)
     model.entry_reader.eval()

@@ -68,7 +68,7 @@ def entries_of(dataset: Any, batch: Any) -> List[Entry]:
     [
         ("POEM", {}),
         ("POEM", {"use_partial_order": False}),
-        ("POEM", {"history_state": "mixture"}),
+        ("POEM", {"history_state": "transformer"}),
         ("POEM", {"trend_windows": [0.004], "trend_step": 0.002}),
         ("SASRec", {"loss_type": "CE"}),
         ("GRU4Rec", {"loss_type": "CE"}),
