@@ -120,28 +120,32 @@ class HistoryEncoder(nn.Module):
 
     def forward(self, items: torch.Tensor) -> torch.Tensor:
         """Encode item embeddings (B, W, d), W <= the maximal length, into states (B, W, d)."""
-        tokens = self._tokens(items)
-        for block in self.blocks:
-            tokens = block(tokens, None)
-        return self.norm(tokens)
+        return self._states(self._placed(items))
 
     def at(self, items: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         """Return the state at one place (B,) of each window alone, (B, d)."""
-        tokens = self._tokens(items)
-        for block in self.blocks[:-1]:
-            tokens = block(tokens, None)
-        return self.norm(self._last.at(tokens, place, _up_to(place, items.shape[1])))
+        return self._state(self._placed(items), place, _up_to(place, items.shape[1]))
 
     def scoring(self, items: torch.Tensor) -> torch.Tensor:
         """Return what the states are multiplied with, of item embeddings (n, d): themselves."""
         return items
 
-    @property
-    def _last(self) -> TransformerBlock:
-        return cast(TransformerBlock, self.blocks[-1])
+    def _states(self, placed: torch.Tensor) -> torch.Tensor:
+        """Encode items at their positions (B, W, d) into states (B, W, d)."""
+        tokens = self.dropout(placed)
+        for block in self.blocks:
+            tokens = block(tokens, None)
+        return self.norm(tokens)
 
-    def _tokens(self, items: torch.Tensor) -> torch.Tensor:
-        return self.dropout(self._placed(items))
+    def _state(
+        self, placed: torch.Tensor, place: torch.Tensor, may_attend: torch.Tensor
+    ) -> torch.Tensor:
+        """Encode items at their positions (B, W, d) into the states at `place` (B,), (B, d)."""
+        tokens = self.dropout(placed)
+        for block in self.blocks[:-1]:
+            tokens = block(tokens, None)
+        last = cast(TransformerBlock, self.blocks[-1])
+        return self.norm(last.at(tokens, place, may_attend))
 
     def _placed(self, items: torch.Tensor) -> torch.Tensor:
         position = torch.arange(items.shape[1], device=items.device)
@@ -185,23 +189,28 @@ class MixtureEncoder(HistoryEncoder):
 
     def forward(self, items: torch.Tensor) -> torch.Tensor:
         """Encode item embeddings (B, W, d) into states (B, W, d)."""
-        return self._mixed(items, super().forward(items), None)
+        placed = self._placed(items)
+        return self._mixed(items, placed, self._states(placed), None)
 
     def at(self, items: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         """Return the state at one place (B,) of each window alone, (B, d)."""
-        state = super().at(items, place).unsqueeze(1)
-        return self._mixed(items, state, _up_to(place, items.shape[1])).squeeze(1)
+        placed, may_attend = self._placed(items), _up_to(place, items.shape[1])
+        state = self._state(placed, place, may_attend).unsqueeze(1)
+        return self._mixed(items, placed, state, may_attend).squeeze(1)
 
     def scoring(self, items: torch.Tensor) -> torch.Tensor:
         """Return item embeddings (n, d) of length 1, some of their entries dropped in training."""
         return cast(torch.Tensor, self.item_dropout(F.normalize(items, dim=-1)))
 
     def _mixed(
-        self, items: torch.Tensor, states: torch.Tensor, may_attend: Optional[torch.Tensor]
+        self,
+        items: torch.Tensor,
+        placed: torch.Tensor,
+        states: torch.Tensor,
+        may_attend: Optional[torch.Tensor],
     ) -> torch.Tensor:
-        query, key, value = (
-            each.unsqueeze(1) for each in (states, self.key(self._placed(items)), items)
-        )
+        asked = states @ self.key.weight  # s . W(e + p) = (s W) . (e + p), of one state for many e
+        query, key, value = (each.unsqueeze(1) for each in (asked, placed, items))
         mean = attention(query, key, value, may_attend, self._all_weights).squeeze(1)
         return F.normalize(mean, dim=-1) / self.temperature + self.gain * states
 
