@@ -8,7 +8,7 @@ from torch import nn
 
 from recbole_poem.cascade.fusion import fuse, rank_weights
 from recbole_poem.cascade.partial_order import assign_groups, draw, shuffle_scores
-from recbole_poem.model.encoder import PartialOrderEncoder
+from recbole_poem.model.partial_order_encoder import PartialOrderEncoder
 from recbole_poem.noise import Purpose, uniform
 
 

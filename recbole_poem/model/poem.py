@@ -30,8 +30,8 @@ from recbole_poem.fields import (
     TREND_STEP,
 )
 from recbole_poem.model.cascade_head import CascadeHead
-from recbole_poem.model.encoder import HistoryEncoder, MixtureEncoder
 from recbole_poem.model.entry_reader import EntryReader, Reading
+from recbole_poem.model.history_encoder import HistoryEncoder, MixtureEncoder
 from recbole_poem.model.interest import FUSIONS, Fusion, Residual
 from recbole_poem.model.loss import (
     full_log_probability,
