@@ -1,4 +1,4 @@
-"""The states of a history: causal, blind to padding, alike one by one; a mixture is a known mean."""
+"""States of a history: causal, blind to padding, alike one by one; a mixture is a known mean."""
 
 import pytest
 import torch
