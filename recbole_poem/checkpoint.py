@@ -9,6 +9,7 @@ loads, and the last one, which ``--resume`` continues:
 ``state_dict``            weights of the best epoch
 ``other_parameter``       what RecBole's models keep beside their weights, of the best epoch
 ``last_state_dict``       weights of the last epoch
+``average``               `WeightAverage.state_dict` after the last epoch, or None
 ``optimizer``             state of the optimizer after the last epoch
 ``epoch``                 the last epoch, from 0
 ``finished``              whether training had ended by itself

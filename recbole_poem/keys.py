@@ -62,6 +62,7 @@ OVERALL_RULES: Dict[str, _Rule] = {
     "seed": _Rule(lambda v: _is_int(v) and 0 <= v < 2**31, "a whole number from 0, below 2^31"),
     "epochs": _FROM_0,
     "learning_rate": _POSITIVE,
+    "ema_decay": _PROBABILITY,
     "train_batch_size": _FROM_1,
     "eval_batch_size": _FROM_1,
     "eval_step": _Rule(_is_int, "a whole number"),

@@ -4,8 +4,9 @@ The mixin works over any of RecBole's trainers. Every random number of a trainin
 function of the seed and the epoch, so a resumed run repeats what an uninterrupted one does.
 """
 
+from contextlib import nullcontext
 from logging import getLogger
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, ContextManager, Dict, List, Optional, Tuple
 from uuid import uuid4
 
 import dgl
@@ -20,6 +21,7 @@ from recbole.utils import init_seed, set_color
 from torch.nn.parallel import DistributedDataParallel
 
 from recbole_poem import checkpoint
+from recbole_poem.weight_average import WeightAverage
 
 
 def seed_everything(seed: int, reproducibility: bool) -> None:
@@ -68,11 +70,17 @@ def _loaders(train_data: Any) -> List[AbstractDataLoader]:
 
 
 class TrainingMixin(Trainer):
-    """Mixin over RecBole's trainers: exact epochs, safe checkpoints, exact resumption."""
+    """Mixin over RecBole's trainers: exact epochs, safe checkpoints, exact resumption.
+
+    With ``ema_decay`` above 0 the average of the weights is what is evaluated and kept as the best
+    epoch, and what the model has after `fit`; the optimizer moves the weights themselves.
+    """
 
     saved_model_file: str
 
     def __init__(self, config: Any, model: Any) -> None:
+        decay = config["ema_decay"]  # before RecBole's trainer builds its optimizers
+        self._average = WeightAverage(model, decay) if decay else None
         super().__init__(config, model)
         self.eval_collector = PlainCollector(config)
         # two runs may start within the same second, and processes of one run in different ones
@@ -83,6 +91,20 @@ class TrainingMixin(Trainer):
             self.saved_model_file = name[0]
         self._best: Optional[Dict[str, Any]] = None
         self._validates = False
+
+    def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
+        optimizer = super()._build_optimizer(**kwargs)
+        if self._average is not None:
+            self._average.follow(optimizer)
+        return optimizer
+
+    def _averaged(self) -> ContextManager[None]:
+        """Within it, the model has the weights that are to be evaluated and kept."""
+        return nullcontext() if self._average is None else self._average.in_place()
+
+    def _valid_epoch(self, valid_data: Any, show_progress: bool = False) -> Any:
+        with self._averaged():
+            return super()._valid_epoch(valid_data, show_progress=show_progress)
 
     def _train_epoch(
         self,
@@ -142,6 +164,8 @@ class TrainingMixin(Trainer):
             if saved and self._best is not None:
                 getLogger().warning(f"interrupted; continue with --resume={self.saved_model_file}")
             raise
+        if self._average is not None:
+            self._average.settle()
         if not self.config["single_spec"]:
             torch.distributed.barrier()  # the file is whole before another process reads it
         return result
@@ -150,10 +174,11 @@ class TrainingMixin(Trainer):
         """Remember the best weights; RecBole calls this when the score has improved."""
         if epoch < 0 and self._best is not None:
             return  # a resumed run that had finished: its file stays as it is
-        state_dict = {
-            name: value.detach().to("cpu", copy=True)
-            for name, value in self.model.state_dict().items()
-        }
+        with self._averaged():
+            state_dict = {
+                name: value.detach().to("cpu", copy=True)
+                for name, value in self.model.state_dict().items()
+            }
         other = checkpoint.plain(self.model.other_parameter(), "other_parameter")
         self._best = {"state_dict": state_dict, "other_parameter": other}
         if not self._validates:
@@ -168,6 +193,7 @@ class TrainingMixin(Trainer):
             "config": checkpoint.plain(self.config.given(), "config"),
             **self._best,
             "last_state_dict": dict(self.model.state_dict()),
+            "average": None if self._average is None else self._average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "epoch": epoch,
             "finished": finished or epoch + 1 >= self.epochs,
@@ -185,7 +211,10 @@ class TrainingMixin(Trainer):
         self._write(epoch, finished=False)
 
     def resume_checkpoint(self, resume_file: str) -> None:
-        """Continue the run whose checkpoint this is: its last epoch, its best epoch, its file."""
+        """Continue the run whose checkpoint this is: its last epoch, its best epoch, its file.
+
+        An average that the run did not keep starts with its last weights.
+        """
         state = checkpoint.read(resume_file)
         self.saved_model_file = str(resume_file)
         checkpoint.load_weights(self.model, state, resume_file)
@@ -200,6 +229,10 @@ class TrainingMixin(Trainer):
             self.optimizer.load_state_dict(state["optimizer"])
             for group in self.optimizer.param_groups:  # the keys of this run hold, new ones too
                 group["lr"], group["weight_decay"] = self.learning_rate, self.weight_decay
+        if self._average is not None:
+            self._average.start()
+            if more_epochs and state.get("average") is not None:
+                self._average.load_state_dict(state["average"])
         self.logger.info(
             set_color("Resuming", "blue") + f": {resume_file} after epoch {state['epoch']}"
         )
