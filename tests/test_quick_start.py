@@ -10,6 +10,7 @@ from typing import Any, Dict
 import pytest
 import torch
 from conftest import random_log
+from toy_training import killed_after
 
 from recbole_poem import checkpoint
 from recbole_poem.config import Config
@@ -61,32 +62,19 @@ def test_knowledge_based_models_run_save_and_load() -> None:
     assert load(result["model_file"]).evaluate("test") == result["test_result"]
 
 
-class _KilledError(Exception):
-    pass
-
-
 @pytest.mark.parametrize("model", ["POEM", "SASRec", "BPR"])
-@pytest.mark.parametrize("killed_after", [0, 2])
+@pytest.mark.parametrize("killed", [0, 2])
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    keys: Dict[str, Any], model: str, killed_after: int
+    keys: Dict[str, Any], model: str, killed: int
 ) -> None:
     keys = {**keys, "model": model, "train_batch_size": 64, "learning_rate": 0.02}
     whole = run_recbole_poem(config_dict=keys)
 
-    config = Config(config_dict=keys)
-    experiment = assemble(config)
-    trainer = get_trainer(config)(config, experiment.model)
-
-    def kill(epoch: int, score: float) -> None:
-        if epoch == killed_after:
-            raise _KilledError
-
-    with pytest.raises(_KilledError):
-        trainer.fit(experiment.train_data, experiment.valid_data, callback_fn=kill)
-    resumed = run_recbole_poem(config_dict={"resume": trainer.saved_model_file})
+    file = killed_after(killed, keys)
+    resumed = run_recbole_poem(config_dict={"resume": file})
     for part in ("best_valid_score", "best_valid_result", "test_result"):
         assert resumed[part] == whole[part]
-    assert resumed["model_file"] == trainer.saved_model_file
+    assert resumed["model_file"] == file
     ours, theirs = (checkpoint.read(result["model_file"]) for result in (whole, resumed))
     for name, weight in ours["last_state_dict"].items():
         assert torch.equal(weight, theirs["last_state_dict"][name]), name

@@ -6,13 +6,13 @@ from typing import Any, Dict
 import pytest
 import torch
 from conftest import random_log
+from toy_training import killed_after
 
 from recbole_poem import checkpoint
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import assemble
 from recbole_poem.quick_start import load, run_recbole_poem
-from recbole_poem.registry import get_trainer
 from recbole_poem.weight_average import WeightAverage
 
 
@@ -107,28 +107,10 @@ def test_the_optimizer_does_not_know_of_the_average(keys: Dict[str, Any]) -> Non
     )
 
 
-class _KilledError(Exception):
-    pass
-
-
-def _killed_after(epoch: int, keys: Dict[str, Any]) -> str:
-    config = Config(config_dict=keys)
-    experiment = assemble(config)
-    trainer = get_trainer(config)(config, experiment.model)
-
-    def kill(at: int, score: float) -> None:
-        if at == epoch:
-            raise _KilledError
-
-    with pytest.raises(_KilledError):
-        trainer.fit(experiment.train_data, experiment.valid_data, callback_fn=kill)
-    return str(trainer.saved_model_file)
-
-
 def test_a_resumed_run_has_the_average_of_an_uninterrupted_one(keys: Dict[str, Any]) -> None:
     keys = {**keys, "epochs": 4}
     whole = run_recbole_poem(config_dict=keys)
-    resumed = run_recbole_poem(config_dict={"resume": _killed_after(1, keys)})
+    resumed = run_recbole_poem(config_dict={"resume": killed_after(1, keys)})
     assert resumed["test_result"] == whole["test_result"]
     ours, theirs = (checkpoint.read(each["model_file"])["average"] for each in (whole, resumed))
     assert ours["n_steps"] == theirs["n_steps"]
@@ -138,7 +120,7 @@ def test_a_resumed_run_has_the_average_of_an_uninterrupted_one(keys: Dict[str, A
 
 def test_a_run_without_an_average_is_resumed_with_one(keys: Dict[str, Any]) -> None:
     """It starts with the last weights, not with those of an untrained model."""
-    file = _killed_after(1, {**keys, "epochs": 3, "ema_decay": 0})
+    file = killed_after(1, {**keys, "epochs": 3, "ema_decay": 0})
     resumed = run_recbole_poem(config_dict={"resume": file, "ema_decay": 0.9})
     state = checkpoint.read(resumed["model_file"])
     embedding = "item_embedding.weight"
