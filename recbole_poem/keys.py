@@ -81,6 +81,8 @@ POEM_RULES: Dict[str, _Rule] = {
     "hard_negative_source": _one_of("graph", "uniform"),
     "cascade_head": _FLAG,
     "repeat_logit": _FLAG,
+    "time_gaps": _FLAG,
+    "gap_dropout": _SHARE,
     "trend_windows": _Rule(
         lambda v: v is None or (isinstance(v, list) and v != [] and all(map(_POSITIVE.holds, v))),
         "a list of numbers above 0, or ~",

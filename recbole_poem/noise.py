@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     SHUFFLE = 5
     UNIFORM_NEGATIVE = 6
     UNEXPOSED = 7
+    HISTORY_GAP = 8
 
 
 def uniform(seed: int, purpose: Purpose, *keys: Union[torch.Tensor, int]) -> torch.Tensor:

@@ -86,6 +86,7 @@ def _run(arguments: List[str]) -> int:
                 k=options.k,
                 entries=[request.entry for request in good],
                 filter_seen=not options.keep_seen,
+                item_times=[request.times for request in good],
             )
             found["request"] = [good[number].name for number in found["request"]]
             write(found)

@@ -21,6 +21,7 @@ from recbole_poem.fields import (
     CACHE_SCORE,
     DRAW_ID,
     HARD_NEGATIVE,
+    HISTORY_GAP,
     REQUEST_ID,
     REQUEST_POSITION,
     SAMPLED_NEGATIVE,
@@ -71,6 +72,7 @@ class POEMTrainDataLoader(AbstractDataLoader):
         self._trend_step = None if trends is None else trends.step(log.time)
         self._hard_negatives, self._shared_negatives = hard_negatives, shared_negatives
         self._n_requests = config["requests_per_window"]
+        self._gap_dropout = config["gap_dropout"]
         self._max_length = config["MAX_ITEM_LIST_LENGTH"]
         self._seed = config["seed"]
         self.item_list = dataset.iid_field + config["LIST_SUFFIX"]
@@ -114,6 +116,9 @@ class POEMTrainDataLoader(AbstractDataLoader):
                 TARGET_ID: target,
             }
         )
+        if self._dataset.gaps is not None:
+            gaps = self._dataset.gap_windows(start, length, width)
+            batch[HISTORY_GAP] = gaps * self._with_times(start).unsqueeze(1)
         if self._trend_step is not None:
             batch[TREND_STEP] = gather_windows(self._trend_step, start + 1, length, width)
         self._add_requests(batch, start, is_target)
@@ -121,6 +126,11 @@ class POEMTrainDataLoader(AbstractDataLoader):
             step = int(index.min()) // (self.step * self._n_processes)
             batch[SAMPLED_NEGATIVE] = self._shared_negatives.draw(self._epoch, step)
         return batch
+
+    def _with_times(self, start: torch.Tensor) -> torch.Tensor:
+        """Draw which windows know their times, (B,) bool; the others teach to do without."""
+        draw = start + self._epoch * len(self._dataset.log)
+        return uniform(self._seed, Purpose.HISTORY_GAP, draw) >= self._gap_dropout
 
     def _add_requests(
         self, batch: Interaction, start: torch.Tensor, is_target: torch.Tensor

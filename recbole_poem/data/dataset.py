@@ -26,7 +26,8 @@ from recbole_poem.data.time_order import to_single_precision
 from recbole_poem.data.trends import Trends, item_trends
 from recbole_poem.data.windows import gather_windows
 from recbole_poem.errors import InputError
-from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, TREND_STEP
+from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID, TREND_STEP
+from recbole_poem.gaps import gap_slots
 from recbole_poem.upstream.cache import RequestCache, read_entries
 from recbole_poem.upstream.watch_time import PER_SECOND
 
@@ -104,6 +105,8 @@ class POEMDataset(FlatSequentialDataset):
     #: what the ranking stage said, and what the model reads: the same unless it is shuffled
     cache: Optional[RequestCache] = None
     read_cache: Optional[RequestCache] = None
+    #: slot of the time before each row of the log, (R,) uint8; None = the model does not ask
+    gaps: Optional[torch.Tensor] = None
     #: what was popular when; None = the model does not ask
     trends: Optional[Trends] = None
     #: log probability of each item as a sampled negative, (n_items,); None = the softmax is exact
@@ -113,11 +116,16 @@ class POEMDataset(FlatSequentialDataset):
     objective_weights: List[float]
 
     def build(self) -> List[Dataset]:
-        """Split, and count the trends of the training part for all splits."""
+        """Split; slot the times for all splits, and count the trends of the training part."""
         datasets = super().build()
+        per_second = PER_SECOND[self.config["time_unit"]]
+        if self.config["time_gaps"]:
+            slots = gap_slots(self.log.time, self.log.position == 0, per_second)
+            for dataset in datasets:
+                dataset.gaps = torch.from_numpy(slots)
         windows, step = self.config["trend_windows"], self.config["trend_step"]
         if windows is not None:
-            hour = 3600 * PER_SECOND[self.config["time_unit"]]
+            hour = 3600 * per_second
             trends = item_trends(datasets[0].log, [hours * hour for hours in windows], step * hour)
             for dataset in datasets:
                 dataset.trends = trends
@@ -153,12 +161,23 @@ class POEMDataset(FlatSequentialDataset):
         items, _ = self.cache.read(requests)
         return torch.from_numpy(items[..., : self.config["system_positives"]])
 
+    def gap_windows(self, start: torch.Tensor, length: torch.Tensor, width: int) -> torch.Tensor:
+        """Return the slots of the gaps in windows (...) of the log, (..., width), 0 beyond them."""
+        if self.gaps is None:
+            raise RuntimeError("the data set keeps no times; set time_gaps")
+        slots = gather_windows(self.gaps, start.reshape(-1), length.reshape(-1), width)
+        return slots.long().reshape(*start.shape, width)
+
     def __getitem__(self, index: Any, join: bool = True) -> Interaction:
         """Return prediction rows with windows and, once attached, cache entries.
 
         Features of users and items are never joined: no model of this data set reads them.
         """
         batch = super().__getitem__(index, False)
+        if self.gaps is not None:
+            length = batch[self.item_list_length_field]
+            start = batch[REQUEST_ID] - length
+            batch[HISTORY_GAP] = self.gap_windows(start, length, self.max_item_list_len)
         if self.trends is not None:
             batch[TREND_STEP] = self.trends.step(self.log.time[batch[REQUEST_ID].numpy()])
         if self.cache is not None:

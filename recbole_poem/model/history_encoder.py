@@ -18,6 +18,12 @@ class HistoryEncoder(nn.Module):
 
     Windows are padded on the right, where a causal state never looks, so no padding mask is
     needed; states at padded positions are meaningless.
+
+    Parameters
+    ----------
+    n_gap_slots : int
+        Slots of the time between two rows, each with an embedding that is added to the item's; 0 =
+        times are not read. Slot 0 adds nothing.
     """
 
     def __init__(
@@ -25,12 +31,16 @@ class HistoryEncoder(nn.Module):
         hidden_size: int,
         max_length: int,
         n_layers: int,
+        n_gap_slots: int,
         n_heads: int,
         inner_size: int,
         dropout: float,
         attention_dropout: float,
     ) -> None:
         super().__init__()
+        self.gap_embedding: Optional[nn.Embedding] = None
+        if n_gap_slots:
+            self.gap_embedding = nn.Embedding(n_gap_slots, hidden_size, padding_idx=0)
         self.position_embedding = nn.Embedding(max_length, hidden_size)
         self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(
@@ -39,13 +49,18 @@ class HistoryEncoder(nn.Module):
         )
         self.norm = nn.LayerNorm(hidden_size)
 
-    def forward(self, items: torch.Tensor) -> torch.Tensor:
-        """Encode item embeddings (B, W, d), W <= the maximal length, into states (B, W, d)."""
-        return self._states(self._placed(items))
+    def forward(self, items: torch.Tensor, gaps: Optional[torch.Tensor]) -> torch.Tensor:
+        """Encode item embeddings (B, W, d), W <= the maximal length, into states (B, W, d).
 
-    def at(self, items: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        `gaps` are the slots of the times between the rows (B, W), of an encoder that reads them.
+        """
+        return self._states(self._placed(items, gaps))
+
+    def at(
+        self, items: torch.Tensor, gaps: Optional[torch.Tensor], place: torch.Tensor
+    ) -> torch.Tensor:
         """Return the state at one place (B,) of each window alone, (B, d)."""
-        return self._state(self._placed(items), place, _up_to(place, items.shape[1]))
+        return self._state(self._placed(items, gaps), place, _up_to(place, items.shape[1]))
 
     def scoring(self, items: torch.Tensor) -> torch.Tensor:
         """Return what the states are multiplied with, of item embeddings (n, d): themselves."""
@@ -68,9 +83,12 @@ class HistoryEncoder(nn.Module):
         last = cast(TransformerBlock, self.blocks[-1])
         return self.norm(last.at(tokens, place, may_attend))
 
-    def _placed(self, items: torch.Tensor) -> torch.Tensor:
+    def _placed(self, items: torch.Tensor, gaps: Optional[torch.Tensor]) -> torch.Tensor:
         position = torch.arange(items.shape[1], device=items.device)
-        return items + self.position_embedding(position)
+        placed = items + self.position_embedding(position)
+        if self.gap_embedding is not None:
+            placed = placed + self.gap_embedding(gaps)
+        return placed
 
 
 class MixtureEncoder(HistoryEncoder):
@@ -97,25 +115,28 @@ class MixtureEncoder(HistoryEncoder):
         hidden_size: int,
         max_length: int,
         n_layers: int,
+        n_gap_slots: int,
         temperature: float,
         item_dropout: float,
         **block: Any,
     ) -> None:
-        super().__init__(hidden_size, max_length, n_layers, **block)
+        super().__init__(hidden_size, max_length, n_layers, n_gap_slots, **block)
         self.temperature = temperature
         self.item_dropout = Dropout(item_dropout)
         self.key = nn.Linear(hidden_size, hidden_size, bias=False)
         self.gain = nn.Parameter(torch.zeros(hidden_size))
         self._all_weights = Dropout(0)
 
-    def forward(self, items: torch.Tensor) -> torch.Tensor:
-        """Encode item embeddings (B, W, d) into states (B, W, d)."""
-        placed = self._placed(items)
+    def forward(self, items: torch.Tensor, gaps: Optional[torch.Tensor]) -> torch.Tensor:
+        """Encode item embeddings (B, W, d) and gaps (B, W) into states (B, W, d)."""
+        placed = self._placed(items, gaps)
         return self._mixed(items, placed, self._states(placed), None)
 
-    def at(self, items: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+    def at(
+        self, items: torch.Tensor, gaps: Optional[torch.Tensor], place: torch.Tensor
+    ) -> torch.Tensor:
         """Return the state at one place (B,) of each window alone, (B, d)."""
-        placed, may_attend = self._placed(items), _up_to(place, items.shape[1])
+        placed, may_attend = self._placed(items, gaps), _up_to(place, items.shape[1])
         state = self._state(placed, place, may_attend).unsqueeze(1)
         return self._mixed(items, placed, state, may_attend).squeeze(1)
 

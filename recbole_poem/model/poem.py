@@ -23,12 +23,14 @@ from recbole_poem.fields import (
     CACHE_SCORE,
     DRAW_ID,
     HARD_NEGATIVE,
+    HISTORY_GAP,
     REQUEST_ID,
     SAMPLED_NEGATIVE,
     SYSTEM_POSITIVE,
     TARGET_ID,
     TREND_STEP,
 )
+from recbole_poem.gaps import N_SLOTS
 from recbole_poem.model.cascade_head import CascadeHead
 from recbole_poem.model.entry_reader import EntryReader, Reading
 from recbole_poem.model.history_encoder import HistoryEncoder, MixtureEncoder
@@ -78,7 +80,8 @@ class POEM(SequentialRecommender):
             "attention_dropout": config["attn_dropout_prob"],
         }
         self.item_embedding = nn.Embedding(self.n_items, size, padding_idx=0)
-        sizes = (size, self.max_seq_length, config["n_layers"])
+        self.reads_gaps = config["time_gaps"]
+        sizes = (size, self.max_seq_length, config["n_layers"], N_SLOTS if self.reads_gaps else 0)
         if config["history_state"] == "mixture":
             cosine = (config["temperature"], config["item_dropout"])
             self.history_encoder: HistoryEncoder = MixtureEncoder(*sizes, *cosine, **block)
@@ -111,9 +114,10 @@ class POEM(SequentialRecommender):
                 nn.init.normal_(parameter, std=self.initializer_range)
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
-        with torch.no_grad():
-            self.item_embedding.weight[0].zero_()
         for module in self.modules():
+            if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+                with torch.no_grad():
+                    module.weight[module.padding_idx].zero_()
             if isinstance(module, (CascadeHead, Residual)):
                 module.start_at_zero()
 
@@ -124,6 +128,16 @@ class POEM(SequentialRecommender):
     def _steps(self, interaction: Interaction, of: torch.Tensor) -> torch.Tensor:
         """Return the steps of time of targets `of` (...), of the same shape."""
         return torch.zeros_like(of) if self.trend is None else interaction[TREND_STEP]
+
+    def _gaps(self, interaction: Interaction) -> Optional[torch.Tensor]:
+        """Return the slots of the times between rows of the history, (B, W), if they are read."""
+        return interaction[HISTORY_GAP] if self.reads_gaps else None
+
+    def _states(self, interaction: Interaction) -> torch.Tensor:
+        """Return the states of the history at every position, (B, W, d)."""
+        items = self.item_embedding(interaction[self.ITEM_SEQ])
+        states: torch.Tensor = self.history_encoder(items, self._gaps(interaction))
+        return states
 
     # -- the interest of a request --------------------------------------------------------------
 
@@ -183,7 +197,7 @@ class POEM(SequentialRecommender):
         """
         target = interaction[TARGET_ID]  # (B, W)
         carrying, others = positions(interaction, target > 0)
-        history = self.history_encoder(self.item_embedding(interaction[self.ITEM_SEQ]))
+        history = self._states(interaction)
         items = self.scoring_items()
         asks = interaction[REQUEST_ID] >= 0  # (B, R), Q of them hold
         reading = None
@@ -231,7 +245,7 @@ class POEM(SequentialRecommender):
         """
         self.history_encoder.eval()
         with torch.no_grad():
-            states = self.history_encoder(self.item_embedding(interaction[self.ITEM_SEQ]))
+            states = self._states(interaction)
             items = self.scoring_items()
         self.history_encoder.train(self.training)
         return states[where], items.detach()  # parts of which are parameters as they are
@@ -275,7 +289,8 @@ class POEM(SequentialRecommender):
         """
         seen = interaction[self.ITEM_SEQ]
         last = interaction[self.ITEM_SEQ_LEN] - 1
-        history = self.history_encoder.at(self.item_embedding(seen), last)
+        gaps = self._gaps(interaction)
+        history = self.history_encoder.at(self.item_embedding(seen), gaps, last)
         step = self._steps(interaction, last)
         items, repeat = self.scoring_items(), self.repeat_logit
         if self.entry_reader is None:

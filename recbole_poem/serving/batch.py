@@ -9,7 +9,7 @@ from recbole.model.abstract_recommender import SequentialRecommender
 
 from recbole_poem.data.trends import Trends
 from recbole_poem.data.windows import gather_windows
-from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, TREND_STEP
+from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID, TREND_STEP
 from recbole_poem.serving.requests import Requests
 
 
@@ -28,6 +28,7 @@ class BatchMaker:
         self, config: Any, model: SequentialRecommender, trends: Optional[Trends] = None
     ) -> None:
         self._trends = trends
+        self._reads_gaps = getattr(model, "reads_gaps", False)
         self._width, self._device = config["MAX_ITEM_LIST_LENGTH"], config["device"]
         self._items, self._length, self._user = model.ITEM_SEQ, model.ITEM_SEQ_LEN, model.USER_ID
 
@@ -48,6 +49,9 @@ class BatchMaker:
             self._length: n,
             self._user: torch.zeros_like(n),  # nobody whom training saw
         }
+        if self._reads_gaps:
+            gap = torch.from_numpy(histories.gap)
+            batch[HISTORY_GAP] = gather_windows(gap, first, n, self._width).long()
         if self._trends is not None:
             batch[TREND_STEP] = self._trends.step(requests.times)
         if requests.entries.items.shape[1]:

@@ -1,11 +1,13 @@
 """The histories of requests, as users of the library have them, as flat arrays of ids."""
 
-from typing import Any, Collection, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Collection, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import pandas as pd
 
 from recbole_poem.errors import InputError
+from recbole_poem.gaps import gap_slots
+from recbole_poem.serving.history import checked_times
 from recbole_poem.serving.vocabulary import Vocabulary
 
 #: raw item tokens per request, oldest first; or a frame with columns request, item and maybe time
@@ -21,6 +23,8 @@ class FlatHistories(NamedTuple):
         What the user of the library calls each request.
     item : (E,) int64
         Item ids, oldest first.
+    gap : (E,) uint8
+        Slot of the time between each item and the one before it; see `recbole_poem.gaps`.
     begin : (B + 1,) int64
         Where each history begins; the last number is E.
     n_unknown : (B,) int64
@@ -29,6 +33,7 @@ class FlatHistories(NamedTuple):
 
     request: np.ndarray
     item: np.ndarray
+    gap: np.ndarray
     begin: np.ndarray
     n_unknown: np.ndarray
 
@@ -42,11 +47,17 @@ class FlatHistories(NamedTuple):
         length = self.length[rows]
         begin = np.r_[0, np.cumsum(length)]
         place = np.arange(begin[-1]) + np.repeat(self.begin[rows] - begin[:-1], length)
-        return FlatHistories(self.request[rows], self.item[place], begin, self.n_unknown[rows])
+        item, gap = self.item[place], self.gap[place]
+        return FlatHistories(self.request[rows], item, gap, begin, self.n_unknown[rows])
 
 
-def flatten(histories: Histories, vocabulary: Vocabulary) -> FlatHistories:
-    """Look up the tokens of histories.
+def flatten(
+    histories: Histories,
+    vocabulary: Vocabulary,
+    times: Optional[Sequence[Optional[Sequence[float]]]] = None,
+    per_second: float = 1.0,
+) -> FlatHistories:
+    """Look up the tokens of histories, and slot the times between those that are known.
 
     Parameters
     ----------
@@ -55,20 +66,55 @@ def flatten(histories: Histories, vocabulary: Vocabulary) -> FlatHistories:
         the order in which they first occur, and maybe ``time``, by which a history is sorted, ties
         in the order of the rows.
     vocabulary : Vocabulary
+    times : sequence of sequences of float, optional
+        Of the items, as many; None, of a whole history, and NaN: not known. A frame brings its own.
+    per_second : float
+        Units of the times in a second.
 
     Raises
     ------
     InputError
         For a frame without the columns, a time that is no number, and a history that is one string.
     """
-    request, place, token = (
-        _of_frame(histories) if isinstance(histories, pd.DataFrame) else _of_lists(histories)
-    )
+    if isinstance(histories, pd.DataFrame):
+        request, place, time, token = _of_frame(histories)
+    else:
+        request, place, token = _of_lists(histories)
+        time = np.full(len(token), np.nan)
+        for number, of_one in enumerate(times or ()):
+            if of_one is not None:
+                time[place.searchsorted(number) :][: len(of_one)] = of_one
     item = vocabulary.ids(token)
     known = item > 0
-    n_known = np.bincount(place[known], minlength=len(request))
+    of_known = place[known]
+    gap = gap_slots(time[known], np.diff(of_known, prepend=-1) > 0, per_second)
+    n_known = np.bincount(of_known, minlength=len(request))
     n_unknown = np.bincount(place[~known], minlength=len(request))
-    return FlatHistories(request, item[known], np.r_[0, np.cumsum(n_known)], n_unknown)
+    return FlatHistories(request, item[known], gap, np.r_[0, np.cumsum(n_known)], n_unknown)
+
+
+def checked_item_times(
+    histories: Histories, times: Optional[Sequence[Optional[Sequence[Optional[float]]]]]
+) -> Optional[Sequence[Sequence[float]]]:
+    """Return the times of histories as `flatten` takes them.
+
+    Raises
+    ------
+    InputError
+        Naming the request whose times are wrong, see `checked_times`; for a frame, which has a
+        column for them.
+    """
+    if times is None:
+        return None
+    if isinstance(histories, pd.DataFrame):
+        raise InputError("item_times: a frame brings its times in its column 'time'")
+    if len(times) != len(histories):
+        raise InputError(f"item_times: {len(times)} for {len(histories)} requests")
+    return [
+        checked_times(f"item_times: request {number}", of_one, len(history))
+        for number, (of_one, history) in enumerate(zip(times, histories))
+        if hasattr(history, "__len__")  # or else `flatten` refuses it
+    ]
 
 
 def _of_lists(histories: Any) -> Tuple[np.ndarray, np.ndarray, Collection[Any]]:
@@ -84,7 +130,9 @@ def _of_lists(histories: Any) -> Tuple[np.ndarray, np.ndarray, Collection[Any]]:
     return np.arange(len(lengths)).astype(object), place, token
 
 
-def _of_frame(frame: pd.DataFrame) -> Tuple[np.ndarray, np.ndarray, Collection[Any]]:
+def _of_frame(
+    frame: pd.DataFrame,
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray, Collection[Any]]:
     for column in ("request", "item"):
         if column not in frame:
             raise InputError(
@@ -95,7 +143,7 @@ def _of_frame(frame: pd.DataFrame) -> Tuple[np.ndarray, np.ndarray, Collection[A
         row = int(np.flatnonzero(frame["request"].isna())[0])
         raise InputError(f"histories: column 'request' is empty in row {row}")
     place, request = pd.factorize(frame["request"])
-    order = np.argsort(place, kind="stable")
+    order, time = np.argsort(place, kind="stable"), np.full(len(frame), np.nan)
     if "time" in frame:
         time = pd.to_numeric(frame["time"], errors="coerce").to_numpy(dtype=float)
         if not np.isfinite(time).all():
@@ -105,5 +153,6 @@ def _of_frame(frame: pd.DataFrame) -> Tuple[np.ndarray, np.ndarray, Collection[A
     return (
         np.array(request, dtype=object),
         place[order],
+        time[order],
         frame["item"].to_numpy(object)[order],
     )

@@ -11,7 +11,7 @@ from typing import List, Tuple
 import torch
 from recbole.data.interaction import Interaction
 
-from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, TREND_STEP
+from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID, TREND_STEP
 from recbole_poem.model.poem import POEM
 from recbole_poem.model.scoring import Interest, Items, all_logits
 
@@ -29,6 +29,8 @@ class Interests:
 
     def __init__(self, model: POEM, example: Interaction) -> None:
         self._fields: List[str] = [model.ITEM_SEQ, model.ITEM_SEQ_LEN]
+        if model.reads_gaps:
+            self._fields.append(HISTORY_GAP)
         if model.trend is not None:
             self._fields.append(TREND_STEP)
         if model.entry_reader is not None:

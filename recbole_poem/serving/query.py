@@ -25,6 +25,9 @@ class Query(NamedTuple):
     draw : int, optional
         Key of the random draw from the groups of the entry; the history as a rule, so that the same
         request gets the same answer.
+    times : sequence of float, optional
+        When the items of the history were dealt with, as many and ascending, in the unit of the
+        data set's time; NaN = not known.
     time : float, optional
         When it is asked, in the unit of the data set's time: what was popular then counts. Behind
         the training rows as a rule.
@@ -37,6 +40,7 @@ class Query(NamedTuple):
     allow: Optional[Sequence[str]] = None
     deny: Sequence[str] = ()
     draw: Optional[int] = None
+    times: Optional[Sequence[float]] = None
     time: Optional[float] = None
 
 

@@ -26,7 +26,7 @@ from recbole_poem.serving.coded_items import CodedItems
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.entry_batch import look_up
 from recbole_poem.serving.exact import ExactRanker
-from recbole_poem.serving.histories import Histories, flatten
+from recbole_poem.serving.histories import Histories, checked_item_times, flatten
 from recbole_poem.serving.index.item_index import open_index
 from recbole_poem.serving.index.sample import sample_requests
 from recbole_poem.serving.interest import Catalogue, Interests
@@ -36,6 +36,7 @@ from recbole_poem.serving.query import Answer, Query
 from recbole_poem.serving.requests import Requests
 from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
 from recbole_poem.serving.vocabulary import Vocabulary
+from recbole_poem.upstream.watch_time import PER_SECOND
 
 _CELLS = 2**26  # scores that are held at once: 256 MiB
 _MANY = 2**14  # items, from which it is worth while to read their codes first
@@ -58,6 +59,7 @@ class Recommender:
         self.config, self.model, self._dataset, self.checkpoint, _ = loaded
         tokens = self._dataset.field2id_token[self._dataset.iid_field]
         self._vocabulary = Vocabulary(tokens)
+        self._per_second = PER_SECOND[self.config["time_unit"]]
         self._batches = BatchMaker(self.config, self.model, getattr(self._dataset, "trends", None))
         score = self._score
         if isinstance(self.model, POEM):
@@ -137,6 +139,7 @@ class Recommender:
         deny: Optional[Iterable[Any]] = None,
         draws: Optional[Sequence[int]] = None,
         times: Optional[Sequence[float]] = None,
+        item_times: Optional[Sequence[Optional[Sequence[Optional[float]]]]] = None,
     ) -> pd.DataFrame:
         """Recommend items to each request.
 
@@ -160,6 +163,10 @@ class Recommender:
         times : sequence of float, optional
             When each request is made, in the unit of the data set's time: what was popular then
             counts. Behind the training rows as a rule.
+        item_times : sequence of sequences of float, optional
+            When the items of each history were dealt with, ascending, in the unit of the data set's
+            time; None where that is not known, of a history or of an item. A model with
+            ``time_gaps`` reads the times between them. A frame brings them as its column ``time``.
 
         Returns
         -------
@@ -175,7 +182,8 @@ class Recommender:
         """
         if not isinstance(k, int) or k < 1:
             raise InputError(f"k: expected a whole number from 1, not {k!r}")
-        flat = flatten(histories, self._vocabulary)
+        of_items = checked_item_times(histories, item_times)
+        flat = flatten(histories, self._vocabulary, of_items, self._per_second)
         n_requests = len(flat.request)
         for name, given in (("entries", entries), ("draws", draws), ("times", times)):
             if given is not None and len(given) != n_requests:
@@ -216,7 +224,11 @@ class Recommender:
         queries : sequence of Query
             From 1, whose entries have the objectives of the model.
         """
-        flat = flatten([query.history for query in queries], self._vocabulary)
+        histories, of_items = (
+            [query.history for query in queries],
+            [query.times for query in queries],
+        )
+        flat = flatten(histories, self._vocabulary, of_items, self._per_second)
         entries = look_up([query.entry for query in queries], self.objectives, self._vocabulary)
         draws = [-1 if query.draw is None else query.draw for query in queries]
         times = [np.nan if query.time is None else query.time for query in queries]
@@ -239,7 +251,8 @@ class Recommender:
         vectors = Vectors.of(items)
 
         def states() -> np.ndarray:
-            requests = sample_requests(self._dataset.log, _SAMPLE, len(self.objectives))
+            gaps = getattr(self._dataset, "gaps", None)
+            requests = sample_requests(self._dataset.log, gaps, _SAMPLE, len(self.objectives))
             return vectors.continued(interests(self._batches(requests)).state)
 
         index = open_index(path, vectors.items, states, self.config["show_progress"])

@@ -12,6 +12,7 @@ from recbole_poem.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
     HARD_NEGATIVE,
+    HISTORY_GAP,
     REQUEST_ID,
     SYSTEM_POSITIVE,
     TARGET_ID,
@@ -31,6 +32,31 @@ def test_learns_that_the_successor_comes_next(write_dataset: Any, parts: Dict[st
     keys.update(learning_rate=0.01, epochs=30, hidden_dropout_prob=0.1, stopping_step=30)
     result = run_recbole_poem(config_dict=keys)
     assert result["test_result"]["hit@1"] > 0.95
+
+
+def test_the_times_alone_tell_what_comes_next(write_dataset: Any) -> None:
+    """Where the pause before an item says what follows it, POEM learns to read the times."""
+    rng = np.random.default_rng(0)
+    n_users, length = 60, 10
+    item = rng.integers(0, 4, (n_users, length))
+    pause = rng.integers(0, 2, (n_users, length))
+    item[:, 1:] = 4 * (pause[:, :-1] + 1) + rng.integers(0, 4, (n_users, length - 1))
+    # after a row that came at once one of four items comes, after a late one one of four others
+    seconds = np.cumsum(np.where(pause == 1, 5000, 1), axis=1)
+    user = np.repeat(np.arange(n_users), length)
+    log = random_log(0, n_users=60, n_items=20, ties=False, longest=4).iloc[:0]
+    log = log.assign(user_id=[f"u{u}" for u in user]).assign(
+        item_id=[f"i{i}" for i in item.ravel()],
+        rating=5.0,
+        timestamp=1.6e9 + seconds.ravel(),
+    )
+    keys = {**write_dataset(log), **SMALL, **ALL_OFF, "train_batch_size": 60, "topk": [4]}
+    keys.update(learning_rate=0.01, epochs=30, hidden_dropout_prob=0.1, stopping_step=30)
+    keys.update(valid_metric="hit@4", repeat_logit=False, ema_decay=0.9)
+    told = run_recbole_poem(config_dict=keys)["test_result"]["hit@4"]
+    untold = run_recbole_poem(config_dict={**keys, "time_gaps": False})["test_result"]["hit@4"]
+    assert told > 0.9
+    assert untold < 0.7
 
 
 def test_the_cache_alone_tells_what_comes_next(write_dataset: Any) -> None:
@@ -196,7 +222,7 @@ def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> N
         "repeat_logit",
     }
     (loss,) = model.calculate_loss(batch)
-    states = model.history_encoder(model.item_embedding(batch["item_id_list"]))
+    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch[HISTORY_GAP])
     is_target = batch[TARGET_ID] > 0
     logits = states[is_target] @ model.item_embedding.weight[1:].T
     reference = torch.nn.functional.cross_entropy(logits, batch[TARGET_ID][is_target] - 1)
@@ -219,11 +245,13 @@ def test_the_mixture_is_scored_by_the_cosine(keys: Dict[str, Any]) -> None:
 @pytest.mark.parametrize("state", ["transformer", "mixture"])
 def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any], state: str) -> None:
     """The state of a window's last position is that of the prediction row with this window."""
-    experiment = make(keys, **ALL_OFF, MAX_ITEM_LIST_LENGTH=30, history_state=state)
+    # times that every window knows; a window begins with a user, so that both know as many
+    more = {"MAX_ITEM_LIST_LENGTH": 30, "history_state": state, "gap_dropout": 0.0}
+    experiment = make(keys, **ALL_OFF, **more)
     model = experiment.model.eval()
     train = experiment.train_data._dataset
     batch = next(iter(experiment.train_data))
-    states = model.history_encoder(model.item_embedding(batch["item_id_list"]))
+    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch[HISTORY_GAP])
     where = {int(r): i for i, r in enumerate(train.inter_feat[REQUEST_ID])}
     compared = 0
     for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():

@@ -8,7 +8,8 @@ A line is a request::
     {"request": "u1", "history": ["i5", "i7"],           JSON lines: with an entry, if there is one
      "entry": {"items": ["i1"], "objectives": ["click"], "scores": [[0.9]]}}
 
-Parquet has the columns of the CSV, ``history`` as a list of strings or as one string.
+Parquet has the columns of the CSV, ``history`` as a list of strings or as one string. All may have
+``times`` as well, of the items of the history: a list, or numbers separated by blanks.
 """
 
 import csv
@@ -19,7 +20,9 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.files.formats import by_suffix, parquet
+from recbole_poem.serving.history import checked_times
 
+_COLUMNS = ("request", "history", "times")
 _ENTRY = ("items", "objectives", "scores")
 
 
@@ -30,6 +33,7 @@ class Request(NamedTuple):
     name: str
     history: List[str]
     entry: Optional[Entry]
+    times: Optional[Sequence[float]] = None  # of the items of the history
 
 
 class BadLine(NamedTuple):
@@ -59,7 +63,8 @@ def parse_request(number: int, fields: Any) -> Request:
     if any(token is None or isinstance(token, (dict, list)) for token in history):
         raise ValueError("'history' holds something that is no token")
     tokens = [str(token) for token in history]
-    return Request(number, str(name), tokens, _entry(fields.get("entry")))
+    times = _times(fields.get("times"), len(tokens))
+    return Request(number, str(name), tokens, _entry(fields.get("entry")), times)
 
 
 def readable(line: Union[Request, BadLine], objectives: Sequence[str]) -> Union[Request, BadLine]:
@@ -69,6 +74,19 @@ def readable(line: Union[Request, BadLine], objectives: Sequence[str]) -> Union[
         return line
     reads = ", ".join(objectives)
     return BadLine(line.number, f"the objective '{missing}' is missing; the model reads {reads}")
+
+
+def _times(times: Any, n_items: int) -> Optional[Sequence[float]]:
+    if isinstance(times, str):
+        times = times.split() or None
+    if times is None:
+        return None
+    if not isinstance(times, (list, tuple)):
+        raise ValueError("'times' is no list of numbers")
+    try:
+        return checked_times("'times'", times, n_items)
+    except InputError as error:
+        raise ValueError(str(error)) from error
 
 
 def _entry(fields: Any) -> Optional[Entry]:
@@ -145,7 +163,8 @@ def _read_parquet(path: Path) -> Iterator[Union[Request, BadLine]]:
     with file:
         _require_columns(path, file.schema_arrow.names)
         number = 0
-        for batch in file.iter_batches(columns=["request", "history"]):
+        names = [name for name in _COLUMNS if name in file.schema_arrow.names]
+        for batch in file.iter_batches(columns=names):
             for fields in batch.to_pylist():
                 number += 1
                 yield _checked(number, fields)

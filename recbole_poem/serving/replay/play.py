@@ -135,13 +135,14 @@ class _Player:
         return found
 
     def _ask(self, row: int, entry: Optional[Entry], reading: float) -> Dict[str, float]:
-        history = self._items[self._log.item[self._log.first[row] : row]].tolist()
+        before = slice(self._log.first[row], row)
         query = Query(
-            history,
+            self._items[self._log.item[before]].tolist(),
             entry,
             k=self._cut_offs[-1],
             filter_seen=self._filter_seen,
             draw=row,
+            times=self._log.time[before].tolist(),
             time=float(self._log.time[row]),
         )
         begin = perf_counter()

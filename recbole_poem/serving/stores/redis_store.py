@@ -5,10 +5,11 @@ empty cache and no history.
 """
 
 from logging import getLogger
-from typing import Any, List, Optional, Sequence
+from typing import Any, List, Optional, Sequence, Tuple
 
 from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.entry import DamagedEntryError, Entry
+from recbole_poem.serving.history import History
 from recbole_poem.serving.stores.redis_client import RedisClient
 from recbole_poem.serving.stores.store import DAY, MONTH
 
@@ -85,7 +86,7 @@ class RedisStore:
 
 
 class RedisHistories:
-    """Histories in Redis.
+    """Histories in Redis: a list a user, of elements ``<time> <item>``, ``nan`` for no time.
 
     Parameters
     ----------
@@ -110,18 +111,18 @@ class RedisHistories:
         writer: RedisClient,
         max_length: int = 200,
         seconds_to_live: float = MONTH,
-        prefix: str = "recbole_poem:history:",
+        prefix: str = "recbole_poem:timed_history:",
     ) -> None:
         self._reader, self._writer = reader, writer
         self._max_length, self._prefix = max_length, prefix
         above_zero(max_length=max_length, seconds_to_live=seconds_to_live)
         self._milliseconds_to_live = _milliseconds(seconds_to_live)
 
-    def read(self, user: str) -> Sequence[str]:
-        """Return raw item tokens, oldest first; none where none are to be had in time."""
+    def read(self, user: str) -> History:
+        """Return what the user has dealt with; nothing where nothing is to be had in time."""
         return self.read_many([user])[0]
 
-    def read_many(self, users: Sequence[str]) -> List[Sequence[str]]:
+    def read_many(self, users: Sequence[str]) -> List[History]:
         """Do the same for several users, with one question."""
 
         def pull(server: Any) -> List[Any]:
@@ -131,28 +132,37 @@ class RedisHistories:
                 return list(steps.execute(raise_on_error=False))
 
         nothing: List[Any] = [[]] * len(users)
-        return [_tokens(found) for found in self._reader.ask(pull, nothing)] if users else []
+        return [_history(found) for found in self._reader.ask(pull, nothing)] if users else []
 
-    def append(self, user: str, items: Sequence[str]) -> bool:
-        """Add what the user has just dealt with, oldest first; tell whether that was possible."""
+    def append(self, user: str, new: History) -> bool:
+        """Add what the user has just dealt with; tell whether that was possible."""
         key = self._prefix + user
+        rows = [f"{time!r} {item}" for item, time in zip(*new)][-self._max_length :]
 
         def push(server: Any) -> bool:
             with server.pipeline() as steps:  # all of them or none
-                steps.rpush(key, *items[-self._max_length :])
+                steps.rpush(key, *rows)
                 steps.ltrim(key, -self._max_length, -1)
                 steps.pexpire(key, self._milliseconds_to_live)
                 steps.execute()
             return True
 
-        return not items or self._writer.ask(push, False)
+        return not rows or self._writer.ask(push, False)
 
 
-def _tokens(found: Any) -> Sequence[str]:
-    """Return the items of a history; what another program put in its place is none."""
-    if not isinstance(found, list):
-        return ()
-    return [token.decode("utf-8", "replace") for token in found]
+def _history(found: Any) -> History:
+    """Return a history; what another program put in its place is none."""
+    rows = [_row(element) for element in found] if isinstance(found, list) else []
+    return History([item for item, _ in rows], [time for _, time in rows])
+
+
+def _row(element: bytes) -> Tuple[str, float]:
+    """Return the item and the time of an element; without a time it is an item alone."""
+    time, _, item = element.decode("utf-8", "replace").partition(" ")
+    try:
+        return item, float(time)
+    except ValueError:
+        return element.decode("utf-8", "replace"), float("nan")
 
 
 def _milliseconds(seconds_to_live: float) -> int:

@@ -5,6 +5,7 @@ from typing import Callable, List, Optional, Protocol, Sequence, Tuple
 
 from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.history import History
 from recbole_poem.serving.stores.recent import Recent
 
 DAY, MONTH = 86_400.0, 30 * 86_400.0  # seconds
@@ -26,14 +27,14 @@ class RequestStore(Protocol):
 class HistoryStore(Protocol):
     """The last items of each user; never fails for want of them."""
 
-    def read(self, user: str) -> Sequence[str]:
-        """Return raw item tokens, oldest first; none where none are to be had in time."""
+    def read(self, user: str) -> History:
+        """Return what the user has dealt with; nothing where nothing is to be had in time."""
 
-    def read_many(self, users: Sequence[str]) -> List[Sequence[str]]:
+    def read_many(self, users: Sequence[str]) -> List[History]:
         """Do the same for several users at once."""
 
-    def append(self, user: str, items: Sequence[str]) -> bool:
-        """Add what the user has just dealt with, oldest first; tell whether that was possible."""
+    def append(self, user: str, new: History) -> bool:
+        """Add what the user has just dealt with; tell whether that was possible."""
 
 
 class MemoryStore:
@@ -108,20 +109,24 @@ class MemoryHistories:
     ) -> None:
         above_zero(max_length=max_length)
         self._max_length = max_length
-        self._histories: Recent[Tuple[str, ...]] = Recent(max_users, seconds_to_live, clock)
+        self._histories: Recent[Tuple[Tuple[str, float], ...]] = Recent(
+            max_users, seconds_to_live, clock
+        )
 
     def __len__(self) -> int:
         return len(self._histories)
 
-    def read(self, user: str) -> Sequence[str]:
-        """Return raw item tokens, oldest first."""
-        return self._histories.read(user) or ()
+    def read(self, user: str) -> History:
+        """Return what the user has dealt with."""
+        rows = self._histories.read(user) or ()
+        return History([item for item, _ in rows], [time for _, time in rows])
 
-    def read_many(self, users: Sequence[str]) -> List[Sequence[str]]:
+    def read_many(self, users: Sequence[str]) -> List[History]:
         """Return the histories of several users."""
         return [self.read(user) for user in users]
 
-    def append(self, user: str, items: Sequence[str]) -> bool:
-        """Add what the user has just dealt with, oldest first."""
-        self._histories.change(user, lambda old: ((old or ()) + tuple(items))[-self._max_length :])
+    def append(self, user: str, new: History) -> bool:
+        """Add what the user has just dealt with."""
+        rows = tuple(zip(new.items, new.times))
+        self._histories.change(user, lambda old: ((old or ()) + rows)[-self._max_length :])
         return True

@@ -22,6 +22,7 @@ from pydantic_core import to_json
 from recbole_poem import __version__
 from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.history import History, checked_times
 from recbole_poem.serving.query import Query
 from recbole_poem.serving.web import schemas
 from recbole_poem.serving.web.batching import OverloadedError
@@ -93,8 +94,10 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
     @app.post("/recommend", response_model=schemas.RecommendResponse)
     async def recommend(body: schemas.RecommendRequest) -> Response:
         """Recommend items to a user."""
+        history = body.history or ()
         query = Query(
-            history=body.history or (),
+            history=history,
+            times=checked_times("history_times", body.history_times, len(history)),
             entry=None if body.ranking is None else _entry(body.ranking, service),
             k=body.k,
             filter_seen=body.filter_seen,
@@ -119,7 +122,8 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
     @app.post("/feedback", response_model=schemas.Kept)
     async def feedback(body: schemas.Feedback) -> Response:
         """Add what a user has dealt with to the history."""
-        return _said(kept=await _aside(service.keep_feedback, body.user, body.items))
+        new = History(body.items, checked_times("times", body.times, len(body.items)))
+        return _said(kept=await _aside(service.keep_feedback, body.user, new))
 
     @app.get("/health")
     async def health() -> schemas.Health:

@@ -8,6 +8,7 @@ from typing_extensions import Annotated
 #: an item or user token, or the name of an objective
 Token = Annotated[str, Field(min_length=1, max_length=256)]
 Score = Annotated[float, Field(allow_inf_nan=False, ge=-1e30, le=1e30)]  # finite as float32
+Time = Annotated[float, Field(allow_inf_nan=False)]
 Tokens = Annotated[List[Token], Field(max_length=10_000)]
 
 
@@ -37,6 +38,11 @@ class RecommendRequest(_Body):
 
     user: Optional[Token] = None
     history: Optional[Tokens] = Field(None, description="item tokens, oldest first")
+    history_times: Optional[Annotated[List[Optional[Time]], Field(max_length=10_000)]] = Field(
+        None,
+        description="of the items of `history`, ascending, in the unit of the data set's time; "
+        "null = not known",
+    )
     ranking: Optional[Ranking] = Field(None, description="instead of the user's last one")
     k: Annotated[int, Field(ge=1, le=1000)] = 10
     filter_seen: bool = Field(True, description="leave out the items of the history")
@@ -67,6 +73,10 @@ class Feedback(_Body):
 
     user: Token
     items: Annotated[List[Token], Field(min_length=1, max_length=1000)]
+    times: Optional[Annotated[List[Optional[Time]], Field(max_length=1000)]] = Field(
+        None,
+        description="of the items, ascending, in the unit of the data set's time; null = not known",
+    )
 
 
 class Kept(BaseModel):

@@ -3,11 +3,12 @@
 import time
 from dataclasses import dataclass
 from logging import getLogger
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 from recbole_poem.errors import InputError
 from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.history import History
 from recbole_poem.serving.query import Answer, Query
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.serving.stores.store import HistoryStore, RequestStore
@@ -142,9 +143,9 @@ class Service:
         """Keep what the ranking stage said; tell whether that was possible."""
         return self._metrics.kept("entry", self._entries.write(user, entry))
 
-    def keep_feedback(self, user: str, items: Sequence[str]) -> bool:
-        """Add to a user's history, oldest first; tell whether that was possible."""
-        return self._metrics.kept("history", self._histories.append(user, items))
+    def keep_feedback(self, user: str, new: History) -> bool:
+        """Add to a user's history; tell whether that was possible."""
+        return self._metrics.kept("history", self._histories.append(user, new))
 
     def close(self) -> None:
         """Answer the batch in progress and stop."""
@@ -169,7 +170,7 @@ class Service:
         asked = [one.user for one in questions if one.keeps_history and one.user is not None]
         kept = dict(zip(asked, self._histories.read_many(asked)))
         return [
-            one.query._replace(history=kept[one.user])
+            one.query._replace(history=kept[one.user].items, times=kept[one.user].times)
             if one.keeps_history and one.user is not None
             else one.query
             for one in questions
