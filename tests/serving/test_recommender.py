@@ -51,6 +51,13 @@ def tokens(dataset: Any, ids: Any) -> List[str]:
     return [str(token) for token in dataset.id2token(dataset.iid_field, np.asarray(ids))]
 
 
+def histories_of(dataset: Any, requests: Any) -> "tuple[List[List[str]], List[List[float]]]":
+    """Return all that was consumed before some requests, and when."""
+    log = dataset.log
+    rows = [slice(log.first[row], row) for row in requests.tolist()]
+    return [tokens(dataset, log.item[of]) for of in rows], [log.time[of].tolist() for of in rows]
+
+
 def entries_of(dataset: Any, batch: Any) -> List[Entry]:
     """Return what rows of the data set read, as a client of the service would hold it."""
     found = []
@@ -69,6 +76,7 @@ def entries_of(dataset: Any, batch: Any) -> List[Entry]:
         ("POEM", {}),
         ("POEM", {"use_partial_order": False}),
         ("POEM", {"history_state": "transformer"}),
+        ("POEM", {"time_gaps": False}),
         ("POEM", {"trend_windows": [0.004], "trend_step": 0.002}),
         ("SASRec", {"loss_type": "CE"}),
         ("GRU4Rec", {"loss_type": "CE"}),
@@ -86,8 +94,7 @@ def test_users_of_the_data_set_get_what_the_evaluation_scores(
     with torch.no_grad():
         expected = experiment.model.eval().full_sort_predict(batch).view(len(batch), -1)
     expected[:, 0] = -torch.inf
-    lengths = batch["item_length"].tolist()
-    histories = [tokens(split, row[:n]) for row, n in zip(batch["item_id_list"], lengths)]
+    histories, times = histories_of(split, batch[REQUEST_ID])
     reads = bool(recommender.objectives)
     found = recommender.recommend(
         histories,
@@ -96,6 +103,7 @@ def test_users_of_the_data_set_get_what_the_evaluation_scores(
         filter_seen=False,
         draws=batch[REQUEST_ID].tolist(),
         times=split.log.time[batch[REQUEST_ID].numpy()].tolist(),
+        item_times=times,
     )
     assert found.attrs["unknown_items"] == 0
     scores = found["score"].to_numpy().reshape(len(batch), 5)
@@ -147,9 +155,25 @@ def test_a_frame_is_sorted_by_time_and_answers_carry_its_names(recommender: Reco
     )
     found = recommender.recommend(frame, k=3)
     assert found["request"].tolist() == ["b"] * 3 + ["a"] * 3
-    listed = recommender.recommend([["i2", "i3", "i1"], ["i5", "i6"]], k=3)
+    histories, times = [["i2", "i3", "i1"], ["i5", "i6"]], [[10, 20, 30], [1, 2]]
+    listed = recommender.recommend(histories, k=3, item_times=times)
     assert found["item"].tolist() == listed["item"].tolist()
     np.testing.assert_array_equal(found["score"], listed["score"])
+
+
+def test_times_between_items_move_the_answer_and_the_day_does_not(
+    recommender: Recommender,
+) -> None:
+    history = [["i2", "i3", "i1"]]
+    untold, told, later, slower = (
+        recommender.recommend(history, k=5, item_times=[times])["score"].to_numpy()
+        for times in (None, [10, 20, 30], [86410, 86420, 86430], [10, 20, 3000])
+    )
+    np.testing.assert_array_equal(told, later)
+    assert not np.allclose(told, slower)
+    assert not np.allclose(told, untold)
+    answer = recommender.answer([Query(history[0], k=5, times=[10, 20, 30])])[0]
+    np.testing.assert_allclose(answer.scores, told, rtol=1e-5)
 
 
 def test_unknown_tokens_are_left_out_and_counted(recommender: Recommender) -> None:
@@ -219,6 +243,7 @@ def test_similar_items_are_the_neighbours_of_the_graph(recommender: Recommender)
         ({"k": 0}, "k: expected a whole number from 1, not 0"),
         ({"entries": []}, "entries: 0 for 1 requests"),
         ({"draws": [1, 2]}, "draws: 2 for 1 requests"),
+        ({"item_times": [[1, 2]]}, "item_times: request 0: 2 times for a history of 1 items"),
         ({"histories": ["i1 i2"]}, "histories: request 0 is 'i1 i2', not a sequence"),
         ({"histories": pd.DataFrame({"item": ["i1"]})}, "no column 'request'"),
         (

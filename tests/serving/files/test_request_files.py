@@ -30,7 +30,8 @@ def written(tmp_path: Path, name: str, content: str) -> Path:
 
 def parquet_of(tmp_path: Path, rows: List[Any]) -> Path:
     path = tmp_path / "requests.parquet"
-    pd.DataFrame(rows, columns=["request", "history"]).to_parquet(path)
+    names = ["request", "history", "times"]
+    pd.DataFrame(rows, columns=names[: len(rows[0])]).to_parquet(path)
     return path
 
 
@@ -46,6 +47,24 @@ def test_every_format_tells_the_same_requests(tmp_path: Path) -> None:
         names, histories = ["u1", "ü"], [["i1", "i2"], []]
         expected = [Request(*one, None) for one in zip(numbers, names, histories)]
         assert list(read_requests(path)) == expected
+
+
+def test_every_format_may_bring_times(tmp_path: Path) -> None:
+    csv = written(tmp_path, "a.csv", "request,history,times\nu,i1 i2,3 4.5\nv,i1,\n")
+    lines = written(
+        tmp_path,
+        "a.jsonl",
+        '{"request": "u", "history": ["i1", "i2"], "times": [3, 4.5]}\n'
+        '{"request": "v", "history": ["i1"]}\n',
+    )
+    table = parquet_of(tmp_path, [("u", ["i1", "i2"], [3, 4.5]), ("v", ["i1"], None)])
+    for path in (csv, lines, table):
+        found = [(line.history, line.times) for line in requests_of(path)]
+        assert found == [(["i1", "i2"], [3.0, 4.5]), (["i1"], None)]
+
+
+def requests_of(path: Path) -> List[Request]:
+    return [line for line in read_requests(path) if isinstance(line, Request)]
 
 
 def test_a_line_may_bring_an_entry() -> None:
@@ -65,6 +84,9 @@ def test_a_line_may_bring_an_entry() -> None:
         ('{"history": []}', "'request' is missing or no name"),
         ('{"request": "u"}', "'history' is missing or no list"),
         ('{"request": "u", "history": [["i1"]]}', "'history' holds something that is no token"),
+        ('{"request": "u", "history": ["i1"], "times": 3}', "'times' is no list of numbers"),
+        ('{"request": "u", "history": ["i1"], "times": []}', "'times': 0 times for a history of 1"),
+        ('{"request": "u", "history": ["i1"], "times": ["x"]}', "'times': expected numbers"),
         ('{"request": "u", "history": [], "entry": 3}', "'entry' has to be a mapping"),
         (
             '{"request": "u", "history": [], "entry": '

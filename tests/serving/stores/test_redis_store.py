@@ -1,6 +1,7 @@
 """The store in Redis, against a real server on a free loopback port: kept, bounded, survived."""
 
 import logging
+import math
 import socket
 import time
 from typing import Any
@@ -11,6 +12,7 @@ from redis_server import Server
 
 from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.history import History
 from recbole_poem.serving.stores.redis_client import RedisClient
 from recbole_poem.serving.stores.redis_store import RedisHistories, RedisStore
 
@@ -27,6 +29,10 @@ def client_of(server: Server) -> RedisClient:
 def store_of(server: Server, **more: Any) -> RedisStore:
     client = client_of(server)
     return RedisStore(client, client, **more)
+
+
+def untimed(*items: str) -> History:
+    return History(list(items), [math.nan] * len(items))
 
 
 def histories_of(server: Server, **more: Any) -> RedisHistories:
@@ -119,39 +125,54 @@ def test_many_users_are_read_with_one_question(redis_server: Server) -> None:
     client = redis.Redis(port=redis_server.port)
     for user in "ac":
         store.write(user, Entry.of([user], ["click"], [[1.0]]))
-        histories.append(user, [user, user])
-    client.set("recbole_poem:history:d", "no list at all")
+        histories.append(user, untimed(user, user))
+    client.set("recbole_poem:timed_history:d", "no list at all")
     before = client.info()["total_commands_processed"]
     found = store.read_many("abcd")
     assert [entry and entry.items for entry in found] == [("a",), None, ("c",), None]
     assert client.info()["total_commands_processed"] - before == 2  # and this question
-    assert [list(one) for one in histories.read_many("abcd")] == [["a", "a"], [], ["c", "c"], []]
+    assert [one.items for one in histories.read_many("abcd")] == [["a", "a"], [], ["c", "c"], []]
     assert store.read_many([]) == histories.read_many([]) == []
 
 
 def test_histories_grow_keep_their_end_and_are_shared(redis_server: Server) -> None:
     one = histories_of(redis_server, max_length=3)
     other = histories_of(redis_server)
-    assert list(one.read("ü")) == []
-    assert one.append("ü", ["a", "b"])
-    assert one.append("ü", [])
-    assert one.append("ü", ["ñ"])
-    assert list(other.read("ü")) == ["a", "b", "ñ"]
-    assert one.append("ü", ["d", "e"])
-    assert list(other.read("ü")) == ["ñ", "d", "e"]
-    assert one.append("v", ["1", "2", "3", "4", "5"])
-    assert list(one.read("v")) == ["3", "4", "5"]
+    assert one.read("ü") == History([], [])
+    assert one.append("ü", untimed("a", "b"))
+    assert one.append("ü", untimed())
+    assert one.append("ü", untimed("ñ"))
+    assert other.read("ü").items == ["a", "b", "ñ"]
+    assert one.append("ü", untimed("d", "e"))
+    assert other.read("ü").items == ["ñ", "d", "e"]
+    assert one.append("v", untimed("1", "2", "3", "4", "5"))
+    assert one.read("v").items == ["3", "4", "5"]
+
+
+def test_times_are_kept_to_the_last_digit_and_tokens_whatever_they_hold(
+    redis_server: Server,
+) -> None:
+    histories = histories_of(redis_server)
+    kept = History(["a b", "", " c", "7"], [1650780341436.5, 0.1 + 0.2, -1e-300, 8.0])
+    assert histories.append("u", kept)
+    assert histories.append("u", untimed("x y"))
+    found = histories.read("u")
+    assert found.items == [*kept.items, "x y"]
+    assert found.times[:-1] == kept.times
+    assert math.isnan(found.times[-1])
+    redis.Redis(port=redis_server.port).rpush("recbole_poem:timed_history:v", "from elsewhere")
+    assert histories.read("v").items == ["from elsewhere"]
 
 
 def test_an_old_history_is_forgotten_and_a_dead_server_has_none(redis_server: Server) -> None:
     histories = histories_of(redis_server, seconds_to_live=0.2)
-    assert histories.append("u", ["a"])
-    assert list(histories.read("u")) == ["a"]
+    assert histories.append("u", untimed("a"))
+    assert histories.read("u").items == ["a"]
     time.sleep(0.3)
-    assert list(histories.read("u")) == []
+    assert histories.read("u").items == []
     redis_server.kill()
-    assert not histories.append("u", ["b"])
-    assert list(histories.read("u")) == []
+    assert not histories.append("u", untimed("b"))
+    assert histories.read("u").items == []
 
 
 @pytest.mark.parametrize(

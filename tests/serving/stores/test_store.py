@@ -7,6 +7,7 @@ import pytest
 
 from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.history import History
 from recbole_poem.serving.stores.store import MemoryHistories, MemoryStore
 
 
@@ -68,16 +69,16 @@ def test_threads_may_share_it() -> None:
 def test_histories_grow_and_keep_their_end() -> None:
     now = [0.0]
     histories = MemoryHistories(max_users=2, max_length=3, seconds_to_live=9, clock=lambda: now[0])
-    assert list(histories.read("u")) == []
-    for items in (["a", "b"], [], ["c"], ["d", "e"]):
-        assert histories.append("u", items)
-    assert list(histories.read("u")) == ["c", "d", "e"]
+    assert histories.read("u") == History([], [])
+    for begin, items in enumerate((["a", "b"], [], ["c"], ["d", "e"])):
+        assert histories.append("u", History(items, [begin] * len(items)))
+    assert histories.read("u") == History(["c", "d", "e"], [2, 3, 3])
     for user in "vw":
-        histories.append(user, ["x"])
+        histories.append(user, History(["x"], [1]))
     assert len(histories) == 2
-    assert list(histories.read("u")) == []
+    assert histories.read("u").items == []
     now[0] = 9.1
-    assert list(histories.read("w")) == []
+    assert histories.read("w").items == []
 
 
 @pytest.mark.parametrize("bounds", [(0, 1.0), (1, -1.0)])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from typing import Any, Dict, List
 
 import pytest
@@ -36,6 +37,22 @@ def test_the_next_request_reads_what_was_ranked_and_dealt_with_before(world: Wor
         "cache": "hit", "history_length": 2, "unknown_items": 0,
     }  # fmt: skip
     assert items(world.post("/recommend", json={"user": "v"})) == []
+
+
+def test_times_come_from_the_request_or_from_feedback(world: World) -> None:
+    world.post("/feedback", json={"user": "u", "items": ["a", "b"], "times": [1.5, 7]})
+    world.post("/feedback", json={"user": "u", "items": ["c"]})
+    world.post("/recommend", json={"user": "u"})
+    query = world.recommender.batches[-1][0]
+    assert (list(query.history), list(query.times or ())[:2]) == (["a", "b", "c"], [1.5, 7.0])
+    assert query.times is not None
+    assert math.isnan(query.times[2])
+    body = {"user": "u", "history": ["x", "y"], "history_times": [None, 3]}
+    world.post("/recommend", json=body)
+    query = world.recommender.batches[-1][0]
+    assert query.times is not None
+    assert math.isnan(query.times[0])
+    assert query.times[1] == 3.0
 
 
 def test_what_the_request_brings_comes_first(world: World) -> None:
@@ -87,6 +104,19 @@ def test_health_says_what_answers_and_the_metrics_what_happened(world: World) ->
         ("/recommend", {"history": [""]}, ["body", "history", 0], "at least 1 character"),
         ("/recommend", {"hist": []}, ["body", "hist"], "Extra inputs are not permitted"),
         ("/recommend", [], ["body"], "should be an object"),
+        (
+            "/recommend",
+            {"history_times": [1]},
+            ["body"],
+            "history_times: 1 times for a history of 0",
+        ),
+        ("/recommend", {"history": ["a", "b"], "history_times": [2, 1]}, ["body"], "to ascend"),
+        (
+            "/feedback",
+            {"user": "u", "items": ["a"], "times": ["x"]},
+            ["body", "times", 0],
+            "number",
+        ),
         ("/feedback", {"items": ["a"]}, ["body", "user"], "Field required"),
         ("/feedback", {"user": "u", "items": []}, ["body", "items"], "at least 1 item"),
         ("/rankings", {"user": "u", **RANKING, "scores": [[1]]}, ["body"], "cannot have scores of"),

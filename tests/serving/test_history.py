@@ -1,0 +1,67 @@
+"""The times of a history: which are taken, and what is wrong named."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recbole_poem.errors import InputError
+from recbole_poem.serving.histories import checked_item_times, flatten
+from recbole_poem.serving.history import checked_times
+from recbole_poem.serving.vocabulary import Vocabulary
+
+VOCABULARY = Vocabulary(np.array(["[PAD]", "a", "b", "c"], dtype=object))
+
+
+def test_unknown_times_may_stand_among_known_ones() -> None:
+    assert all(map(math.isnan, checked_times("times", None, 2)))
+    found = checked_times("times", [1, None, math.nan, 3.5, 3.5], 5)
+    assert [found[0], *found[3:]] == [1.0, 3.5, 3.5]
+    assert all(map(math.isnan, found[1:3]))
+    assert list(checked_times("times", [], 0)) == []
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        ([1.0], "times: 1 times for a history of 2 items"),
+        ([2.0, 1.0], r"times: times have to ascend, and 1\.0 comes behind 2\.0"),
+        ([1.0, math.inf], "times: a time is infinite"),
+        (["soon", "late"], "times: expected numbers, in the unit of the data set's time"),
+        ("12", "times: '12' is not a sequence of times"),
+        (7, "times: 7 is not a sequence of times"),
+    ],
+)
+def test_wrong_times_are_named(times: Any, words: str) -> None:
+    with pytest.raises(InputError, match=f"^{words}"):
+        checked_times("times", times, 2)
+
+
+def test_gaps_are_those_between_known_items_of_one_history() -> None:
+    histories = [["a", "new", "b"], [], ["c"], ["a", "b", "c"], ["new", "c", "a"]]
+    times = [[0.0, 1.0, 4.0], [], [5.0], None, [3.0, 4.0, 4.0]]
+    flat = flatten(histories, VOCABULARY, times)
+    assert flat.item.tolist() == [1, 2, 3, 1, 2, 3, 3, 1]
+    assert flat.gap.tolist() == [0, 4, 0, 0, 0, 0, 0, 1]  # of 4 s, not of 3, and of none
+    in_ms = flatten(histories, VOCABULARY, times, per_second=1000)
+    assert in_ms.gap.tolist() == [0, 1, 0, 0, 0, 0, 0, 1]
+    assert flat.of(np.array([0, 4])).gap.tolist() == [0, 4, 0, 1]
+    assert not flatten(histories, VOCABULARY).gap.any()
+
+
+def test_a_frame_has_the_gaps_of_its_own_order_of_time() -> None:
+    rows = {"request": [7, 5, 7, 7], "item": ["b", "a", "a", "c"], "time": [4, 9, 0, 6]}
+    flat = flatten(pd.DataFrame(rows), VOCABULARY)
+    assert flat.item.tolist() == [1, 2, 3, 1]
+    assert flat.gap.tolist() == [0, 4, 3, 0]
+    with pytest.raises(InputError, match="a frame brings its times in its column 'time'"):
+        checked_item_times(pd.DataFrame(rows), [[1.0]])
+
+
+def test_the_request_with_wrong_times_is_named() -> None:
+    with pytest.raises(InputError, match="item_times: request 1: 2 times for a history of 1 items"):
+        checked_item_times([["a"], ["b"]], [None, [1.0, 2.0]])
+    with pytest.raises(InputError, match="item_times: 1 for 2 requests"):
+        checked_item_times([["a"], ["b"]], [None])
