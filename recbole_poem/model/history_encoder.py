@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from recbole_poem.gaps import N_SLOTS
 from recbole_poem.model.dropout import Dropout, attention
 from recbole_poem.model.transformer_block import TransformerBlock
 
@@ -155,6 +156,15 @@ class MixtureEncoder(HistoryEncoder):
         query, key, value = (each.unsqueeze(1) for each in (asked, placed, items))
         mean = attention(query, key, value, may_attend, self._all_weights).squeeze(1)
         return F.normalize(mean, dim=-1) / self.temperature + self.gain * states
+
+
+def history_encoder(config: Any, max_length: int, **block: Any) -> HistoryEncoder:
+    """Return the encoder that the keys ask for, with blocks of those sizes."""
+    n_gap_slots = N_SLOTS if config["time_gaps"] else 0
+    sizes = (config["hidden_size"], max_length, config["n_layers"], n_gap_slots)
+    if config["history_state"] == "mixture":
+        return MixtureEncoder(*sizes, config["temperature"], config["item_dropout"], **block)
+    return HistoryEncoder(*sizes, **block)
 
 
 def _up_to(place: torch.Tensor, length: int) -> torch.Tensor:

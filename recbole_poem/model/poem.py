@@ -30,10 +30,9 @@ from recbole_poem.fields import (
     TARGET_ID,
     TREND_STEP,
 )
-from recbole_poem.gaps import N_SLOTS
 from recbole_poem.model.cascade_head import CascadeHead
 from recbole_poem.model.entry_reader import EntryReader, Reading
-from recbole_poem.model.history_encoder import HistoryEncoder, MixtureEncoder
+from recbole_poem.model.history_encoder import history_encoder
 from recbole_poem.model.interest import FUSIONS, Fusion, Residual
 from recbole_poem.model.loss import (
     full_log_probability,
@@ -80,13 +79,8 @@ class POEM(SequentialRecommender):
             "attention_dropout": config["attn_dropout_prob"],
         }
         self.item_embedding = nn.Embedding(self.n_items, size, padding_idx=0)
+        self.history_encoder = history_encoder(config, self.max_seq_length, **block)
         self.reads_gaps = config["time_gaps"]
-        sizes = (size, self.max_seq_length, config["n_layers"], N_SLOTS if self.reads_gaps else 0)
-        if config["history_state"] == "mixture":
-            cosine = (config["temperature"], config["item_dropout"])
-            self.history_encoder: HistoryEncoder = MixtureEncoder(*sizes, *cosine, **block)
-        else:
-            self.history_encoder = HistoryEncoder(*sizes, **block)
         self.repeat_logit = nn.Parameter(torch.zeros(())) if config["repeat_logit"] else None
         self.trend = None if dataset.trends is None else Trend(dataset.trends.logit)
         #: names of what an entry's scores mean, for whoever brings entries to a checkpoint

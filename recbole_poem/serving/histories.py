@@ -12,6 +12,8 @@ from recbole_poem.serving.vocabulary import Vocabulary
 
 #: raw item tokens per request, oldest first; or a frame with columns request, item and maybe time
 Histories = Union[Sequence[Sequence[Any]], pd.DataFrame]
+#: when the items of each history were dealt with; None, of a history or of an item: not known
+ItemTimes = Sequence[Optional[Sequence[Optional[float]]]]
 
 
 class FlatHistories(NamedTuple):
@@ -94,7 +96,7 @@ def flatten(
 
 
 def checked_item_times(
-    histories: Histories, times: Optional[Sequence[Optional[Sequence[Optional[float]]]]]
+    histories: Histories, times: Optional[ItemTimes]
 ) -> Optional[Sequence[Sequence[float]]]:
     """Return the times of histories as `flatten` takes them.
 

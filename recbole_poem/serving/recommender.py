@@ -24,16 +24,15 @@ from recbole_poem.model.scoring import Items
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.coded_items import CodedItems
 from recbole_poem.serving.entry import Entry
-from recbole_poem.serving.entry_batch import look_up
 from recbole_poem.serving.exact import ExactRanker
-from recbole_poem.serving.histories import Histories, checked_item_times, flatten
+from recbole_poem.serving.histories import Histories, ItemTimes
 from recbole_poem.serving.index.item_index import open_index
 from recbole_poem.serving.index.sample import sample_requests
 from recbole_poem.serving.interest import Catalogue, Interests
 from recbole_poem.serving.limits import known, mask, of_each, same_for_all
 from recbole_poem.serving.loading import Loaded, open_checkpoint, popularity
 from recbole_poem.serving.query import Answer, Query
-from recbole_poem.serving.requests import Requests
+from recbole_poem.serving.requests import RequestReader
 from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
 from recbole_poem.serving.vocabulary import Vocabulary
 from recbole_poem.upstream.watch_time import PER_SECOND
@@ -59,11 +58,12 @@ class Recommender:
         self.config, self.model, self._dataset, self.checkpoint, _ = loaded
         tokens = self._dataset.field2id_token[self._dataset.iid_field]
         self._vocabulary = Vocabulary(tokens)
-        self._per_second = PER_SECOND[self.config["time_unit"]]
+        per_second = PER_SECOND[self.config["time_unit"]]
+        self._reader = RequestReader(self._vocabulary, self.objectives, per_second)
         self._batches = BatchMaker(self.config, self.model, getattr(self._dataset, "trends", None))
         score = self._score
         if isinstance(self.model, POEM):
-            interests = Interests(self.model, self._batches(self._example()))
+            interests = Interests(self.model, self._batches(self._reader.example()))
             items = self.model.scoring_items().detach()
             score = Catalogue(interests, items)
         weights = getattr(self._dataset, "objective_weights", [])
@@ -139,7 +139,7 @@ class Recommender:
         deny: Optional[Iterable[Any]] = None,
         draws: Optional[Sequence[int]] = None,
         times: Optional[Sequence[float]] = None,
-        item_times: Optional[Sequence[Optional[Sequence[Optional[float]]]]] = None,
+        item_times: Optional[ItemTimes] = None,
     ) -> pd.DataFrame:
         """Recommend items to each request.
 
@@ -182,24 +182,13 @@ class Recommender:
         """
         if not isinstance(k, int) or k < 1:
             raise InputError(f"k: expected a whole number from 1, not {k!r}")
-        of_items = checked_item_times(histories, item_times)
-        flat = flatten(histories, self._vocabulary, of_items, self._per_second)
-        n_requests = len(flat.request)
-        for name, given in (("entries", entries), ("draws", draws), ("times", times)):
-            if given is not None and len(given) != n_requests:
-                raise InputError(f"{name}: {len(given)} for {n_requests} requests")
-        read = look_up(
-            [None] * n_requests if entries is None else entries, self.objectives, self._vocabulary
-        )
-        keys = np.full(n_requests, -1) if draws is None else np.asarray(draws, dtype=np.int64)
-        asked = np.full(n_requests, np.nan) if times is None else np.asarray(times, np.float64)
-        requests = Requests(flat, read, keys, asked)
+        requests = self._reader.together(histories, entries, draws, times, item_times)
         allowed = None if allow is None else mask(allow, self._vocabulary)
         denied = known([] if deny is None else deny, self._vocabulary)
         columns: Dict[str, List[np.ndarray]] = {"request": [], "rank": [], "item": [], "score": []}
         size = max(1, _CELLS // len(self._vocabulary))
-        for begin in range(0, n_requests, size):
-            part = requests.of(np.arange(begin, min(begin + size, n_requests)))
+        for begin in range(0, len(requests), size):
+            part = requests.of(np.arange(begin, min(begin + size, len(requests))))
             limits = same_for_all(part.histories, filter_seen, allowed, denied)
             items, scores = self._ranker.best(part, limits, k)
             row, place = (scores > -np.inf).nonzero()
@@ -210,7 +199,7 @@ class Recommender:
         found = pd.DataFrame(
             {name: np.concatenate(parts) if parts else [] for name, parts in columns.items()}
         )
-        n_unknown = int(flat.n_unknown.sum() + read.n_unknown.sum())
+        n_unknown = int(requests.n_unknown.sum())
         if n_unknown:
             getLogger().info(f"{n_unknown} item tokens are unknown to the model and were left out")
         found.attrs["unknown_items"] = n_unknown
@@ -224,18 +213,10 @@ class Recommender:
         queries : sequence of Query
             From 1, whose entries have the objectives of the model.
         """
-        histories, of_items = (
-            [query.history for query in queries],
-            [query.times for query in queries],
-        )
-        flat = flatten(histories, self._vocabulary, of_items, self._per_second)
-        entries = look_up([query.entry for query in queries], self.objectives, self._vocabulary)
-        draws = [-1 if query.draw is None else query.draw for query in queries]
-        times = [np.nan if query.time is None else query.time for query in queries]
-        requests = Requests(flat, entries, np.array(draws, dtype=np.int64), np.array(times))
-        limits = of_each(queries, flat, self._vocabulary)
+        requests = self._reader.of_queries(queries)
+        limits = of_each(queries, requests.histories, self._vocabulary)
         items, scores = self._ranker.best(requests, limits, max(query.k for query in queries))
-        unknown = flat.n_unknown + entries.n_unknown
+        unknown = requests.n_unknown
         return [
             self._answer(items[row, : query.k], scores[row, : query.k], int(unknown[row]))
             for row, query in enumerate(queries)
@@ -266,14 +247,6 @@ class Recommender:
             raise InputError(
                 f"{type(self.model).__name__} scores single items, it cannot rank a catalogue"
             ) from error
-
-    def _example(self) -> Requests:
-        """Return two requests as the model will read them."""
-        flat = flatten([self._vocabulary.tokens[1:2]] * 2, self._vocabulary)
-        names = self.objectives
-        entry = Entry.of([self._vocabulary.tokens[1]], names, [[1.0] * len(names)])
-        entries = look_up([entry, None], names, self._vocabulary)
-        return Requests(flat, entries, np.array([-1, 1]), np.full(2, np.nan))
 
     # -- items ----------------------------------------------------------------------------------
 

@@ -1,11 +1,21 @@
 """Requests in the numbers that a model reads."""
 
-from typing import NamedTuple
+from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from recbole_poem.serving.entry_batch import EntryBatch
-from recbole_poem.serving.histories import FlatHistories
+from recbole_poem.errors import InputError
+from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.entry_batch import EntryBatch, look_up
+from recbole_poem.serving.histories import (
+    FlatHistories,
+    Histories,
+    ItemTimes,
+    checked_item_times,
+    flatten,
+)
+from recbole_poem.serving.query import Query
+from recbole_poem.serving.vocabulary import Vocabulary
 
 
 class Requests(NamedTuple):
@@ -29,7 +39,71 @@ class Requests(NamedTuple):
     def __len__(self) -> int:
         return len(self.histories.request)
 
+    @property
+    def n_unknown(self) -> np.ndarray:
+        """(B,) int64, tokens of each request that the model does not know."""
+        return self.histories.n_unknown + self.entries.n_unknown
+
     def of(self, rows: np.ndarray) -> "Requests":
         """Return some of the requests, by their places in ascending order."""
         histories, entries = self.histories.of(rows), self.entries.of(rows)
         return Requests(histories, entries, self.draws[rows], self.times[rows])
+
+
+class RequestReader:
+    """Puts what is asked into the numbers of one model.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary
+    objectives : list of str
+        That the model reads in an entry.
+    per_second : float
+        Units of the data set's time in a second.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, objectives: List[str], per_second: float) -> None:
+        self._vocabulary, self._objectives = vocabulary, objectives
+        self._per_second = per_second
+
+    def together(
+        self,
+        histories: Histories,
+        entries: Optional[Sequence[Optional[Entry]]] = None,
+        draws: Optional[Sequence[int]] = None,
+        times: Optional[Sequence[float]] = None,
+        item_times: Optional[ItemTimes] = None,
+    ) -> Requests:
+        """Return the requests of `Recommender.recommend`, whose parameters these are.
+
+        Raises
+        ------
+        InputError
+            For arguments that do not fit each other.
+        """
+        of_items = checked_item_times(histories, item_times)
+        flat = flatten(histories, self._vocabulary, of_items, self._per_second)
+        number = len(flat.request)
+        for name, given in (("entries", entries), ("draws", draws), ("times", times)):
+            if given is not None and len(given) != number:
+                raise InputError(f"{name}: {len(given)} for {number} requests")
+        read = look_up(entries or [None] * number, self._objectives, self._vocabulary)
+        keys = np.full(number, -1) if draws is None else np.asarray(draws, dtype=np.int64)
+        asked = np.full(number, np.nan) if times is None else np.asarray(times, np.float64)
+        return Requests(flat, read, keys, asked)
+
+    def of_queries(self, queries: Sequence[Query]) -> Requests:
+        """Return the requests of a service."""
+        histories, times = [query.history for query in queries], [query.times for query in queries]
+        return Requests(
+            flatten(histories, self._vocabulary, times, self._per_second),
+            look_up([query.entry for query in queries], self._objectives, self._vocabulary),
+            np.array([-1 if query.draw is None else query.draw for query in queries]),
+            np.array([np.nan if query.time is None else query.time for query in queries]),
+        )
+
+    def example(self) -> Requests:
+        """Return two requests as the model will read them, one of them without an entry."""
+        item, names = self._vocabulary.tokens[1], self._objectives
+        entry = Entry.of([item], names, [[1.0] * len(names)])
+        return self.of_queries([Query([item], entry), Query([item], draw=1)])
