@@ -9,7 +9,7 @@ from typing import Any, Dict
 
 import pytest
 import torch
-from conftest import random_log
+from conftest import random_log, successor_log
 from toy_training import killed_after
 
 from recbole_poem import checkpoint
@@ -186,11 +186,13 @@ def test_two_processes_report_the_failure_and_not_its_echo(keys: Dict[str, Any])
         run_recbole_poem(model="SASRec", config_dict={**keys, "nproc": 2, "n_heads": 3})
 
 
-def test_recboles_tuning_finds_the_better_value(keys: Dict[str, Any], tmp_path: Path) -> None:
+def test_recboles_tuning_finds_the_better_value(write_dataset: Any, tmp_path: Path) -> None:
     """A model outside RecBole: https://github.com/RUCAIBox/RecBole/issues/1600."""
     pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
     from recbole.trainer import HyperTuning
 
+    # a world in which there is something to learn, and at a rate of 1e-9 nothing is learned
+    keys = {**write_dataset(successor_log()), **SMALL, "model": "POEM", "train_batch_size": 60}
     config_file = tmp_path / "fixed.yaml"
     config_file.write_text("\n".join(f"{key}: {value!r}" for key, value in keys.items()))
     (tmp_path / "space.hyper").write_text("learning_rate choice [1e-9, 0.05]\n")

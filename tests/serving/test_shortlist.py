@@ -114,7 +114,7 @@ def by(
     """Return a recommender that asks a shortlist wherever it can, and the shortlist."""
     vectors = Vectors.of(recommender.model.scoring_items().detach())
     batches, shortlist = recommender._batches, kind(vectors.items)
-    interests = Interests(recommender.model, batches(recommender._example()))
+    interests = Interests(recommender.model, batches(recommender._reader.example()))
     other = copy.copy(recommender)
     ranker = ShortlistRanker(batches, interests, vectors, shortlist)
     other._ranker = MixedRanker(recommender._ranker, ranker, at_most)
