@@ -29,7 +29,8 @@ def gap_slots(time: np.ndarray, first: np.ndarray, per_second: float) -> np.ndar
     (R,) uint8
         In [0, `N_SLOTS`).
     """
-    seconds = np.diff(time, prepend=np.nan) / per_second
+    with np.errstate(over="ignore"):  # an endless gap is a long one
+        seconds = np.minimum(np.diff(time, prepend=np.nan) / per_second, 2.0**N_SLOTS)
     known = (seconds >= 0) & ~first
     exponent = np.frexp(seconds[known])[1]  # s = m 2^exponent with 1/2 <= m < 1
     slot = np.zeros(len(time), dtype=np.uint8)

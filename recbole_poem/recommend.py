@@ -32,7 +32,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     )
     add = parser.add_argument
     add("--checkpoint", required=True, help="file that the training command wrote")
-    add("--input", required=True, type=Path, help="requests: columns request and history")
+    add("--input", required=True, type=Path, help="requests: columns request, history, times")
     add("--output", required=True, type=Path, help="recommendations: request, rank, item, score")
     add("--k", type=int, default=10, help="items per request (default: 10)")
     add("--keep_seen", action="store_true", help="items of the history may be recommended")

@@ -12,7 +12,18 @@ from recbole_poem.gaps import N_SLOTS, gap_slots
 
 @pytest.mark.parametrize(
     ("seconds", "slot"),
-    [(0, 1), (0.4, 1), (1, 2), (1.9, 2), (2, 3), (3, 3), (60, 7), (86_400, 18), (1e12, 27)],
+    [
+        (0, 1),
+        (0.4, 1),
+        (1, 2),
+        (1.9, 2),
+        (2, 3),
+        (3, 3),
+        (60, 7),
+        (86_400, 18),
+        (1e12, 27),
+        (1e308, 27),
+    ],
 )
 def test_a_gap_has_the_slot_of_its_power_of_two(seconds: float, slot: int) -> None:
     assert gap_slots(np.array([5.0, 5.0 + seconds]), np.array([True, False]), 1).tolist() == [
@@ -22,6 +33,10 @@ def test_a_gap_has_the_slot_of_its_power_of_two(seconds: float, slot: int) -> No
     in_ms = np.array([5e3, 5e3 + 1e3 * seconds])
     assert gap_slots(in_ms, np.array([True, False]), 1e3)[1] == slot
     assert slot < N_SLOTS
+
+
+def test_a_gap_beyond_all_numbers_is_a_long_one() -> None:
+    assert gap_slots(np.array([-1e308, 1e308]), np.array([True, False]), 1).tolist() == [0, 27]
 
 
 def test_no_gap_is_known_before_a_first_row_beside_an_unknown_time_or_backwards() -> None:

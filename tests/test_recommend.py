@@ -23,12 +23,14 @@ def test_a_file_is_answered_as_the_library_answers(
     checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     requests = tmp_path / "requests.csv"
-    requests.write_text("request,history\nanna,i1 i2 new\nbert,i3\n")
+    requests.write_text("request,history,times\nanna,i1 i2 new,5 65 66\nbert,i3,\n")
     output = tmp_path / "recs.parquet"
     arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output", str(output)]
     assert main([*arguments, "--k", "4"]) == 0
     assert "2 requests answered, 0 lines skipped, 1 unknown item tokens" in capsys.readouterr().out
-    expected = Recommender.load(checkpoint).recommend([["i1", "i2"], ["i3"]], k=4)
+    expected = Recommender.load(checkpoint).recommend(
+        [["i1", "i2"], ["i3"]], k=4, item_times=[[5, 65], None]
+    )
     expected["request"] = ["anna"] * 4 + ["bert"] * 4
     pd.testing.assert_frame_equal(pd.read_parquet(output), expected, check_dtype=False)
 

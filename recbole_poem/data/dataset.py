@@ -31,6 +31,8 @@ from recbole_poem.gaps import gap_slots
 from recbole_poem.upstream.cache import RequestCache, read_entries
 from recbole_poem.upstream.watch_time import PER_SECOND
 
+_NO_SECONDS = 1e11  # since 1970: the year 5138
+
 
 class FlatSequentialDataset(FeaturesMixin, FastReadingMixin, RequestLogMixin, SequentialDataset):
     """RecBole's `SequentialDataset` in memory proportional to the interactions.
@@ -120,6 +122,12 @@ class POEMDataset(FlatSequentialDataset):
         datasets = super().build()
         per_second = PER_SECOND[self.config["time_unit"]]
         if self.config["time_gaps"]:
+            last = self.log.time.max() / per_second
+            if last > _NO_SECONDS:
+                self.logger.warning(
+                    f"time_gaps: the times of {self.dataset_name} go up to {last:.0f} seconds, "
+                    "which looks like milliseconds; set time_unit to ms if they are"
+                )
             slots = gap_slots(self.log.time, self.log.position == 0, per_second)
             for dataset in datasets:
                 dataset.gaps = torch.from_numpy(slots)
@@ -163,8 +171,7 @@ class POEMDataset(FlatSequentialDataset):
 
     def gap_windows(self, start: torch.Tensor, length: torch.Tensor, width: int) -> torch.Tensor:
         """Return the slots of the gaps in windows (...) of the log, (..., width), 0 beyond them."""
-        if self.gaps is None:
-            raise RuntimeError("the data set keeps no times; set time_gaps")
+        assert self.gaps is not None, "time_gaps is off"
         slots = gather_windows(self.gaps, start.reshape(-1), length.reshape(-1), width)
         return slots.long().reshape(*start.shape, width)
 

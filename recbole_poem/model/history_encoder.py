@@ -53,7 +53,8 @@ class HistoryEncoder(nn.Module):
     def forward(self, items: torch.Tensor, gaps: Optional[torch.Tensor]) -> torch.Tensor:
         """Encode item embeddings (B, W, d), W <= the maximal length, into states (B, W, d).
 
-        `gaps` are the slots of the times between the rows (B, W), of an encoder that reads them.
+        `gaps` (B, W) int64 are the slots of the times between the rows; without slots they are not
+        looked at.
         """
         return self._states(self._placed(items, gaps))
 
@@ -95,8 +96,9 @@ class HistoryEncoder(nn.Module):
 class MixtureEncoder(HistoryEncoder):
     """States that are made of the history's own item embeddings, and scored by the cosine.
 
-    ``h = m / (tau |m|) + g * s`` with ``m = sum_j a_j e_j``, ``a = softmax_j(s . W(e_j + p_j))``,
-    where s is the Transformer's state, p the position embedding and g a learned vector from zero.
+    ``h = m / (tau |m|) + g * s`` with ``m = sum_j a_j e_j``, ``a = softmax_j(s . W k_j)``, where s
+    is the Transformer's state, ``k_j = e_j + p_j + t_j`` with the embeddings p of the position and,
+    where times are read, t of the gap before the row, and g a learned vector from zero.
     The mean and the cosine are those of CORE (Hou et al., SIGIR 2022), whose weights know nothing
     of the asking state and which has no second term: what no mean of the history can say. Item
     embeddings of length 1 score, with a dropout.
@@ -152,7 +154,7 @@ class MixtureEncoder(HistoryEncoder):
         states: torch.Tensor,
         may_attend: Optional[torch.Tensor],
     ) -> torch.Tensor:
-        asked = states @ self.key.weight  # s . W(e + p) = (s W) . (e + p), of one state for many e
+        asked = states @ self.key.weight  # s . W k = (s W) . k, of one state for many k
         query, key, value = (each.unsqueeze(1) for each in (asked, placed, items))
         mean = attention(query, key, value, may_attend, self._all_weights).squeeze(1)
         return F.normalize(mean, dim=-1) / self.temperature + self.gain * states

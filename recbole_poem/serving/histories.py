@@ -1,6 +1,6 @@
 """The histories of requests, as users of the library have them, as flat arrays of ids."""
 
-from typing import Any, Collection, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Collection, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,7 @@ class FlatHistories(NamedTuple):
 def flatten(
     histories: Histories,
     vocabulary: Vocabulary,
-    times: Optional[Sequence[Optional[Sequence[float]]]] = None,
+    times: Optional[ItemTimes] = None,
     per_second: float = 1.0,
 ) -> FlatHistories:
     """Look up the tokens of histories, and slot the times between those that are known.
@@ -66,7 +66,7 @@ def flatten(
     histories : sequence of sequences, or DataFrame
         Of a frame: the column ``item``, the column ``request`` that tells the requests apart, in
         the order in which they first occur, and maybe ``time``, by which a history is sorted, ties
-        in the order of the rows.
+        in the order of the rows: numbers in the unit of the data set's time, none of them missing.
     vocabulary : Vocabulary
     times : sequence of sequences of float, optional
         Of the items, as many; None, of a whole history, and NaN: not known. A frame brings its own.
@@ -83,9 +83,10 @@ def flatten(
     else:
         request, place, token = _of_lists(histories)
         time = np.full(len(token), np.nan)
-        for number, of_one in enumerate(times or ()):
+        begin = np.searchsorted(place, np.arange(len(request)))
+        for first, of_one in zip(begin, () if times is None else times):
             if of_one is not None:
-                time[place.searchsorted(number) :][: len(of_one)] = of_one
+                time[first : first + len(of_one)] = of_one
     item = vocabulary.ids(token)
     known = item > 0
     of_known = place[known]
@@ -110,26 +111,32 @@ def checked_item_times(
         return None
     if isinstance(histories, pd.DataFrame):
         raise InputError("item_times: a frame brings its times in its column 'time'")
+    if not hasattr(times, "__len__"):
+        raise InputError(f"item_times: {times!r} is not a sequence of times of each request")
     if len(times) != len(histories):
         raise InputError(f"item_times: {len(times)} for {len(histories)} requests")
+    lengths = _lengths(histories)
     return [
-        checked_times(f"item_times: request {number}", of_one, len(history))
-        for number, (of_one, history) in enumerate(zip(times, histories))
-        if hasattr(history, "__len__")  # or else `flatten` refuses it
+        checked_times(f"item_times: request {number}", of_one, lengths[number])
+        for number, of_one in enumerate(times)
     ]
 
 
 def _of_lists(histories: Any) -> Tuple[np.ndarray, np.ndarray, Collection[Any]]:
-    lengths = []
+    lengths = _lengths(histories)
+    place = np.repeat(np.arange(len(lengths)), lengths)
+    token = [item for history in histories for item in history]
+    return np.arange(len(lengths)).astype(object), place, token
+
+
+def _lengths(histories: Sequence[Any]) -> List[int]:
+    """Return how many items each history has."""
     for number, history in enumerate(histories):
         if isinstance(history, (str, bytes)) or not hasattr(history, "__len__"):
             raise InputError(
                 f"histories: request {number} is {history!r}, not a sequence of item tokens"
             )
-        lengths.append(len(history))
-    place = np.repeat(np.arange(len(lengths)), lengths)
-    token = [item for history in histories for item in history]
-    return np.arange(len(lengths)).astype(object), place, token
+    return [len(history) for history in histories]
 
 
 def _of_frame(
@@ -147,6 +154,11 @@ def _of_frame(
     place, request = pd.factorize(frame["request"])
     order, time = np.argsort(place, kind="stable"), np.full(len(frame), np.nan)
     if "time" in frame:
+        if frame["time"].dtype.kind in "mM":
+            raise InputError(
+                "histories: column 'time' holds dates; expected numbers, in the "
+                "unit of the data set's time"
+            )
         time = pd.to_numeric(frame["time"], errors="coerce").to_numpy(dtype=float)
         if not np.isfinite(time).all():
             row = int(np.flatnonzero(~np.isfinite(time))[0])

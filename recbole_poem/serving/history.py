@@ -46,10 +46,15 @@ def checked_times(
         raise InputError(f"{name}: {times!r} is not a sequence of times")
     if len(times) != n_items:
         raise InputError(f"{name}: {len(times)} times for a history of {n_items} items")
+    words = f"{name}: expected numbers, in the unit of the data set's time"
+    if getattr(getattr(times, "dtype", None), "kind", None) in ("m", "M"):  # dates are none
+        raise InputError(words)
     try:
         found = np.asarray(times, dtype=np.float64)  # of None it makes NaN
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name}: expected numbers, in the unit of the data set's time") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(words) from error
+    if found.ndim != 1:
+        raise InputError(words)
     if np.isinf(found).any():
         raise InputError(f"{name}: a time is infinite")
     known = found[~np.isnan(found)]

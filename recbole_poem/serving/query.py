@@ -26,8 +26,8 @@ class Query(NamedTuple):
         Key of the random draw from the groups of the entry; the history as a rule, so that the same
         request gets the same answer.
     times : sequence of float, optional
-        When the items of the history were dealt with, as many and ascending, in the unit of the
-        data set's time; NaN = not known.
+        When the items of the history were dealt with, as many, in the unit of the data set's time;
+        NaN = not known. Where they descend, no gap is known.
     time : float, optional
         When it is asked, in the unit of the data set's time: what was popular then counts. Behind
         the training rows as a rule.

@@ -87,18 +87,31 @@ class RequestReader:
         for name, given in (("entries", entries), ("draws", draws), ("times", times)):
             if given is not None and len(given) != number:
                 raise InputError(f"{name}: {len(given)} for {number} requests")
-        read = look_up(entries or [None] * number, self._objectives, self._vocabulary)
+        told = [None] * number if entries is None else entries
+        read = look_up(told, self._objectives, self._vocabulary)
         keys = np.full(number, -1) if draws is None else np.asarray(draws, dtype=np.int64)
         asked = np.full(number, np.nan) if times is None else np.asarray(times, np.float64)
         return Requests(flat, read, keys, asked)
 
     def of_queries(self, queries: Sequence[Query]) -> Requests:
-        """Return the requests of a service."""
-        histories, times = [query.history for query in queries], [query.times for query in queries]
+        """Return the requests of a service.
+
+        Raises
+        ------
+        InputError
+            If a query has more or fewer times than items.
+        """
+        for number, query in enumerate(queries):
+            if query.times is not None and len(query.times) != len(query.history):
+                raise InputError(
+                    f"times: query {number} has {len(query.times)} for a history of "
+                    f"{len(query.history)} items"
+                )
+        histories, item_times = [one.history for one in queries], [one.times for one in queries]
         return Requests(
-            flatten(histories, self._vocabulary, times, self._per_second),
+            flatten(histories, self._vocabulary, item_times, self._per_second),
             look_up([query.entry for query in queries], self._objectives, self._vocabulary),
-            np.array([-1 if query.draw is None else query.draw for query in queries]),
+            np.array([-1 if query.draw is None else query.draw for query in queries], np.int64),
             np.array([np.nan if query.time is None else query.time for query in queries]),
         )
 

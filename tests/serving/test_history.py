@@ -10,6 +10,8 @@ import pytest
 from recbole_poem.errors import InputError
 from recbole_poem.serving.histories import checked_item_times, flatten
 from recbole_poem.serving.history import checked_times
+from recbole_poem.serving.query import Query
+from recbole_poem.serving.requests import RequestReader
 from recbole_poem.serving.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(np.array(["[PAD]", "a", "b", "c"], dtype=object))
@@ -30,6 +32,9 @@ def test_unknown_times_may_stand_among_known_ones() -> None:
         ([2.0, 1.0], r"times: times have to ascend, and 1\.0 comes behind 2\.0"),
         ([1.0, math.inf], "times: a time is infinite"),
         (["soon", "late"], "times: expected numbers, in the unit of the data set's time"),
+        ([[1.0], [2.0]], "times: expected numbers"),
+        ([1, 10**400], "times: expected numbers"),
+        (pd.Series(pd.to_datetime(["2022-05-08", "2022-05-09"])), "times: expected numbers"),
         ("12", "times: '12' is not a sequence of times"),
         (7, "times: 7 is not a sequence of times"),
     ],
@@ -56,6 +61,9 @@ def test_a_frame_has_the_gaps_of_its_own_order_of_time() -> None:
     flat = flatten(pd.DataFrame(rows), VOCABULARY)
     assert flat.item.tolist() == [1, 2, 3, 1]
     assert flat.gap.tolist() == [0, 4, 3, 0]
+    dated = pd.DataFrame({**rows, "time": pd.to_datetime(rows["time"], unit="s")})
+    with pytest.raises(InputError, match="column 'time' holds dates; expected numbers"):
+        flatten(dated, VOCABULARY)
     with pytest.raises(InputError, match="a frame brings its times in its column 'time'"):
         checked_item_times(pd.DataFrame(rows), [[1.0]])
 
@@ -65,3 +73,23 @@ def test_the_request_with_wrong_times_is_named() -> None:
         checked_item_times([["a"], ["b"]], [None, [1.0, 2.0]])
     with pytest.raises(InputError, match="item_times: 1 for 2 requests"):
         checked_item_times([["a"], ["b"]], [None])
+    with pytest.raises(InputError, match="item_times: 5 is not a sequence"):
+        checked_item_times([["a"]], 5)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="histories: request 0 is 'a b', not a sequence"):
+        checked_item_times(["a b"], [[1.0, 2.0]])
+
+
+def test_times_of_one_query_are_no_other_ones_and_as_many_as_its_items() -> None:
+    reader = RequestReader(VOCABULARY, [], 1.0)
+    untimed = Query(["b", "c"])
+    requests = reader.of_queries([Query(["a", "b"], times=[0, 64]), untimed])
+    assert requests.histories.gap.tolist() == [0, 8, 0, 0]
+    with pytest.raises(InputError, match="times: query 1 has 3 for a history of 1 items"):
+        reader.of_queries([untimed, Query(["a"], times=[0, 1, 64])])
+
+
+def test_requests_take_arrays_as_they_take_lists() -> None:
+    reader = RequestReader(VOCABULARY, [], 1.0)
+    nothing, times = np.array([None, None]), np.array([[1.0, 3.0], [1.0, 1.0]])
+    requests = reader.together([["a", "b"], ["c", "a"]], nothing, item_times=times)
+    assert requests.histories.gap.tolist() == [0, 3, 0, 1]

@@ -5,6 +5,7 @@ empty cache and no history.
 """
 
 from logging import getLogger
+from math import nan
 from typing import Any, List, Optional, Sequence, Tuple
 
 from recbole_poem.serving.bounds import above_zero
@@ -135,9 +136,9 @@ class RedisHistories:
         return [_history(found) for found in self._reader.ask(pull, nothing)] if users else []
 
     def append(self, user: str, new: History) -> bool:
-        """Add what the user has just dealt with; tell whether that was possible."""
+        """Add what the user has just dealt with, oldest first; tell whether that was possible."""
         key = self._prefix + user
-        rows = [f"{time!r} {item}" for item, time in zip(*new)][-self._max_length :]
+        rows = [f"{float(time)!r} {item}" for item, time in zip(*new)][-self._max_length :]
 
         def push(server: Any) -> bool:
             with server.pipeline() as steps:  # all of them or none
@@ -157,12 +158,13 @@ def _history(found: Any) -> History:
 
 
 def _row(element: bytes) -> Tuple[str, float]:
-    """Return the item and the time of an element; without a time it is an item alone."""
-    time, _, item = element.decode("utf-8", "replace").partition(" ")
+    """Return the item and the time of an element; what another program wrote has no time."""
+    text = element.decode("utf-8", "replace")
+    time, blank, item = text.partition(" ")
     try:
-        return item, float(time)
+        return (item, float(time)) if blank else (text, nan)
     except ValueError:
-        return element.decode("utf-8", "replace"), float("nan")
+        return text, nan
 
 
 def _milliseconds(seconds_to_live: float) -> int:

@@ -34,7 +34,7 @@ class HistoryStore(Protocol):
         """Do the same for several users at once."""
 
     def append(self, user: str, new: History) -> bool:
-        """Add what the user has just dealt with; tell whether that was possible."""
+        """Add what the user has just dealt with, oldest first; tell whether that was possible."""
 
 
 class MemoryStore:
@@ -126,7 +126,7 @@ class MemoryHistories:
         return [self.read(user) for user in users]
 
     def append(self, user: str, new: History) -> bool:
-        """Add what the user has just dealt with."""
+        """Add what the user has just dealt with, oldest first."""
         rows = tuple(zip(new.items, new.times))
         self._histories.change(user, lambda old: ((old or ()) + rows)[-self._max_length :])
         return True

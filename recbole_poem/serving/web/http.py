@@ -94,6 +94,8 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
     @app.post("/recommend", response_model=schemas.RecommendResponse)
     async def recommend(body: schemas.RecommendRequest) -> Response:
         """Recommend items to a user."""
+        if body.history is None and body.history_times is not None:
+            raise InputError("history_times: they are of a history; give it beside them")
         history = body.history or ()
         query = Query(
             history=history,

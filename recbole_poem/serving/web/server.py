@@ -100,8 +100,11 @@ def serve(
 
 
 def _stores(options: Namespace, read: int) -> Tuple[RequestStore, HistoryStore]:
-    """Make the stores; of a history at least the items that the model reads are kept."""
-    length = max(read, _KEPT)
+    """Make the stores; of a history at least the items that the model reads are kept.
+
+    And one more, from which the first of them is told in time.
+    """
+    length = max(read + 1, _KEPT)
     if options.store == "memory":
         return (
             MemoryStore(options.max_users, options.seconds_to_live),

@@ -144,7 +144,7 @@ class Service:
         return self._metrics.kept("entry", self._entries.write(user, entry))
 
     def keep_feedback(self, user: str, new: History) -> bool:
-        """Add to a user's history; tell whether that was possible."""
+        """Add to a user's history, oldest first; tell whether that was possible."""
         return self._metrics.kept("history", self._histories.append(user, new))
 
     def close(self) -> None:

@@ -160,8 +160,9 @@ def test_times_are_kept_to_the_last_digit_and_tokens_whatever_they_hold(
     assert found.items == [*kept.items, "x y"]
     assert found.times[:-1] == kept.times
     assert math.isnan(found.times[-1])
-    redis.Redis(port=redis_server.port).rpush("recbole_poem:timed_history:v", "from elsewhere")
-    assert histories.read("v").items == ["from elsewhere"]
+    foreign = ("from elsewhere", "50")
+    redis.Redis(port=redis_server.port).rpush("recbole_poem:timed_history:v", *foreign)
+    assert histories.read("v").items == list(foreign)
 
 
 def test_an_old_history_is_forgotten_and_a_dead_server_has_none(redis_server: Server) -> None:

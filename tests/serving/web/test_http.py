@@ -106,9 +106,9 @@ def test_health_says_what_answers_and_the_metrics_what_happened(world: World) ->
         ("/recommend", [], ["body"], "should be an object"),
         (
             "/recommend",
-            {"history_times": [1]},
+            {"user": "u", "history_times": [1]},
             ["body"],
-            "history_times: 1 times for a history of 0",
+            "they are of a history; give",
         ),
         ("/recommend", {"history": ["a", "b"], "history_times": [2, 1]}, ["body"], "to ascend"),
         (
