@@ -95,7 +95,7 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
     async def recommend(body: schemas.RecommendRequest) -> Response:
         """Recommend items to a user."""
         if body.history is None and body.history_times is not None:
-            raise InputError("history_times: they are of a history; give it beside them")
+            raise InputError("history_times: they need 'history', the items that they are of")
         history = body.history or ()
         query = Query(
             history=history,

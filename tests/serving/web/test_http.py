@@ -108,7 +108,7 @@ def test_health_says_what_answers_and_the_metrics_what_happened(world: World) ->
             "/recommend",
             {"user": "u", "history_times": [1]},
             ["body"],
-            "they are of a history; give",
+            "they need 'history'",
         ),
         ("/recommend", {"history": ["a", "b"], "history_times": [2, 1]}, ["body"], "to ascend"),
         (
