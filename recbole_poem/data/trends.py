@@ -8,8 +8,7 @@ weeks do not know it. Time is cut into steps, backwards from the end of the trai
 where c_b counts the training rows of item i within a window before the step begins, a_b those of
 all the time before it, C_b and A_b their sums, and n is the number of items: 0 for an item that is
 as frequent as ever. A step looks back from its beginning alone, so that no later row moves it. What
-a request reads is up to a step old; behind the training part it is the last step for all, so that
-where evaluation lies a day behind, steps of a day make training see what evaluation will.
+a request reads is up to a step old; behind the training part it is the last step for all.
 """
 
 from typing import NamedTuple, Sequence
