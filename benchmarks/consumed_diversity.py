@@ -1,8 +1,8 @@
 """How alike what a user deals with is: diversity@10 of the last ten items instead of a list of ten.
 
-A list whose items are less alike than what people consume is not better for it. Here the measure of
-the reports (the share of pairs that share no category) is taken of each user's last ten different
-items: of all rows of the log, and of those that are to be predicted.
+What a recommender's lists are held against: the measure of the reports (the share of pairs that
+share no category) is taken of each user's last ten different items, of all rows of the log and of
+those that are to be predicted.
 """
 
 from typing import Any, Dict

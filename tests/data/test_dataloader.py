@@ -1,6 +1,6 @@
 """Training batches: targets once each, requests that know the past, negatives that are none."""
 
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,6 @@ from recbole_poem.fields import (
     SYSTEM_POSITIVE,
     TARGET_ID,
 )
-from recbole_poem.gaps import gap_slots
 from recbole_poem.upstream.requests import RequestLog
 
 SMALL = {
@@ -133,65 +132,6 @@ def test_large_catalogues_get_shared_negatives(write_dataset: Any) -> None:
     assert (share - log_q.exp()).abs().max() < 0.03
     popularity = torch.from_numpy(np.bincount(log_of(experiment).item[log_of(experiment).training]))
     assert torch.equal(log_q[1:].argsort(stable=True), popularity[1:].argsort(stable=True))
-
-
-def test_windows_know_the_times_of_the_log_but_for_those_that_go_without(
-    write_dataset: Any,
-) -> None:
-    """A window begins anywhere in a history, and its first row knows the gap before it."""
-    log = random_log(3, n_users=60, n_items=25, longest=20)
-    keys = {**write_dataset(log), **SMALL, "gap_dropout": 0.3}
-    loader = assemble(Config(config_dict=keys)).train_data
-    of_log = loader._dataset.log
-    expected = gap_slots(of_log.time, of_log.position == 0, 1.0)
-    n_windows, without = 0, []
-    for epoch in range(20):
-        loader.set_epoch(epoch)
-        for batch in loader:
-            for gaps, start, length in zip(batch[HISTORY_GAP], *_windows(batch)):
-                known = expected[start : start + length]
-                assert not gaps[length:].any()
-                if known.any():
-                    n_windows += 1
-                    if gaps.any():
-                        assert gaps[:length].tolist() == known.tolist()
-                    else:
-                        without.append((epoch, start))
-    assert 0.25 < len(without) / n_windows < 0.35
-    assert len({start for _, start in without}) > 60  # others in other epochs
-
-
-def _windows(batch: Any) -> "tuple[List[int], List[int]]":
-    """Return the first rows and lengths of the windows of a batch, found by their requests."""
-    request, position = batch[REQUEST_ID], batch[REQUEST_POSITION]
-    asking = (request >= 0).float().argmax(dim=1, keepdim=True)
-    start = (request - position).gather(1, asking)[:, 0] - 1
-    return start.tolist(), (batch["item_id_list"] > 0).sum(dim=1).tolist()
-
-
-def test_prediction_rows_know_the_times_of_the_log(write_dataset: Any) -> None:
-    log = random_log(3, n_users=30, n_items=25, longest=20)
-    split = assemble(Config(config_dict={**write_dataset(log), **SMALL})).test_data._dataset
-    expected = gap_slots(split.log.time, split.log.position == 0, 1.0)
-    batch = split[torch.arange(len(split.inter_feat))]
-    lengths = batch["item_length"].tolist()
-    for row, length, gaps in zip(batch[REQUEST_ID].tolist(), lengths, batch[HISTORY_GAP]):
-        assert gaps[:length].tolist() == expected[row - length : row].tolist()
-        assert not gaps[length:].any()
-    assert torch.equal(split[0][HISTORY_GAP], batch[HISTORY_GAP][0])
-
-
-def test_times_that_look_like_milliseconds_are_told(
-    write_dataset: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    log = random_log(3, n_users=30, n_items=25, longest=20)
-    keys = {**write_dataset(log.assign(timestamp=1000 * log["timestamp"])), **SMALL}
-    words = "which looks like milliseconds; set time_unit to ms"
-    assemble(Config(config_dict=keys))
-    assert words in caplog.text
-    caplog.clear()
-    assemble(Config(config_dict={**keys, "time_unit": "ms"}))
-    assert words not in caplog.text
 
 
 def test_epoch_and_seed_decide_the_batches(experiment: Experiment) -> None:
