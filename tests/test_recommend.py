@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import random_log
@@ -33,6 +34,23 @@ def test_a_file_is_answered_as_the_library_answers(
     )
     expected["request"] = ["anna"] * 4 + ["bert"] * 4
     pd.testing.assert_frame_equal(pd.read_parquet(output), expected, check_dtype=False)
+
+
+def test_the_times_of_a_file_move_its_answers(write_dataset: Any, tmp_path: Path) -> None:
+    keys = write_dataset(random_log(1, n_users=30, n_items=20))
+    keys.update(model="POEM", epochs=1, topk=[1, 5], valid_metric="NDCG@5", hidden_size=16)
+    checkpoint = str(run_recbole_poem(config_dict=keys)["model_file"])
+    requests, output = tmp_path / "requests.csv", tmp_path / "recs.csv"
+    requests.write_text("request,history,times\nanna,i1 i2,5 65\nbert,i1 i2,\n")
+    arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output", str(output)]
+    assert main([*arguments, "--k", "4"]) == 0
+    found = pd.read_csv(output)["score"].to_numpy()
+    histories = [["i1", "i2"]] * 2
+    expected = Recommender.load(checkpoint).recommend(histories, k=4, item_times=[[5, 65], None])[
+        "score"
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert not np.allclose(found[:4], found[4:], rtol=1e-5)
 
 
 def test_a_bad_line_stops_or_is_skipped_as_asked(

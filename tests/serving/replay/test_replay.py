@@ -40,7 +40,7 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
 
 @pytest.fixture(params=["item_to_item", "logged", "trends", "none"])
 def experiment(keys: Dict[str, Any], request: pytest.FixtureRequest) -> Experiment:
-    """A model on which entries weigh as much as histories, or one that reads none."""
+    """A model on which entries and times weigh as much as histories, or one that reads none."""
     if request.param == "none":
         return open_experiment(trained(keys, model="SASRec", loss_type="CE"))
     if request.param == "trends":
@@ -54,6 +54,8 @@ def poem(keys: Dict[str, Any], **more: Any) -> Experiment:
     for name, parameter in experiment.model.named_parameters():
         if name.startswith(("cascade_head", "fusion", "trend")):
             torch.nn.init.normal_(parameter)
+    slots = experiment.model.history_encoder.gap_embedding.weight
+    torch.nn.init.normal_(slots[1:])  # the first one is of what is not known
     return experiment
 
 
