@@ -164,7 +164,7 @@ def make_plan(
             )
         listed[place:place] = ablations(listed[place - 1])
     refuse_twice("rows", [row.name for row in listed], "; give one of them another 'row'")
-    bases = {row.name for row in listed if row.tuned_as == row.name}
+    bases = {row.name for row in listed if row.tuned_as in {None, row.name}}
     for row in listed:
         if row.tuned_as not in {None, *bases}:
             raise InputError(f"rows: '{row.name}' is tuned as '{row.tuned_as}', which is no row")

@@ -44,7 +44,8 @@ def row_of(entry: Any) -> Row:
     """Read one row: a model's name, or a mapping.
 
     The mapping has ``model``, and as wanted ``row`` (its name), ``keys``, and ``tuned_as``: the row
-    of which it is a variant, whose tuned keys it takes and with which alone the report compares it.
+    of which it is a variant, whose tuned keys it takes and with which alone the report compares it;
+    null for a row that is not tuned, whose keys were chosen before.
 
     Raises
     ------
@@ -58,7 +59,8 @@ def row_of(entry: Any) -> Row:
     refuse_unknown(f"rows: {entry!r}", entry, {"row", "model", "keys", "tuned_as"})
     check_mapping(f"rows: {entry!r}: keys", entry.get("keys") or {})
     name = str(entry.get("row", entry["model"]))
-    tuned_as = None if is_untrained(entry["model"]) else str(entry.get("tuned_as", name))
+    tuned_as = None if is_untrained(entry["model"]) else entry.get("tuned_as", name)
+    tuned_as = None if tuned_as is None else str(tuned_as)
     return Row(name, entry["model"], dict(entry.get("keys") or {}), tuned_as)
 
 
@@ -71,7 +73,7 @@ def ablations(base: Row) -> List[Row]:
     """Return the rows that remove one part of POEM each; they take the tuned keys of `base`."""
     content = read_yaml(PROPERTIES / "benchmark" / "ablations.yaml")
     return [
-        Row(f"{base.name}: {name}", base.model, {**base.keys, **keys}, base.tuned_as)
+        Row(f"{base.name}: {name}", base.model, {**base.keys, **keys}, base.tuned_as or base.name)
         for name, keys in content.items()
     ]
 

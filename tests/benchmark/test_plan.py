@@ -34,6 +34,8 @@ def test_a_row_is_a_name_or_a_mapping():
     assert row_of(blind) == ("blind", "POEM", {"shuffle_cache": True}, "POEM")
     wide = row_of({"model": "POEM", "row": "wide", "keys": {"n_candidates": 200}})
     assert wide == ("wide", "POEM", {"n_candidates": 200}, "wide")
+    by_hand = {"model": "POEM", "tuned_as": None, "keys": {"learning_rate": 0.01}}
+    assert row_of(by_hand) == ("POEM", "POEM", {"learning_rate": 0.01}, None)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,13 @@ def test_the_first_row_of_poem_alone_is_ablated():
     assert names[:2] == ["Pop", "POEM"]
     assert names[-1] == "paper"
     assert all(name.startswith("POEM: ") for name in names[2:-1])
+
+
+def test_ablations_of_a_row_that_is_not_tuned_are_its_variants():
+    by_hand = {"row": "by hand", "model": "POEM", "tuned_as": None}
+    base, *variants = make_plan([by_hand], ["a"], ablate=True).rows
+    assert base.tuned_as is None
+    assert {row.tuned_as for row in variants} == {"by hand"}
 
 
 @pytest.mark.parametrize(

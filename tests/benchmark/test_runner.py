@@ -124,7 +124,10 @@ def test_a_run_that_a_shorter_limit_has_stopped_is_repeated(tmp_path: Path) -> N
 def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bigger: bool
 ) -> None:
-    """A planted optimum: the score of a trial is its learning rate; the last draw fails."""
+    """A planted optimum: the score of a trial is its learning rate; the last draw fails.
+
+    A row by hand, and its variant, have no trials.
+    """
     ran: List[Job] = []
 
     def run(self: Any, given: Job) -> None:
@@ -138,7 +141,9 @@ def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
         (home / "record.json").write_text(json.dumps(record))
 
     monkeypatch.setattr(runner._Processes, "run", run)
-    plan = make_plan(["POEM", "Pop"], ["d"], seeds=2, tune=4)
+    by_hand = {"row": "by hand", "model": "POEM", "tuned_as": None, "keys": {"learning_rate": 0.7}}
+    few = {"row": "few", "model": "POEM", "tuned_as": "by hand", "keys": {"n_groups": 2}}
+    plan = make_plan(["POEM", "Pop", by_hand, few], ["d"], seeds=2, tune=4)
     runner.carry_out(plan, tmp_path, show_progress=False)
     trials = [one for one in ran if one.purpose == "trial"]
     assert [one.row for one in trials] == ["POEM"] * 4
@@ -148,10 +153,11 @@ def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
     best = max(rates) if bigger else min(rates)
     tests = [one for one in ran if one.purpose == "test"]
     assert [(one.row, one.seed) for one in tests] == [
-        ("POEM", 2020), ("Pop", 2020), ("POEM", 2021), ("Pop", 2021),
-    ]  # fmt: skip
+        (row, seed) for seed in (2020, 2021) for row in ("POEM", "Pop", "by hand", "few")
+    ]
+    chosen = {"POEM": best, "by hand": 0.7}
     for one in tests:
-        assert one.given.get("learning_rate", 0.001) == (best if one.row == "POEM" else 0.001)
+        assert one.given.get("learning_rate", 0.001) == chosen.get(one.row, 0.001)
 
 
 def test_tuning_that_goes_on_and_is_interrupted_keeps_what_was_tested(
