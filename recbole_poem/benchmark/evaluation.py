@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from recbole.data.dataloader import FullSortEvalDataLoader
 from recbole.data.dataset import Dataset
+from recbole.utils import ModelType
 from tqdm import tqdm
 
 from recbole_poem.data.request_log import PredictedRowsMixin
@@ -39,6 +40,18 @@ class Recommendations(NamedTuple):
     target: np.ndarray
     rank: Dict[str, np.ndarray]
     top: Dict[str, np.ndarray]
+
+
+def validation_protocol(config: Dict[str, Any]) -> str:
+    """Return the protocol that a run's validation follows.
+
+    Parameters
+    ----------
+    config : dict
+        Of its record. RecBole masks what was seen for all but sequential models.
+    """
+    sequential = config.get("MODEL_TYPE") == str(ModelType.SEQUENTIAL)
+    return "recbole" if sequential and not config.get("mask_seen") else "masked"
 
 
 @torch.no_grad()

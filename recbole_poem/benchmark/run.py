@@ -22,7 +22,13 @@ from recbole_poem.benchmark import machine, ranking
 from recbole_poem.benchmark.categories import read_categories
 from recbole_poem.benchmark.clock import Clock, TimeLimit
 from recbole_poem.benchmark.effective import effective_keys
-from recbole_poem.benchmark.evaluation import PROTOCOLS, Recommendations, as_sequential, recommend
+from recbole_poem.benchmark.evaluation import (
+    PROTOCOLS,
+    Recommendations,
+    as_sequential,
+    recommend,
+    validation_protocol,
+)
 from recbole_poem.benchmark.lifeline import end_with_runner
 from recbole_poem.benchmark.plan import Job
 from recbole_poem.benchmark.progress import best_point, write_progress
@@ -79,15 +85,16 @@ def _train(config: Config, clock: Clock) -> Tuple[Dict[str, Any], str]:
     check_ready(experiment, trainer)
     clock.start_training()
     stopped = _fit(trainer, experiment, clock)
+    plain = {key: _plain(value) for key, value in config.final_config_dict.items()}
     record = {
         "stopped": stopped,
-        "config": {key: _plain(value) for key, value in config.final_config_dict.items()},
+        "config": plain,
         "curve": clock.curve,
         "valid_metric": config["valid_metric"],
         "best_valid_score": float(trainer.best_valid_score),
         "best_epoch": best_point(clock.curve, config["valid_metric_bigger"])["epoch"],
         "n_parameters": sum(weights.numel() for weights in experiment.model.parameters()),
-        "metrics": {"recbole": {"valid": dict(trainer.best_valid_result)}},
+        "metrics": {validation_protocol(plain): {"valid": dict(trainer.best_valid_result)}},
         **_peaks(),
     }
     return record, trainer.saved_model_file

@@ -2,7 +2,7 @@
 
 import weakref
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Dict, List
 
 import pytest
 from conftest import random_log
@@ -49,8 +49,19 @@ def test_no_checkpoint_is_left(job: Job, tmp_path: Path, purpose: str) -> None:
     assert (tmp_path / "ranks.npz").exists() == (purpose == "test")
 
 
-def test_a_trial_is_validated_alone(job: Job, tmp_path: Path) -> None:
-    record = run.run(job._replace(purpose="trial"), tmp_path)
-    (valid,) = record["metrics"]["recbole"].values()
+@pytest.mark.parametrize(
+    ("model", "keys", "protocol"),
+    [
+        ("BPR", {}, "masked"),
+        ("GRU4Rec", {}, "recbole"),
+        ("GRU4Rec", {"mask_seen": True}, "masked"),
+    ],
+)
+def test_a_trial_is_validated_alone(
+    job: Job, tmp_path: Path, model: str, keys: Dict[str, Any], protocol: str
+) -> None:
+    given = {**job.given, **keys}
+    record = run.run(job._replace(purpose="trial", model=model, given=given), tmp_path)
+    (valid,) = record["metrics"][protocol].values()
     assert valid["ndcg@5"] == record["best_valid_score"]
-    assert record["metrics"] == {"recbole": {"valid": valid}}
+    assert record["metrics"] == {protocol: {"valid": valid}}

@@ -4,8 +4,7 @@ import json
 from collections import Counter
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
-from recbole.utils import ModelType
-
+from recbole_poem.benchmark.evaluation import validation_protocol
 from recbole_poem.benchmark.report.document import (
     DASH,
     Block,
@@ -82,7 +81,7 @@ def cost_section(
             number(_mean([record["n_parameters"] for record in learnt]), 0),
             trials.get(name, "0"),
         ]
-        protocols = dict.fromkeys(map(_validation_protocol, records))
+        protocols = dict.fromkeys(validation_protocol(record["config"]) for record in records)
         scored = Cell(best_score, f"({' and '.join(protocols)})")
         lines.append(Row([*first, scored, *map(Cell, cells)]))
     remark = (
@@ -135,12 +134,6 @@ def _range(values: Sequence[float]) -> str:
     """Write the smallest and the largest of some numbers, once if they are the same."""
     ends = [min(values), max(values)] if values else []
     return " to ".join(dict.fromkeys(f"{value:,.0f}" for value in ends))
-
-
-def _validation_protocol(record: Dict[str, Any]) -> str:
-    """Return the protocol of a run's validation; RecBole masks for all but sequential models."""
-    sequential = record["config"].get("MODEL_TYPE") == str(ModelType.SEQUENTIAL)
-    return "recbole" if sequential and not record["config"].get("mask_seen") else "masked"
 
 
 def trials_of(runs: List[Run], dataset: str) -> Dict[str, str]:
