@@ -7,9 +7,19 @@ from typing import Any, Dict, List
 import numpy as np
 import pytest
 import torch
-from toy_stage import BY_TIME, Counted, build, prepared
+from toy_stage import BY_TIME, Counted, build, exposure_keys, prepared
 
 from recbole_poem.ranking_stage import multitask
+
+
+@pytest.fixture
+def keys(write_dataset: Any) -> Dict[str, Any]:
+    return exposure_keys(write_dataset)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    return Counted(monkeypatch)
 
 
 def folder_of(keys: Dict[str, Any]) -> Path:

@@ -5,11 +5,16 @@ from typing import Any, Dict
 
 import numpy as np
 import pytest
-from toy_stage import SPLITS, begins_of, build, prepared
+from toy_stage import SPLITS, begins_of, build, exposure_keys, prepared
 
 from recbole_poem import ranking_stage
 from recbole_poem.upstream import multitask as blocks
 from recbole_poem.upstream.requests import RequestLog, first_rows
+
+
+@pytest.fixture
+def keys(write_dataset: Any) -> Dict[str, Any]:
+    return exposure_keys(write_dataset)
 
 
 def must_stay(log: RequestLog, begins: np.ndarray, moment: float) -> np.ndarray:

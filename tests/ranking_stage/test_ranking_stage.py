@@ -6,13 +6,24 @@ import numpy as np
 import pytest
 import torch
 from toy_exposures import TINY, TINY_POEM, exposure_log, write_exposures
-from toy_stage import BY_TIME, SPLITS, Counted, begins_of, build, prepared
+from toy_stage import BY_TIME, SPLITS, Counted, begins_of, build, exposure_keys, prepared
 
 from recbole_poem import ranking_stage
 from recbole_poem.errors import InputError
 from recbole_poem.model.ranking_features import RankingRequests
 from recbole_poem.quick_start import load, run_recbole_poem
 from recbole_poem.ranking_stage import multitask
+
+
+@pytest.fixture
+def keys(write_dataset: Any) -> Dict[str, Any]:
+    return exposure_keys(write_dataset)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    return Counted(monkeypatch)
+
 
 # -- scores and entries ----------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 import pytest
+from toy_exposures import TINY_POEM, exposure_log, write_exposures
 
 from recbole_poem.config import Config
 from recbole_poem.data.ranking_dataset import exposures_of
@@ -25,6 +26,11 @@ BY_TIME = {
 SPLITS = pytest.mark.parametrize(
     "split", [LEAVE_ONE_OUT, BY_TIME], ids=["leave one out", "by time"]
 )
+
+
+def exposure_keys(write_dataset: Any) -> Dict[str, Any]:
+    """Write a data set of exposures, and return the keys of a tiny POEM on it."""
+    return {**write_exposures(write_dataset, exposure_log()), **TINY_POEM, "model": "POEM"}
 
 
 class Counted:
