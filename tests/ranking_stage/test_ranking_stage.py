@@ -20,11 +20,6 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
     return exposure_keys(write_dataset)
 
 
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    return Counted(monkeypatch)
-
-
 # -- scores and entries ----------------------------------------------------------------------------
 
 
@@ -89,8 +84,9 @@ def test_entries_hold_what_the_user_has_not_consumed_and_block_0_holds_nothing(
 @SPLITS
 @pytest.mark.parametrize("model", ["POEM", "Upstream"])
 def test_it_feeds_a_run_that_saves_and_loads(
-    keys: Dict[str, Any], model: str, split: Dict[str, Any], counted: Counted
+    keys: Dict[str, Any], model: str, split: Dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    counted = Counted(monkeypatch)
     result = run_recbole_poem(config_dict={**keys, "model": model, **split})
     learned = counted.batches
     loaded = load(result["model_file"])
