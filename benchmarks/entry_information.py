@@ -13,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from recbole_poem import load
-from recbole_poem.benchmark.evaluation import rank_targets
+from recbole_poem.benchmark.evaluation import rank_last, rank_targets
 from recbole_poem.benchmark.statistics import paired_test
 from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.model.cascade_head import CascadeHead
@@ -53,12 +53,9 @@ def ndcg(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 def mask(logits: torch.Tensor, seen: Any, target: torch.Tensor) -> torch.Tensor:
-    """Give the items of `seen` (row, item), padding, but not the targets the logit -inf."""
-    row = torch.arange(len(target))
-    kept = logits[row, target]
-    logits[seen] = -torch.inf
+    """Rank the items of `seen` (row, item) and padding last, but not the targets."""
+    rank_last(logits, seen, torch.arange(len(target)), target)
     logits[:, 0] = -torch.inf
-    logits[row, target] = kept
     return logits
 
 

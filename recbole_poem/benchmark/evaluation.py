@@ -183,10 +183,28 @@ def _both_protocols(
     rank, top = rank_targets(scores[row], target), _largest(scores, k)[row]
     if seen is None:
         return rank, rank, top, top
+    rank_last(scores, seen, row, target)
+    return rank, rank_targets(scores[row], target), top, _largest(scores, k)[row]
+
+
+def rank_last(
+    scores: torch.Tensor,
+    seen: Tuple[torch.Tensor, torch.Tensor],
+    row: torch.Tensor,
+    target: torch.Tensor,
+) -> None:
+    """Give what was seen the score -inf; a target that was seen before is still to be found.
+
+    Parameters
+    ----------
+    scores : (B, n_items) float
+        Changed.
+    seen : (row, item) of what the users of the batch have seen
+    row, target : (U,) int64
+    """
     kept = scores[row, target]
     scores[seen] = -torch.inf
-    scores[row, target] = kept  # a target that was seen before is still to be found
-    return rank, rank_targets(scores[row], target), top, _largest(scores, k)[row]
+    scores[row, target] = kept
 
 
 def rank_targets(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,135 @@
+"""What lists as diverse as another model's would cost: a trained model's heads, chosen as a whole.
+
+The likeliest ten items resemble each other more than ten that people deal with. Here a list is
+filled place by place with the item of the greatest logit less a penalty for each item that is in
+the list already and shares a category with it. So diversity@10 (the share of pairs that share no
+category) is bought with NDCG@10. The penalty is the smallest one of a grid with which lists of
+*validation* rows are as diverse as asked for; test rows are read with that one and with none.
+Seen items are ranked last.
+"""
+
+from typing import Any, Dict, NamedTuple
+
+import measure
+import torch
+from tqdm import tqdm
+
+from recbole_poem import load
+from recbole_poem.benchmark.categories import read_categories
+from recbole_poem.benchmark.evaluation import rank_last
+from recbole_poem.benchmark.ranking import diversity
+from recbole_poem.benchmark.statistics import paired_test
+from recbole_poem.errors import InputError
+
+K, POOL = 10, 50
+PENALTIES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
+
+
+class Heads(NamedTuple):
+    """What a model puts on top for n rows.
+
+    Attributes
+    ----------
+    user, target : (n,) int64
+    item : (n, `POOL`) int64
+        Best first.
+    logit : (n, `POOL`)
+        Theirs.
+    """
+
+    user: torch.Tensor
+    target: torch.Tensor
+    item: torch.Tensor
+    logit: torch.Tensor
+
+
+@torch.no_grad()
+def read(experiment: Any, phase: str) -> Heads:
+    """Run a trained model over its ``valid`` or ``test`` rows."""
+    model, loader = experiment.model.eval(), getattr(experiment, f"{phase}_data")
+    parts = []
+    for batch, seen, row, target in tqdm(loader, f"{phase} rows"):
+        logits = model.full_sort_predict(batch).view(len(batch), -1)
+        rank_last(logits, seen, row, target)
+        logits[:, 0] = -torch.inf
+        top = logits.topk(POOL)
+        parts.append((batch[model.USER_ID][row], target, top.indices[row], top.values[row]))
+    return Heads(*(torch.cat(column) for column in zip(*parts)))
+
+
+def chosen(heads: Heads, category: torch.Tensor, penalty: float) -> torch.Tensor:
+    """Fill lists place by place, (n, K) item ids.
+
+    Parameters
+    ----------
+    heads : Heads
+    category : (n_items, C) bool
+    penalty : float
+        Of each pair in a list that shares a category, in units of the logit.
+    """
+    logit, row = heads.logit.clone(), torch.arange(len(heads.item))
+    of_pool = category[heads.item].to(torch.float32)  # (n, POOL, C)
+    places = torch.empty((len(heads.item), K), dtype=torch.int64)
+    for place in range(K):
+        best = logit.argmax(dim=1)
+        places[:, place] = best
+        common = (of_pool @ of_pool[row, best].unsqueeze(2)).squeeze(2)
+        logit -= penalty * (common > 0)
+        logit[row, best] = -torch.inf
+    return heads.item.gather(1, places)
+
+
+def ndcg(lists: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return NDCG@K of each row, (n,)."""
+    hit = lists == target.unsqueeze(1)
+    return (hit / torch.log2(torch.arange(K) + 2.0)).sum(dim=1)
+
+
+def main() -> None:
+    """Trade the NDCG@10 of one checkpoint for diversity@10."""
+    parser = measure.parser(__doc__)
+    parser.add_argument("checkpoint", help="of any model, of a data set with a category_field")
+    parser.add_argument("--aim", type=float, required=True, help="diversity@10 of validation rows")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    experiment = load(options.checkpoint, {"mask_seen": True})
+    known = read_categories(experiment.config, experiment.dataset)
+    if known is None:
+        raise InputError(f"category_field: {experiment.config['dataset']} names none")
+    category = torch.from_numpy(known)
+    found: Dict[str, Any] = {
+        "dataset": experiment.config["dataset"],
+        "model": experiment.config["model"],
+        "aim": options.aim,
+        "valid": [],
+    }
+    valid, penalty = read(experiment, "valid"), None
+    for trial in PENALTIES:
+        lists = chosen(valid, category, trial)
+        diverse = float(diversity(lists.numpy(), known, K).mean())
+        value = float(ndcg(lists, valid.target).mean())
+        found["valid"].append({"penalty": trial, "NDCG@10": value, "diversity@10": diverse})
+        if diverse >= options.aim:
+            penalty = trial
+            break
+    if penalty is None:
+        raise InputError(f"--aim: {options.aim} is more than a penalty of {PENALTIES[-1]} reaches")
+    test = read(experiment, "test")
+    plain, diverse_lists = (chosen(test, category, of) for of in (0.0, penalty))
+    of_plain, of_diverse = (ndcg(lists, test.target) for lists in (plain, diverse_lists))
+    for name, lists, values in (
+        ("test", plain, of_plain),
+        ("test_with_penalty", diverse_lists, of_diverse),
+    ):
+        found[name] = {
+            "NDCG@10": float(values.mean()),
+            "diversity@10": float(diversity(lists.numpy(), known, K).mean()),
+        }
+    found["penalty"] = penalty
+    one, other = of_diverse.double().numpy(), of_plain.double().numpy()
+    found["p"] = paired_test(one, other, test.user.numpy())
+    measure.record(f"diverse_lists_{found['dataset']}", found, options.quick)
+
+
+if __name__ == "__main__":
+    measure.main(globals())
