@@ -14,6 +14,18 @@ def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _are_windows(values: Any) -> bool:
+    """Tell whether these are hours, or pairs of hours and a weight."""
+    if not isinstance(values, list) or not values:
+        return False
+    return all(map(_POSITIVE.holds, values)) or all(map(_is_weighed, values))
+
+
+def _is_weighed(pair: Any) -> bool:
+    is_pair = isinstance(pair, list) and len(pair) == 2
+    return is_pair and _POSITIVE.holds(pair[0]) and _WEIGHT.holds(pair[1])
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -84,8 +96,8 @@ POEM_RULES: Dict[str, _Rule] = {
     "time_gaps": _FLAG,
     "gap_dropout": _SHARE,
     "trend_windows": _Rule(
-        lambda v: v is None or (isinstance(v, list) and v != [] and all(map(_POSITIVE.holds, v))),
-        "a list of numbers above 0, or ~",
+        lambda v: v is None or _are_windows(v),
+        "a list of numbers above 0, or of pairs [hours, weight from 0], or ~",
     ),
     "trend_step": _POSITIVE,
     "history_state": _one_of("transformer", "mixture"),

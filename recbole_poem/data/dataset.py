@@ -23,7 +23,7 @@ from recbole_poem.data.reading import FastReadingMixin
 from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.data.rows import LogRows
 from recbole_poem.data.time_order import to_single_precision
-from recbole_poem.data.trends import Trends, item_trends
+from recbole_poem.data.trends import Trends, item_trends, windows_of
 from recbole_poem.data.windows import gather_windows
 from recbole_poem.errors import InputError
 from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID, TREND_STEP
@@ -134,9 +134,10 @@ class POEMDataset(FlatSequentialDataset):
         windows, step = self.config["trend_windows"], self.config["trend_step"]
         if windows is not None:
             hour = 3600 * per_second
-            trends = item_trends(datasets[0].log, [hours * hour for hours in windows], step * hour)
+            hours, weight = windows_of(windows)
+            trends = item_trends(datasets[0].log, [each * hour for each in hours], step * hour)
             for dataset in datasets:
-                dataset.trends = trends
+                dataset.trends = trends._replace(weight=weight)
         return datasets
 
     def attach(self, cache: RequestCache, objective_weights: List[float]) -> None:

@@ -11,7 +11,7 @@ as frequent as ever. A step looks back from its beginning alone, so that no late
 a request reads is up to a step old; behind the training part it is the last step for all.
 """
 
-from typing import NamedTuple, Sequence
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -31,14 +31,29 @@ class Trends(NamedTuple):
         Of each step, in the unit of the time field; the last has no end.
     logit : (P, K + 1, n_items) float32
         trend_b(i) at b from 1 to K; 0 at b = 0, before the first step, and for padding.
+    weight : list of P float, or None
+        By which each window's trend is multiplied; None = the model learns it.
     """
 
     begin: np.ndarray
     logit: torch.Tensor
+    weight: Optional[List[float]] = None
 
     def step(self, time: np.ndarray) -> torch.Tensor:
         """Return the step of each time (R,), from 1; 0 for what lies before the first one."""
         return torch.from_numpy(np.searchsorted(self.begin, time, side="right"))
+
+
+def windows_of(key: Sequence[Any]) -> Tuple[List[float], Optional[List[float]]]:
+    """Return what ``trend_windows`` says: the hours of P windows, and their weights if it has any.
+
+    Parameters
+    ----------
+    key : list of P numbers, or of P pairs [hours, weight]
+    """
+    if isinstance(key[0], list):
+        return [hours for hours, _ in key], [weight for _, weight in key]
+    return list(key), None
 
 
 def item_trends(log: RequestLog, windows: Sequence[float], step: float) -> Trends:

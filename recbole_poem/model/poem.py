@@ -82,7 +82,9 @@ class POEM(SequentialRecommender):
         self.history_encoder = history_encoder(config, self.max_seq_length, **block)
         self.reads_gaps = config["time_gaps"]
         self.repeat_logit = nn.Parameter(torch.zeros(())) if config["repeat_logit"] else None
-        self.trend = None if dataset.trends is None else Trend(dataset.trends.logit)
+        self.trend: Optional[Trend] = None
+        if dataset.trends is not None:
+            self.trend = Trend(dataset.trends.logit, dataset.trends.weight)
         #: names of what an entry's scores mean, for whoever brings entries to a checkpoint
         self.objectives = list(dataset.objectives)
         self.other_parameter_name = ["objectives"]

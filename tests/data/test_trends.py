@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from recbole_poem.config import Config
 from recbole_poem.data import trends as data_trends
-from recbole_poem.data.trends import item_trends
+from recbole_poem.data.trends import item_trends, windows_of
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import assemble
 from recbole_poem.fields import REQUEST_ID, TARGET_ID, TREND_STEP
@@ -101,6 +101,11 @@ def test_without_training_rows_there_is_nothing_to_count() -> None:
         item_trends(log_at([1.0], [1], 2, [False]), [1], 1)
 
 
+def test_windows_bring_their_weights_or_none() -> None:
+    assert windows_of([3, 24.5]) == ([3, 24.5], None)
+    assert windows_of([[3, 0.6], [24.5, 0]]) == ([3, 24.5], [0.6, 0])
+
+
 KEYS = {
     "model": "POEM",
     "MAX_ITEM_LIST_LENGTH": 6,
@@ -138,6 +143,26 @@ def test_batches_tell_the_step_of_each_target(write_dataset: Any) -> None:
     split = experiment.test_data._dataset
     batch = split[torch.arange(len(split))]
     assert torch.equal(batch[TREND_STEP], of_row[batch[REQUEST_ID]])
+
+
+def test_training_leaves_given_weights_alone_and_moves_others(write_dataset: Any) -> None:
+    keys = {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20, ties=False)), **KEYS}
+    given, learned = [[100, 0.5], [30, 0.25]], [100, 30]
+    weights = []
+    for windows in (given, learned):
+        config = Config(config_dict={**keys, "trend_windows": windows, "trend_step": 50})
+        experiment = assemble(config)
+        model = experiment.model
+        optimizer = torch.optim.Adam(model.parameters())
+        weights.append(model.trend.weight.tolist())
+        for batch in experiment.train_data:
+            optimizer.zero_grad()
+            sum(model.calculate_loss(batch)).backward()
+            optimizer.step()
+        weights.append(model.trend.weight.tolist())
+        assert "trend.weight" in model.state_dict()
+    assert weights[:3] == [[0.5, 0.25], [0.5, 0.25], [0, 0]]
+    assert min(map(abs, weights[3])) > 0
 
 
 @pytest.mark.parametrize("training", ["joint", "stacked"])
