@@ -32,7 +32,7 @@ class Trends(NamedTuple):
     logit : (P, K + 1, n_items) float32
         trend_b(i) at b from 1 to K; 0 at b = 0, before the first step, and for padding.
     weight : list of P float, or None
-        By which each window's trend is multiplied; None = the model learns it.
+        By which evaluation multiplies each window's trend; None = as the model learned.
     """
 
     begin: np.ndarray
@@ -49,7 +49,7 @@ def windows_of(key: Sequence[Any]) -> Tuple[List[float], Optional[List[float]]]:
 
     Parameters
     ----------
-    key : list of P numbers, or of P pairs [hours, weight]
+    key : list of P numbers, or of P pairs [hours, weight in evaluation]
     """
     if isinstance(key[0], list):
         return [hours for hours, _ in key], [weight for _, weight in key]

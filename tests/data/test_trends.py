@@ -145,24 +145,34 @@ def test_batches_tell_the_step_of_each_target(write_dataset: Any) -> None:
     assert torch.equal(batch[TREND_STEP], of_row[batch[REQUEST_ID]])
 
 
-def test_training_leaves_given_weights_alone_and_moves_others(write_dataset: Any) -> None:
+def test_evaluation_takes_the_weights_that_are_given_and_training_its_own(
+    write_dataset: Any,
+) -> None:
     keys = {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20, ties=False)), **KEYS}
-    given, learned = [[100, 0.5], [30, 0.25]], [100, 30]
-    weights = []
-    for windows in (given, learned):
+    scores = {}
+    for name, windows in {"given": [[100, 0.5], [30, 0.25]], "learned": [100, 30]}.items():
         config = Config(config_dict={**keys, "trend_windows": windows, "trend_step": 50})
         experiment = assemble(config)
-        model = experiment.model
+        model, batch = experiment.model, next(iter(experiment.train_data))
         optimizer = torch.optim.Adam(model.parameters())
-        weights.append(model.trend.weight.tolist())
-        for batch in experiment.train_data:
+        for _ in range(3):
             optimizer.zero_grad()
             sum(model.calculate_loss(batch)).backward()
             optimizer.step()
-        weights.append(model.trend.weight.tolist())
-        assert "trend.weight" in model.state_dict()
-    assert weights[:3] == [[0.5, 0.25], [0.5, 0.25], [0, 0]]
-    assert min(map(abs, weights[3])) > 0
+        learned = model.trend.weight.tolist()
+        assert min(map(abs, learned)) > 0
+        row = experiment.valid_data._dataset[torch.arange(5)]
+        with torch.no_grad():
+            scores[name] = model.eval().full_sort_predict(row)
+        assert model.trend.weight.tolist() == learned
+    trend = model.trend.logit[:, row[TREND_STEP]]
+    moved = torch.tensor([0.5, 0.25]) - torch.tensor(learned)
+    expected = scores["learned"] + torch.einsum("p,pbi->bi", moved, trend)
+    named = row["cache_item"].unique()
+    others = torch.ones(expected.shape[1], dtype=torch.bool)
+    others[named] = False  # the head's corrections of candidates depend on their logits
+    assert torch.allclose(scores["given"][:, others], expected[:, others], atol=1e-5)
+    assert not torch.allclose(scores["given"], scores["learned"], atol=1e-3)
 
 
 @pytest.mark.parametrize("training", ["joint", "stacked"])
