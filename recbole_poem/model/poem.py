@@ -42,7 +42,7 @@ from recbole_poem.model.loss import (
 )
 from recbole_poem.model.positions import Positions, positions
 from recbole_poem.model.scoring import Interest, Items, all_logits, logits_of, of_state, plus
-from recbole_poem.model.trend import Trend, scored_by
+from recbole_poem.model.trend import scored_by, trend_of
 from recbole_poem.processes import n_processes
 
 
@@ -82,9 +82,7 @@ class POEM(SequentialRecommender):
         self.history_encoder = history_encoder(config, self.max_seq_length, **block)
         self.reads_gaps = config["time_gaps"]
         self.repeat_logit = nn.Parameter(torch.zeros(())) if config["repeat_logit"] else None
-        self.trend: Optional[Trend] = None
-        if dataset.trends is not None:
-            self.trend = Trend(dataset.trends.logit, dataset.trends.weight)
+        self.trend = trend_of(dataset.trends)
         #: names of what an entry's scores mean, for whoever brings entries to a checkpoint
         self.objectives = list(dataset.objectives)
         self.other_parameter_name = ["objectives"]

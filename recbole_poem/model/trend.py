@@ -1,6 +1,6 @@
 """What was popular when, beside the embeddings that score the items: a weight a window."""
 
-from typing import Optional, Sequence
+from typing import Any, Optional, Sequence
 
 import torch
 from torch import nn
@@ -39,6 +39,11 @@ class Trend(nn.Module):
         if self.training or self.in_evaluation is None:
             return self.weight
         return self.in_evaluation
+
+
+def trend_of(trends: Any) -> Optional[Trend]:
+    """Return the module for `recbole_poem.data.trends.Trends`, or None for None."""
+    return None if trends is None else Trend(trends.logit, trends.weight)
 
 
 def scored_by(embedding: torch.Tensor, trend: Optional[Trend]) -> Items:
