@@ -78,6 +78,7 @@ def entries_of(dataset: Any, batch: Any) -> List[Entry]:
         ("POEM", {"history_state": "transformer"}),
         ("POEM", {"time_gaps": False}),
         ("POEM", {"trend_windows": [0.004], "trend_step": 0.002}),
+        ("POEM", {"trend_windows": [[0.004, 0.6]], "trend_step": 0.002}),
         ("SASRec", {"loss_type": "CE"}),
         ("GRU4Rec", {"loss_type": "CE"}),
         ("BERT4Rec", {}),
