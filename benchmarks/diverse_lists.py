@@ -11,13 +11,14 @@ Seen items are ranked last.
 from typing import Any, Dict, NamedTuple
 
 import measure
+import numpy as np
 import torch
 from tqdm import tqdm
 
 from recbole_poem import load
 from recbole_poem.benchmark.categories import read_categories
 from recbole_poem.benchmark.evaluation import rank_last
-from recbole_poem.benchmark.ranking import diversity
+from recbole_poem.benchmark.ranking import diversity, user_values
 from recbole_poem.benchmark.statistics import paired_test
 from recbole_poem.errors import InputError
 
@@ -79,10 +80,11 @@ def chosen(heads: Heads, category: torch.Tensor, penalty: float) -> torch.Tensor
     return heads.item.gather(1, places)
 
 
-def ndcg(lists: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def ndcg(lists: torch.Tensor, target: torch.Tensor) -> np.ndarray:
     """Return NDCG@K of each row, (n,)."""
     hit = lists == target.unsqueeze(1)
-    return (hit / torch.log2(torch.arange(K) + 2.0)).sum(dim=1)
+    rank = torch.where(hit.any(dim=1), 1 + hit.int().argmax(dim=1), K + 1)
+    return user_values(rank.numpy(), f"NDCG@{K}")
 
 
 def main() -> None:
@@ -126,8 +128,7 @@ def main() -> None:
             "diversity@10": float(diversity(lists.numpy(), known, K).mean()),
         }
     found["penalty"] = penalty
-    one, other = of_diverse.double().numpy(), of_plain.double().numpy()
-    found["p"] = paired_test(one, other, test.user.numpy())
+    found["p"] = paired_test(of_diverse, of_plain, test.user.numpy())
     measure.record(f"diverse_lists_{found['dataset']}", found, options.quick)
 
 

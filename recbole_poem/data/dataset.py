@@ -136,8 +136,9 @@ class POEMDataset(FlatSequentialDataset):
             hour = 3600 * per_second
             hours, weight = windows_of(windows)
             trends = item_trends(datasets[0].log, [each * hour for each in hours], step * hour)
+            trends = trends._replace(weight=weight)
             for dataset in datasets:
-                dataset.trends = trends._replace(weight=weight)
+                dataset.trends = trends
         return datasets
 
     def attach(self, cache: RequestCache, objective_weights: List[float]) -> None:
