@@ -10,9 +10,9 @@ from typing import Any, Dict
 import measure
 import numpy as np
 
-from recbole_poem.benchmark.categories import read_categories
 from recbole_poem.benchmark.ranking import diversity
 from recbole_poem.config import Config
+from recbole_poem.data.categories import read_categories
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import create_dataset
 from recbole_poem.fields import REQUEST_ID

@@ -16,10 +16,10 @@ import torch
 from tqdm import tqdm
 
 from recbole_poem import load
-from recbole_poem.benchmark.categories import read_categories
 from recbole_poem.benchmark.evaluation import rank_last
 from recbole_poem.benchmark.ranking import diversity, user_values
 from recbole_poem.benchmark.statistics import paired_test
+from recbole_poem.data.categories import read_categories
 from recbole_poem.errors import InputError
 
 K, POOL = 10, 50

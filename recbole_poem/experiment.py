@@ -14,6 +14,7 @@ from recbole_poem.data.preparation import Loaders, data_preparation
 from recbole_poem.errors import InputError
 from recbole_poem.ranking_stage import multitask
 from recbole_poem.registry import get_dataset, get_trainer
+from recbole_poem.reranking import reranking_of
 from recbole_poem.trainer import seed_everything
 from recbole_poem.upstream.build import UPSTREAMS
 
@@ -58,6 +59,7 @@ def prepare(config: Config) -> Prepared:
     dataset = create_dataset(config)
     if max(config["topk"]) >= dataset.item_num:
         raise InputError(f"topk: {config['topk']} asks for more than {dataset.item_num - 1} items")
+    reranking_of(config, dataset)  # what it lacks is said before there is any work
     upstreams = {**UPSTREAMS, "multitask": multitask}
     return Prepared(dataset, data_preparation(config, dataset, upstreams))
 

@@ -66,6 +66,8 @@ OVERALL_RULES: Dict[str, _Rule] = {
     "mask_seen": _FLAG,
     "lazy_sequences": _FLAG,
     "category_field": _NAME_OR_NONE,
+    "diversity_penalty": _WEIGHT,
+    "diversity_pool": _FROM_1,
     "time_unit": _one_of("s", "ms"),
     "utc_offset": _Rule(lambda v: _is_int(v) and abs(v) < 86400, "seconds of less than a day"),
     "expected_counts": _COUNTS,

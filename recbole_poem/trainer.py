@@ -17,10 +17,12 @@ from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.evaluator import Collector
 from recbole.trainer import Trainer
 from recbole.trainer.trainer import AbstractTrainer
-from recbole.utils import init_seed, set_color
+from recbole.utils import EvaluatorType, init_seed, set_color
 from torch.nn.parallel import DistributedDataParallel
 
 from recbole_poem import checkpoint
+from recbole_poem.cascade.diversity import Diversity
+from recbole_poem.reranking import reranking_of
 from recbole_poem.weight_average import WeightAverage
 
 
@@ -31,11 +33,27 @@ def seed_everything(seed: int, reproducibility: bool) -> None:
 
 
 class PlainCollector(Collector):
-    """RecBole's collector, for metrics that need more than tensors.
+    """RecBole's collector, for metrics that need more than tensors, of lists that are chosen.
 
     RecBole calls ``.cpu()`` on everything it has collected (evaluator/collector.py:227), numbers
     and counters included, so ItemCoverage, GiniIndex and the like fail.
     """
+
+    #: how lists are chosen; None = by the scores alone
+    reranking: Optional[Diversity] = None
+
+    def eval_batch_collect(
+        self,
+        scores_tensor: torch.Tensor,
+        interaction: Any,
+        positive_u: torch.Tensor,
+        positive_i: torch.Tensor,
+    ) -> None:
+        """Collect what RecBole does; where it ranks items, after the last stage has seen them."""
+        ranks = self.config["eval_type"] == EvaluatorType.RANKING
+        if ranks and self.reranking is not None:
+            scores_tensor = self.reranking.reordered(scores_tensor)
+        super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
 
     def get_data_struct(self) -> Any:
         """Return what was collected, as RecBole does."""
@@ -250,4 +268,6 @@ class TrainingMixin(Trainer):
             path = model_file or self.saved_model_file
             checkpoint.load_weights(self.model, checkpoint.read(path), path)
             self.logger.info(f"Loading model structure and parameters from {path}")
+        if eval_data:
+            self.eval_collector.reranking = reranking_of(self.config, eval_data._dataset)
         return super().evaluate(eval_data, load_best_model=False, show_progress=show_progress)

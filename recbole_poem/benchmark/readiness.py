@@ -4,8 +4,8 @@ from typing import Any
 
 from recbole.trainer import Trainer
 
-from recbole_poem.benchmark.categories import read_categories
 from recbole_poem.benchmark.evaluation import check_full_ranking
+from recbole_poem.data.categories import read_categories
 from recbole_poem.data.preparation import check_maskable
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment

@@ -19,7 +19,6 @@ from recbole.utils import ModelType
 
 from recbole_poem import quick_start
 from recbole_poem.benchmark import machine, ranking
-from recbole_poem.benchmark.categories import read_categories
 from recbole_poem.benchmark.clock import Clock, TimeLimit
 from recbole_poem.benchmark.effective import effective_keys
 from recbole_poem.benchmark.evaluation import (
@@ -34,6 +33,7 @@ from recbole_poem.benchmark.plan import Job
 from recbole_poem.benchmark.progress import best_point, write_progress
 from recbole_poem.benchmark.readiness import check_ready
 from recbole_poem.config import Config
+from recbole_poem.data.categories import read_categories
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment
 from recbole_poem.files import whole_file

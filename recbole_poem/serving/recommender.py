@@ -7,7 +7,7 @@ request brings beside its history is the entry of the previous request, where th
 from functools import cached_property
 from logging import getLogger
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 import dgl
 import numpy as np
@@ -21,8 +21,10 @@ from recbole_poem.errors import InputError
 from recbole_poem.graph.neighbours import similar_items
 from recbole_poem.model.poem import POEM
 from recbole_poem.model.scoring import Items
+from recbole_poem.reranking import reranking_of
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.coded_items import CodedItems
+from recbole_poem.serving.diverse import DiverseRanker, Ranker
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.exact import ExactRanker
 from recbole_poem.serving.histories import Histories, ItemTimes
@@ -68,7 +70,7 @@ class Recommender:
             score = Catalogue(interests, items)
         weights = getattr(self._dataset, "objective_weights", [])
         exact = ExactRanker(self.config, self._batches, score, popularity(self._dataset), weights)
-        self._ranker: Union[ExactRanker, MixedRanker] = exact
+        self._ranker: Ranker = exact
         self._approximate = index is not None
         if index is not None:
             if not isinstance(self.model, POEM):
@@ -80,6 +82,9 @@ class Recommender:
             coded = CodedItems(vectors.items)
             short = ShortlistRanker(self._batches, interests, vectors, coded)
             self._ranker = MixedRanker(exact, short, _ONE_BY_ONE)
+        reranking = reranking_of(self.config, self._dataset)
+        if reranking is not None:
+            self._ranker = DiverseRanker(self._ranker, reranking)
 
     @classmethod
     def load(

@@ -3,8 +3,8 @@
 import pytest
 from conftest import random_log
 
-from recbole_poem.benchmark.categories import read_categories
 from recbole_poem.config import Config
+from recbole_poem.data.categories import read_categories
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import create_dataset
 
