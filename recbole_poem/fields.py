@@ -18,8 +18,8 @@ CACHE_SCORE = "cache_score"
 #: known; see `recbole_poem.gaps`
 HISTORY_GAP = "history_gap"
 
-#: (B, W) int64, at evaluation (B,): the step of time at which each target is asked for, from 1;
-#: 0 = before the first; see `recbole_poem.data.trends`
+#: (B, W, 1) int64, at evaluation (B, C): the step of time at which each target is asked for, from
+#: 1, 0 = before the first, and the hour of the day if it counts; see `recbole_poem.data.trends`
 TREND_STEP = "trend_step"
 
 #: (B, W) int64: the item to predict at each position of a training window; 0 = no target

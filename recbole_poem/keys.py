@@ -15,15 +15,24 @@ def _is_int(value: Any) -> bool:
 
 
 def _are_windows(values: Any) -> bool:
-    """Tell whether these are hours, or pairs of hours and a weight."""
+    """Tell whether these are hours, or pairs of hours and a weight; and windows of every day."""
     if not isinstance(values, list) or not values:
         return False
-    return all(map(_POSITIVE.holds, values)) or all(map(_is_weighed, values))
+    lately = [value for value in values if not _is_daily(value)]
+    return all(map(_POSITIVE.holds, lately)) or all(map(_is_weighed, lately))
 
 
 def _is_weighed(pair: Any) -> bool:
     is_pair = isinstance(pair, list) and len(pair) == 2
     return is_pair and _POSITIVE.holds(pair[0]) and _WEIGHT.holds(pair[1])
+
+
+def _is_daily(triple: Any) -> bool:
+    if not isinstance(triple, list) or len(triple) != 3:
+        return False
+    hours, weight, days = triple
+    is_odd = _is_int(hours) and hours in range(1, 24, 2)
+    return is_odd and _WEIGHT.holds(weight) and _POSITIVE.holds(days)
 
 
 def _is_number(value: Any) -> bool:
@@ -99,7 +108,8 @@ POEM_RULES: Dict[str, _Rule] = {
     "gap_dropout": _SHARE,
     "trend_windows": _Rule(
         lambda v: v is None or _are_windows(v),
-        "a list of numbers above 0, or of pairs [hours, weight from 0], or ~",
+        "a list of numbers above 0, or of pairs [hours, weight from 0]; and of triples [odd number "
+        "of hours below 24, weight from 0, days above 0]; or ~",
     ),
     "trend_step": _POSITIVE,
     "history_state": _one_of("transformer", "mixture"),

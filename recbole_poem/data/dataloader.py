@@ -69,7 +69,7 @@ class POEMTrainDataLoader(AbstractDataLoader):
         self._is_target = torch.zeros(len(log), dtype=torch.bool)
         self._is_target[dataset.inter_feat[REQUEST_ID]] = True
         trends = dataset.trends
-        self._trend_step = None if trends is None else trends.step(log.time)
+        self._trend_step = None if trends is None else trends.step(log.time).unsqueeze(1)
         self._hard_negatives, self._shared_negatives = hard_negatives, shared_negatives
         self._n_requests = config["requests_per_window"]
         self._gap_dropout = config["gap_dropout"]

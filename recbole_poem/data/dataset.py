@@ -19,6 +19,7 @@ from recbole_poem.data.controls import (
     without_target,
 )
 from recbole_poem.data.features import FeaturesMixin
+from recbole_poem.data.hours import Clock, hour_trends
 from recbole_poem.data.reading import FastReadingMixin
 from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.data.rows import LogRows
@@ -131,15 +132,28 @@ class POEMDataset(FlatSequentialDataset):
             slots = gap_slots(self.log.time, self.log.position == 0, per_second)
             for dataset in datasets:
                 dataset.gaps = torch.from_numpy(slots)
-        windows, step = self.config["trend_windows"], self.config["trend_step"]
-        if windows is not None:
-            hour = 3600 * per_second
-            hours, weight = windows_of(windows)
-            trends = item_trends(datasets[0].log, [each * hour for each in hours], step * hour)
-            trends = trends._replace(weight=weight)
-            for dataset in datasets:
-                dataset.trends = trends
+        trends = self._trends_of(datasets[0], 3600 * per_second)
+        for dataset in datasets:
+            dataset.trends = trends
         return datasets
+
+    def _trends_of(self, train: "POEMDataset", hour: float) -> Optional[Trends]:
+        """Count what was popular when in the training part; an hour as long as the time field says.
+
+        Raises
+        ------
+        InputError
+            If there is no training row.
+        """
+        if self.config["trend_windows"] is None:
+            return None
+        hours, weight, daily = windows_of(self.config["trend_windows"])
+        step = self.config["trend_step"] * hour
+        trends = item_trends(train.log, [each * hour for each in hours], step)
+        if daily:
+            clock = Clock(hour, self.config["utc_offset"] / 3600)
+            trends = trends._replace(hours=hour_trends(train.log, clock, daily))
+        return trends._replace(weight=weight)
 
     def attach(self, cache: RequestCache, objective_weights: List[float]) -> None:
         """Let the rows of this split carry entries of `cache`."""
@@ -188,7 +202,8 @@ class POEMDataset(FlatSequentialDataset):
             start = batch[REQUEST_ID] - length
             batch[HISTORY_GAP] = self.gap_windows(start, length, self.max_item_list_len)
         if self.trends is not None:
-            batch[TREND_STEP] = self.trends.step(self.log.time[batch[REQUEST_ID].numpy()])
+            time = self.log.time[batch[REQUEST_ID].numpy()]
+            batch[TREND_STEP] = self.trends.in_evaluation(time)
         if self.cache is not None:
             requests = batch[REQUEST_ID].numpy()
             entries = self._entries(requests, self.config["request_lag"])

@@ -11,11 +11,12 @@ as frequent as ever. A step looks back from its beginning alone, so that no late
 a request reads is up to a step old; behind the training part it is the last step for all.
 """
 
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 import torch
 
+from recbole_poem.data.hours import Daily, HourTrends
 from recbole_poem.errors import InputError
 from recbole_poem.upstream.requests import RequestLog
 
@@ -33,27 +34,58 @@ class Trends(NamedTuple):
         trend_b(i) at b from 1 to K; 0 at b = 0, before the first step, and for padding.
     weight : list of P float, or None
         By which evaluation multiplies each window's trend; None = as the model learned.
+    hours : HourTrends, or None
+        Of the hours of the day, which evaluation knows as well.
     """
 
     begin: np.ndarray
     logit: torch.Tensor
     weight: Optional[List[float]] = None
+    hours: Optional[HourTrends] = None
 
     def step(self, time: np.ndarray) -> torch.Tensor:
         """Return the step of each time (R,), from 1; 0 for what lies before the first one."""
         return torch.from_numpy(np.searchsorted(self.begin, time, side="right"))
 
+    def in_evaluation(self, time: np.ndarray) -> torch.Tensor:
+        """Return what evaluation is to know of each time, (R, C): the step, and the hour if any."""
+        steps = [self.step(time)]
+        if self.hours is not None:
+            steps.append(self.hours.step(time))
+        return torch.stack(steps, dim=1)
 
-def windows_of(key: Sequence[Any]) -> Tuple[List[float], Optional[List[float]]]:
-    """Return what ``trend_windows`` says: the hours of P windows, and their weights if it has any.
+
+class Windows(NamedTuple):
+    """What ``trend_windows`` says.
+
+    Attributes
+    ----------
+    hours : list of P float
+        How far each window looks back.
+    weight : list of P float, or None
+        In evaluation; None = as learned.
+    daily : list of Daily
+        Windows of every day.
+    """
+
+    hours: List[float]
+    weight: Optional[List[float]]
+    daily: List[Daily]
+
+
+def windows_of(key: Sequence[Any]) -> Windows:
+    """Return what ``trend_windows`` says.
 
     Parameters
     ----------
-    key : list of P numbers, or of P pairs [hours, weight in evaluation]
+    key : list
+        Of hours, or of pairs [hours, weight in evaluation]; and of triples [hours, weight, days].
     """
-    if isinstance(key[0], list):
-        return [hours for hours, _ in key], [weight for _, weight in key]
-    return list(key), None
+    daily = [Daily(*each) for each in key if isinstance(each, list) and len(each) == 3]
+    pairs = [each for each in key if isinstance(each, list) and len(each) == 2]
+    if not pairs:
+        return Windows([each for each in key if not isinstance(each, list)], None, daily)
+    return Windows([hours for hours, _ in pairs], [weight for _, weight in pairs], daily)
 
 
 def item_trends(log: RequestLog, windows: Sequence[float], step: float) -> Trends:
@@ -76,7 +108,7 @@ def item_trends(log: RequestLog, windows: Sequence[float], step: float) -> Trend
         raise InputError("trend_windows: there is no training row to count")
     order = np.argsort(log.time[log.training], kind="stable")
     time, item = (column[log.training][order] for column in (log.time, log.item))
-    room = max(1, _CELLS // (len(windows) * log.n_items))
+    room = max(1, _CELLS // (max(1, len(windows)) * log.n_items))
     number = min(room, 1 + int((time[-1] - time[0]) // step))
     begin = np.nextafter(time[-1], np.inf) - step * np.arange(number)[::-1]
     until = np.searchsorted(time, begin)

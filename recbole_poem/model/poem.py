@@ -120,8 +120,8 @@ class POEM(SequentialRecommender):
         return scored_by(self.history_encoder.scoring(self.item_embedding.weight), self.trend)
 
     def _steps(self, interaction: Interaction, of: torch.Tensor) -> torch.Tensor:
-        """Return the steps of time of targets `of` (...), of the same shape."""
-        return torch.zeros_like(of) if self.trend is None else interaction[TREND_STEP]
+        """Return the steps of targets `of` (...) in the C calendars of the mode, (..., C)."""
+        return of.new_zeros(*of.shape, 0) if self.trend is None else interaction[TREND_STEP]
 
     def _gaps(self, interaction: Interaction) -> Optional[torch.Tensor]:
         """Return the slots of the times between rows of the history, (B, W), if they are read."""
@@ -150,7 +150,7 @@ class POEM(SequentialRecommender):
         ----------
         history : (T, d)
             h.
-        step : (T,) int64
+        step : (T, C) int64
             Of time.
         seen : (T, W) int64
             Items of the history, 0 = padding.

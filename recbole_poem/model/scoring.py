@@ -1,13 +1,31 @@
-"""The score of an item: a dot product, what is popular lately, and what single items get beside it.
+"""The score of an item: a dot product, what is popular when, and what single items get beside it.
 
-``x(u, i) = u . e_i + sum_p w_p trend_p,b(i) + the additional logits that name i``, at a request in
-step b of time; see `recbole_poem.data.trends`.
+``x(u, i) = u . e_i + sum_c sum_p w_cp trend_cp,b_c(i) + the additional logits that name i``, at a
+request in step b_c of calendar c; see `recbole_poem.data.trends` and `recbole_poem.data.hours`.
 """
 
 from typing import NamedTuple, Tuple
 
 import torch
 import torch.nn.functional as F
+
+
+class Calendar(NamedTuple):
+    """Trends of P kinds, which change from one step of time to the next.
+
+    Attributes
+    ----------
+    trend : (P, K + 1, n_items)
+        At the steps 0 to K; 0 at step 0.
+    weight : (P,)
+        w.
+    now : int
+        The first of the steps, up to K, in which somebody may still ask.
+    """
+
+    trend: torch.Tensor
+    weight: torch.Tensor
+    now: int
 
 
 class Items(NamedTuple):
@@ -17,28 +35,28 @@ class Items(NamedTuple):
     ----------
     embedding : (n_items, d)
         e.
-    trend : (P, K + 1, n_items)
-        Of P windows at the steps 0 to K; 0 at step 0.
-    weight : (P,)
-        w.
+    calendars : C of them
     """
 
     embedding: torch.Tensor
-    trend: torch.Tensor
-    weight: torch.Tensor
+    calendars: Tuple[Calendar, ...] = ()
 
     def detach(self) -> "Items":
         """Return the same without gradients."""
-        return Items(*(part.detach() for part in self))
+        fixed = tuple(each._replace(weight=each.weight.detach()) for each in self.calendars)
+        return Items(self.embedding.detach(), fixed)
 
-    def at_the_last_step(self) -> Tuple[torch.Tensor, torch.Tensor]:
-        """Return vectors whose products are the scores at step K, additional logits apart.
+    def from_now_on(self) -> torch.Tensor:
+        """Return vectors whose products with continued states are the scores of requests made now.
+
+        Additional logits apart; see `Interest.continued`.
 
         Returns
         -------
-        (n_items, d + P), and (P,): what a state is continued by.
+        (n_items, d + D), where D counts all trends in all the steps in which somebody may ask.
         """
-        return torch.cat([self.embedding, self.trend[:, -1].T], dim=1), self.weight
+        trends = [each.trend[:, each.now :].flatten(0, 1).T for each in self.calendars]
+        return torch.cat([self.embedding, *trends], dim=1)
 
 
 class Interest(NamedTuple):
@@ -48,8 +66,8 @@ class Interest(NamedTuple):
     ----------
     state : (T, d)
         u.
-    step : (T,) int64
-        b, from 1; 0 for a request before the first step.
+    step : (T, C) int64
+        b_c, from 1; 0 for a request before the first step.
     item : (T, S) int64
         Items with an additional logit; one that stands there twice gets both, and 0 none.
     logit : (T, S)
@@ -61,6 +79,15 @@ class Interest(NamedTuple):
     item: torch.Tensor
     logit: torch.Tensor
 
+    def continued(self, calendars: Tuple[Calendar, ...]) -> torch.Tensor:
+        """Return the states with the weights of the trends at their places, (T, d + D)."""
+        parts = [self.state]
+        for calendar, step in zip(calendars, self.step.unbind(1)):
+            steps = torch.arange(calendar.now, calendar.trend.shape[1], device=step.device)
+            here = (step.unsqueeze(1) == steps).to(self.state.dtype)  # (T, steps)
+            parts.append((calendar.weight.unsqueeze(1) * here.unsqueeze(1)).flatten(1))
+        return torch.cat(parts, dim=1)
+
 
 def plus(interest: Interest, item: torch.Tensor, logit: torch.Tensor) -> Interest:
     """Add further logits (T, S) of the items (T, S)."""
@@ -71,22 +98,17 @@ def plus(interest: Interest, item: torch.Tensor, logit: torch.Tensor) -> Interes
 
 
 def of_state(state: torch.Tensor, step: torch.Tensor) -> Interest:
-    """Return the interest of a state (T, d) at a step (T,), and nothing else."""
+    """Return the interest of a state (T, d) at its steps (T, C), and nothing else."""
     nothing = state.new_zeros(state.shape[0], 0)
     return Interest(state, step, nothing.long(), nothing)
-
-
-def only(embedding: torch.Tensor) -> Items:
-    """Return items that nothing but their embeddings (n_items, d) scores."""
-    nothing = embedding.new_zeros(0)
-    return Items(embedding, nothing.view(0, 1, 1).expand(0, 1, len(embedding)), nothing)
 
 
 def all_logits(interest: Interest, items: Items) -> torch.Tensor:
     """Score the catalogue for every request: (T, n_items)."""
     logits = interest.state @ items.embedding.T
-    for weight, trend in zip(items.weight, items.trend):
-        logits = logits + weight * trend[interest.step]
+    for calendar, step in zip(items.calendars, interest.step.unbind(1)):
+        for weight, trend in zip(calendar.weight, calendar.trend):
+            logits = logits + weight * trend[step]
     # under automatic mixed precision the product is of half precision, and what is added is not
     return logits.scatter_add_(1, interest.item, interest.logit.to(logits.dtype))
 
@@ -113,6 +135,7 @@ def _added(interest: Interest, items: Items, chosen: torch.Tensor) -> torch.Tens
         begin = torch.searchsorted(item, chosen)
         end = torch.searchsorted(item, chosen, right=True)
         added = summed.gather(1, end) - summed.gather(1, begin)
-    for weight, trend in zip(items.weight, items.trend):
-        added = added + weight * trend[interest.step.unsqueeze(1), chosen]
+    for calendar, step in zip(items.calendars, interest.step.unbind(1)):
+        for weight, trend in zip(calendar.weight, calendar.trend):
+            added = added + weight * trend[step.unsqueeze(1), chosen]
     return added

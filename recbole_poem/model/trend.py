@@ -1,18 +1,19 @@
-"""What was popular when, beside the embeddings that score the items: a weight a window."""
+"""What was popular when, beside the embeddings that score the items: a weight a trend."""
 
-from typing import Any, Optional, Sequence
+from typing import Any, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
 
-from recbole_poem.model.scoring import Items, only
+from recbole_poem.model.scoring import Calendar, Items
 
 
 class Trend(nn.Module):
     """Weights w of the trends, learned from zero; evaluation may take others.
 
     Training knows its rows by heart after a while, and needs the trends less than rows do that it
-    never saw: weights for those can be chosen on validation rows.
+    never saw: weights for those can be chosen on validation rows. The trends of the hours are for
+    evaluation alone, as they are counted from the very rows that training learns from.
 
     Parameters
     ----------
@@ -20,10 +21,18 @@ class Trend(nn.Module):
         See `recbole_poem.data.trends`; kept with the data set, not with the weights.
     in_evaluation : sequence of P float, optional
         w in evaluation; None = as learned.
+    hours : (D, H + 1, n_items), optional
+        See `recbole_poem.data.hours`.
+    of_hours : sequence of D float
+        Their weights.
     """
 
     def __init__(
-        self, logit: torch.Tensor, in_evaluation: Optional[Sequence[float]] = None
+        self,
+        logit: torch.Tensor,
+        in_evaluation: Optional[Sequence[float]] = None,
+        hours: Optional[torch.Tensor] = None,
+        of_hours: Sequence[float] = (),
     ) -> None:
         super().__init__()
         self.logit: torch.Tensor
@@ -32,20 +41,34 @@ class Trend(nn.Module):
         self.in_evaluation: Optional[torch.Tensor]
         given = None if in_evaluation is None else torch.tensor(in_evaluation, dtype=logit.dtype)
         self.register_buffer("in_evaluation", given, persistent=False)
+        self.hours: Optional[torch.Tensor]
+        self.register_buffer("hours", hours, persistent=False)
+        self.of_hours: torch.Tensor
+        weight_of_hours = torch.tensor(of_hours, dtype=logit.dtype)
+        self.register_buffer("of_hours", weight_of_hours, persistent=False)
 
     @property
-    def weight_now(self) -> torch.Tensor:
-        """(P,), w of the mode that the model is in."""
-        if self.training or self.in_evaluation is None:
-            return self.weight
-        return self.in_evaluation
+    def calendars(self) -> Tuple[Calendar, ...]:
+        """The trends with the weights of the mode that the model is in."""
+        steps = self.logit.shape[1]
+        if self.training:
+            return (Calendar(self.logit, self.weight, steps - 1),)
+        weight = self.weight if self.in_evaluation is None else self.in_evaluation
+        lately = Calendar(self.logit, weight, steps - 1)
+        if self.hours is None:
+            return (lately,)
+        return lately, Calendar(self.hours, self.of_hours, 1)
 
 
 def trend_of(trends: Any) -> Optional[Trend]:
     """Return the module for `recbole_poem.data.trends.Trends`, or None for None."""
-    return None if trends is None else Trend(trends.logit, trends.weight)
+    if trends is None:
+        return None
+    if trends.hours is None:
+        return Trend(trends.logit, trends.weight)
+    return Trend(trends.logit, trends.weight, trends.hours.logit, trends.hours.weight)
 
 
 def scored_by(embedding: torch.Tensor, trend: Optional[Trend]) -> Items:
     """Return what the catalogue is scored by: its embeddings (n_items, d), and trends if any."""
-    return only(embedding) if trend is None else Items(embedding, trend.logit, trend.weight_now)
+    return Items(embedding, () if trend is None else trend.calendars)

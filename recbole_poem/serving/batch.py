@@ -53,7 +53,7 @@ class BatchMaker:
             gap = torch.from_numpy(histories.gap)
             batch[HISTORY_GAP] = gather_windows(gap, first, n, self._width).long()
         if self._trends is not None:
-            batch[TREND_STEP] = self._trends.step(requests.times)
+            batch[TREND_STEP] = self._trends.in_evaluation(requests.times)
         if requests.entries.items.shape[1]:
             batch[CACHE_ITEM], batch[CACHE_SCORE] = requests.entries.items, requests.entries.scores
             draws = torch.from_numpy(requests.draws)

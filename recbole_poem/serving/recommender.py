@@ -239,7 +239,7 @@ class Recommender:
         def states() -> np.ndarray:
             gaps = getattr(self._dataset, "gaps", None)
             requests = sample_requests(self._dataset.log, gaps, _SAMPLE, len(self.objectives))
-            return vectors.continued(interests(self._batches(requests)).state)
+            return vectors.continued(interests(self._batches(requests)))
 
         index = open_index(path, vectors.items, states, self.config["show_progress"])
         return ShortlistRanker(self._batches, interests, vectors, index)

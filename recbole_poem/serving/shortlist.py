@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional, Protocol, Tuple
 import numpy as np
 import torch
 
-from recbole_poem.model.scoring import Items
+from recbole_poem.model.scoring import Calendar, Interest, Items
 from recbole_poem.serving.ascending import is_in, summed
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.exact import ExactRanker
@@ -22,7 +22,7 @@ class Shortlist(Protocol):
 
         Parameters
         ----------
-        state : (d + P,) float32
+        state : (d + D,) float32
             u, continued.
         m : int
             From 1; fewer items are returned where there are not so many.
@@ -40,28 +40,27 @@ class Shortlist(Protocol):
 
 
 class Vectors(NamedTuple):
-    """What makes the score of an item at the last step of time one product.
+    """What makes the score of an item, for who asks now, one product.
 
     Attributes
     ----------
-    items : (n_items, d + P) float32
-    tail : (P,) float32
-        What every state (d,) is continued by.
+    items : (n_items, d + D) float32
+    calendars : C of them
     """
 
     items: np.ndarray
-    tail: np.ndarray
+    calendars: Tuple[Calendar, ...]
 
     @classmethod
     def of(cls, items: Items) -> "Vectors":
         """Return those of the catalogue."""
-        vectors, tail = items.at_the_last_step()
-        return cls(vectors.cpu().numpy(), tail.cpu().numpy())
+        return cls(items.from_now_on().cpu().numpy(), items.calendars)
 
-    def continued(self, states: torch.Tensor) -> np.ndarray:
-        """Continue states, (B, d) to (B, d + P)."""
-        tails = np.broadcast_to(self.tail, (len(states), len(self.tail)))
-        return np.concatenate([states.cpu().numpy(), tails], axis=1)
+    @torch.inference_mode()
+    def continued(self, interest: Interest) -> np.ndarray:
+        """Return the states of B requests as they are multiplied with, (B, d + D)."""
+        states: np.ndarray = interest.continued(self.calendars).cpu().numpy()
+        return states
 
 
 class ShortlistRanker:
@@ -97,7 +96,7 @@ class ShortlistRanker:
         It `can_rank` every request.
         """
         interest = self._interests(self._batches(requests))
-        states = self._vectors.continued(interest.state)
+        states = self._vectors.continued(interest)
         named, logits = interest.item.cpu().numpy(), interest.logit.cpu().numpy()
         items = np.zeros((len(requests), k), dtype=np.int64)
         scores = np.full((len(requests), k), -np.inf, dtype=np.float32)
@@ -114,7 +113,7 @@ class ShortlistRanker:
 
         Parameters
         ----------
-        state : (d + P,)
+        state : (d + D,)
         named, logit : (S,)
             Items with an additional logit; see `Interest`.
         banned : (C,) int64

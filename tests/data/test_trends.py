@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from recbole_poem.config import Config
 from recbole_poem.data import trends as data_trends
+from recbole_poem.data.hours import Daily
 from recbole_poem.data.trends import item_trends, windows_of
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import assemble
@@ -102,8 +103,11 @@ def test_without_training_rows_there_is_nothing_to_count() -> None:
 
 
 def test_windows_bring_their_weights_or_none() -> None:
-    assert windows_of([3, 24.5]) == ([3, 24.5], None)
-    assert windows_of([[3, 0.6], [24.5, 0]]) == ([3, 24.5], [0.6, 0])
+    assert windows_of([3, 24.5]) == ([3, 24.5], None, [])
+    assert windows_of([[3, 0.6], [24.5, 0]]) == ([3, 24.5], [0.6, 0], [])
+    assert windows_of([[3, 0.6], [5, 0.4, 14]]) == ([3], [0.6], [Daily(5, 0.4, 14)])
+    assert windows_of([24, [1, 0.2, 7.5], 3]) == ([24, 3], None, [Daily(1, 0.2, 7.5)])
+    assert windows_of([[1, 0.2, 7.5]]) == ([], None, [Daily(1, 0.2, 7.5)])
 
 
 KEYS = {
@@ -133,7 +137,7 @@ def test_batches_tell_the_step_of_each_target(write_dataset: Any) -> None:
     for batch in experiment.train_data:
         user = batch["user_id"].unsqueeze(1).expand_as(batch[TARGET_ID])
         kept = batch[TARGET_ID] > 0
-        for u, i, s in zip(user[kept], batch[TARGET_ID][kept], batch[TREND_STEP][kept]):
+        for u, i, s in zip(user[kept], batch[TARGET_ID][kept], batch[TREND_STEP][kept][:, 0]):
             steps.setdefault((int(u), int(i)), []).append(int(s))
     expected: Any = {}
     for row in np.flatnonzero(dataset.log.training & (dataset.log.position > 0)):
@@ -142,7 +146,7 @@ def test_batches_tell_the_step_of_each_target(write_dataset: Any) -> None:
     assert {k: sorted(v) for k, v in steps.items()} == {k: sorted(v) for k, v in expected.items()}
     split = experiment.test_data._dataset
     batch = split[torch.arange(len(split))]
-    assert torch.equal(batch[TREND_STEP], of_row[batch[REQUEST_ID]])
+    assert torch.equal(batch[TREND_STEP], of_row[batch[REQUEST_ID]].unsqueeze(1))
 
 
 def test_evaluation_takes_the_weights_that_are_given_and_training_its_own(
@@ -166,7 +170,7 @@ def test_evaluation_takes_the_weights_that_are_given_and_training_its_own(
         with torch.no_grad():
             scores[name] = model.eval().full_sort_predict(row)
         assert model.trend.weight.tolist() == learned
-    trend = model.trend.logit[:, row[TREND_STEP]]
+    trend = model.trend.logit[:, row[TREND_STEP][:, 0]]
     moved = torch.tensor([0.5, 0.25]) - torch.tensor(learned)
     expected = scores["learned"] + torch.einsum("p,pbi->bi", moved, trend)
     assert torch.allclose(scores["given"], expected, atol=1e-5)

@@ -10,12 +10,12 @@ from recbole_poem.model.loss import (
     sampled_log_probability,
     weighted_mean,
 )
-from recbole_poem.model.scoring import of_state, only, plus
+from recbole_poem.model.scoring import Items, of_state, plus
 
 STATES = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
 ITEMS = torch.randn(9, 4, generator=torch.Generator().manual_seed(1))
-CATALOGUE = only(ITEMS)
-NOW = torch.zeros(6, dtype=torch.int64)
+CATALOGUE = Items(ITEMS)
+NOW = torch.zeros(6, 0, dtype=torch.int64)
 INTEREST = of_state(STATES, NOW)
 POSITIVES = torch.tensor([[1, 2], [3, 0], [8, 1], [4, 4], [5, 7], [6, 0]])
 
@@ -73,7 +73,7 @@ def test_gradient_of_the_sampled_softmax_leaves_other_items_alone() -> None:
     items = ITEMS.clone().requires_grad_()
     negatives, log_q = torch.tensor([2, 3]), torch.zeros(9)
     sampled_log_probability(
-        of_state(STATES[:1], NOW[:1]), only(items), POSITIVES[:1, :1], negatives, log_q
+        of_state(STATES[:1], NOW[:1]), Items(items), POSITIVES[:1, :1], negatives, log_q
     ).sum().backward()
     assert items.grad.abs().sum(1).nonzero().flatten().tolist() == [1, 2, 3]
 

@@ -79,6 +79,8 @@ def entries_of(dataset: Any, batch: Any) -> List[Entry]:
         ("POEM", {"time_gaps": False}),
         ("POEM", {"trend_windows": [0.004], "trend_step": 0.002}),
         ("POEM", {"trend_windows": [[0.004, 0.6]], "trend_step": 0.002}),
+        ("POEM", {"trend_windows": [[0.004, 0.6], [3, 0.7, 2]], "trend_step": 0.002}),
+        ("POEM", {"trend_windows": [[1, 0.7, 2], [5, 0.3, 2], 24]}),
         ("SASRec", {"loss_type": "CE"}),
         ("GRU4Rec", {"loss_type": "CE"}),
         ("BERT4Rec", {}),

@@ -35,7 +35,7 @@ SMALL = {
     "epochs": 1,
     "train_batch_size": 60,
     "valid_metric": "NDCG@5",
-    "trend_windows": [0.004, 0.002],  # hours: the log has half a minute
+    "trend_windows": [0.004, 0.002, [1, 0.7, 1]],  # hours: the log has half a minute
     "trend_step": 0.001,
 }
 TIMES = st.none() | st.floats(1.6e9 - 9, 1.6e9 + 99)
