@@ -7,19 +7,19 @@ The lengths are read from the data set, which has to be where the runs found it.
 
 import argparse
 import sys
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence
 
-import numpy as np
-import torch
-
-from recbole_poem.benchmark.report.document import number, p_equation, percent
-from recbole_poem.benchmark.results import PROTOCOLS
-from recbole_poem.benchmark.sides import Paths, over, paired_values, runs_of_side, title_of
-from recbole_poem.benchmark.significance import Difference, difference
+from recbole_poem.benchmark.parts import (
+    difference_of,
+    paired_rows,
+    parser_of,
+    print_parts,
+    sides_of,
+)
+from recbole_poem.benchmark.sides import Paths
+from recbole_poem.benchmark.significance import Difference
 from recbole_poem.command import exit_status
-from recbole_poem.config import Config
 from recbole_poem.errors import InputError
-from recbole_poem.experiment import create_dataset
 
 BEGINS = (1, 4, 10, 20)
 
@@ -62,48 +62,22 @@ def by_length(
     """
     if list(begins) != sorted(set(begins)) or not begins or begins[0] < 1:
         raise InputError(f"lengths: expected ascending whole numbers from 1, not {list(begins)}")
-    pairs = paired_values(one, other, metric, protocol)
-    run = runs_of_side(one)[0]
-    user, target, length = _test_rows(run.record)
-    if not (np.array_equal(user, pairs.user) and np.array_equal(target, pairs.target)):
-        raise InputError(
-            f"{run.folder}: the test rows of {run.record['dataset']} are others now than those "
-            "that were ranked; is it the same data set?"
-        )
+    pairs, rows = paired_rows(one, other, metric, protocol)
     found = []
     for shortest, beyond in zip(begins, [*begins[1:], None]):
-        of_part = length >= shortest if beyond is None else (length >= shortest) & (length < beyond)
+        of_part = rows.length >= shortest
+        if beyond is not None:
+            of_part &= rows.length < beyond
         if of_part.any():
-            values = (pairs.user[of_part], pairs.one[of_part], pairs.other[of_part])
-            found.append(Part(shortest, beyond and beyond - 1, difference(*values)))
+            found.append(Part(shortest, beyond and beyond - 1, difference_of(pairs, of_part)))
     return found
-
-
-def _test_rows(record: Dict[str, Any]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return user, target and length of history of each test row, in the order of stored ranks."""
-    files = {key: value for file in record.get("config_files", []) for key, value in file.items()}
-    config = Config("POEM", record["dataset"], config_dict={**files, **record["given"]})
-    test = create_dataset(config).build()[2]
-    rows = test[torch.arange(len(test))]
-    fields = (test.uid_field, test.iid_field)
-    user, target = (test.id2token(field, rows[field]).astype(str) for field in fields)
-    order = np.lexsort((target, user))
-    return user[order], target[order], rows[config["ITEM_LIST_LENGTH_FIELD"]].numpy()[order]
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Read the command line, print the comparison, and return the exit status: 0, or 2."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recbole_poem.benchmark.by_length",
-        description="Compare two rows of a benchmark by the length of the history.",
-    )
-    parser.add_argument("run", nargs="+", help="folders of A's runs, one of each seed")
-    parser.add_argument("--against", nargs="+", metavar="RUN", required=True, help="those of B")
-    parser.add_argument(
-        "--metric", default="NDCG@10", help="HR@k, NDCG@k or MRR@k (default: NDCG@10)"
-    )
-    parser.add_argument(
-        "--protocol", default="masked", choices=PROTOCOLS, help="seen items (default: masked)"
+    parser = parser_of(
+        "recbole_poem.benchmark.by_length",
+        "Compare two rows of a benchmark by the length of the history.",
     )
     parser.add_argument(
         "--lengths",
@@ -118,16 +92,16 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 
 def _print(given: argparse.Namespace) -> int:
-    one, other = over(given.run), over(given.against)
-    parts = by_length(one, other, given.metric, given.protocol, given.lengths)
-    print(f"{given.metric.upper()}, {given.protocol}: {title_of(one)} against {title_of(other)}")
-    for shortest, longest, found in parts:
-        length = f"{shortest} or more" if longest is None else f"{shortest} to {longest}"
-        print(
-            f"{length:>10}: {found.n_rows:>7,} rows, {number(found.one_mean)} against "
-            f"{number(found.other_mean)} ({percent(found.relative)}, {p_equation(found.p)})"
-        )
+    sides = sides_of(given)
+    parts = by_length(*sides, given.metric, given.protocol, given.lengths)
+    print_parts(given, sides, [(_name(part), part.found) for part in parts])
     return 0
+
+
+def _name(part: Part) -> str:
+    if part.longest is None:
+        return f"{part.shortest} or more"
+    return f"{part.shortest} to {part.longest}"
 
 
 if __name__ == "__main__":
