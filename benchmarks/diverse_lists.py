@@ -1,11 +1,9 @@
 """What lists as diverse as another model's would cost: a trained model's heads, chosen as a whole.
 
-The likeliest ten items resemble each other more than ten that people deal with. Here a list is
-filled place by place with the item of the greatest logit less a penalty for each item that is in
-the list already and shares a category with it. So diversity@10 (the share of pairs that share no
-category) is bought with NDCG@10. The penalty is the smallest one of a grid with which lists of
-*validation* rows are as diverse as asked for; test rows are read with that one and with none.
-Seen items are ranked last.
+The likeliest ten items resemble each other more than ten that people deal with, and
+``diversity_penalty`` buys diversity@10 (the share of pairs that share no category) with NDCG@10.
+The penalty is the smallest one of a grid with which lists of *validation* rows are as diverse as
+asked for; test rows are read with that one and with none. Seen items are ranked last.
 """
 
 from typing import Any, Dict, NamedTuple
@@ -17,8 +15,9 @@ from tqdm import tqdm
 
 from recbole_poem import load
 from recbole_poem.benchmark.evaluation import rank_last
-from recbole_poem.benchmark.ranking import diversity, user_values
+from recbole_poem.benchmark.ranking import coverage, diversity, user_values
 from recbole_poem.benchmark.statistics import paired_test
+from recbole_poem.cascade.diversity import Diversity
 from recbole_poem.data.categories import read_categories
 from recbole_poem.errors import InputError
 
@@ -59,25 +58,9 @@ def read(experiment: Any, phase: str) -> Heads:
 
 
 def chosen(heads: Heads, category: torch.Tensor, penalty: float) -> torch.Tensor:
-    """Fill lists place by place, (n, K) item ids.
-
-    Parameters
-    ----------
-    heads : Heads
-    category : (n_items, C) bool
-    penalty : float
-        Of each pair in a list that shares a category, in units of the logit.
-    """
-    logit, row = heads.logit.clone(), torch.arange(len(heads.item))
-    of_pool = category[heads.item].to(torch.float32)  # (n, POOL, C)
-    places = torch.empty((len(heads.item), K), dtype=torch.int64)
-    for place in range(K):
-        best = logit.argmax(dim=1)
-        places[:, place] = best
-        common = (of_pool @ of_pool[row, best].unsqueeze(2)).squeeze(2)
-        logit -= penalty * (common > 0)
-        logit[row, best] = -torch.inf
-    return heads.item.gather(1, places)
+    """Fill lists as the last stage does, (n, K) item ids."""
+    order = Diversity(category, penalty, POOL).order(heads.item, heads.logit)
+    return heads.item.gather(1, order[:, :K])
 
 
 def ndcg(lists: torch.Tensor, target: torch.Tensor) -> np.ndarray:
@@ -126,6 +109,7 @@ def main() -> None:
         found[name] = {
             "NDCG@10": float(values.mean()),
             "diversity@10": float(diversity(lists.numpy(), known, K).mean()),
+            "coverage@10": coverage(lists.numpy(), K, len(known)),
         }
     found["penalty"] = penalty
     found["p"] = paired_test(of_diverse, of_plain, test.user.numpy())

@@ -29,8 +29,8 @@ class Query(NamedTuple):
         When the items of the history were dealt with, as many, in the unit of the data set's time;
         NaN = not known. Where they descend, no gap is known.
     time : float, optional
-        When it is asked, in the unit of the data set's time: what was popular then counts. Behind
-        the training rows as a rule.
+        When it is asked, in the unit of the data set's time: what was popular then counts. None =
+        now, by the clock of this machine.
     """
 
     history: Sequence[str]

@@ -167,7 +167,8 @@ class Recommender:
             history is the key, so that the same request gets the same answer.
         times : sequence of float, optional
             When each request is made, in the unit of the data set's time: what was popular then
-            counts. Behind the training rows as a rule.
+            counts. Behind the training rows as a rule. None = not known: what was popular at their
+            end counts, and no hour of the day.
         item_times : sequence of sequences of float, optional
             When the items of each history were dealt with, ascending, in the unit of the data set's
             time; None where that is not known, of a history or of an item. A model with
@@ -178,7 +179,8 @@ class Recommender:
         DataFrame
             Columns request, rank (from 1), item, score; ``attrs["unknown_items"]`` counts the
             tokens of histories and entries that were left out. An empty history gets the
-            candidates of its entry, by fused score, and then what is popular.
+            candidates of its entry, by fused score, and then what is popular. With
+            ``diversity_penalty`` the scores of a list need not descend.
 
         Raises
         ------

@@ -1,5 +1,6 @@
 """Requests in the numbers that a model reads."""
 
+import time
 from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
@@ -94,7 +95,7 @@ class RequestReader:
         return Requests(flat, read, keys, asked)
 
     def of_queries(self, queries: Sequence[Query]) -> Requests:
-        """Return the requests of a service.
+        """Return the requests of a service, those that name no time as of now.
 
         Raises
         ------
@@ -108,11 +109,12 @@ class RequestReader:
                     f"{len(query.history)} items"
                 )
         histories, item_times = [one.history for one in queries], [one.times for one in queries]
+        now = time.time() * self._per_second
         return Requests(
             flatten(histories, self._vocabulary, item_times, self._per_second),
             look_up([query.entry for query in queries], self._objectives, self._vocabulary),
             np.array([-1 if query.draw is None else query.draw for query in queries], np.int64),
-            np.array([np.nan if query.time is None else query.time for query in queries]),
+            np.array([now if query.time is None else query.time for query in queries]),
         )
 
     def example(self) -> Requests:

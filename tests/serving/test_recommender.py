@@ -338,6 +338,23 @@ def test_a_successor_knows_what_was_added_to_the_log(
     assert np.array_equal(trend[1].begin, trend[2].begin)
 
 
+def test_who_names_no_time_asks_a_service_now_and_a_list_at_no_hour(
+    keys: Dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daily = {"model": "POEM", "trend_windows": [[1, 9.0, 2]], "time_unit": "ms"}
+    recommender = Recommender.load(trained(keys, **daily))
+    last = recommender._dataset.log.time.max()  # the hour in which all rows of the log were
+    seconds = last / 1000 + 86400 * 9
+    monkeypatch.setattr("recbole_poem.serving.requests.time.time", lambda: seconds)
+    history = ["i3", "i7"]
+    (now,) = recommender.answer([Query(history, k=5)])
+    same = recommender.recommend([history], k=5, times=[last])
+    other = recommender.recommend([history], k=5)
+    assert now.items == same["item"].tolist()
+    np.testing.assert_allclose(now.scores, same["score"], rtol=1e-5)
+    assert not np.allclose(now.scores, other["score"], rtol=1e-3)
+
+
 def test_a_model_without_entries_answers_whatever_their_weights_were(keys: Dict[str, Any]) -> None:
     off = {"use_partial_order": False, "use_system_positives": False}
     path = trained(keys, model="POEM", objective_weights=[1, 1, 1, 1, 1], **off)
