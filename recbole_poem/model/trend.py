@@ -37,7 +37,7 @@ class Trend(nn.Module):
         super().__init__()
         self.logit: torch.Tensor
         self.register_buffer("logit", logit, persistent=False)
-        self.weight = nn.Parameter(torch.zeros(len(logit)))
+        self.weight = nn.Parameter(torch.zeros(len(logit)), requires_grad=len(logit) > 0)
         self.in_evaluation: Optional[torch.Tensor]
         given = None if in_evaluation is None else torch.tensor(in_evaluation, dtype=logit.dtype)
         self.register_buffer("in_evaluation", given, persistent=False)
