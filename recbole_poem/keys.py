@@ -108,8 +108,8 @@ POEM_RULES: Dict[str, _Rule] = {
     "gap_dropout": _SHARE,
     "trend_windows": _Rule(
         lambda v: v is None or _are_windows(v),
-        "a list of numbers above 0, or of pairs [hours, weight from 0]; and of triples [odd number "
-        "of hours below 24, weight from 0, days above 0]; or ~",
+        "a list of hours above 0 or of pairs [hours, weight from 0], not both, and beside either "
+        "or alone triples [odd hours below 24, weight from 0, days above 0]; or ~",
     ),
     "trend_step": _POSITIVE,
     "history_state": _one_of("transformer", "mixture"),

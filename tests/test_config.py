@@ -157,7 +157,7 @@ def test_values_out_of_range_are_refused_by_name(keys: Dict[str, Any], words: st
     ],
 )
 def test_windows_that_are_neither_hours_nor_weighed_are_refused(windows: Any) -> None:
-    with pytest.raises(InputError, match="trend_windows: expected a list of numbers above 0, or"):
+    with pytest.raises(InputError, match="trend_windows: expected a list of hours above 0 or"):
         make(trend_windows=windows)
 
 

@@ -79,7 +79,10 @@ def _test_rows(record: Dict[str, Any]) -> RankedRows:
 
 def parser_of(module: str, description: str) -> argparse.ArgumentParser:
     """Return the parser of a command that compares two rows by parts."""
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=f"{description} It reads the data set of the runs: call it where they ran.",
+    )
     parser.add_argument("run", nargs="+", help="folders of A's runs, one of each seed")
     parser.add_argument("--against", nargs="+", metavar="RUN", required=True, help="those of B")
     parser.add_argument(
