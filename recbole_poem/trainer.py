@@ -268,6 +268,6 @@ class TrainingMixin(Trainer):
             path = model_file or self.saved_model_file
             checkpoint.load_weights(self.model, checkpoint.read(path), path)
             self.logger.info(f"Loading model structure and parameters from {path}")
-        if eval_data:
+        if eval_data and self.eval_collector.reranking is None:  # else its file has been read
             self.eval_collector.reranking = reranking_of(self.config, eval_data._dataset)
         return super().evaluate(eval_data, load_best_model=False, show_progress=show_progress)

@@ -4,7 +4,6 @@ from typing import Any, Dict
 
 import numpy as np
 import pytest
-import torch
 from conftest import random_log
 
 from recbole_poem import load
@@ -129,12 +128,3 @@ def test_without_categories_it_is_refused_before_any_work(keys: Dict[str, Any]) 
     for name, value in (("diversity_penalty", -1), ("diversity_pool", 0)):
         with pytest.raises(InputError, match=f"{name}: expected a .*number from"):
             experiment_of(keys, **{name: value})
-
-
-def test_a_score_that_is_not_a_number_is_still_named(keys: Dict[str, Any]) -> None:
-    experiment = experiment_of(keys, **DIVERSE, mask_seen=True)
-    with torch.no_grad():
-        experiment.model.item_embedding.weight[3] = torch.nan
-    trainer = get_trainer(experiment.config)(experiment.config, experiment.model)
-    with pytest.raises(InputError, match="SASRec scores an item NaN"):
-        recommend(trainer, experiment.test_data, k=5)

@@ -60,15 +60,6 @@ def test_the_table(runs: List[Path], capsys: pytest.CaptureFixture[str]) -> None
     assert said[2].startswith(" 5 or more:       8 rows, 0.0000 against 0.5000 (")
 
 
-def test_other_data_than_the_runs_had_are_refused(
-    runs: List[Path], write_dataset: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    log = {"user_id": ["u1"] * 5, "item_id": range(5), "timestamp": range(5)}
-    write_dataset(pd.DataFrame(log))
-    assert main([str(runs[0]), "--against", str(runs[1])]) == 2
-    assert "the test rows of toy are others now" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("begins", [[], [0, 4], [4, 1], [4, 4]])
 def test_lengths_that_do_not_ascend_are_refused(runs: List[Path], begins: List[int]) -> None:
     with pytest.raises(InputError, match="lengths: expected ascending whole numbers from 1"):

@@ -52,12 +52,3 @@ def test_a_part_without_rows_is_left_out(
     user = np.repeat(list(ITEMS), 4)
     write_dataset(pd.DataFrame({"user_id": user, "item_id": items, "timestamp": range(16)}))
     assert list(by_target(*runs)) == ["new"]
-
-
-def test_other_data_than_the_runs_had_are_refused(
-    runs: List[Path], write_dataset: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    log = {"user_id": ["u1"] * 5, "item_id": range(5), "timestamp": range(5)}
-    write_dataset(pd.DataFrame(log))
-    assert main([str(runs[0]), "--against", str(runs[1])]) == 2
-    assert "the test rows of toy are others now" in capsys.readouterr().err

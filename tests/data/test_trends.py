@@ -10,6 +10,7 @@ import torch
 from conftest import random_log
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_log import SMALL_POEM, log_at
 
 from recbole_poem.config import Config
 from recbole_poem.data import trends as data_trends
@@ -19,22 +20,6 @@ from recbole_poem.errors import InputError
 from recbole_poem.experiment import assemble
 from recbole_poem.fields import REQUEST_ID, TARGET_ID, TREND_STEP
 from recbole_poem.quick_start import run_recbole_poem
-from recbole_poem.upstream.requests import RequestLog
-
-
-def log_at(times: Any, items: Any, n_items: int, training: Any = None) -> RequestLog:
-    """Return a log of users with a row each."""
-    n = len(times)
-    return RequestLog(
-        user=np.arange(1, n + 1),
-        item=np.asarray(items),
-        time=np.asarray(times, dtype=float),
-        first=np.arange(n),
-        values={},
-        n_users=n + 1,
-        n_items=n_items,
-        training=np.ones(n, dtype=bool) if training is None else np.asarray(training),
-    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -111,13 +96,7 @@ def test_windows_bring_their_weights_or_none() -> None:
 
 
 KEYS = {
-    "model": "POEM",
-    "MAX_ITEM_LIST_LENGTH": 6,
-    "hidden_size": 8,
-    "inner_size": 8,
-    "n_candidates": 8,
-    "n_groups": 2,
-    "group_samples": 2,
+    **SMALL_POEM,
     "topk": [1],
     "valid_metric": "NDCG@1",
 }
