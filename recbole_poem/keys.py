@@ -3,6 +3,7 @@
 from typing import Any, Callable, Dict, NamedTuple
 
 from recbole_poem.errors import InputError
+from recbole_poem.intervals import WORDS, is_interval
 
 
 class _Rule(NamedTuple):
@@ -66,12 +67,26 @@ _SIZES = _Rule(
 _PROBABILITY = _Rule(lambda v: _is_number(v) and 0 <= v < 1, "a number from 0, below 1")
 
 
+_INTERVAL = _Rule(lambda v: v is None or is_interval(v), f"{WORDS}; or ~")
+_INTERVALS = _Rule(
+    lambda v: v is None or (isinstance(v, dict) and all(isinstance(field, str) for field in v)),
+    "a mapping from a column to an interval or a list of tokens, such as {rating: '[3,inf)'}; or ~",
+)
+
+
 def _one_of(*names: str) -> _Rule:
     return _Rule(lambda v: v in names, "one of " + ", ".join(names))
 
 
 #: of the keys that hold for every model
 OVERALL_RULES: Dict[str, _Rule] = {
+    "user_inter_num_interval": _INTERVAL,
+    "item_inter_num_interval": _INTERVAL,
+    "entity_kg_num_interval": _INTERVAL,
+    "relation_kg_num_interval": _INTERVAL,
+    "val_interval": _INTERVALS,
+    "rm_dup_inter": _Rule(lambda v: v in (None, "first", "last"), "first, last or ~"),
+    "filter_inter_by_user_or_item": _FLAG,
     "mask_seen": _FLAG,
     "lazy_sequences": _FLAG,
     "category_field": _NAME_OR_NONE,

@@ -18,9 +18,7 @@ from recbole_poem.data.controls import (
     without_history,
     without_target,
 )
-from recbole_poem.data.features import FeaturesMixin
 from recbole_poem.data.hours import Clock, hour_trends
-from recbole_poem.data.reading import FastReadingMixin
 from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.data.rows import LogRows
 from recbole_poem.data.time_order import to_single_precision
@@ -35,7 +33,7 @@ from recbole_poem.upstream.watch_time import PER_SECOND
 _NO_SECONDS = 1e11  # since 1970: the year 5138
 
 
-class FlatSequentialDataset(FeaturesMixin, FastReadingMixin, RequestLogMixin, SequentialDataset):
+class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
     """RecBole's `SequentialDataset` in memory proportional to the interactions.
 
     `flat` holds one row per interaction and is shared by all splits; `inter_feat` is the prediction

@@ -1,12 +1,12 @@
-"""Reading the ``.inter`` file in little memory: by pandas' compiled parser, part by part.
+"""How a data set reads its atomic files: exactly, and in little memory.
 
-RecBole parses in Python and keeps every token of every row as a string. Here tokens are numbered
-while they are read. What the columns are is left to RecBole, and so are files of another kind.
+RecBole parses in Python, keeps every token of every row as a string, and lets pandas guess at
+quotes and missing values. Here `recbole_poem.atomic` reads every file of a data set. Tokens of
+``.inter`` are numbered while they are read. What the columns mean is left to RecBole.
 """
 
-import tempfile
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any, Collection, List, Optional, Tuple
 
 import numpy as np
 import pandas as pd
@@ -14,84 +14,101 @@ from pandas.api.types import union_categoricals
 from recbole.data.dataset import Dataset
 from recbole.utils.enum_type import FeatureSource, FeatureType
 
-_PART_ROWS = 1_000_000
-#: Intervals of RecBole's ``*_inter_num_interval`` that hold for every user and item of the file.
-_ANY_NUMBER = (None, "[0,inf)", "[1,inf)", "(0,inf)")
+from recbole_poem.atomic import AtomicFile, Column, Format, Table
+from recbole_poem.data.row_counts import RowCounts
+from recbole_poem.errors import InputError
 
 
-class FastReadingMixin(Dataset):
-    """Mixin for any RecBole data set: a quicker way to the same interactions.
+class ReadingMixin(Dataset):
+    """Mixin for any RecBole data set: reads its files by the rules of `recbole_poem.atomic`.
 
-    Token columns are categorical until RecBole has turned them into ids.
+    Token columns of ``.inter`` are categorical until RecBole has turned them into ids.
     """
 
-    def _load_feat(self, filepath: str, source: Any) -> pd.DataFrame:
-        encoding, separator = self.config["encoding"], self.config["field_separator"]
-        if source is not FeatureSource.INTERACTION or len(separator) > 1:
-            return super()._load_feat(filepath, source)
-        with Path(filepath).open(encoding=encoding) as file:
-            head = file.readline()
-        if "_seq" in head:
-            return super()._load_feat(filepath, source)
-        with tempfile.TemporaryDirectory() as folder:
-            head_alone = Path(folder) / Path(filepath).name
-            head_alone.write_text(head, encoding=encoding)
-            empty = super()._load_feat(str(head_alone), source)
-        if empty is None:
+    #: the rows of its files
+    row_counts: RowCounts
+
+    def _get_preset(self) -> None:
+        super()._get_preset()
+        self.row_counts = RowCounts()
+
+    def _load_feat(self, filepath: str, source: Any) -> Optional[pd.DataFrame]:
+        load, unload = self._get_load_and_unload_col(source)
+        if load == set():
             return None
-        try:
-            return self._read(filepath, list(empty))
-        except ValueError:  # RecBole's reader has the last word about a file that cannot be read
-            return super()._load_feat(filepath, source)
+        file = AtomicFile(filepath, Format.of(self.config))
+        columns = self._chosen(file, load, unload)
+        if not columns:
+            self.logger.warning(f"{filepath}: load_col and unload_col leave none of its columns")
+            return None
+        table = file.read([column.name for column in columns])
+        self.row_counts.of(file.path, len(table.frame))
+        self._require_ids(table, source)
+        for column in columns:
+            self._describe(table.frame, column, source)
+        if source is not FeatureSource.INTERACTION:  # as RecBole has them
+            tokens = [column.name for column in columns if column.type == "token"]
+            return table.frame.astype(dict.fromkeys(tokens, object))
+        return table.frame
 
-    def _read(self, filepath: str, fields: List[str]) -> pd.DataFrame:
-        """Read the columns of `fields`, all of type token or float."""
-        types = {field: self.field2type[field] for field in fields}
-        columns = {f"{field}:{types[field].value}": field for field in fields}
-        parser = pd.read_csv(
-            filepath,
-            delimiter=self.config["field_separator"],
-            usecols=list(columns),
-            dtype={
-                column: np.float64 if types[field] == FeatureType.FLOAT else "category"
-                for column, field in columns.items()
-            },
-            encoding=self.config["encoding"],
-            engine="c",
-            float_precision="high",  # the precision of pandas' Python parser
-            low_memory=False,
-            chunksize=_PART_ROWS,
-        )
-        parts: List[List[Any]] = [[] for _ in fields]
-        with parser:
-            for part in parser:
-                for column, values in zip(columns, parts):
-                    values.append(part[column].array.copy())
-        if not parts[0]:
-            return pd.DataFrame(columns=fields)
-        return pd.DataFrame(
-            {field: _joined(values) for field, values in zip(fields, parts)}, copy=False
-        )
+    def _load_user_or_item_feat(
+        self, token: str, dataset_path: str, source: Any, field_name: str
+    ) -> Optional[pd.DataFrame]:
+        path = Path(dataset_path) / f"{token}.{source.value}"
+        if (self.config["load_col"] or {}).get(source.value, "*") != "*" and not path.is_file():
+            self._lacks(f"load_col: there is no file {path}, so none of its columns")
+        feat = super()._load_user_or_item_feat(token, dataset_path, source, field_name)
+        if feat is not None:  # RecBole has kept the first row of each user or item
+            rows, field = self.row_counts.files[path], getattr(self, field_name)
+            rows.drop(rows.read - len(feat), f"repeat the {field} of an earlier row")
+        return feat
 
-    # what RecBole does between reading and ids, where its way would undo the saving
+    def _chosen(
+        self, file: AtomicFile, load: Optional[Collection[str]], unload: Optional[Collection[str]]
+    ) -> List[Column]:
+        """Return the columns that the configuration asks for."""
+        for key, names in (("load_col", load), ("unload_col", unload)):
+            missing = [str(name) for name in names or () if name not in file.names]
+            if missing:
+                has = ", ".join(file.names)
+                self._lacks(f"{key}: {file.path} has no column {', '.join(missing)} (it has {has})")
+        return [
+            column
+            for column in file.columns
+            if (load is None or column.name in load) and column.name not in (unload or ())
+        ]
 
-    def _filter_by_inter_num(self) -> None:
-        limits = [self.config[f"{side}_inter_num_interval"] for side in ("user", "item")]
-        if any(limit not in _ANY_NUMBER for limit in limits):
-            super()._filter_by_inter_num()
+    def _lacks(self, words: str) -> None:
+        """Refuse a configuration that names what is not there; of a preset it is only told."""
+        if {"load_col", "unload_col"} & set(self.config.external_config_dict):
+            raise InputError(words)
+        self.logger.warning(words)
+
+    def _require_ids(self, table: Table, source: Any) -> None:
+        """Refuse rows without a token where RecBole would take padding for one."""
+        split_beforehand = self.config["benchmark_filename"] is not None
+        if source is FeatureSource.INTERACTION and split_beforehand:
+            table.require([f for f in (self.uid_field, self.iid_field) if f in table.frame])
+        if source in (FeatureSource.KG, "link"):
+            table.require(list(table.frame))
+
+    def _describe(self, frame: pd.DataFrame, column: Column, source: Any) -> None:
+        """Tell RecBole what a column is, and cut its sequences to ``seq_len``."""
+        length = 1
+        if column.type.endswith("_seq"):
+            longest = frame[column.name].map(len).max() if len(frame) else 0
+            limit = (self.config["seq_len"] or {}).get(column.name)
+            length = int(longest if limit is None else min(longest, limit))
+            if length < longest:
+                frame[column.name] = frame[column.name].str[:length]
+        if source == "link":  # its fields are those of other files
+            return
+        self.set_field_property(column.name, FeatureType(column.type), source, length)
+        if column.type.startswith("float"):
+            self.field2bucketnum[column.name] = 2
 
     def _concat_remaped_tokens(self, remap_list: List[Any]) -> Tuple[Any, np.ndarray]:
         if any(kind != FeatureType.TOKEN for _, _, kind in remap_list):
             return super()._concat_remaped_tokens(remap_list)
         tokens = [pd.Categorical(feat[field]) for feat, field, _ in remap_list]
         return union_categoricals(tokens), np.cumsum([len(column) for column in tokens])[:-1]
-
-
-def _joined(parts: List[Any]) -> Any:
-    """Join the parts of a column and let go of them."""
-    if isinstance(parts[0], pd.Categorical):
-        whole = union_categoricals(parts)
-    else:
-        whole = np.concatenate([part.to_numpy() for part in parts])
-    parts.clear()
-    return whole

@@ -17,11 +17,13 @@ from recbole.data.interaction import Interaction
 from recbole.utils.enum_type import FeatureType
 
 from recbole_poem.data.expected_counts import check_counts
+from recbole_poem.data.filters import FiltersMixin
+from recbole_poem.data.row_counts import some_lines
 from recbole_poem.data.split_by_time import SplitByTimeMixin
 from recbole_poem.errors import InputError
 
 
-class TimeOrderMixin(SplitByTimeMixin):
+class TimeOrderMixin(FiltersMixin, SplitByTimeMixin):
     """Mixin for any RecBole data set: sorts by time in full precision, ties by file order."""
 
     _file_values: Dict[str, np.ndarray]  # columns as they stand in the file
@@ -40,16 +42,11 @@ class TimeOrderMixin(SplitByTimeMixin):
         if self.inter_feat.empty:
             raise InputError(f"{path}: the file has no interactions")
         if self.time_field in self.inter_feat:
-            if self.field2type[self.time_field] != FeatureType.FLOAT:
-                raise InputError(
-                    f"{path}: column '{self.time_field}' is declared as "
-                    f"{self.field2type[self.time_field].value}; write '{self.time_field}:float'"
-                )
-            missing = np.flatnonzero(~np.isfinite(self.inter_feat[self.time_field].to_numpy(float)))
+            missing = self.inter_feat.index[self.inter_feat[self.time_field].isna()] + 2
             if len(missing):
                 raise InputError(
-                    f"{path}: column '{self.time_field}' has no finite time in {len(missing)} "
-                    f"rows, the first on line {missing[0] + 2}"
+                    f"{path}: column '{self.time_field}' is empty in {len(missing)} rows "
+                    f"({some_lines(missing.tolist())})"
                 )
 
     @property

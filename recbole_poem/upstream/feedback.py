@@ -10,16 +10,14 @@ Beside the columns a condition may name what is formed from watch time, such as
 such a name comes first.
 """
 
-import re
 from typing import Any, List
 
 import numpy as np
 
 from recbole_poem.errors import InputError
+from recbole_poem.intervals import parse_intervals, within
 from recbole_poem.upstream.requests import RequestLog
 from recbole_poem.upstream.watch_time import ESTIMATORS, FORMULAS, watch_label
-
-_INTERVAL = re.compile(r"^\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*$")
 
 
 def positive_rows(log: RequestLog, condition: Any, key: str) -> np.ndarray:
@@ -53,8 +51,7 @@ def positive_rows(log: RequestLog, condition: Any, key: str) -> np.ndarray:
         )
     for name, intervals in condition.items():
         column = feedback_column(log, name, key)
-        holds = [_within(column, part, key) for part in str(intervals).split(";")]
-        positive &= np.logical_or.reduce(holds)
+        positive &= within(column, parse_intervals(intervals, f"{key}.{name}"))
     return positive
 
 
@@ -98,16 +95,3 @@ def estimated_labels(log: RequestLog, condition: Any) -> List[str]:
     """List what a condition names that has to be estimated from training rows."""
     named = condition if isinstance(condition, dict) else {}
     return [name for name in named if name in ESTIMATORS and name not in log.values]
-
-
-def _within(column: np.ndarray, interval: str, key: str) -> np.ndarray:
-    match = _INTERVAL.match(interval)
-    try:
-        low, high = (float(match[2]), float(match[3])) if match else (np.nan, np.nan)
-    except ValueError:
-        low = high = np.nan
-    if match is None or not low <= high:
-        raise InputError(f"{key}: '{interval}' is no interval such as '[4,inf)' or '(0,1]'")
-    above = column >= low if match[1] == "[" else column > low
-    below = column <= high if match[4] == "]" else column < high
-    return above & below

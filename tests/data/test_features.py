@@ -8,6 +8,7 @@ import torch
 from conftest import random_log
 
 from recbole_poem.config import Config
+from recbole_poem.errors import InputError
 from recbole_poem.experiment import create_dataset
 
 LOG = random_log(3, n_users=12, n_items=15)
@@ -15,7 +16,7 @@ USERS = "user_id:token\tage:float\n" + "".join(f"u{u}\t{20 + u}\n" for u in rang
 ITEMS = "item_id:token\tcolour:token\ttag:token_seq\n" + "".join(
     f"i{i}\tc{i % 3}\tt{i % 4} t9\n" for i in range(10, 25)
 )
-WANTED = {"user": ["user_id", "age", "town"], "item": ["item_id", "colour", "tag"]}
+WANTED = {"user": ["user_id", "age"], "item": ["item_id", "colour", "tag"]}
 #: as in the presets; i0 to i9 are not in .item
 SAME = {
     "user_inter_num_interval": "[1,inf)",
@@ -75,18 +76,27 @@ def test_unless_told_otherwise_features_choose_rows_and_items_as_in_recbole(
     assert chosen.item_num - 1 == 15 and len(chosen.log) < len(dataset.log)
 
 
-def test_a_missing_file_and_missing_columns_are_named(write_dataset: Any, caplog: Any) -> None:
+@pytest.mark.parametrize(
+    ("load_col", "words"),
+    [
+        ({"user": ["user_id", "town"]}, r"toy\.user has no column town \(it has user_id, age\)"),
+        ({"item": ["item_id"]}, r"there is no file .*toy\.item, so none of its columns"),
+        ({"inter": ["user_id", "price"]}, r"toy\.inter has no column price \(it has user_id, "),
+    ],
+)
+def test_a_missing_file_or_column_that_was_asked_for_is_refused(
+    write_dataset: Any, load_col: Any, words: str
+) -> None:
     keys = write_dataset(LOG, user=USERS)
-    with caplog.at_level(logging.WARNING):
-        dataset, _ = build(keys)
-    said = [record.getMessage() for record in caplog.records]
-    (users,) = [words for words in said if "toy.user" in words]
-    (items,) = [words for words in said if "toy.item" in words]
-    assert users.startswith("load_col: ") and users.endswith("toy.user has no column town")
-    assert items.startswith("load_col: there is no file ") and items.endswith(
-        "toy.item, so none of its columns"
-    )
-    assert dataset.item_feat is None and list(dataset.user_feat.interaction) == ["user_id", "age"]
+    keys["load_col"].update(load_col)
+    with pytest.raises(InputError, match=f"^load_col: .*{words}"):
+        build(keys, features=False)
+
+
+def test_an_unwanted_column_that_is_not_there_is_refused(write_dataset: Any) -> None:
+    keys = {**write_dataset(LOG), "load_col": None, "unload_col": {"inter": ["price"]}}
+    with pytest.raises(InputError, match=r"^unload_col: .*toy\.inter has no column price"):
+        create_dataset(Config("POEM", config_dict=keys))
 
 
 @pytest.mark.parametrize("load_col", [{}, {"user": "*", "item": "*"}])

@@ -96,7 +96,7 @@ def test_a_row_is_labelled_for_some_task_or_complete_for_all():
         ({"feedback": {"x": "[0,3]"}}, r"^tasks\.t: all 4 labelled rows have the label 1$"),
         ({"feedback": {"unknown": "[1,1]"}}, r"^tasks\.t: no row of the log has a label$"),
         ({"feedback": {"y": "[1,1]"}}, r"^tasks\.t\.feedback: .* no float column 'y' .*\(unkn"),
-        ({"feedback": {"x": "1"}}, r"^tasks\.t\.feedback: '1' is no interval"),
+        ({"feedback": {"x": "1"}}, r"^tasks\.t\.feedback\.x: expected an interval"),
         ({"feedback": {"long_view": "[1,1]"}}, r"^tasks\.t\.feedback: 'long_view' is formed from"),
         ({"kind": "watch_time"}, r"^tasks\.t: say which columns tell it, such as watch_time: {pl"),
     ],

@@ -1,0 +1,250 @@
+"""What takes rows from a data set, in the order in which RecBole applies it, and how many it takes.
+
+RecBole leaves out a filter that it cannot read, and says of few rows why they went. Here a filter
+is obeyed or refused, every row that goes is counted by its reason, and one that leaves nothing says
+so by name.
+"""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional
+
+import numpy as np
+import pandas as pd
+from recbole.utils.enum_type import FeatureType
+
+from recbole_poem.atomic import quoted
+from recbole_poem.data.alike_tokens import alike_tokens
+from recbole_poem.data.reading import ReadingMixin
+from recbole_poem.data.row_counts import FileRows, some_lines
+from recbole_poem.errors import InputError
+from recbole_poem.intervals import Interval, parse_intervals, spelt, within
+
+_SIDES = ("user", "item")
+_OF_GRAPH = {
+    "inter": "have an item without an entity in .link",
+    "kg": "fail entity_kg_num_interval or relation_kg_num_interval",
+    "link": "link what occurs nowhere else, or an item for the second time",
+}
+
+
+class FiltersMixin(ReadingMixin):
+    """Mixin for any RecBole data set: its filters, each obeyed, counted or refused."""
+
+    def _data_processing(self) -> None:
+        self._refuse_unused_filters()
+        for field in filter(None, (self.uid_field, self.iid_field)):
+            self._warn_of_alike(field)
+        super()._data_processing()
+        say = self.logger.warning if self.row_counts.surprising else self.logger.info
+        say(self.row_counts.table())
+
+    def _data_filtering(self) -> None:
+        super()._data_filtering()
+        # a knowledge graph takes rows in ways of its own
+        left = {"inter": len(self.inter_feat)}
+        if hasattr(self, "kg_feat"):
+            left.update(kg=len(self.kg_feat), link=len(self.item2entity))
+        for source, number in left.items():
+            rows = self._rows(source)
+            rows.drop(rows.kept - number, _OF_GRAPH[source])
+        if not len(self.inter_feat):
+            raise InputError(f"{self._path('inter')}: no row is left: none has an item in .link")
+
+    def _fill_nan(self) -> None:
+        for feat, source in self._feats():
+            for field in feat:
+                missing = feat[field].isna() if self.field2type[field] == FeatureType.FLOAT else []
+                self._note_missing(source, field, int(np.sum(missing)), feat[field].mean)
+        super()._fill_nan()
+
+    # -- the filters, in RecBole's order --------------------------------------------------------
+
+    def _filter_nan_user_or_item(self) -> None:
+        for feat, source in self._feats():
+            for field in (self.uid_field, self.iid_field):
+                if field in feat and (source == "inter" or self._is_id_of(field, source)):
+                    gone = feat.index[feat[field].isna()]
+                    reason = f"have no {field} ({some_lines((gone + 2).tolist())})"
+                    with self._counted(reason, asked=False):
+                        feat.drop(gone, inplace=True)
+
+    def _remove_duplication(self) -> None:
+        keep = self.config["rm_dup_inter"]
+        with self._counted(f"repeat a user and an item (rm_dup_inter: {keep})"):
+            super()._remove_duplication()
+
+    def _filter_by_field_value(self) -> None:
+        for field, wanted in (self.config["val_interval"] or {}).items():
+            key = f"val_interval.{field}"
+            if field not in self.field2type:
+                raise InputError(
+                    f"{key}: no column '{field}' was loaded; name it in load_col, or mend the key"
+                )
+            with self._counted(f"fail {key}: {wanted}"):
+                feats = [feat for feat in self.field2feats(field) if feat is not None]
+                for feat, holds in zip(feats, self._meeting(feats, field, wanted, key)):
+                    feat.drop(feat.index[~holds], inplace=True)
+
+    def _filter_inter_by_user_or_item(self) -> None:
+        known = " or ".join(f"{self._rows(source).name}" for _, source in self._feats()[1:])
+        reason = f"have a user or item that is not in {known} (filter_inter_by_user_or_item)"
+        asked = "filter_inter_by_user_or_item" in self.config.external_config_dict
+        with self._counted(reason, asked):
+            super()._filter_inter_by_user_or_item()
+
+    def _filter_by_inter_num(self) -> None:
+        """Keep users and items whose number of rows lies within the intervals, round by round."""
+        intervals = [self._number_of_rows(side) for side in _SIDES]
+        told = [f"{side}_inter_num_interval {spelt(i)}" for side, i in zip(_SIDES, intervals) if i]
+        with self._counted(f"fail {' and '.join(told)}"):
+            while self._drop_rare(intervals):
+                pass
+
+    def _parse_intervals_str(self, intervals_str: Any) -> Optional[List[Interval]]:
+        """Read intervals for RecBole's own methods, which log what they cannot read and go on."""
+        return None if intervals_str is None else parse_intervals(intervals_str, "interval")
+
+    # -- their parts ----------------------------------------------------------------------------
+
+    def _refuse_unused_filters(self) -> None:
+        """Refuse filters of files that are split beforehand, to which RecBole applies none."""
+        if self.config["benchmark_filename"] is None:
+            return
+        asked = [key for key in ("val_interval", "rm_dup_inter") if self.config[key] is not None]
+        asked += [f"{side}_inter_num_interval" for side in _SIDES if self._number_of_rows(side)]
+        if asked:
+            raise InputError(
+                f"{asked[0]}: no filter is applied to the files of benchmark_filename; "
+                "leave the key out, or give one .inter file"
+            )
+
+    def _number_of_rows(self, side: str) -> List[Interval]:
+        """Return the intervals of a side; none where every number of rows will do."""
+        key = f"{side}_inter_num_interval"
+        if self.config[key] is None:
+            return []
+        intervals = parse_intervals(self.config[key], key)
+        feat = getattr(self, f"{side}_feat", None)
+        least = 1 if feat is None else 0
+        holds_always = any(
+            within(np.array([least]), [each])[0] and each.high == np.inf for each in intervals
+        )
+        return [] if holds_always else intervals
+
+    def _drop_rare(self, intervals: List[List[Interval]]) -> bool:
+        """Drop the users and items whose number of rows fails; tell whether there were any."""
+        fields = (self.uid_field, self.iid_field)
+        banned = [
+            self._banned(field, getattr(self, f"{side}_feat", None), each)
+            for side, field, each in zip(_SIDES, fields, intervals)
+        ]
+        if not any(map(len, banned)):
+            return False
+        gone = np.zeros(len(self.inter_feat), dtype=bool)
+        for side, field, tokens in zip(_SIDES, fields, banned):
+            feat = getattr(self, f"{side}_feat", None)
+            if feat is not None:
+                feat.drop(feat.index[feat[field].isin(tokens)], inplace=True)
+            gone |= self.inter_feat[field].isin(tokens).to_numpy()
+        self.inter_feat.drop(self.inter_feat.index[gone], inplace=True)
+        return True
+
+    def _banned(
+        self, field: str, feat: Optional[pd.DataFrame], intervals: List[Interval]
+    ) -> pd.Index:
+        """Return the tokens whose number of rows fails; as in RecBole, of features too."""
+        if not intervals:
+            return pd.Index([], dtype=object)
+        number = self.inter_feat[field].value_counts()
+        number = number[number > 0]
+        banned = number.index[~within(number.to_numpy(), intervals)].astype(object)
+        if feat is None:
+            return banned
+        found = number.reindex(feat[field]).fillna(0)
+        return banned.append(found.index[found.to_numpy() < intervals[0].low].astype(object))
+
+    def _meeting(
+        self, feats: List[pd.DataFrame], field: str, wanted: Any, key: str
+    ) -> List[np.ndarray]:
+        """Mark the rows of each of some tables that have a wanted value of a field."""
+        kind = self.field2type[field]
+        if kind == FeatureType.FLOAT:
+            intervals = parse_intervals(wanted, key)
+            return [within(feat[field].to_numpy(), intervals) for feat in feats]
+        if kind != FeatureType.TOKEN:
+            raise InputError(f"{key}: '{field}' holds sequences, and rows are not chosen by those")
+        tokens = _tokens(wanted, key)
+        holds = [feat[field].isin(tokens).to_numpy() for feat in feats]
+        for token in tokens:
+            if not any((feat[field] == token).any() for feat in feats):
+                self.logger.warning(f"{key}: no row has the token {quoted(token)}")
+        return holds
+
+    # -- counting -------------------------------------------------------------------------------
+
+    def _feats(self) -> List[Any]:
+        """Return the tables of rows with what they are: ``inter``, then ``user``, ``item``."""
+        feats = [(getattr(self, f"{name}_feat", None), name) for name in ("inter", *_SIDES)]
+        return [(feat, name) for feat, name in feats if feat is not None]
+
+    def _is_id_of(self, field: str, source: str) -> bool:
+        return field == {"user": self.uid_field, "item": self.iid_field}.get(source)
+
+    def _path(self, source: str) -> Path:
+        return Path(self.dataset_path) / f"{self.dataset_name}.{source}"
+
+    def _rows(self, source: str) -> FileRows:
+        return self.row_counts.files[self._path(source)]
+
+    def _note_missing(
+        self, source: str, field: str, number: int, mean: Callable[[], float]
+    ) -> None:
+        """Say of a column of numbers that RecBole puts their mean where one is missing."""
+        path = self._path(source)
+        if number and path in self.row_counts.files:
+            words = f"{number:,} have no {field}; models of RecBole read the mean, {mean():g}"
+            self.row_counts.files[path].notes.append(words)
+
+    @contextmanager
+    def _counted(self, reason: str, asked: bool = True) -> Iterator[None]:
+        """Count the rows that the block takes from each table.
+
+        Raises
+        ------
+        InputError
+            If it leaves none.
+        """
+        before: Dict[str, int] = {source: len(feat) for feat, source in self._feats()}
+        yield
+        for feat, source in self._feats():
+            rows = self._rows(source)
+            rows.drop(before[source] - len(feat), reason, asked)
+            if before[source] and not len(feat):
+                raise InputError(
+                    f"{self._path(source)}: no row is left: all {before[source]:,} {reason}"
+                )
+
+    def _warn_of_alike(self, field: str) -> None:
+        columns = [feat[field] for feat, _ in self._feats() if field in feat]
+        for one, other, number in alike_tokens(columns):
+            self.logger.warning(
+                f"{field}: {quoted(one)} and {quoted(other)} both occur and count as two "
+                f"({number} such pairs); write them alike if they are one"
+            )
+
+
+def _tokens(wanted: Any, key: str) -> List[str]:
+    """Return the tokens that a filter names.
+
+    Raises
+    ------
+    InputError
+        If it is no list of tokens.
+    """
+    fits = isinstance(wanted, (list, tuple, set)) and all(
+        isinstance(token, (str, int)) and not isinstance(token, bool) for token in wanted
+    )
+    if not fits or not wanted:
+        raise InputError(f"{key}: expected a list of tokens such as [a, b], not {wanted!r}")
+    return [str(token) for token in wanted]
