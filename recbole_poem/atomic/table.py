@@ -40,11 +40,11 @@ class Table(NamedTuple):
     file: "AtomicFile"
 
     def missing(self, name: str) -> np.ndarray:
-        """Return the lines whose field in a column is empty, (E,) int64."""
+        """Return the lines on which a column has no value, (E,) int64."""
         return self.frame.index.to_numpy()[self.frame[name].isna().to_numpy()] + 2
 
     def require(self, names: Sequence[str]) -> None:
-        """Refuse a file in which one of some columns has an empty field.
+        """Refuse a file in which one of some columns lacks a value.
 
         Raises
         ------
@@ -54,7 +54,10 @@ class Table(NamedTuple):
         for name in names:
             lines = self.missing(name)
             if len(lines):
-                raise InputError(f"{self.file.path}: line {lines[0]}: column '{name}' is empty")
+                kind = "number" if self.frame[name].dtype.kind == "f" else "token"
+                raise InputError(
+                    f"{self.file.path}: line {lines[0]}: column '{name}' has no {kind}"
+                )
 
 
 class AtomicFile:

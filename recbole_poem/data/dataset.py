@@ -27,8 +27,8 @@ from recbole_poem.data.windows import gather_windows
 from recbole_poem.errors import InputError
 from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID, TREND_STEP
 from recbole_poem.gaps import gap_slots
+from recbole_poem.times import PER_SECOND
 from recbole_poem.upstream.cache import RequestCache, read_entries
-from recbole_poem.upstream.watch_time import PER_SECOND
 
 _NO_SECONDS = 1e11  # since 1970: the year 5138
 

@@ -14,9 +14,9 @@ import pandas as pd
 from recbole.utils.enum_type import FeatureType
 
 from recbole_poem.atomic import quoted
+from recbole_poem.atomic.row_counts import FileRows, some_lines
 from recbole_poem.data.alike_tokens import alike_tokens
 from recbole_poem.data.reading import ReadingMixin
-from recbole_poem.data.row_counts import FileRows, some_lines
 from recbole_poem.errors import InputError
 from recbole_poem.intervals import Interval, parse_intervals, spelt, within
 

@@ -30,6 +30,7 @@ from recbole_poem.graph.neighbours import HardNegativeSampler
 from recbole_poem.graph.swing import item_graph, swing
 from recbole_poem.processes import first_process_first
 from recbole_poem.upstream.build import UPSTREAMS, Upstream, objective_weights, request_cache
+from recbole_poem.upstream.coverage import coverage, say_coverage
 from recbole_poem.upstream.requests import RequestLog
 from recbole_poem.workers import Map, open_map
 
@@ -104,6 +105,9 @@ def _poem_train_loader(
             weights = objective_weights(config, len(cache.objectives))
             for split in splits:
                 split.attach(cache, weights)
+            rows = np.concatenate([split.inter_feat[REQUEST_ID].numpy() for split in splits])
+            lag = config["request_lag"] if config["use_partial_order"] else 0
+            say_coverage(coverage(cache, train.log, rows, lag))
         if config["use_hard_negatives"]:
             hard = _hard_negatives(config, train.log, parallel_map)
     shared = _shared_negatives(config, train.log)

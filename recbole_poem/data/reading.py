@@ -15,7 +15,7 @@ from recbole.data.dataset import Dataset
 from recbole.utils.enum_type import FeatureSource, FeatureType
 
 from recbole_poem.atomic import AtomicFile, Column, Format, Table
-from recbole_poem.data.row_counts import RowCounts
+from recbole_poem.atomic.row_counts import RowCounts
 from recbole_poem.errors import InputError
 
 

@@ -31,7 +31,7 @@ from recbole.data.dataset import Dataset
 
 from recbole_poem.data.splits import GroupedSplitMixin
 from recbole_poem.errors import InputError
-from recbole_poem.upstream.watch_time import PER_SECOND
+from recbole_poem.times import PER_SECOND, in_words
 
 NAME = "split_by_time"
 _KEY = f"eval_args.split.{NAME}"
@@ -77,14 +77,6 @@ def cuts_in_time(settings: Any, first: float, last: float, unit: str) -> Cuts:
             f"log from {in_words(first, unit)} to {in_words(last, unit)} (time_unit: {unit})"
         )
     return Cuts(valid, test)
-
-
-def in_words(time: float, unit: str) -> str:
-    """Return a time as date and time in UTC, or as a number where no calendar reaches."""
-    seconds = time / PER_SECOND[unit]
-    if not abs(seconds) < 1e11:  # some 3,000 years
-        return f"{time:.16g}"
-    return str(np.datetime64(int(seconds // 1), "s")).replace("T", " ")
 
 
 def _named(valid: float, test: float, unit: str) -> str:

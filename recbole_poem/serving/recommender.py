@@ -37,7 +37,7 @@ from recbole_poem.serving.query import Answer, Query
 from recbole_poem.serving.requests import RequestReader
 from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
 from recbole_poem.serving.vocabulary import Vocabulary
-from recbole_poem.upstream.watch_time import PER_SECOND
+from recbole_poem.times import PER_SECOND
 
 _CELLS = 2**26  # scores that are held at once: 256 MiB
 _MANY = 2**14  # items, from which it is worth while to read their codes first

@@ -1,10 +1,11 @@
 """From the configuration to a filled request cache: the upstreams by name."""
 
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
 import numpy as np
 
+from recbole_poem.atomic import Format
 from recbole_poem.errors import InputError
 from recbole_poem.upstream.cache import Ranker, RequestCache, open_or_build
 from recbole_poem.upstream.item_to_item import ItemToItemRanker
@@ -84,10 +85,34 @@ def _logged(config: Any, dataset: Any) -> Ranker:
         dataset.field2token_id[dataset.uid_field],
         dataset.field2token_id[dataset.iid_field],
         (dataset.uid_field, dataset.time_field, dataset.iid_field),
-        config["field_separator"],
+        Format.of(config),
         config["n_candidates"],
         lambda n_objectives: fusion_of(config, n_objectives),
+        _named_objectives(config),
+        config["time_unit"],
     )
+
+
+def _named_objectives(config: Any) -> Optional[List[str]]:
+    """Return the float columns of ``.cand`` that the user names; None = all of them.
+
+    The default of the key, and what a preset has for a data set, are of the embedded ranking stage.
+
+    Raises
+    ------
+    InputError
+        If it is no list of names, all different.
+    """
+    named = config.external_config_dict.get("objectives")
+    if named is None:
+        return None
+    fits = isinstance(named, (list, tuple)) and all(isinstance(name, str) for name in named)
+    if not fits or not named or len(set(named)) < len(named):
+        raise InputError(
+            f"objectives: with upstream logged, expected a list of float columns of .cand, such "
+            f"as [click, like], not {named!r}"
+        )
+    return list(named)
 
 
 #: from configuration and data set to the ranker

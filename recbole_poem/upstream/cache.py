@@ -86,6 +86,10 @@ class RequestCache:
     path: Path
     request_start: np.ndarray
 
+    def has_ranking(self) -> np.ndarray:
+        """Mark the requests with a candidate, (R,) bool; an entry has its best one first."""
+        return np.asarray(self.items[:, 0] > 0)
+
     def read(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Return items (..., N) int64 and scores (..., N, M) of `requests` (...); -1 is empty."""
         known = requests[..., None] >= 0
@@ -113,16 +117,22 @@ def read_entries(
     -------
     items (..., N) int64, 0 = none, and scores (..., N, M) float32.
     """
-    written = requests
-    for _ in range(lag):
-        written = np.where(written >= 0, cache.request_start[written] - 1, -1)
-        written = np.where(written >= log.first[requests], written, -1)
+    written = written_at(cache, log, requests, lag)
     items, scores = cache.read(written)
     ages = np.where(written >= 0, requests - written, 0)
     for age in range(1, int(ages.max(initial=0)) + 1):
         since = np.where(age <= ages, log.item[requests - age], -1)
         items[items == since[..., None]] = 0
     return items, scores * (items > 0)[..., None]
+
+
+def written_at(cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int) -> np.ndarray:
+    """Return the request at which the entry was written that `requests` (...) read, -1 = none."""
+    written = requests
+    for _ in range(lag):
+        written = np.where(written >= 0, cache.request_start[written] - 1, -1)
+        written = np.where(written >= log.first[requests], written, -1)
+    return written
 
 
 def open_or_build(

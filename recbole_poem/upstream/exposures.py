@@ -11,9 +11,10 @@ import numpy as np
 
 from recbole_poem.errors import InputError
 from recbole_poem.tasks import TaskSpecification
+from recbole_poem.times import PER_SECOND
 from recbole_poem.upstream.feedback import feedback_column, positive_rows
 from recbole_poem.upstream.requests import RequestLog
-from recbole_poem.upstream.watch_time import PER_SECOND, play_seconds
+from recbole_poem.upstream.watch_time import play_seconds
 
 
 @dataclass(frozen=True)

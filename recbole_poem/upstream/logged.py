@@ -5,24 +5,28 @@ One row per candidate, tab-separated like every atomic file::
     user_id:token  timestamp:float  item_id:token  click:float  like:float  ...
 
 All rows of one user with one timestamp are one ranking; every other float column is an objective's
-raw score. The entry of a request is the user's latest ranking whose timestamp is not after the
-time of the request's row: the list that the user was looking at, less what was consumed from it.
-All rows that fall to one ranking are one request, so the previous request is the previous ranking.
+raw score, or those that the key ``objectives`` lists. The entry of a request is the user's latest
+ranking whose timestamp is not after the time of the request's row: the list that the user was
+looking at, less what was consumed from it. All rows that fall to one ranking are one request, so
+the previous request is the previous ranking.
 """
 
 import hashlib
 from logging import getLogger
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
 
+from recbole_poem.atomic import AtomicFile, Format, Table
+from recbole_poem.atomic.row_counts import RowCounts
 from recbole_poem.errors import InputError
+from recbole_poem.times import span_in_words
 from recbole_poem.upstream.requests import RequestLog
 from recbole_poem.upstream.selection import Fusion, in_fused_order
 
-_TYPES = ("token", "token_seq", "float", "float_seq")
+_FEW = 0.05  # of the requests, below which hardly any has a ranking
 
 
 class LoggedRanker:
@@ -36,18 +40,23 @@ class LoggedRanker:
     user_ids, item_ids : mapping of token to internal id
         RecBole's; rows with a token that the log does not have are dropped and counted.
     fields : (user, time, item) column names
-    separator : str
-        Between columns.
+    form : Format
+        Of the file.
     n_candidates : int
         N; of a longer ranking the N best by fused score are kept.
     fusion : function of M
         Returns how the objectives that the file turns out to have are fused.
+    objectives : sequence of str, optional
+        The float columns to read; None = all of them.
+    time_unit : str
+        Of the log's time, for the words of errors.
 
     Raises
     ------
     InputError
-        Naming the file and the column or line: a missing file or column, a column without a type,
-        a score that is no finite number, a candidate listed twice in one ranking.
+        Naming the file and the column or line: a missing file or column, an objective that is no
+        float column, an empty field, a candidate listed twice in one ranking. And if no request of
+        the log has a ranking by its time.
     """
 
     def __init__(
@@ -57,37 +66,32 @@ class LoggedRanker:
         user_ids: Mapping[str, int],
         item_ids: Mapping[str, int],
         fields: Tuple[str, str, str],
-        separator: str,
+        form: Format,
         n_candidates: int,
         fusion: Callable[[int], Fusion],
+        objectives: Optional[Sequence[str]] = None,
+        time_unit: str = "s",
     ) -> None:
-        table, self.objectives = _read(path, fields, separator)
-        user_field, time_field, item_field = fields
-        user = table[user_field].map(user_ids).to_numpy(float)
-        item = table[item_field].map(item_ids).to_numpy(float)
-        known = ~(np.isnan(user) | np.isnan(item))
-        if not known.any():
-            raise InputError(f"{path}: none of its users and items occur in the .inter file")
-        if not known.all():
-            getLogger().warning(
-                f"{path}: {(~known).sum()} of {len(known)} candidates dropped, their user or item "
-                "is not in the log"
-            )
-        scores = table[list(self.objectives)].to_numpy(np.float32)
-        time = table[time_field].to_numpy(float)
-        line = np.flatnonzero(known)
-        order = line[np.lexsort((item[line], time[line], user[line]))]
-        self._user, self._time = user[order].astype(np.int64), time[order]
-        self._item, self._scores = item[order].astype(np.int64), scores[order]
+        table, self.objectives = _read(path, fields, form, objectives)
+        frame, (user_field, time_field, item_field) = table.frame, fields
+        user, item = _ids(frame[user_field], user_ids), _ids(frame[item_field], item_ids)
+        _count_unknown(path, user, item)
+        scores = frame[list(self.objectives)].to_numpy(np.float32)
+        time = frame[time_field].to_numpy(float)
+        row = np.flatnonzero((user > 0) & (item > 0))
+        order = row[np.lexsort((item[row], time[row], user[row]))]
+        self._user, self._time = user[order], time[order]
+        self._item, self._scores = item[order], scores[order]
         twice = _same_as_before(self._user, self._time, self._item)
         if twice.any():
-            second = table.index[order[twice][0]] + 2
+            second = frame.index[order[twice][0]] + 2
             raise InputError(f"{path}: line {second}: the candidate is listed twice in one ranking")
         starts = ~_same_as_before(self._user, self._time)
         self._begin = np.flatnonzero(starts)
         self._end = np.r_[self._begin[1:], len(starts)]
         self._log, self._n_candidates = log, n_candidates
         self._by = fusion(len(self.objectives))
+        self._check_times(path, time_unit)
 
     def depends_on(self) -> Dict[str, Any]:
         """Return every setting that the ranking depends on; the file enters by its content."""
@@ -149,6 +153,57 @@ class LoggedRanker:
         known = (latest >= 0) & (self._user[self._begin[np.maximum(latest, 0)]] == user)
         return np.where(known, latest, -1)
 
+    def _check_times(self, path: Path, unit: str) -> None:
+        """Refuse rankings of which none is there by the time of a request; warn of few.
+
+        Raises
+        ------
+        InputError
+            Naming the times of both.
+        """
+        n_found = int((self._latest(np.arange(len(self._log))) >= 0).sum())
+        if n_found >= _FEW * len(self._log):
+            return
+        words = (
+            f"{path}: {n_found or 'none'} of {len(self._log):,} requests has a ranking by its "
+            f"time; the rankings are {span_in_words(self._time, unit)}, the log is "
+            f"{span_in_words(self._log.time, unit)}{_other_unit(self._time, self._log.time)}"
+        )
+        if not n_found:
+            raise InputError(words)
+        getLogger().warning(words)
+
+
+def _other_unit(rankings: np.ndarray, log: np.ndarray) -> str:
+    """Say so where two sets of times look like being of different units."""
+    ratio = np.median(rankings) / max(float(np.median(log)), 1.0)
+    for factor in (1e3, 1e6, 1e9):
+        if 0.5 < ratio / factor < 2 or 0.5 < ratio * factor < 2:
+            finer, coarser = ("rankings", "log") if ratio > 1 else ("log", "rankings")
+            return (
+                f"; one second of the {coarser} is {factor:,.0f} of the {finer}, so write both "
+                "in the same unit (key time_unit)"
+            )
+    return ""
+
+
+def _ids(tokens: pd.Series, ids: Mapping[str, int]) -> np.ndarray:
+    """Return the internal id of each token, (C,) int64; 0 for one that the log does not have."""
+    of_category = pd.Series(tokens.cat.categories).map(ids).fillna(0).to_numpy(np.int64)
+    return np.r_[of_category, 0][tokens.cat.codes]  # a missing token has the code -1
+
+
+def _count_unknown(path: Path, user: np.ndarray, item: np.ndarray) -> None:
+    """Say how many candidates the log does not know; refuse a file of no others."""
+    counts = RowCounts()
+    rows = counts.of(path, len(user))
+    rows.drop(int((user == 0).sum()), "have a user whom the log does not have")
+    rows.drop(int(((item == 0) & (user > 0)).sum()), "have an item that the log does not have")
+    if not rows.kept:
+        raise InputError(f"{path}: none of its candidates has a user and an item of the log")
+    say = getLogger().warning if rows.dropped else getLogger().info
+    say(counts.table())
+
 
 def _same_as_before(*columns: np.ndarray) -> np.ndarray:
     """Mark the rows that equal the row before them in all columns."""
@@ -157,52 +212,45 @@ def _same_as_before(*columns: np.ndarray) -> np.ndarray:
 
 
 def _read(
-    path: Path, fields: Tuple[str, str, str], separator: str
-) -> Tuple[pd.DataFrame, Tuple[str, ...]]:
-    """Read and validate the file; columns lose their types, the index + 2 is the line."""
-    try:
-        table = pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, skip_blank_lines=False
-        )
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: upstream 'logged' needs this file") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as an atomic file: {error}") from error
-    if not isinstance(table.index, pd.RangeIndex):
-        raise InputError(f"{path}: its lines have more columns than its header")
-    blank = (table == "").all(axis=1)
-    table = table.drop(index=table.index[blank])
-    names, types = [], []
-    for column in table.columns:
-        name, colon, kind = str(column).rpartition(":")
-        if not colon:
-            raise InputError(f"{path}: column '{column}' has no type; write '{column}:float'")
-        if kind not in _TYPES:
-            raise InputError(
-                f"{path}: column '{column}' has the unknown type '{kind}'; known are "
-                f"{', '.join(_TYPES)}"
-            )
-        names.append(name)
-        types.append(kind)
-    table.columns = pd.Index(names)
-    time_field = fields[1]
+    path: Path,
+    fields: Tuple[str, str, str],
+    form: Format,
+    objectives: Optional[Sequence[str]],
+) -> Tuple[Table, Tuple[str, ...]]:
+    """Read and validate the file."""
+    if not path.is_file():
+        raise InputError(f"{path}: upstream 'logged' needs this file")
+    file = AtomicFile(path, form)
     for field in fields:
-        if field not in names:
-            raise InputError(f"{path}: column '{field}' is missing (found: {', '.join(names)})")
-    if table.empty:
-        raise InputError(f"{path}: the file has no candidates")
-    objectives = tuple(
-        name for name, kind in zip(names, types) if kind == "float" and name not in fields
-    )
-    if not objectives:
-        raise InputError(f"{path}: no float column holds an objective's score")
-    for field in (time_field, *objectives):
-        values = pd.to_numeric(table[field], errors="coerce").to_numpy(float)
-        bad = np.flatnonzero(~(np.abs(values) <= np.finfo(np.float32).max))
-        if len(bad):
+        if field not in file.names:
             raise InputError(
-                f"{path}: line {table.index[bad[0]] + 2}: '{table[field].iloc[bad[0]]}' in column "
-                f"'{field}' is no finite number"
+                f"{path}: column '{field}' is missing (found: {', '.join(file.names)})"
             )
-        table[field] = values
-    return table, objectives
+    names = _objectives(file, fields, objectives)
+    table = file.read([*fields, *names])
+    if table.frame.empty:
+        raise InputError(f"{path}: the file has no candidates")
+    table.require([fields[1], *names])
+    return table, tuple(names)
+
+
+def _objectives(
+    file: AtomicFile, fields: Tuple[str, str, str], wanted: Optional[Sequence[str]]
+) -> List[str]:
+    """Return the columns that are objectives; what is said and is none is named."""
+    types = {column.name: column.type for column in file.columns if column.name not in fields}
+    floats = [name for name, kind in types.items() if kind == "float"]
+    if not floats:
+        raise InputError(f"{file.path}: no float column holds an objective's score")
+    for name in wanted or ():
+        if name not in floats:
+            found = f"is declared as {types[name]}" if name in types else "is no column"
+            raise InputError(
+                f"objectives: '{name}' {found} in {file.path}, whose float columns are "
+                f"{', '.join(floats)}"
+            )
+    names = floats if wanted is None else list(wanted)
+    left = [f"{name} ({kind})" for name, kind in types.items() if name not in names]
+    if left:
+        getLogger().warning(f"{file.path}: no objective is made of {', '.join(left)}")
+    return names

@@ -40,6 +40,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 import numpy as np
 
 from recbole_poem.errors import InputError
+from recbole_poem.times import PER_SECOND
 
 LONG_VIEW_SECONDS = 18.0
 
@@ -68,9 +69,6 @@ class WatchTime:
 Labels = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Formula = Callable[[np.ndarray, np.ndarray, WatchTime], np.ndarray]
 Estimator = Callable[[np.ndarray, np.ndarray, WatchTime], Labels]
-
-#: units of time -> how many of them are one second
-PER_SECOND = {"s": 1, "ms": 1000}
 
 
 def parse_watch_time(config: Any) -> Optional[WatchTime]:

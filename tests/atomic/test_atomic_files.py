@@ -66,7 +66,7 @@ def test_an_empty_field_is_missing_and_a_blank_line_says_nothing(tmp_path: Any) 
     assert rows(table) == [["u", None, None], [None, "j", 3.0]]
     assert list(table.frame.index + 2) == [2, 5]
     assert table.missing("item_id").tolist() == [2] and table.missing("user_id").tolist() == [5]
-    with pytest.raises(InputError, match=r"toy\.inter: line 5: column 'user_id' is empty"):
+    with pytest.raises(InputError, match=r"toy\.inter: line 5: column 'user_id' has no token"):
         table.require(["user_id"])
 
 

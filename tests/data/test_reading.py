@@ -128,7 +128,9 @@ def test_files_that_are_split_beforehand_have_all_ids(write_dataset: Any, name: 
         lost = "" if part == name else "i1"
         text = f"user_id:token\titem_id:token\nu1\ti1\nu2\t{lost}\n"
         (Path(keys["data_path"]) / "toy" / f"toy.{part}.inter").write_text(text)
-    with pytest.raises(InputError, match=rf"toy\.{name}\.inter: line 3: column 'item_id' is empty"):
+    with pytest.raises(
+        InputError, match=rf"toy\.{name}\.inter: line 3: column 'item_id' has no tok"
+    ):
         Ours(Config(model="BPR", config_dict=keys))
 
 
@@ -141,7 +143,7 @@ def test_knowledge_graphs_are_read_by_the_same_rules(write_dataset: Any) -> None
     assert dataset.item2entity == {"i1": '"e1', "i2": "NA"} and len(dataset.kg_feat) == 2
     folder = Path(keys["data_path"]) / "toy"
     (folder / "toy.kg").write_text(kg + "e4\t\te5\n")
-    with pytest.raises(InputError, match=r"toy\.kg: line 4: column 'relation_id' is empty"):
+    with pytest.raises(InputError, match=r"toy\.kg: line 4: column 'relation_id' has no to"):
         KnowledgeOurs(Config(model="KGAT", config_dict=keys))
 
 

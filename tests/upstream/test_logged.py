@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from toy_logs import log_of
 
+from recbole_poem.atomic import Format
 from recbole_poem.errors import InputError
 from recbole_poem.upstream.cache import open_or_build, read_entries
 from recbole_poem.upstream.logged import LoggedRanker
@@ -34,7 +35,16 @@ def ranker_of(path, lines, header=HEADER, log=LOG, n_candidates=3, **changes):
 
 
 def open_file(
-    path, log=LOG, n_candidates=3, weights=None, kappa=0, power=1, users=USERS, items=ITEMS
+    path,
+    log=LOG,
+    n_candidates=3,
+    weights=None,
+    kappa=0,
+    power=1,
+    users=USERS,
+    items=ITEMS,
+    objectives=None,
+    time_unit="s",
 ):
     return LoggedRanker(
         path,
@@ -42,9 +52,11 @@ def open_file(
         users,
         items,
         ("user_id", "timestamp", "item_id"),
-        "\t",
+        Format(types={"user_id": "token", "item_id": "token", "timestamp": "float"}),
         n_candidates,
         lambda m: Fusion(np.full(m, 1 / m) if weights is None else np.array(weights), kappa, power),
+        objectives,
+        time_unit,
     )
 
 
@@ -209,17 +221,41 @@ def test_unknown_users_and_items_are_dropped_and_counted(cand, caplog):
     assert items[1] == [ITEMS["a"], ITEMS["b"], 0]
     [record] = caplog.records
     assert record.levelno == logging.WARNING
-    assert f"{cand}: 3 of 7 candidates dropped" in record.message
+    assert [line.split(maxsplit=3) for line in record.message.split("\n")[1:]] == [
+        ["toy.cand", "7", "4", "2 have a user whom the log does not have"],
+        ["1", "have", "an", "item that the log does not have"],
+    ]
 
 
-def test_a_file_without_unknown_tokens_is_read_in_silence(cand, caplog):
-    ranker_of(cand, FOUR_LINES)
-    assert not caplog.records
+def test_a_file_without_unknown_tokens_says_how_many_rows_it_has(cand, caplog):
+    with caplog.at_level(logging.INFO):
+        ranker_of(cand, FOUR_LINES)
+    [record] = caplog.records
+    assert record.levelno == logging.INFO
+    assert record.message.split("\n")[1].split() == ["toy.cand", "4", "4", "0"]
 
 
-def test_token_columns_are_no_objectives(cand):
+def test_columns_that_are_no_objectives_are_named(cand, caplog):
     header = HEADER + "\tpage:token"
     assert ranker_of(cand, ["ann\t1\ta\t1\t1\tx"], header).objectives == ("click", "like")
+    assert f"{cand}: no objective is made of page (token)" in caplog.text
+
+
+def test_the_objectives_that_are_asked_for_are_read_in_their_order(cand, caplog):
+    header = HEADER + "\tbuy:float"
+    lines = [f"{line}\t{number}" for number, line in enumerate(FOUR_LINES)]
+    ranker = ranker_of(cand, lines, header, objectives=["buy", "click"])
+    assert ranker.objectives == ("buy", "click")
+    assert ranker.rank(np.array([1]))[1][0, 0].tolist() in ([1, 0.5], [0, np.float32(0.9)])
+    assert "no objective is made of like (float)" in caplog.text
+    words = (
+        r"^objectives: 'share' is no column in .*toy\.cand, whose float columns are click, like$"
+    )
+    with pytest.raises(InputError, match=words):
+        ranker_of(cand, FOUR_LINES, objectives=["click", "share"])
+    words = r"^objectives: 'like' is declared as token in .*, whose float columns are click$"
+    with pytest.raises(InputError, match=words):
+        ranker_of(cand, FOUR_LINES, HEADER.replace("like:float", "like:token"), objectives=["like"])
 
 
 def test_the_cache_depends_on_the_content_and_the_settings_but_not_on_the_order_of_lines(cand):
@@ -261,16 +297,14 @@ def test_missing_file(tmp_path):
         open_file(tmp_path / "nowhere.cand")
 
 
-def test_empty_file(cand):
+def test_it_is_read_by_the_rules_of_all_atomic_files(cand):
     cand.write_text("")
-    with pytest.raises(InputError, match=r"toy\.cand: cannot be read as an atomic file"):
+    with pytest.raises(InputError, match=r"toy\.cand: the file is empty"):
         open_file(cand)
-
-
-def test_not_text(cand):
-    cand.write_bytes(b"\xff\xfe\x00user")
-    with pytest.raises(InputError, match=r"toy\.cand: cannot be read as an atomic file"):
-        open_file(cand)
+    items = {'"a': 1, "NA": 2}
+    lines = ['ann\t10\t"a\t0.9\t0.1', "ann\t10\tNA\t0.5\t0.2"]
+    ranker = ranker_of(cand, lines, "\ufeff" + HEADER, items=items)
+    assert ranker.rank(np.array([1]))[0].tolist() == [[1, 2, 0]]
 
 
 @pytest.mark.parametrize("lines", [[], ["", ""]])
@@ -285,14 +319,16 @@ def test_missing_column(cand, field):
 
 
 def test_column_without_a_type(cand):
-    words = "column 'like' has no type; write 'like:float'"
+    words = "column 'like' has no type; write like:token, or like:float for numbers"
     refused(cand, words, FOUR_LINES, HEADER.replace("like:float", "like"))
 
 
-@pytest.mark.parametrize("column", ["like:double", "click:float"])
-def test_column_with_an_unknown_type_or_twice(cand, column):
-    header = HEADER.replace("like:float", column)
-    refused(cand, "has the unknown type '", FOUR_LINES, header)
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [("like:double", "has the unknown type 'double'"), ("click:float", "'click' is there twice")],
+)
+def test_column_with_an_unknown_type_or_twice(cand, column, words):
+    refused(cand, words, FOUR_LINES, HEADER.replace("like:float", column))
 
 
 def test_no_objective(cand):
@@ -307,12 +343,21 @@ def test_a_score_that_is_no_finite_number_is_named_by_its_line(cand, score, blan
     text = [HEADER, *lines]
     number = 1 + next(i for i, line in enumerate(text) if line.startswith("bob\t10\tb"))
     assert number == 3 + blank
-    refused(cand, f"line {number}: '{score}' in column 'like' is no finite number", lines)
+    words = {
+        "nan": " has no number",
+        "": " has no number",
+        "high": ": 'high' is no number",
+        "1,5": ": '1,5' is no number; write 1.5",
+        "1e39": ": 1e+39 is beyond what single precision holds",
+    }
+    reason = words.get(score, f": {score} is beyond what single precision holds")
+    refused(cand, f"line {number}: column 'like'{reason}", lines)
 
 
 def test_a_time_that_is_no_number_is_named_by_its_line(cand):
     lines = [*FOUR_LINES, "ann\tnoon\tc\t1\t1"]
-    refused(cand, "line 6: 'noon' in column 'timestamp' is no finite number", lines)
+    refused(cand, "line 6: column 'timestamp': 'noon' is no number", lines)
+    refused(cand, "line 6: column 'timestamp' has no number", [*FOUR_LINES, "ann\t\tc\t1\t1"])
 
 
 @pytest.mark.parametrize("blank", [0, 3])
@@ -328,13 +373,40 @@ def test_a_line_number_counts_dropped_lines_too(cand):
 
 
 def test_no_known_user_or_item(cand):
-    words = "none of its users and items occur in the .inter file"
+    words = "none of its candidates has a user and an item of the log"
     refused(cand, words, ["dora\t1\ta\t1\t1", "ann\t1\tzebra\t1\t1"])
 
 
 def test_lines_that_are_longer_than_the_header(cand):
     longer = [line + "\t1" for line in FOUR_LINES]
-    refused(cand, "its lines have more columns than its header", longer)
-    cand.write_text("\n".join([HEADER, FOUR_LINES[0], longer[1]]))
-    with pytest.raises(InputError, match=r"cannot be read as an atomic file: .* line 3"):
-        open_file(cand)
+    refused(cand, "line 2: 6 fields, and the header has 5", longer)
+    refused(cand, "line 3: 6 fields, and the header has 5", [FOUR_LINES[0], longer[1]])
+
+
+@pytest.mark.parametrize(
+    ("times", "unit", "hint"),
+    [
+        ([1_500_000_100_000, 1_500_000_200_000], "s", "one second of the log is 1,000 of the rank"),
+        ([4_000_000_000, 4_000_000_001], "s", None),
+        ([1_500_000_000_000_000], "s", "one second of the log is 1,000,000 of the rankings"),
+    ],
+)
+def test_rankings_that_come_after_all_requests_are_refused(cand, times, unit, hint):
+    log = log_of([[1, 2, 3]], n_items=9, times=[1.5e9, 1.5e9 + 60, 1.5e9 + 120])
+    lines = [f"ann\t{time}\ta\t1\t1" for time in times]
+    with pytest.raises(InputError) as caught:
+        ranker_of(cand, lines, log=log, time_unit=unit)
+    words = str(caught.value)
+    assert words.startswith(f"{cand}: none of 3 requests has a ranking by its time; the rankings")
+    assert "the log is from 2017-07-14 02:40:00 to 2017-07-14 02:42:00" in words
+    assert ("so write both in the same unit" in words) == (hint is not None)
+    assert hint is None or hint in words
+
+
+def test_rankings_of_hardly_any_request_are_warned_of(cand, caplog):
+    log = log_of([[1, 2, 3] * 10], n_items=9)
+    ranker_of(cand, ["ann\t28\ta\t1\t1"], log=log)
+    assert f"{cand}: 2 of 30 requests" not in caplog.text
+    log = log_of([[1, 2, 3] * 20], n_items=9)
+    ranker_of(cand, ["ann\t58\ta\t1\t1"], log=log)
+    assert f"{cand}: 2 of 60 requests has a ranking by its time" in caplog.text

@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recbole_poem.data.split_by_time import in_words
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment
 from recbole_poem.fields import REQUEST_ID
-from recbole_poem.upstream.watch_time import PER_SECOND
+from recbole_poem.times import PER_SECOND, in_words
 
 #: the splits whose rows are asked, by the name of the choice
 ROWS = {"test": ("test",), "held_out": ("valid", "test"), "all": ("train", "valid", "test")}
