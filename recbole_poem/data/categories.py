@@ -1,5 +1,6 @@
 """The categories of items, from the column ``category_field`` of the ``.item`` file."""
 
+from logging import getLogger
 from pathlib import Path
 from typing import Any, Optional
 
@@ -7,35 +8,50 @@ import numpy as np
 import pandas as pd
 from recbole.data.dataset import Dataset
 
+from recbole_poem.atomic import AtomicFile, Format
 from recbole_poem.errors import InputError
 
 
 def read_categories(config: Any, dataset: Dataset) -> Optional[np.ndarray]:
     """Return which categories each item has: (n_items, n_categories) bool, or None without a key.
 
+    A column of type ``token`` holds one category of each item, one of type ``token_seq`` several.
+
     Raises
     ------
     InputError
-        If the file or the column is missing.
+        If the file or the column is missing, the column holds numbers, or no item has a category.
     """
     field = config["category_field"]
     if field is None:
         return None
     path = Path(config["data_path"]) / f"{config['dataset']}.item"
-    try:
-        table = pd.read_csv(path, sep=config["field_separator"], dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"category_field: {path} cannot be read: {error}") from error
-    columns = {name.partition(":")[0]: name for name in table.columns}
+    if not path.is_file():
+        raise InputError(f"category_field: there is no file {path}, which has the categories")
+    file = AtomicFile(path, Format.of(config))
+    types = dict(file.columns)
     for name in (config["ITEM_ID_FIELD"], field):
-        if name not in columns:
-            raise InputError(f"category_field: {path} has no column '{name}'")
+        if name not in types:
+            raise InputError(
+                f"category_field: {path} has no column '{name}' (it has {', '.join(types)})"
+            )
+    if not types[field].startswith("token"):
+        raise InputError(
+            f"category_field: {path} declares '{field}' as {types[field]}; write {field}:token_seq"
+        )
+    frame = file.read([config["ITEM_ID_FIELD"], field]).frame
     ids = dataset.field2token_id[dataset.iid_field]
-    item = table[columns[config["ITEM_ID_FIELD"]]].map(ids)
-    names = table[columns[field]].str.split(config["seq_separator"])
-    pairs = pd.DataFrame({"item": item, "name": names}).explode("name")
-    pairs = pairs[pairs["item"].notna() & (pairs["name"] != "")]
+    item = frame[config["ITEM_ID_FIELD"]].astype(object).map(ids)
+    pairs = pd.DataFrame({"item": item, "name": frame[field].astype(object)}).explode("name")
+    pairs = pairs.dropna()
     codes, known = pd.factorize(pairs["name"], sort=True)
     category = np.zeros((dataset.item_num, len(known)), dtype=bool)
     category[pairs["item"].astype(int), codes] = True
+    n_without = int((~category[1:].any(axis=1)).sum())
+    if n_without == dataset.item_num - 1:
+        raise InputError(f"category_field: {path} has no category of any item of the log")
+    if n_without:
+        getLogger().info(
+            f"category_field: {n_without:,} of {dataset.item_num - 1:,} items have no category"
+        )
     return category

@@ -40,5 +40,36 @@ def test_a_missing_column_or_file_is_named(write_dataset, tmp_path):
         categories(write_dataset, category_field="kind")
     keys = {**write_dataset(random_log(0), name="bare"), "category_field": "genre"}
     config = Config("SASRec", config_dict=keys)
-    with pytest.raises(InputError, match=r"category_field: .*bare\.item cannot be read"):
+    with pytest.raises(InputError, match=r"category_field: there is no file .*bare\.item"):
         read_categories(config, create_dataset(config))
+
+
+@pytest.mark.parametrize(
+    ("items", "words"),
+    [
+        (
+            "item_id:token\tgenre:float\ni1\t1\n",
+            r"'genre' as float; write genre:token_seq",
+        ),
+        ("item_id:token\tgenre:token\ni99\tdrama\ni1\t\n", r"no category of any item of the log"),
+        ("item_id:token\tgenre:token\ni1\n", r"line 2: 1 field, and the header has 2"),
+    ],
+)
+def test_categories_that_say_nothing_are_refused(write_dataset, items, words):
+    keys = {**write_dataset(random_log(0), item=items), "category_field": "genre"}
+    config = Config("SASRec", config_dict=keys)
+    with pytest.raises(InputError, match=words):
+        read_categories(config, create_dataset(config))
+
+
+def test_a_token_is_one_category_and_a_sequence_several(write_dataset, caplog):
+    text = "item_id:token\tgenre:{}\ni1\tSci Fi\ni2\tNA\n"
+    widths = {}
+    for kind in ("token", "token_seq"):
+        keys = {**write_dataset(random_log(0), item=text.format(kind)), "category_field": "genre"}
+        config = Config("SASRec", config_dict=keys)
+        with caplog.at_level("INFO"):
+            dataset = create_dataset(config)
+            widths[kind] = read_categories(config, dataset).sum(axis=0).tolist()
+    assert widths == {"token": [1, 1], "token_seq": [1, 1, 1]}
+    assert f"{dataset.item_num - 3} of {dataset.item_num - 1} items have no category" in caplog.text

@@ -128,9 +128,7 @@ def test_files_that_are_split_beforehand_have_all_ids(write_dataset: Any, name: 
         lost = "" if part == name else "i1"
         text = f"user_id:token\titem_id:token\nu1\ti1\nu2\t{lost}\n"
         (Path(keys["data_path"]) / "toy" / f"toy.{part}.inter").write_text(text)
-    with pytest.raises(
-        InputError, match=rf"toy\.{name}\.inter: line 3: column 'item_id' has no tok"
-    ):
+    with pytest.raises(InputError, match=rf"toy\.{name}\.inter: line 3: .*'item_id' has no tok"):
         Ours(Config(model="BPR", config_dict=keys))
 
 

@@ -19,9 +19,17 @@ LOG = random_log(1, n_users=16)
 OBJECTIVES = {"together": {"history": 3}, "next": {"similarity": "transition", "history": 1}}
 
 
+class Keys(dict):
+    """A configuration, with what of it the user gave."""
+
+    def __init__(self, values, **given):
+        super().__init__(values, **given)
+        self.external_config_dict = given
+
+
 @pytest.fixture
 def config(tmp_path):
-    return {
+    keys = {
         "upstream": "item_to_item",
         "objectives": OBJECTIVES,
         "objective_weights": [3, 1],
@@ -36,7 +44,14 @@ def config(tmp_path):
         "show_progress": False,
         "data_path": str(tmp_path),
         "field_separator": "\t",
+        "seq_separator": " ",
+        "encoding": None,
+        "USER_ID_FIELD": "user_id",
+        "ITEM_ID_FIELD": "item_id",
+        "TIME_FIELD": "timestamp",
+        "time_unit": "s",
     }
+    return Keys(keys)
 
 
 @pytest.fixture
@@ -102,11 +117,23 @@ def test_logged_reads_the_file_beside_the_data_set(config, dataset, tmp_path):
     (tmp_path / "toy.cand").write_text("\n".join([header, *lines]))
     logged = {"upstream": "logged", "field_separator": "|", "n_candidates": 2}
     for weights, best in (([3, 1], [3, 2]), ([1, 3], [1, 2])):
-        cache = request_cache({**config, **logged, "objective_weights": weights}, dataset)
+        keys = Keys({**config, **logged, "objective_weights": weights})
+        cache = request_cache(keys, dataset)
         assert cache.objectives == ("click", "like")
         first = LOG.first[-1]  # nothing of the list is consumed yet
         assert cache.items[first].tolist() == best
         assert cache.scores[first].tolist() == [[i, 4 - i] for i in best]
+
+
+def test_logged_reads_the_objectives_that_the_user_names(config, dataset, tmp_path):
+    header = "user_id:token\ttimestamp:float\titem_id:token\tclick:float\tlike:float"
+    (tmp_path / "toy.cand").write_text(f"{header}\nu{LOG.user[-1]}\t0\ti1\t1\t3\n")
+    keys = {**config, "upstream": "logged", "objective_weights": None}
+    cache = request_cache(Keys(keys, objectives=["like"]), dataset)
+    assert cache.objectives == ("like",)
+    for wrong in (OBJECTIVES, "click", [], ["click", "click"], [1]):
+        with pytest.raises(InputError, match="^objectives: with upstream logged, expected a list"):
+            request_cache(Keys(keys, objectives=wrong), dataset)
 
 
 def test_the_cache_lies_where_the_key_says(config, dataset, tmp_path):
