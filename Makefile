@@ -1,10 +1,14 @@
 # make run   installs into .venv and trains, validates and tests POEM on ml-100k
 # make test  installs into .venv and runs lint, types and the whole test suite
 # ARGS adds arguments: make run ARGS="--epochs=5", make test ARGS="-k fusion"
+# PYTHON names another Python: make run PYTHON=/opt/python3.11/bin/python3
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
+
+# RecBole 1.2.1 needs ray 2.6.3, and POEM dgl 1.1.3: neither has a wheel for Python 3.12
+FITS = import sys; sys.exit(not (3, 8) <= sys.version_info[:2] < (3, 12))
 
 .PHONY: run test clean
 
@@ -22,6 +26,21 @@ clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c '$(FITS)' 2>/dev/null || { $(ENVIRONMENT); }
 	$(BIN)/python -m pip install -c constraints.txt --editable ".[test]"
 	touch $@
+
+# makes an environment with a Python that fits; uv brings one where this machine has none
+define ENVIRONMENT
+rm -rf $(VENV); \
+if $(PYTHON) -c '$(FITS)' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
+elif command -v uv >/dev/null; then uv venv --seed --python 3.11 $(VENV); \
+else \
+	found=$$($(PYTHON) --version 2>&1 | head -n 1); \
+	echo "recbole_poem needs Python 3.11 (3.8 to 3.11), and $(PYTHON) says '$$found': get it by uv" \
+		"(pip install uv, then make again), by pyenv (pyenv install 3.11, then make" \
+		"PYTHON=\$$(pyenv prefix 3.11)/bin/python) or by Docker (docker run --rm -it" \
+		"-v \"\$$PWD\":/w -w /w python:3.11 make run)" >&2; \
+	exit 1; \
+fi
+endef
