@@ -118,8 +118,8 @@ def as_numbers(values: pd.Series, kind: str, path: Any, first_line: int) -> pd.S
 
 
 def as_text(values: pd.Series) -> pd.Series:
-    """Return strings without what would break an atomic file: tabs, line ends, double quotes."""
-    return values.fillna("").str.replace(r'[\t\r\n"]+', " ", regex=True)
+    """Return strings without what would break an atomic file: tabs, line ends, NUL."""
+    return values.fillna("").str.replace("[\t\r\n\0]+", " ", regex=True)
 
 
 def as_list(values: pd.Series) -> pd.Series:
@@ -127,7 +127,7 @@ def as_list(values: pd.Series) -> pd.Series:
 
     Blanks and quotes inside a word become ``_``.
     """
-    words = as_text(values).str.replace("'", " ", regex=False).str.strip().str.strip("[]")
+    words = as_text(values).str.replace("['\"]", " ", regex=True).str.strip().str.strip("[]")
     return words.map(
         lambda text: " ".join(filter(None, ("_".join(word.split()) for word in text.split(","))))
     )

@@ -1,5 +1,6 @@
 """Atomic files, all of a data set or none."""
 
+import csv
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -65,6 +66,11 @@ class AtomicFiles:
         """Append rows; columns that `rows` lacks stay empty, missing values too."""
         ordered = rows.reindex(columns=list(self._columns[kind]))
         text: Any = ordered.to_csv(
-            sep="\t", index=False, header=False, na_rep="", lineterminator="\n"
+            sep="\t",
+            index=False,
+            header=False,
+            na_rep="",
+            lineterminator="\n",
+            quoting=csv.QUOTE_NONE,  # atomic files have no quoting
         )
         self._files[kind].write(text.encode())

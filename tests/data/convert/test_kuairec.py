@@ -59,7 +59,7 @@ def test_items_from_three_files(tmp_path, source):
     items = worlds.read(tmp_path / "mini", "item").set_index("video_id")
     assert list(items.index) == [str(video) for video in range(6)]
     assert list(items["feat"][:2]) == ["27 9", "3"]
-    assert items["caption"]["0"] == "a  quoted  caption, of two lines"
+    assert items["caption"]["0"] == 'a "quoted" caption, of two lines'
     assert items["topic_tag"]["0"] == "good_things home"
     assert items["caption"]["1"] == "plain with a return"
     assert items["third_level_category_name"]["1"] == "UNKNOWN"
