@@ -24,6 +24,7 @@ from recbole_poem.data.ranking_dataset import ExposureDataLoader, RankingDataset
 from recbole_poem.data.request_log import LogMixin, PredictedRowsMixin
 from recbole_poem.data.sampler import GraphNegatives, SharedNegatives, UniformNegatives
 from recbole_poem.data.seen import ContextMaskingDataLoader, SeenMaskingDataLoader
+from recbole_poem.data.split_counts import split_words
 from recbole_poem.errors import InputError
 from recbole_poem.fields import REQUEST_ID
 from recbole_poem.graph.neighbours import HardNegativeSampler
@@ -55,6 +56,7 @@ def data_preparation(
         raise
     except (ValueError, NotImplementedError) as error:  # RecBole's words about eval_args
         raise InputError(f"eval_args: {error}") from error
+    getLogger().info(split_words(dataset, (train, valid, test)))
     if config["mask_seen"]:
         check_maskable(config)
     if config["positive_feedback"] is not None and not isinstance(dataset, LogMixin):
