@@ -9,6 +9,7 @@ import pandas as pd
 from recbole.data.dataset import Dataset
 
 from recbole_poem.atomic import AtomicFile, Format
+from recbole_poem.atomic.alike_tokens import warn_of_alike_tokens
 from recbole_poem.errors import InputError
 
 
@@ -41,7 +42,9 @@ def read_categories(config: Any, dataset: Dataset) -> Optional[np.ndarray]:
         )
     frame = file.read([config["ITEM_ID_FIELD"], field]).frame
     ids = dataset.field2token_id[dataset.iid_field]
-    item = frame[config["ITEM_ID_FIELD"]].astype(object).map(ids)
+    item = frame[config["ITEM_ID_FIELD"]].astype(object)
+    warn_of_alike_tokens(f"{path.name}, {dataset.iid_field}", [item, list(ids)])
+    item = item.map(ids)
     pairs = pd.DataFrame({"item": item, "name": frame[field].astype(object)}).explode("name")
     pairs = pairs.dropna()
     codes, known = pd.factorize(pairs["name"], sort=True)

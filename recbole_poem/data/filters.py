@@ -14,8 +14,8 @@ import pandas as pd
 from recbole.utils.enum_type import FeatureType
 
 from recbole_poem.atomic import quoted
+from recbole_poem.atomic.alike_tokens import warn_of_alike_tokens
 from recbole_poem.atomic.row_counts import FileRows, some_lines
-from recbole_poem.data.alike_tokens import alike_tokens
 from recbole_poem.data.reading import ReadingMixin
 from recbole_poem.errors import InputError
 from recbole_poem.intervals import Interval, parse_intervals, spelt, within
@@ -34,7 +34,7 @@ class FiltersMixin(ReadingMixin):
     def _data_processing(self) -> None:
         self._refuse_unused_filters()
         for field in filter(None, (self.uid_field, self.iid_field)):
-            self._warn_of_alike(field)
+            warn_of_alike_tokens(field, [feat[field] for feat, _ in self._feats() if field in feat])
         super()._data_processing()
         say = self.logger.warning if self.row_counts.surprising else self.logger.info
         say(self.row_counts.table())
@@ -224,14 +224,6 @@ class FiltersMixin(ReadingMixin):
                 raise InputError(
                     f"{self._path(source)}: no row is left: all {before[source]:,} {reason}"
                 )
-
-    def _warn_of_alike(self, field: str) -> None:
-        columns = [feat[field] for feat, _ in self._feats() if field in feat]
-        for one, other, number in alike_tokens(columns):
-            self.logger.warning(
-                f"{field}: {quoted(one)} and {quoted(other)} both occur and count as two "
-                f"({number} such pairs); write them alike if they are one"
-            )
 
 
 def _tokens(wanted: Any, key: str) -> List[str]:

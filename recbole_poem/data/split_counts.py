@@ -24,7 +24,7 @@ def split_words(dataset: Any, splits: Sequence[Any]) -> str:
         n_rest = len(log) - n_first - train - valid - test
         words += f"; {n_first:,} rows are the first of their user, which nothing predicts"
         if n_rest:
-            words += f"; {n_rest:,} rows are no targets (positive_feedback), history alone"
+            words += f"; {n_rest:,} rows are no targets and history alone"
         everyone = np.unique(log.user)
     else:
         everyone = np.unique(np.concatenate(users))

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from recbole_poem.atomic import AtomicFile, Format, Table
+from recbole_poem.atomic.alike_tokens import warn_of_alike_tokens
 from recbole_poem.atomic.row_counts import RowCounts
 from recbole_poem.errors import InputError
 from recbole_poem.times import span_in_words
@@ -75,6 +76,8 @@ class LoggedRanker:
         table, self.objectives = _read(path, fields, form, objectives)
         frame, (user_field, time_field, item_field) = table.frame, fields
         user, item = _ids(frame[user_field], user_ids), _ids(frame[item_field], item_ids)
+        for field, ids in ((user_field, user_ids), (item_field, item_ids)):
+            warn_of_alike_tokens(f"{path.name}, {field}", [frame[field], list(ids)])
         _count_unknown(path, user, item)
         scores = frame[list(self.objectives)].to_numpy(np.float32)
         time = frame[time_field].to_numpy(float)

@@ -44,4 +44,4 @@ def test_every_row_is_in_a_part_or_told(write_dataset, caplog, model):
 
 def test_rows_that_are_no_targets_are_told(write_dataset, caplog):
     words = said(write_dataset(LOG), "POEM", caplog, positive_feedback={"rating": "[4,inf)"})
-    assert "; 2 rows are no targets (positive_feedback), history alone; " in words
+    assert "; 2 rows are no targets and history alone; " in words

@@ -227,6 +227,15 @@ def test_unknown_users_and_items_are_dropped_and_counted(cand, caplog):
     ]
 
 
+def test_an_item_that_the_log_writes_in_another_way_is_named(cand, caplog):
+    lines = ["ann\t10\t5.0\t1\t1", "ann\t10\t6\t1\t1"]
+    ranker_of(cand, lines, items={"[PAD]": 0, "5": 1, "6": 2})
+    assert (
+        "toy.cand, item_id: '5' and '5.0' both occur and count as two (1 such pairs)" in caplog.text
+    )
+    assert "1 have an item that the log does not have" in caplog.text
+
+
 def test_a_file_without_unknown_tokens_says_how_many_rows_it_has(cand, caplog):
     with caplog.at_level(logging.INFO):
         ranker_of(cand, FOUR_LINES)
