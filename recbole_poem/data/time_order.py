@@ -17,11 +17,12 @@ from recbole.data.interaction import Interaction
 from recbole.utils.enum_type import FeatureType
 
 from recbole_poem.data.expected_counts import check_counts
+from recbole_poem.data.known_tokens import KnownTokensMixin
 from recbole_poem.data.split_by_time import SplitByTimeMixin
 from recbole_poem.errors import InputError
 
 
-class TimeOrderMixin(SplitByTimeMixin):
+class TimeOrderMixin(KnownTokensMixin, SplitByTimeMixin):
     """Mixin for any RecBole data set: sorts by time in full precision, ties by file order."""
 
     _file_values: Dict[str, np.ndarray]  # columns as they stand in the file
