@@ -18,7 +18,7 @@ loads, and the last one, which ``--resume`` continues:
 ``best_valid_score``      float
 ``best_valid_result``     dict of metric to float, or None
 ``tokens``                the data set's tokens by field; see `recbole_poem.data.known_tokens`
-``rows``                  number of training rows
+``rows``, ``row_hash``    number of training rows, and hash of their users and items
 ========================  ==========================================================================
 """
 
@@ -59,6 +59,7 @@ _CONTENT = {
     "best_valid_score": float,
     "tokens": dict,
     "rows": int,
+    "row_hash": str,
 }
 _ARRAY, _SPARSE = "numpy array", "scipy csr matrix"
 

@@ -164,7 +164,7 @@ def load(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
     known = KnownTokens(str(path), state["tokens"])
     config = Config(model, dataset, config_dict=given)
     experiment = assemble(config, partial(prepare, known=known))
-    load_weights(experiment.model, state, path, experiment.dataset.newcomers)
+    load_weights(experiment.model, state, path, experiment.dataset)
     return experiment
 
 

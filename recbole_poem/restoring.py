@@ -5,13 +5,14 @@ the training did and refuses other items. Whether new users matter is known by t
 weights (`load_weights`). A training that goes on wants the very same data (`check_same_data`).
 """
 
+import hashlib
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Dict, Mapping, Union
 
 import numpy as np
 
 from recbole_poem import checkpoint
-from recbole_poem.data.known_tokens import KnownTokens, are_same, named, packed
+from recbole_poem.data.known_tokens import KnownTokens, are_same, packed, told
 from recbole_poem.errors import InputError
 
 
@@ -21,16 +22,19 @@ def tokens_of(path: Union[str, Path]) -> KnownTokens:
 
 
 def data_of(train: Any) -> Dict[str, Any]:
-    """Return what a checkpoint keeps of its training split: ``tokens`` and ``rows``."""
-    return {"tokens": packed(train), "rows": len(train)}
+    """Return what a checkpoint keeps of its training split: ``tokens``, ``rows``, ``row_hash``."""
+    digest = hashlib.blake2b(digest_size=16)
+    for field in (train.uid_field, train.iid_field):
+        digest.update(train.inter_feat[field].numpy().tobytes())
+    return {"tokens": packed(train), "rows": len(train), "row_hash": digest.hexdigest()}
 
 
 def check_same_data(state: Dict[str, Any], train: Any, path: Union[str, Path]) -> None:
     """Refuse to go on with a training on other data than before.
 
     A run that resumes repeats what an uninterrupted one does. So new and missing users, which an
-    evaluation takes, are refused here, and so is another number of training rows. The rows of the
-    file may come in another order.
+    evaluation takes, are refused here, and so are other training rows. Those of the file may come
+    in another order, but for rows of equal time.
 
     Parameters
     ----------
@@ -47,9 +51,11 @@ def check_same_data(state: Dict[str, Any], train: Any, path: Union[str, Path]) -
         If the data are others.
     """
     now = data_of(train)
-    words = [*_told(train.newcomers, "new"), *_told(train.absentees, "missing")]
+    words = [*told(train, train.newcomers, "new"), *told(train, train.absentees, "missing")]
     if not words and now["rows"] != state["rows"]:
         words = [f"there are {now['rows']} training rows, and there were {state['rows']}"]
+    if not words and now["row_hash"] != state["row_hash"]:
+        words = ["the training rows are others, or others come first where times are equal"]
     if not words and not are_same(state["tokens"], now["tokens"]):
         words = ["other columns of tokens are loaded"]
     if words:
@@ -63,7 +69,7 @@ def load_weights(
     model: Any,
     state: Dict[str, Any],
     path: Union[str, Path],
-    newcomers: Optional[Mapping[str, np.ndarray]] = None,
+    dataset: Any = None,
 ) -> None:
     """Give `model` the weights of the best epoch.
 
@@ -75,9 +81,9 @@ def load_weights(
         Of the checkpoint.
     path : str or Path
         Of the checkpoint.
-    newcomers : mapping, optional
-        Tokens of the data set, by field, that the training had not. They are refused where the
-        model has weights for each, as BPR has for users; most sequential models have not.
+    dataset : Dataset, optional
+        Numbered by the tokens of `state`. Those that are new are refused where the model has
+        weights for each, as BPR has for users; most sequential models have not.
 
     Raises
     ------
@@ -95,11 +101,12 @@ def load_weights(
     own = model.other_parameter()
     other = {key: value for key, value in other.items() if key in own and value is not None}
     then, now = {**state["state_dict"], **other}, {**model.state_dict(), **own}
-    strangers = _without_weights(newcomers or {}, then, now)
+    strangers = {} if dataset is None else _without_weights(dataset, then, now)
     if strangers:
         raise InputError(
             f"{path}: {name} has weights for each {' and '.join(strangers)} of the training, and "
-            f"{', '.join(_told(strangers, 'new'))}; leave their rows out, or train again"
+            f"in {dataset.dataset_path} {', '.join(told(dataset, strangers, 'new'))}; leave their "
+            "rows out, or train again"
         )
     try:
         model.load_state_dict(state["state_dict"])
@@ -112,23 +119,17 @@ def load_weights(
 
 
 def _without_weights(
-    newcomers: Mapping[str, np.ndarray], then: Mapping[str, Any], now: Mapping[str, Any]
-) -> Mapping[str, np.ndarray]:
-    """Return the newcomers by whose number some weight has grown; all, if by all together."""
-    growth = set()
+    dataset: Any, then: Mapping[str, Any], now: Mapping[str, Any]
+) -> Dict[str, np.ndarray]:
+    """Return the new tokens of the fields by which weights have grown, of all where in doubt."""
+    grown = set()
     for key in set(then) & set(now):
         sizes = [getattr(value, "shape", ()) for value in (then[key], now[key])]
         if len(sizes[0]) == len(sizes[1]):
-            growth |= {after - before for before, after in zip(*sizes)}
-    found = {field: tokens for field, tokens in newcomers.items() if len(tokens)}
-    alone = {field: tokens for field, tokens in found.items() if len(tokens) in growth}
-    return alone or (found if sum(map(len, found.values())) in growth - {0} else {})
-
-
-def _told(tokens_of_fields: Mapping[str, np.ndarray], what: str) -> List[str]:
-    """Say how many tokens of each field are, for instance, new, and which."""
-    return [
-        f"{len(tokens)} of {field} {'are' if len(tokens) > 1 else 'is'} {what}: {named(tokens)}"
-        for field, tokens in tokens_of_fields.items()
-        if len(tokens)
-    ]
+            grown |= {pair for pair in zip(*sizes) if pair[0] != pair[1]}
+    new = {field: tokens for field, tokens in dataset.newcomers.items() if len(tokens)}
+    size = {field: dataset.num(field) for field in new}
+    alone = {f: tokens for f, tokens in new.items() if (size[f] - len(tokens), size[f]) in grown}
+    others = grown - {(size[field] - len(tokens), size[field]) for field, tokens in alone.items()}
+    total = sum(map(len, new.values()))  # one table may hold the tokens of several fields
+    return new if any(0 < after - before <= total for before, after in others) else alone

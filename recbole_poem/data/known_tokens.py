@@ -83,6 +83,17 @@ def named(tokens: np.ndarray) -> str:
     return ", ".join(map(str, tokens[:_NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
+def told(dataset: Any, tokens_of_fields: Mapping[str, np.ndarray], what: str) -> List[str]:
+    """Say of each field what its tokens are: ``2 users are new: a, b``."""
+    kinds = {dataset.uid_field: ("user", "users"), dataset.iid_field: ("item", "items")}
+    words = []
+    for field, tokens in tokens_of_fields.items():
+        one, many = kinds.get(field, (f"token of '{field}'", f"tokens of '{field}'"))
+        number = f"{len(tokens)} {one} is" if len(tokens) == 1 else f"{len(tokens)} {many} are"
+        words += [f"{number} {what}: {named(tokens)}"] if len(tokens) else []
+    return words
+
+
 class KnownTokensMixin(Dataset):
     """Mixin for any RecBole data set: gives the tokens of a training the ids they had there.
 
@@ -108,6 +119,7 @@ class KnownTokensMixin(Dataset):
         self.known = known
         self.newcomers: Dict[str, np.ndarray] = {}
         self.absentees: Dict[str, np.ndarray] = {}
+        self._is_changed = False
         super().__init__(config)
 
     def _remap(self, remap_list: List[Any]) -> None:
@@ -122,6 +134,7 @@ class KnownTokensMixin(Dataset):
         if field in self._numbered_by_graph():
             then = pd.unique(then[np.isin(then, now)])  # the others are added afterwards, once more
         place = pd.Index(then).get_indexer(now)
+        self._is_changed |= field == self.uid_field and not np.array_equal(now, then)
         is_new, is_there = place < 0, np.zeros(len(then), dtype=bool)
         is_there[place[~is_new]] = True
         self.newcomers[field], self.absentees[field] = now[is_new], then[~is_there]
@@ -140,17 +153,16 @@ class KnownTokensMixin(Dataset):
 
     def _check_items(self) -> None:
         assert self.known is not None
-        new, gone = self.newcomers[self.iid_field], self.absentees[self.iid_field]
-        wrong, remedy = [], []
-        if len(gone):
-            wrong.append(f"lacks {len(gone)} of the items of the training: {named(gone)}")
-            remedy.append("give the file that has them")
-        if len(new):
-            wrong.append(f"has {len(new)} items that the model does not know: {named(new)}")
-            remedy.append("leave the rows of the new ones out of the file")
+        field, wrong, remedy = self.iid_field, [], []
+        if self.absentees[field].size:
+            wrong += told(self, {field: self.absentees[field]}, "missing")
+            remedy.append("give the files that have the missing ones")
+        if self.newcomers[field].size:
+            wrong += told(self, {field: self.newcomers[field]}, "unknown to the model")
+            remedy.append("leave the rows of the unknown ones out")
         if wrong:
             raise InputError(
-                f"{self.known.path}: {self.dataset_path} {', and '.join(wrong)}; "
+                f"{self.known.path}: in {self.dataset_path} {', and '.join(wrong)}; "
                 f"{' and '.join(remedy)}, or train again"
             )
 
@@ -169,6 +181,18 @@ class KnownTokensMixin(Dataset):
                     f"{self.known.path}: {key} is '{field}' now, and the training had no such "
                     f"column of tokens; it had {', '.join(self.known.packed)}"
                 )
+        if self._is_changed and self.config["eval_args"]["order"] == "RO":
+            self.logger.warning(
+                f"{self.dataset_path} is not what it was at the training of {self.known.path}, and "
+                "eval_args splits it by chance (order RO): its test rows may have been trained on"
+            )
+        selected = self.config["selected_features"] or []
+        lost = [f for f in selected if f in self.known.packed and f not in self.field2id_token]
+        if lost:
+            raise InputError(
+                f"{self.known.path}: the model reads {', '.join(lost)}, which {self.dataset_path} "
+                "lacks or load_col does not name; give the columns of the training"
+            )
         if isinstance(self, KnowledgeBasedDataset):
             self._check_graph(self.known)
 

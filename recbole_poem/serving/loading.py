@@ -88,7 +88,7 @@ def open_checkpoint(
         train.objectives = tuple(map(str, names))
         train.objective_weights = objective_weights(config, len(names)) if names else []
     model = config.model_class(config, train).to(config["device"])
-    load_weights(model, state, path, train.newcomers)
+    load_weights(model, state, path, train)
     return Loaded(config, model.eval(), train, f"{Path(path).name} {digest}", files)
 
 
