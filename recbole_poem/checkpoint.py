@@ -88,6 +88,8 @@ def read(path: Union[str, Path]) -> Dict[str, Any]:
     InputError
         If the file is missing, cut short, or was not written by `write` of this version.
     """
+    if not isinstance(path, (str, Path)):
+        raise InputError(f"expected the path of a checkpoint, not {path!r}")
     _check_file(Path(path))
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

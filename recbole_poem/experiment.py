@@ -41,10 +41,9 @@ class Experiment(NamedTuple):
         InputError
             For another phase.
         """
-        loaders = {"valid": self.valid_data, "test": self.test_data}
-        if phase not in loaders:
+        if phase not in ("valid", "test"):
             raise InputError(f"phase: expected 'valid' or 'test', not {phase!r}")
-        data = loaders[phase]
+        data = self.test_data if phase == "test" else self.valid_data
         trainer = get_trainer(self.config)(self.config, self.model)
         trainer.eval_collector.data_collect(self.train_data)  # coverage and the like ask for it
         return dict(trainer.evaluate(data, load_best_model=False))
@@ -119,10 +118,16 @@ def create_dataset(config: Config, known: Optional[KnownTokens] = None) -> Datas
         if config[key]:
             getLogger().warning(f"'{key}' does nothing here: it would write or run a pickle")
     path = Path(config["data_path"])
+    file = path / f"{config['dataset']}.inter"
     if not path.is_dir():
         raise InputError(
-            f"data_path: there is no folder {path}; put {config['dataset']}.inter there, or name "
-            "another folder with --data_path"
+            f"data_path: there is no folder {path}; put {file.name} there, or name another folder "
+            "with --data_path"
+        )
+    if config["benchmark_filename"] is None and not file.is_file():
+        raise InputError(
+            f"data_path: there is no file {file}; put it there, or name another folder with "
+            "--data_path"
         )
     try:
         return get_dataset(config)(config, known)

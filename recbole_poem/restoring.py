@@ -29,6 +29,16 @@ def data_of(train: Any) -> Dict[str, Any]:
     return {"tokens": packed(train), "rows": len(train), "row_hash": digest.hexdigest()}
 
 
+def check_ids(state: Dict[str, Any], dataset: Any, path: Union[str, Path]) -> None:
+    """Raise `InputError` unless the ids of `dataset` are those of a checkpoint's tokens."""
+    ids = packed(dataset) if dataset.known is None else dataset.known.packed
+    if not are_same(ids, state["tokens"]):
+        raise InputError(
+            f"{path}: its ids stand for other tokens than those of {dataset.dataset_path} as it is "
+            "loaded; open it with recbole_poem.load(path)"
+        )
+
+
 def check_same_data(state: Dict[str, Any], train: Any, path: Union[str, Path]) -> None:
     """Refuse to go on with a training on other data than before.
 

@@ -24,7 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 from recbole_poem import checkpoint
 from recbole_poem.cascade.diversity import Diversity
 from recbole_poem.reranking import reranking_of
-from recbole_poem.restoring import data_of, load_weights
+from recbole_poem.restoring import check_ids, data_of, load_weights
 from recbole_poem.weight_average import WeightAverage
 
 
@@ -273,7 +273,10 @@ class TrainingMixin(Trainer):
         """Evaluate as RecBole does, the best weights read by `checkpoint.read`."""
         if load_best_model and eval_data:
             path = model_file or self.saved_model_file
-            load_weights(self.model, checkpoint.read(path), path)
+            state = checkpoint.read(path)
+            if model_file is not None:
+                check_ids(state, eval_data._dataset, path)
+            load_weights(self.model, state, path)
             self.logger.info(f"Loading model structure and parameters from {path}")
         if eval_data and self.eval_collector.reranking is None:  # else its file has been read
             self.eval_collector.reranking = reranking_of(self.config, eval_data._dataset)

@@ -131,25 +131,30 @@ class KnownTokensMixin(Dataset):
         """Give columns that share their tokens new ids: those of `then` first."""
         field = remap_list[0][1]
         now = self.field2id_token[field][1:]
+        if np.array_equal(now, then):
+            return
+        self._is_changed |= field == self.uid_field
         if field in self._numbered_by_graph():
             then = pd.unique(then[np.isin(then, now)])  # the others are added afterwards, once more
         place = pd.Index(then).get_indexer(now)
-        self._is_changed |= field == self.uid_field and not np.array_equal(now, then)
         is_new, is_there = place < 0, np.zeros(len(then), dtype=bool)
         is_there[place[~is_new]] = True
         self.newcomers[field], self.absentees[field] = now[is_new], then[~is_there]
         if field == self.iid_field:
             self._check_items()
         place[is_new] = len(then) + np.arange(is_new.sum())
-        ids = np.r_[0, place + 1]
-        tokens = np.concatenate([self.field2id_token[field][:1], then, now[is_new]])
+        self._replace(remap_list, np.concatenate([then, now[is_new]]), np.r_[0, place + 1])
+
+    def _replace(self, remap_list: List[Any], tokens: np.ndarray, ids: np.ndarray) -> None:
+        """Turn RecBole's ids into `ids`, which stand for `tokens` from id 1."""
+        tokens = np.concatenate([self.field2id_token[remap_list[0][1]][:1], tokens])
         numbers = dict(zip(tokens, range(len(tokens))))
-        for feat, name, kind in remap_list:
-            self.field2id_token[name], self.field2token_id[name] = tokens, numbers
+        for feat, field, kind in remap_list:
+            self.field2id_token[field], self.field2token_id[field] = tokens, numbers
             if kind == FeatureType.TOKEN:
-                feat[name] = ids[feat[name].to_numpy()]
+                feat[field] = ids[feat[field].to_numpy()]
             else:
-                feat[name] = [ids[each] for each in feat[name]]
+                feat[field] = [ids[each] for each in feat[field]]
 
     def _check_items(self) -> None:
         assert self.known is not None
@@ -175,26 +180,30 @@ class KnownTokensMixin(Dataset):
         super()._remap_ID_all()
         if self.known is None:
             return
-        for key, field in (("USER_ID_FIELD", self.uid_field), ("ITEM_ID_FIELD", self.iid_field)):
-            if field is not None and field not in self.known.packed:
-                raise InputError(
-                    f"{self.known.path}: {key} is '{field}' now, and the training had no such "
-                    f"column of tokens; it had {', '.join(self.known.packed)}"
-                )
+        self._check_columns(self.known)
+        if isinstance(self, KnowledgeBasedDataset):
+            self._check_graph(self.known)
         if self._is_changed and self.config["eval_args"]["order"] == "RO":
             self.logger.warning(
                 f"{self.dataset_path} is not what it was at the training of {self.known.path}, and "
                 "eval_args splits it by chance (order RO): its test rows may have been trained on"
             )
+
+    def _check_columns(self, known: KnownTokens) -> None:
+        """Refuse other names of the columns of users and items, and to lack what a model reads."""
+        for key, field in (("USER_ID_FIELD", self.uid_field), ("ITEM_ID_FIELD", self.iid_field)):
+            if field is not None and field not in known.packed:
+                raise InputError(
+                    f"{known.path}: {key} is '{field}' now, and the training had no such column of "
+                    f"tokens; name one of {', '.join(known.packed)}, as it did"
+                )
         selected = self.config["selected_features"] or []
-        lost = [f for f in selected if f in self.known.packed and f not in self.field2id_token]
+        lost = [f for f in selected if f in known.packed and f not in self.field2id_token]
         if lost:
             raise InputError(
-                f"{self.known.path}: the model reads {', '.join(lost)}, which {self.dataset_path} "
+                f"{known.path}: the model reads {', '.join(lost)}, which {self.dataset_path} "
                 "lacks or load_col does not name; give the columns of the training"
             )
-        if isinstance(self, KnowledgeBasedDataset):
-            self._check_graph(self.known)
 
     def _check_graph(self, known: KnownTokens) -> None:
         """Refuse a graph that gives entities, relations or items other ids than at the training."""
