@@ -23,6 +23,7 @@ loads, and the last one, which ``--resume`` continues:
 """
 
 import pickle
+from collections import OrderedDict
 from enum import Enum
 from logging import getLogger
 from pathlib import Path
@@ -39,13 +40,6 @@ from recbole_poem.files import whole_file
 FORMAT = "recbole_poem checkpoint 2"
 _ANY_FORMAT = "recbole_poem checkpoint "
 _ZIP = b"PK"  # how files of torch.save begin
-
-# RecBole's `load_data_and_model` imports nothing of the plugin; it seeds with this entry first, and
-# `torch.manual_seed`, which wants a number, raises a ValueError that shows the words.
-_WORD_TO_RECBOLE = {
-    "seed": bytearray(b"a checkpoint of recbole_poem: open it with recbole_poem.load(path)"),
-    "reproducibility": False,
-}
 
 _CONTENT = {
     "keys": dict,
@@ -64,6 +58,20 @@ _CONTENT = {
 _ARRAY, _SPARSE = "numpy array", "scipy csr matrix"
 
 
+def _word_to_recbole() -> "OrderedDict[str, Any]":
+    """Return a configuration with which RecBole's ``load_data_and_model`` names ours, and fails.
+
+    That function imports nothing of the plugin: it seeds, opens its log, and looks for the kind of
+    the model, in whose place a KeyError finds the words. Bytes would end it sooner, but torch reads
+    none in weights before 2.5.
+    """
+    word = "a checkpoint of recbole_poem: open it with recbole_poem.load(path)"
+    names = {"model": "recbole_poem", "dataset": "checkpoint", "state": "ERROR"}
+    config = OrderedDict(seed=2020, reproducibility=False, **names, MODEL_TYPE=word)
+    config.final_config_dict = {}  # type: ignore[attr-defined]
+    return config
+
+
 def write(path: Union[str, Path], state: Dict[str, Any]) -> None:
     """Write `state` to `path` atomically: a kill at any moment leaves the file that was there.
 
@@ -74,7 +82,7 @@ def write(path: Union[str, Path], state: Dict[str, Any]) -> None:
     """
     try:
         with whole_file(Path(path)) as file:
-            torch.save({"format": FORMAT, "config": _WORD_TO_RECBOLE, **state}, file)
+            torch.save({"format": FORMAT, "config": _word_to_recbole(), **state}, file)
     except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise InputError(f"checkpoint_dir: {path} cannot be written: {reason}") from error
