@@ -7,6 +7,7 @@ weights (`load_weights`). A training that goes on wants the very same data (`che
 
 import hashlib
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Dict, Mapping, Union
 
 import numpy as np
@@ -98,9 +99,14 @@ def load_weights(
     Raises
     ------
     InputError
-        If they do not fit: the data set or the keys are not those of the training.
+        If they do not fit: the model, the data set or the keys are not those of the training.
     """
     name = type(model).__name__
+    if state["keys"].get("model") != name:
+        raise InputError(
+            f"{path}: holds weights of {state['keys'].get('model')}, not of {name}; leave the key "
+            "model out"
+        )
     other = checkpoint.restore(state["other_parameter"])
     known, meant = getattr(model, "objectives", None), other.get("objectives")
     if known is not None and meant is not None and list(known) != list(meant):
@@ -121,9 +127,10 @@ def load_weights(
     try:
         model.load_state_dict(state["state_dict"])
     except RuntimeError as error:
+        reason = shorten(str(error).splitlines()[-1], 200, placeholder=" ...")
         raise InputError(
-            f"{path}: its weights do not fit the {name} that its data set and keys "
-            f"make now; were they changed since? ({str(error).splitlines()[-1].strip()})"
+            f"{path}: its weights do not fit the {name} that its data set and keys make now; were "
+            f"they changed since? ({reason})"
         ) from error
     model.load_other_parameter(other)
 

@@ -98,6 +98,17 @@ def test_keys_are_not_taken_for_new_users(trained: Any, write_dataset: Any) -> N
         load(file, {"hidden_size": 16})
 
 
+def test_another_model_is_named_even_where_the_sizes_agree(trained: Any) -> None:
+    file = trained("LightGCN")["model_file"]
+    words = r"\.pth: holds weights of LightGCN, not of SGL; leave the key model out"
+    for opened in (
+        lambda: load(file, {"model": "SGL"}),
+        lambda: run_recbole_poem(config_dict={"resume": file, "model": "SGL"}),
+    ):
+        with pytest.raises(InputError, match=words):
+            opened()
+
+
 def test_all_columns_are_named_where_one_table_holds_their_weights(write_dataset: Any) -> None:
     def write(log: pd.DataFrame, ages: str) -> Dict[str, Any]:
         users = "".join(f"{user}\t{len(user)}\n" for user in sorted(set(log["user_id"])))
