@@ -25,7 +25,7 @@ from serving_client import Response, load, request, statuses
 from serving_malformed import KINDS, malformed
 from serving_processes import Redis, Server, cores
 
-from recbole_poem import Recommender
+from recbole_poem import Recommender, checkpoint
 from recbole_poem.serving.query import Query
 
 N_ITEMS, RATE = 2_000, 200
@@ -136,7 +136,7 @@ def bad_checkpoints(world: World) -> Dict[str, Any]:
     path = Path(world.world.checkpoint)
     good = path.read_bytes()
     hostile = world.folder / "hostile.pth"
-    torch.save({"format": "recbole_poem checkpoint 1", "config": _Hostile()}, hostile)
+    torch.save({"format": checkpoint.FORMAT, "keys": _Hostile()}, hostile)
     other = Path(serving_world.make(_sub(world.folder), 1_000).checkpoint)
     found: Dict[str, Any] = {}
     cases = {

@@ -14,6 +14,7 @@ import torch
 from recbole_poem import checkpoint
 from recbole_poem.config import Config
 from recbole_poem.experiment import create_dataset
+from recbole_poem.restoring import data_of
 from recbole_poem.serving.entry import Entry
 
 OBJECTIVES = ["watched", "liked", "shared", "soon", "order"]
@@ -84,8 +85,7 @@ def make(folder: Path, n_items: int, **more: Any) -> World:
         **more,
     }
     config = Config("POEM", name, config_dict=keys)
-    whole = create_dataset(config)
-    train = whole.build()[0]
+    train = create_dataset(config).build()[0]
     train.objectives = tuple(OBJECTIVES)
     train.objective_weights = [1 / len(OBJECTIVES)] * len(OBJECTIVES)
     torch.manual_seed(0)
@@ -96,7 +96,7 @@ def make(folder: Path, n_items: int, **more: Any) -> World:
     weights = {name: value.detach() for name, value in model.state_dict().items()}
     path = folder / f"{name}.pth"
     state = {
-        "config": checkpoint.plain(config.given(), "config"),
+        "keys": checkpoint.plain(config.given(), "keys"),
         "state_dict": weights,
         "other_parameter": checkpoint.plain(model.other_parameter(), "other_parameter"),
         "last_state_dict": weights,
@@ -106,7 +106,7 @@ def make(folder: Path, n_items: int, **more: Any) -> World:
         "cur_step": 0,
         "best_valid_score": 0.0,
         "best_valid_result": None,
-        "tokens": checkpoint.token_hash(whole),
+        **data_of(train),
     }
     checkpoint.write(path, state)
     return World(str(path), keys, n_items)

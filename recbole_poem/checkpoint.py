@@ -5,7 +5,8 @@ loads, and the last one, which ``--resume`` continues:
 
 ========================  ==========================================================================
 ``format``                the name and version of this layout
-``config``                the keys that the user gave, with ``model`` and ``dataset``
+``config``                a word to RecBole's ``load_data_and_model``
+``keys``                  the keys that the user gave, with ``model`` and ``dataset``
 ``state_dict``            weights of the best epoch
 ``other_parameter``       what RecBole's models keep beside their weights, of the best epoch
 ``last_state_dict``       weights of the last epoch
@@ -16,16 +17,17 @@ loads, and the last one, which ``--resume`` continues:
 ``cur_step``              evaluations without a better score
 ``best_valid_score``      float
 ``best_valid_result``     dict of metric to float, or None
-``tokens``                hash of the data set's user and item tokens, in the order of their ids
+``tokens``                the data set's tokens by field; see `recbole_poem.data.known_tokens`
+``rows``, ``row_hash``    number of training rows, and hash of their users and items
 ========================  ==========================================================================
 """
 
-import hashlib
 import pickle
+from collections import OrderedDict
 from enum import Enum
 from logging import getLogger
 from pathlib import Path
-from typing import Any, Dict, Mapping, Union
+from typing import Any, Dict, List, Mapping, Tuple, Union
 
 import numpy as np
 import torch
@@ -35,10 +37,12 @@ from torch import nn
 from recbole_poem.errors import InputError
 from recbole_poem.files import whole_file
 
-FORMAT = "recbole_poem checkpoint 1"
+FORMAT = "recbole_poem checkpoint 2"
+_ANY_FORMAT = "recbole_poem checkpoint "
+_ZIP = b"PK"  # how files of torch.save begin
 
 _CONTENT = {
-    "config": dict,
+    "keys": dict,
     "state_dict": dict,
     "other_parameter": dict,
     "last_state_dict": dict,
@@ -47,9 +51,25 @@ _CONTENT = {
     "finished": bool,
     "cur_step": int,
     "best_valid_score": float,
-    "tokens": str,
+    "tokens": dict,
+    "rows": int,
+    "row_hash": str,
 }
 _ARRAY, _SPARSE = "numpy array", "scipy csr matrix"
+
+
+def _word_to_recbole() -> "OrderedDict[str, Any]":
+    """Return a configuration with which RecBole's ``load_data_and_model`` names ours, and fails.
+
+    That function imports nothing of the plugin: it seeds, opens its log, and looks for the kind of
+    the model, in whose place a KeyError finds the words. Bytes would end it sooner, but torch reads
+    none in weights before 2.5.
+    """
+    word = "a checkpoint of recbole_poem: open it with recbole_poem.load(path)"
+    names = {"model": "recbole_poem", "dataset": "checkpoint", "state": "ERROR"}
+    config = OrderedDict(seed=2020, reproducibility=False, **names, MODEL_TYPE=word)
+    config.final_config_dict = {}  # type: ignore[attr-defined]
+    return config
 
 
 def write(path: Union[str, Path], state: Dict[str, Any]) -> None:
@@ -62,7 +82,7 @@ def write(path: Union[str, Path], state: Dict[str, Any]) -> None:
     """
     try:
         with whole_file(Path(path)) as file:
-            torch.save({"format": FORMAT, **state}, file)
+            torch.save({"format": FORMAT, "config": _word_to_recbole(), **state}, file)
     except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise InputError(f"checkpoint_dir: {path} cannot be written: {reason}") from error
@@ -74,12 +94,13 @@ def read(path: Union[str, Path]) -> Dict[str, Any]:
     Raises
     ------
     InputError
-        If the file is missing, cut short, or was not written by `write`.
+        If the file is missing, cut short, or was not written by `write` of this version.
     """
+    if not isinstance(path, (str, Path)):
+        raise InputError(f"expected the path of a checkpoint, not {path!r}")
+    _check_file(Path(path))
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such checkpoint") from error
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: refused, and nothing in it executed: it holds more than tensors and plain "
@@ -89,12 +110,45 @@ def read(path: Union[str, Path]) -> Dict[str, Any]:
         # torch's readers of three formats meet damage with a dozen kinds of exception
         words = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path}: the checkpoint is cut short or damaged ({words})") from error
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
+    found = state.get("format") if isinstance(state, dict) else None
+    if isinstance(found, str) and found.startswith(_ANY_FORMAT) and found != FORMAT:
+        raise InputError(
+            f"{path}: was written by another version of recbole_poem ('{found}', this one reads "
+            f"'{FORMAT}'); train it again"
+        )
+    if found != FORMAT:
         raise InputError(f"{path}: this is not a checkpoint of recbole_poem ('{FORMAT}')")
     for key, kind in _CONTENT.items():
         if not isinstance(state.get(key), kind):
             raise InputError(f"{path}: the checkpoint's '{key}' is missing or no {kind.__name__}")
     return state
+
+
+def _check_file(path: Path) -> None:
+    """Refuse, in the words of what it is, a path that is no file of torch.save."""
+    if path.is_dir():
+        found = [file for _, file in _youngest_first(path)]
+        hint = f"name a checkpoint in it, such as {found[0]}" if found else "there is none in it"
+        raise InputError(f"{path} is a folder, not a checkpoint; {hint}")
+    try:
+        with path.open("rb") as file:
+            begin = file.read(len(_ZIP))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such checkpoint") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not begin:
+        raise InputError(f"{path}: the file is empty; name a checkpoint that a training wrote")
+    if begin != _ZIP:
+        raise InputError(
+            f"{path}: this is not a checkpoint of recbole_poem, and nothing in it was executed; "
+            "name a .pth file that a training wrote"
+        )
+
+
+def _youngest_first(folder: Path) -> List[Tuple[float, Path]]:
+    """List the files of a folder that may be checkpoints, with when they were written."""
+    return sorted(((path.stat().st_mtime, path) for path in folder.glob("*.pth")), reverse=True)
 
 
 def newest(folder: Union[str, Path], dataset: str) -> Path:
@@ -105,14 +159,21 @@ def newest(folder: Union[str, Path], dataset: str) -> Path:
     InputError
         If there is none.
     """
-    found = [(path.stat().st_mtime, path) for path in Path(folder).glob("*.pth")]
-    for _, path in sorted(found, reverse=True):
+    others = set()
+    for _, path in _youngest_first(Path(folder)):
         try:
-            if read(path)["config"].get("dataset") == dataset:
-                return path
+            found = read(path)["keys"].get("dataset")
         except InputError as error:
             getLogger().warning(f"passed over: {error}")
-    raise InputError(f"dataset: no checkpoint of '{dataset}' lies in {folder}; train one first")
+            continue
+        if found == dataset:
+            return path
+        others.add(str(found))
+    there = f" (those there are of {', '.join(sorted(others))})" if others else ""
+    raise InputError(
+        f"dataset: no checkpoint of '{dataset}' lies in {folder}{there}; train one first, or name "
+        "another folder with --checkpoint_dir"
+    )
 
 
 def plain(value: Any, name: str) -> Any:
@@ -159,45 +220,3 @@ def restore(value: Any) -> Any:
     if isinstance(value, list):
         return [restore(element) for element in value]
     return value
-
-
-def token_hash(dataset: Any) -> str:
-    """Hash the user and item tokens of a data set in the order of their ids."""
-    digest = hashlib.blake2b(digest_size=16)
-    for field in (dataset.uid_field, dataset.iid_field):
-        digest.update("\n".join(map(str, dataset.field2id_token[field])).encode())
-    return digest.hexdigest()
-
-
-def check_tokens(state: Dict[str, Any], dataset: Any, path: Union[str, Path]) -> None:
-    """Raise `InputError` unless the ids of `dataset` mean what they meant at the training."""
-    if state["tokens"] != token_hash(dataset):
-        raise InputError(
-            f"{path}: was trained on other users or items than {dataset.dataset_name} holds now"
-        )
-
-
-def load_weights(model: Any, state: Dict[str, Any], path: Union[str, Path]) -> None:
-    """Give `model` the weights of the best epoch.
-
-    Raises
-    ------
-    InputError
-        If they do not fit: the data set or the keys are not those of the training.
-    """
-    other = restore(state["other_parameter"])
-    names = model.other_parameter()
-    known, meant = getattr(model, "objectives", None), other.get("objectives")
-    if known is not None and meant is not None and list(known) != list(meant):
-        raise InputError(
-            f"{path}: was trained on the objectives {', '.join(meant)}, and the data set's entries "
-            f"have {', '.join(known)}"
-        )
-    try:
-        model.load_state_dict(state["state_dict"])
-    except RuntimeError as error:
-        raise InputError(
-            f"{path}: its weights do not fit the {type(model).__name__} that its data set and keys "
-            f"make now; were they changed since? ({str(error).splitlines()[-1].strip()})"
-        ) from error
-    model.load_other_parameter({k: v for k, v in other.items() if k in names and v is not None})

@@ -2,10 +2,9 @@
 
 import os
 import sys
-import warnings
 from typing import Any, Callable, Dict, List
 
-from recbole_poem import stack
+from recbole_poem import recbole_warnings, stack
 from recbole_poem.errors import InputError
 
 
@@ -33,8 +32,7 @@ def exit_status(command: Callable[[], int]) -> int:
     # torch's threads spin while they wait, which beside another busy process makes two of them
     # many times slower than one; it is read when torch is loaded
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # RecBole 1.2.1 on today's pandas and torch: nothing that a user of the command could mend
-    warnings.filterwarnings("ignore", category=FutureWarning, module="recbole")
+    recbole_warnings.ignore()
     try:
         return command()
     except (InputError, stack.StackError) as error:

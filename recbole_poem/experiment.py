@@ -2,19 +2,22 @@
 
 from logging import getLogger
 from pathlib import Path
-from typing import Callable, Dict, NamedTuple
+from typing import Callable, Dict, NamedTuple, Optional
 
 import torch
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.dataset import Dataset
 from recbole.model.abstract_recommender import AbstractRecommender
 
+from recbole_poem import recbole_warnings
 from recbole_poem.config import Config
+from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.data.preparation import Loaders, data_preparation
 from recbole_poem.errors import InputError
 from recbole_poem.ranking_stage import multitask
 from recbole_poem.registry import get_dataset, get_trainer
 from recbole_poem.reranking import reranking_of
+from recbole_poem.restoring import tokens_of
 from recbole_poem.trainer import seed_everything
 from recbole_poem.upstream.build import UPSTREAMS
 
@@ -29,9 +32,18 @@ class Experiment(NamedTuple):
     valid_data: AbstractDataLoader
     test_data: AbstractDataLoader
 
+    @recbole_warnings.ignored()
     def evaluate(self, phase: str = "test") -> Dict[str, float]:
-        """Return the metrics of the ``valid`` or ``test`` rows."""
-        data = {"valid": self.valid_data, "test": self.test_data}[phase]
+        """Return the metrics of the ``valid`` or ``test`` rows.
+
+        Raises
+        ------
+        InputError
+            For another phase.
+        """
+        if phase not in ("valid", "test"):
+            raise InputError(f"phase: expected 'valid' or 'test', not {phase!r}")
+        data = self.test_data if phase == "test" else self.valid_data
         trainer = get_trainer(self.config)(self.config, self.model)
         trainer.eval_collector.data_collect(self.train_data)  # coverage and the like ask for it
         return dict(trainer.evaluate(data, load_best_model=False))
@@ -47,16 +59,25 @@ class Prepared(NamedTuple):
     loaders: Loaders
 
 
-def prepare(config: Config) -> Prepared:
+def prepare(config: Config, known: Optional[KnownTokens] = None) -> Prepared:
     """Load the data, split it, build cache, graph and loaders.
+
+    Parameters
+    ----------
+    config : Config
+    known : KnownTokens, optional
+        Of the checkpoint whose model is to read the data; default: that of the key ``resume``.
 
     Raises
     ------
     InputError
-        If a file is missing or RecBole cannot make sense of it, or ``topk`` exceeds the items.
+        If a file is missing or RecBole cannot make sense of it, its items are not those of `known`,
+        or ``topk`` exceeds the items.
     """
     seed_everything(config["seed"], config["reproducibility"])
-    dataset = create_dataset(config)
+    if known is None and config["resume"] is not None:
+        known = tokens_of(config["resume"])
+    dataset = create_dataset(config, known)
     if max(config["topk"]) >= dataset.item_num:
         raise InputError(f"topk: {config['topk']} asks for more than {dataset.item_num - 1} items")
     reranking_of(config, dataset)  # what it lacks is said before there is any work
@@ -78,25 +99,38 @@ def assemble(config: Config, preparation: Preparation = prepare) -> Experiment:
     return Experiment(config, model, dataset, *loaders)
 
 
-def create_dataset(config: Config) -> Dataset:
+def create_dataset(config: Config, known: Optional[KnownTokens] = None) -> Dataset:
     """Load and filter the data set of a configuration, in the class that its model needs.
+
+    Parameters
+    ----------
+    config : Config
+    known : KnownTokens, optional
+        Tokens that are to have the ids of a training; see `recbole_poem.data.known_tokens`.
 
     Raises
     ------
     InputError
-        If a file is missing or RecBole cannot make sense of it.
+        If a file is missing or RecBole cannot make sense of it, or its items are not those of
+        `known`.
     """
     for key in ("save_dataset", "save_dataloaders", "dataset_save_path", "dataloaders_save_path"):
         if config[key]:
             getLogger().warning(f"'{key}' does nothing here: it would write or run a pickle")
     path = Path(config["data_path"])
+    file = path / f"{config['dataset']}.inter"
     if not path.is_dir():
         raise InputError(
-            f"data_path: there is no folder {path}; put {config['dataset']}.inter there, or name "
-            "another folder with --data_path"
+            f"data_path: there is no folder {path}; put {file.name} there, or name another folder "
+            "with --data_path"
+        )
+    if config["benchmark_filename"] is None and not file.is_file():
+        raise InputError(
+            f"data_path: there is no file {file}; put it there, or name another folder with "
+            "--data_path"
         )
     try:
-        return get_dataset(config)(config)
+        return get_dataset(config)(config, known)
     except InputError:
         raise
     except (ValueError, KeyError, IndexError, UnicodeDecodeError) as error:

@@ -4,6 +4,7 @@ That module is never imported: it loads ray.
 """
 
 import socket
+from functools import partial
 from logging import getLogger
 from pathlib import Path
 from traceback import format_exc
@@ -15,11 +16,14 @@ import torch.multiprocessing
 from recbole.trainer import Trainer
 from recbole.utils import init_logger, set_color
 
-from recbole_poem import checkpoint
+from recbole_poem import checkpoint, recbole_warnings
 from recbole_poem.config import Config
+from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment, Preparation, assemble, prepare
 from recbole_poem.registry import get_trainer
+from recbole_poem.restoring import check_same_data, load_weights
+from recbole_poem.trainer import training_split
 
 
 def run_recbole_poem(
@@ -60,7 +64,7 @@ def run_recbole_poem(
     """
     given = dict(config_dict or {})
     if given.get("resume") is not None:
-        given = {**checkpoint.read(given["resume"])["config"], **given}
+        given = {**checkpoint.read(given["resume"])["keys"], **given}
     model = model or given.pop("model", None)
     dataset = dataset or given.pop("dataset", None)
     if int(given.get("nproc", 1)) > 1:
@@ -68,6 +72,7 @@ def run_recbole_poem(
     return _run(model, dataset, config_file_list, given, saved, callback_fn)
 
 
+@recbole_warnings.ignored()
 def _run(
     model: Optional[str],
     dataset: Optional[str],
@@ -127,13 +132,18 @@ def trainer_of(experiment: Experiment) -> Trainer:
     trainer = get_trainer(config)(config, experiment.model)
     if config["resume"] is not None:
         state = checkpoint.read(config["resume"])
-        checkpoint.check_tokens(state, experiment.dataset, config["resume"])
+        check_same_data(state, training_split(experiment.train_data), config["resume"])
         trainer.resume_checkpoint(config["resume"])
     return trainer
 
 
+@recbole_warnings.ignored()
 def load(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
     """Return the experiment whose best epoch a checkpoint holds.
+
+    Its data set may have changed since: the rows may come in another order, and users may be new,
+    unless the model has weights for each, or missing. The items have to be those of the training.
+    Rows of equal time are taken in the order of the file.
 
     Parameters
     ----------
@@ -145,15 +155,16 @@ def load(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
     Raises
     ------
     InputError
-        If the file is missing, cut short, foreign, or does not fit its data set any more.
+        If the file is missing, cut short or foreign, or does not fit its data set any more.
     """
     state = checkpoint.read(path)
-    given = {**state["config"], **(config_dict or {})}
+    given = {**state["keys"], **(config_dict or {})}
     model, dataset = given.pop("model"), given.pop("dataset")
     given.pop("nproc", None)
-    experiment = assemble(Config(model, dataset, config_dict=given))
-    checkpoint.check_tokens(state, experiment.dataset, path)
-    checkpoint.load_weights(experiment.model, state, path)
+    known = KnownTokens(str(path), state["tokens"])
+    config = Config(model, dataset, config_dict=given)
+    experiment = assemble(config, partial(prepare, known=known))
+    load_weights(experiment.model, state, path, experiment.dataset)
     return experiment
 
 

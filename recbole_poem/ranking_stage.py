@@ -31,6 +31,7 @@ from recbole_poem.model.multi_task_ranker import MultiTaskRanker, table_fields
 from recbole_poem.model.ranking_features import RankingRequests
 from recbole_poem.ranking_trainer import measures
 from recbole_poem.registry import get_trainer
+from recbole_poem.restoring import load_weights
 from recbole_poem.tasks import parse_tasks
 from recbole_poem.trainer import seed_everything
 from recbole_poem.upstream.build import cache_folder, fusion_of, item_to_item
@@ -73,7 +74,7 @@ def multitask(config: Any, dataset: Any) -> MultiTaskUpstream:
         "tables": _table_digest(of_ranker, dataset),
     }
     blocks = [float(time) for time in block_begins(exposures, config["ranker_blocks"])]
-    key = fingerprint(dataset.log, {**settings, "blocks": blocks})
+    key = fingerprint(dataset.log, {**settings, "blocks": blocks, "files": checkpoint.FORMAT})
     folder = cache_folder(config, dataset) / "rankers" / key[:16]
     n_retrieval = len(parse_objectives(config["objectives"]))
     return MultiTaskUpstream(
@@ -202,7 +203,7 @@ def _train(trainer: Trainer, loader: ExposureDataLoader, path: Path, show_progre
 
 
 def _load(model: MultiTaskRanker, path: Path) -> None:
-    checkpoint.load_weights(model, checkpoint.read(path), path)
+    load_weights(model, checkpoint.read(path), path)
 
 
 def _effective(config: Config) -> Dict[str, Any]:

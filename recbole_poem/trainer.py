@@ -14,6 +14,7 @@ import torch
 import torch.distributed
 from recbole.data.dataloader import KnowledgeBasedDataLoader
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
+from recbole.data.dataset import Dataset
 from recbole.evaluator import Collector
 from recbole.trainer import Trainer
 from recbole.trainer.trainer import AbstractTrainer
@@ -23,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 from recbole_poem import checkpoint
 from recbole_poem.cascade.diversity import Diversity
 from recbole_poem.reranking import reranking_of
+from recbole_poem.restoring import check_ids, data_of, load_weights
 from recbole_poem.weight_average import WeightAverage
 
 
@@ -85,6 +87,11 @@ def _loaders(train_data: Any) -> List[AbstractDataLoader]:
     if isinstance(train_data, KnowledgeBasedDataLoader):
         return [train_data.general_dataloader, train_data.kg_dataloader]
     return [train_data]
+
+
+def training_split(train_data: Any) -> Dataset:
+    """Return the data set whose rows a training loader gives."""
+    return _loaders(train_data)[0]._dataset
 
 
 class TrainingMixin(Trainer):
@@ -161,7 +168,7 @@ class TrainingMixin(Trainer):
     ) -> Tuple[float, Optional[Dict[str, float]]]:
         """Train as RecBole does; a checkpoint is written after every evaluated epoch."""
         self._validates = bool(valid_data) and self.eval_step > 0
-        self._tokens = checkpoint.token_hash(_loaders(train_data)[0]._dataset)
+        self._data = data_of(training_split(train_data))
 
         def at_epoch_end(epoch: int, score: float) -> None:
             if saved:
@@ -208,7 +215,7 @@ class TrainingMixin(Trainer):
             return
         result = self.best_valid_result
         state = {
-            "config": checkpoint.plain(self.config.given(), "config"),
+            "keys": checkpoint.plain(self.config.given(), "keys"),
             **self._best,
             "last_state_dict": dict(self.model.state_dict()),
             "average": None if self._average is None else self._average.state_dict(),
@@ -218,7 +225,7 @@ class TrainingMixin(Trainer):
             "cur_step": self.cur_step,
             "best_valid_score": float(self.best_valid_score),
             "best_valid_result": checkpoint.plain(result, "best_valid_result"),
-            "tokens": self._tokens,
+            **self._data,
         }
         checkpoint.write(self.saved_model_file, state)
 
@@ -235,7 +242,7 @@ class TrainingMixin(Trainer):
         """
         state = checkpoint.read(resume_file)
         self.saved_model_file = str(resume_file)
-        checkpoint.load_weights(self.model, state, resume_file)
+        load_weights(self.model, state, resume_file)
         self._best = {key: state[key] for key in ("state_dict", "other_parameter")}
         self.cur_step = state["cur_step"]
         self.best_valid_score = state["best_valid_score"]
@@ -266,7 +273,10 @@ class TrainingMixin(Trainer):
         """Evaluate as RecBole does, the best weights read by `checkpoint.read`."""
         if load_best_model and eval_data:
             path = model_file or self.saved_model_file
-            checkpoint.load_weights(self.model, checkpoint.read(path), path)
+            state = checkpoint.read(path)
+            if model_file is not None:
+                check_ids(state, eval_data._dataset, path)
+            load_weights(self.model, state, path)
             self.logger.info(f"Loading model structure and parameters from {path}")
         if eval_data and self.eval_collector.reranking is None:  # else its file has been read
             self.eval_collector.reranking = reranking_of(self.config, eval_data._dataset)

@@ -22,7 +22,7 @@ from recbole_poem.errors import InputError
 
 def state(value: float = 1.0) -> Dict[str, Any]:
     return {
-        "config": {"model": "POEM", "dataset": "toy"},
+        "keys": {"model": "POEM", "dataset": "toy"},
         "state_dict": {"weight": torch.full((50, 50), value)},
         "other_parameter": {},
         "last_state_dict": {"weight": torch.full((50, 50), value)},
@@ -32,7 +32,9 @@ def state(value: float = 1.0) -> Dict[str, Any]:
         "cur_step": 0,
         "best_valid_score": 0.5,
         "best_valid_result": {"ndcg@10": 0.5},
-        "tokens": "0" * 32,
+        "tokens": {"item_id": torch.zeros(2, dtype=torch.uint8)},
+        "rows": 7,
+        "row_hash": "0" * 32,
     }
 
 
@@ -52,12 +54,17 @@ def test_a_checkpoint_is_as_readable_as_its_folder(tmp_path: Path) -> None:
 def test_the_newest_of_a_data_set_is_the_one_written_last(tmp_path: Path) -> None:
     for name, dataset, written in (("a", "toy", 300), ("b", "toy", 200), ("c", "other", 400)):
         path = tmp_path / f"{name}.pth"
-        checkpoint.write(path, {**state(), "config": {"model": "POEM", "dataset": dataset}})
+        checkpoint.write(path, {**state(), "keys": {"model": "POEM", "dataset": dataset}})
         os.utime(path, (written, written))
     assert checkpoint.newest(tmp_path, "toy") == tmp_path / "a.pth"
     os.utime(tmp_path / "b.pth", (500, 500))
     assert checkpoint.newest(tmp_path, "toy") == tmp_path / "b.pth"
     assert checkpoint.newest(tmp_path, "other") == tmp_path / "c.pth"
+    words = rf"no checkpoint of 'toi' lies in {tmp_path} \(those there are of other, toy\); train"
+    with pytest.raises(InputError, match=words):
+        checkpoint.newest(tmp_path, "toi")
+    with pytest.raises(InputError, match="lies in nowhere; train one first, or name another"):
+        checkpoint.newest("nowhere", "toy")
 
 
 class _Hostile:
@@ -65,15 +72,23 @@ class _Hostile:
         return os.mkdir, ("executed",)
 
 
-@pytest.mark.parametrize("legacy", [True, False])
-def test_a_hostile_file_is_refused_and_executes_nothing(tmp_path: Path, legacy: bool) -> None:
+@pytest.mark.parametrize(
+    ("legacy", "words"),
+    [
+        (True, "this is not a checkpoint of recbole_poem, and nothing in it was executed"),
+        (False, "refused, and nothing in it executed"),
+    ],
+)
+def test_a_hostile_file_is_refused_and_executes_nothing(
+    tmp_path: Path, legacy: bool, words: str
+) -> None:
     path = tmp_path / "hostile.pth"
     torch.save(
-        {**state(), "format": checkpoint.FORMAT, "config": _Hostile()},
+        {**state(), "format": checkpoint.FORMAT, "keys": _Hostile()},
         path,
         _use_new_zipfile_serialization=not legacy,
     )
-    with pytest.raises(InputError, match=r"hostile.pth: refused, and nothing in it executed"):
+    with pytest.raises(InputError, match=rf"hostile.pth: {words}"):
         checkpoint.read(path)
     assert not Path("executed").exists()
 
@@ -92,11 +107,56 @@ def test_a_foreign_file_is_named(tmp_path: Path) -> None:
         checkpoint.read(tmp_path / "foreign.pth")
     with pytest.raises(InputError, match=r"there is no such checkpoint"):
         checkpoint.read(tmp_path / "nowhere.pth")
-    with pytest.raises(InputError, match=r"a folder|damaged"):
-        checkpoint.read(tmp_path)
+    (tmp_path / "empty.pth").write_bytes(b"")
+    with pytest.raises(InputError, match=r"empty.pth: the file is empty; name a checkpoint"):
+        checkpoint.read(tmp_path / "empty.pth")
+    (tmp_path / "notes.pth").write_text("model: POEM\n")
+    with pytest.raises(InputError, match=r"notes.pth: this is not a checkpoint .* a .pth file"):
+        checkpoint.read(tmp_path / "notes.pth")
+    with pytest.raises(InputError, match="expected the path of a checkpoint, not None"):
+        checkpoint.read(None)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("key", ["config", "state_dict", "optimizer", "epoch", "best_valid_score"])
+def test_a_folder_names_its_youngest_checkpoint(tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    with pytest.raises(InputError, match=r"saved is a folder, not a checkpoint; there is none in"):
+        checkpoint.read(folder)
+    for name, written in (("a", 300), ("b", 500), ("c", 400)):
+        checkpoint.write(folder / f"{name}.pth", state())
+        os.utime(folder / f"{name}.pth", (written, written))
+    with pytest.raises(InputError, match=rf"name a checkpoint in it, such as {folder}/b.pth$"):
+        checkpoint.read(folder)
+
+
+def test_another_version_is_told_from_a_foreign_file(tmp_path: Path) -> None:
+    path = tmp_path / "old.pth"
+    torch.save({"format": "recbole_poem checkpoint 1", "tokens": "0" * 32}, path)
+    words = r"old.pth: was written by another version of recbole_poem \('recbole_poem checkpoint 1'"
+    with pytest.raises(InputError, match=words + ".*train it again"):
+        checkpoint.read(path)
+
+
+def test_the_loader_of_recbole_names_ours(tmp_path: Path) -> None:
+    """The steps of its load_data_and_model, whose module loads ray, in a process of their own."""
+    checkpoint.write(tmp_path / "a.pth", state())
+    script = (
+        "import torch\n"
+        "from recbole.data import create_dataset\n"
+        "from recbole.utils import init_logger, init_seed\n"
+        "config = torch.load('a.pth', weights_only=True)['config']\n"
+        "init_seed(config['seed'], config['reproducibility'])\n"
+        "init_logger(config)\n"
+        "create_dataset(config)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=False
+    )
+    word = "a checkpoint of recbole_poem: open it with recbole_poem.load(path)"
+    assert done.stderr.splitlines()[-1] == f"KeyError: '{word}'"
+
+
+@pytest.mark.parametrize("key", ["keys", "state_dict", "optimizer", "epoch", "best_valid_score"])
 def test_a_missing_part_is_named(tmp_path: Path, key: str) -> None:
     checkpoint.write(tmp_path / "a.pth", {k: v for k, v in state().items() if k != key})
     with pytest.raises(InputError, match=f"'{key}' is missing"):
@@ -138,7 +198,8 @@ def test_a_kill_at_any_moment_leaves_the_last_good_file(tmp_path: Path) -> None:
             print(value, flush=True)
         """
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+    places = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": places, "OMP_NUM_THREADS": "1"}
     for written in (1, 5, 9):
         process = subprocess.Popen(
             [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment

@@ -19,6 +19,7 @@ from recbole_poem.data.controls import (
     without_target,
 )
 from recbole_poem.data.hours import Clock, hour_trends
+from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.data.rows import LogRows
 from recbole_poem.data.time_order import to_single_precision
@@ -43,13 +44,13 @@ class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
 
     flat: Interaction
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Any, known: Optional[KnownTokens] = None) -> None:
         if config["benchmark_filename"] is not None:
             raise InputError(
                 "benchmark_filename: files that are split beforehand carry no flat log to cut "
                 "windows from; give one .inter file and eval_args instead"
             )
-        super().__init__(config)
+        super().__init__(config, known)
 
     def data_augmentation(self) -> None:
         """Index the prediction rows; no window is materialised."""

@@ -19,11 +19,12 @@ from recbole.utils.enum_type import FeatureType
 from recbole_poem.atomic.row_counts import some_lines
 from recbole_poem.data.expected_counts import check_counts
 from recbole_poem.data.filters import FiltersMixin
+from recbole_poem.data.known_tokens import KnownTokensMixin
 from recbole_poem.data.split_by_time import SplitByTimeMixin
 from recbole_poem.errors import InputError
 
 
-class TimeOrderMixin(FiltersMixin, SplitByTimeMixin):
+class TimeOrderMixin(KnownTokensMixin, FiltersMixin, SplitByTimeMixin):
     """Mixin for any RecBole data set: sorts by time in full precision, ties by file order."""
 
     _file_values: Dict[str, np.ndarray]  # columns as they stand in the file

@@ -2,18 +2,21 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 import numpy as np
+import torch
 from recbole.model.abstract_recommender import SequentialRecommender
 
-from recbole_poem import checkpoint
+from recbole_poem import checkpoint, recbole_warnings
 from recbole_poem.config import Config
 from recbole_poem.data.dataset import POEMDataset
+from recbole_poem.data.known_tokens import KnownTokens, are_same
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import create_dataset
 from recbole_poem.files import States, states
 from recbole_poem.model.upstream import Upstream
+from recbole_poem.restoring import load_weights
 from recbole_poem.upstream.build import objective_weights
 
 
@@ -40,12 +43,14 @@ class Loaded(NamedTuple):
     files: Optional[States] = None
 
 
+@recbole_warnings.ignored()
 def open_checkpoint(
     path: str, config_dict: Optional[Dict[str, Any]] = None, former: Optional[Loaded] = None
 ) -> Loaded:
     """Load the best epoch of a checkpoint that the command wrote, of any sequential model.
 
-    The data set is read for its items; no request cache is built or opened.
+    The data set is read for its items, which have to be those of the training; its rows may come in
+    another order, and its users may be new or missing. No request cache is built or opened.
 
     Parameters
     ----------
@@ -63,7 +68,7 @@ def open_checkpoint(
         model that is not sequential.
     """
     state, digest = checkpoint.read(path), _digest(path)
-    given = {**state["config"], "hide_target": False, **(config_dict or {})}
+    given = {**state["keys"], "hide_target": False, **(config_dict or {})}
     given = {key: value for key, value in given.items() if key != "nproc"}
     name = given.pop("model")
     config = Config(name, given.pop("dataset"), config_dict=given)
@@ -75,9 +80,7 @@ def open_checkpoint(
     if former is not None and former.files == files and _is_same(former, config, state["tokens"]):
         train = former.dataset
     else:
-        whole = create_dataset(config)
-        checkpoint.check_tokens(state, whole, path)
-        train = whole.build()[0]
+        train = create_dataset(config, KnownTokens(str(path), state["tokens"])).build()[0]
     if isinstance(train, POEMDataset):
         names = state["other_parameter"].get("objectives")
         if not isinstance(names, list):
@@ -85,14 +88,14 @@ def open_checkpoint(
         train.objectives = tuple(map(str, names))
         train.objective_weights = objective_weights(config, len(names)) if names else []
     model = config.model_class(config, train).to(config["device"])
-    checkpoint.load_weights(model, state, path)
+    load_weights(model, state, path, train)
     return Loaded(config, model.eval(), train, f"{Path(path).name} {digest}", files)
 
 
-def _is_same(former: Loaded, config: Config, tokens: str) -> bool:
-    """Tell whether a data set that was read is what other weights were trained on."""
+def _is_same(former: Loaded, config: Config, tokens: Mapping[str, torch.Tensor]) -> bool:
+    """Tell whether a data set that was read is what it would be for other weights."""
     same_keys = former.config.given() == config.given()
-    return same_keys and checkpoint.token_hash(former.dataset) == tokens
+    return same_keys and are_same(former.dataset.known.packed, tokens)
 
 
 def _digest(path: str) -> str:

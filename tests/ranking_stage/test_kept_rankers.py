@@ -9,6 +9,7 @@ import pytest
 import torch
 from toy_stage import BY_TIME, Counted, build, exposure_keys, prepared
 
+from recbole_poem import checkpoint
 from recbole_poem.ranking_stage import multitask
 
 
@@ -53,6 +54,18 @@ def test_rankers_and_caches_are_stored_and_reused(keys: Dict[str, Any], counted:
         np.testing.assert_array_equal(others[0], entries[0])
         np.testing.assert_array_equal(others[1], entries[1])
     assert not Path("saved").exists()  # where RecBole's trainers keep what they write by default
+
+
+def test_rankers_of_another_format_are_trained_again(
+    keys: Dict[str, Any], counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(*prepared(keys))
+    learned = counted.batches
+    forget_caches(keys)
+    monkeypatch.setattr(checkpoint, "FORMAT", "recbole_poem checkpoint 99")
+    build(*prepared(keys))
+    assert counted.batches == 2 * learned
+    assert len(rankers_of(keys)) == 2
 
 
 def test_interrupted_training_goes_on_and_ends_as_if_it_had_not_been(
