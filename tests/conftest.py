@@ -1,5 +1,6 @@
 """Shared worlds: random logs as atomic files, and a quiet configuration to run on them."""
 
+import csv
 import logging
 import sys
 from pathlib import Path
@@ -48,7 +49,8 @@ def write_dataset(tmp_path: Path) -> Callable[..., Dict[str, Any]]:
         folder.mkdir(parents=True, exist_ok=True)
         types = {"user_id": "token", "item_id": "token"}
         header = [f"{column}:{types.get(column, 'float')}" for column in log.columns]
-        log.to_csv(folder / f"{name}.inter", sep="\t", index=False, header=header)
+        path = folder / f"{name}.inter"
+        log.to_csv(path, sep="\t", index=False, header=header, quoting=csv.QUOTE_NONE)
         for suffix, content in files.items():
             (folder / f"{name}.{suffix}").write_text(content)
         return {

@@ -35,7 +35,8 @@ def read(write_dataset: Any) -> Any:
     def _read(
         log: pd.DataFrame, known: Any = None, model: str = "SASRec", more: Any = None, **files: str
     ) -> Any:
-        keys = {**write_dataset(log, **files), "load_col": COLUMNS, **(more or {})}
+        load_col = {kind: COLUMNS[kind] for kind in COLUMNS if kind in ("inter", *files)}
+        keys = {**write_dataset(log, **files), "load_col": load_col, **(more or {})}
         return create_dataset(Config(model, config_dict=keys), known)
 
     return _read
