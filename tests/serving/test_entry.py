@@ -62,7 +62,7 @@ def test_an_entry_loses_what_was_consumed() -> None:
     assert left.items == ("a", "c")
     assert left.scores.tolist() == [[3.0], [1.0]]
     assert entry.without(["d"]) is entry
-    assert entry.without("abc").scores.shape == (0, 1)
+    assert entry.without(list("abc")).scores.shape == (0, 1)
 
 
 def test_the_first_missing_objective_is_named() -> None:

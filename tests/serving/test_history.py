@@ -10,7 +10,7 @@ import pytest
 from recbole_poem.errors import InputError
 from recbole_poem.serving.histories import checked_item_times, flatten
 from recbole_poem.serving.history import checked_times
-from recbole_poem.serving.query import Query
+from recbole_poem.serving.query import Query, checked
 from recbole_poem.serving.requests import RequestReader
 from recbole_poem.serving.vocabulary import Vocabulary
 
@@ -75,7 +75,7 @@ def test_the_request_with_wrong_times_is_named() -> None:
         checked_item_times([["a"], ["b"]], [None])
     with pytest.raises(InputError, match="item_times: 5 is not a sequence"):
         checked_item_times([["a"]], 5)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="histories: request 0 is 'a b', not a sequence"):
+    with pytest.raises(InputError, match="request 0: expected a list of item tokens, not the string"):
         checked_item_times(["a b"], [[1.0, 2.0]])
 
 
@@ -85,7 +85,7 @@ def test_times_of_one_query_are_no_other_ones_and_as_many_as_its_items() -> None
     requests = reader.of_queries([Query(["a", "b"], times=[0, 64]), untimed])
     assert requests.histories.gap.tolist() == [0, 8, 0, 0]
     with pytest.raises(InputError, match="times: query 1 has 3 for a history of 1 items"):
-        reader.of_queries([untimed, Query(["a"], times=[0, 1, 64])])
+        checked([untimed, Query(["a"], times=[0, 1, 64])])
 
 
 def test_requests_take_arrays_as_they_take_lists() -> None:
