@@ -37,3 +37,12 @@ def types_of(values: Any) -> Set[type]:
         return set(map(type, values))
     kind = dtype.type if hasattr(dtype, "type") else np.asarray(values).dtype.type
     return set(map(type, values)) if issubclass(kind, np.object_) else {kind}
+
+
+def plain(value: Any) -> Any:
+    """Return a value with Python's numbers in place of numpy's, those in lists and dicts too."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if isinstance(value, list):
+        return list(map(plain, value))
+    return {key: plain(one) for key, one in value.items()} if isinstance(value, dict) else value

@@ -9,7 +9,7 @@ from recbole_poem.numbers import is_whole_type, types_of
 
 _LISTS = (list, tuple)  # at a glance
 _PLAIN = frozenset({str, int})  # at a glance
-_EXPECTED = "expected a text or a whole number"
+_EXPECTED = "expected a non-empty text or a whole number"
 
 
 def listed(name: str, tokens: Any, of: str = "item tokens") -> List[Any]:

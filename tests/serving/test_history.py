@@ -75,7 +75,9 @@ def test_the_request_with_wrong_times_is_named() -> None:
         checked_item_times([["a"], ["b"]], [None])
     with pytest.raises(InputError, match="item_times: 5 is not a sequence"):
         checked_item_times([["a"]], 5)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="request 0: expected a list of item tokens, not the string"):
+    with pytest.raises(
+        InputError, match="request 0: expected a list of item tokens, not the string"
+    ):
         checked_item_times(["a b"], [[1.0, 2.0]])
 
 

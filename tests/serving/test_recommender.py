@@ -247,7 +247,10 @@ def test_similar_items_are_the_neighbours_of_the_graph(recommender: Recommender)
         ({"entries": []}, "entries: 0 for 1 requests"),
         ({"draws": [1, 2]}, "draws: 2 for 1 requests"),
         ({"item_times": [[1, 2]]}, "item_times: request 0: 2 times for a history of 1 items"),
-        ({"histories": ["i1 i2"]}, "request 0: expected a list of item tokens, not the string 'i1 i2'"),
+        (
+            {"histories": ["i1 i2"]},
+            "request 0: expected a list of item tokens, not the string 'i1 i2'",
+        ),
         ({"histories": pd.DataFrame({"item": ["i1"]})}, "no column 'request'"),
         (
             {"histories": pd.DataFrame({"request": [1], "item": ["i1"], "time": ["soon"]})},
