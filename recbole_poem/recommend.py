@@ -72,7 +72,7 @@ def _run(arguments: List[str]) -> int:
     # RecBole, torch and the rest are loaded now, after their versions have been checked
     from tqdm import tqdm
 
-    from recbole_poem.serving.bounds import whole_from_one
+    from recbole_poem.serving.bounds import whole_number
     from recbole_poem.serving.files.lines import BadLine
     from recbole_poem.serving.files.request_files import answerable, read_requests
     from recbole_poem.serving.files.result_files import rows_of, writer
@@ -80,7 +80,7 @@ def _run(arguments: List[str]) -> int:
 
     if options.input.resolve() == options.output.resolve():
         raise InputError(f"--output: {options.output} is the input, which would be lost")
-    k, requests = whole_from_one("--k", options.k), read_requests(options.input)
+    k, requests = whole_number("--k", options.k), read_requests(options.input)
     recommender = Recommender.load(options.checkpoint, keys, options.approximate)
     n_answered = n_skipped = n_unknown = 0
     with writer(options.output) as write, tqdm(desc="Requests", unit=" requests") as bar:

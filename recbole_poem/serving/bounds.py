@@ -21,21 +21,21 @@ def above_zero(**values: float) -> None:
             raise InputError(f"{name}: expected a number above 0, not {value!r}")
 
 
-def whole_from_one(name: str, value: Any) -> int:
-    """Return a whole number from 1.
+def whole_number(name: str, value: Any, least: int = 1) -> int:
+    """Return a whole number from `least`, as int64 holds it.
 
     Raises
     ------
     InputError
         For anything else, named; truth values and 3.0 are none.
     """
-    if not is_whole_number(value) or value < 1:
-        raise InputError(f"{name}: expected a whole number from 1, not {value!r}")
+    if not is_whole_number(value) or not least <= value < 2**63:
+        raise InputError(f"{name}: expected a whole number from {least}, not {value!r}")
     return int(value)
 
 
-def whole_from_zero(name: str, values: Any) -> np.ndarray:
-    """Return a list of whole numbers from 0, (n,) int64.
+def whole_numbers(name: str, values: Any) -> np.ndarray:
+    """Return whole numbers from 0 as they are listed, (n,) int64.
 
     Raises
     ------

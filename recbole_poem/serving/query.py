@@ -3,7 +3,7 @@
 from typing import Any, List, NamedTuple, Optional, Sequence
 
 from recbole_poem.errors import InputError
-from recbole_poem.serving.bounds import switch, whole_from_one, whole_from_zero
+from recbole_poem.serving.bounds import switch, whole_number
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import moments
 from recbole_poem.serving.tokens import listed, ordered
@@ -58,7 +58,7 @@ def checked(queries: Sequence[Query]) -> List[Query]:
         Naming the part, and the query by its place.
     """
     if isinstance(queries, Query) or not hasattr(queries, "__len__"):
-        raise InputError("queries: expected a list of them, not a single one")
+        raise InputError(f"queries: expected a list of them, not one {type(queries).__name__}")
     return [_checked(number, query) for number, query in enumerate(queries)]
 
 
@@ -72,11 +72,11 @@ def _checked(number: int, query: Any) -> Query:
         raise InputError(f"times: {where} has {len(times)} for a history of {n_items} items")
     draw, time = query.draw, query.time
     return query._replace(
-        k=whole_from_one(f"k: {where}", query.k),
+        k=whole_number(f"k: {where}", query.k),
         filter_seen=switch(f"filter_seen: {where}", query.filter_seen),
         allow=None if query.allow is None else listed(f"allow: {where}", query.allow),
         deny=listed(f"deny: {where}", query.deny),
-        draw=None if draw is None else int(whole_from_zero(f"draw: {where}", [draw])[0]),
+        draw=None if draw is None else whole_number(f"draw: {where}", draw, least=0),
         times=None if times is None else times.tolist(),
         time=None if time is None else float(moments(f"time: {where}", [time])[0]),
     )

@@ -24,7 +24,7 @@ from recbole_poem.model.scoring import Items
 from recbole_poem.reranking import reranking_of
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.blocks import in_blocks
-from recbole_poem.serving.bounds import switch, whole_from_one
+from recbole_poem.serving.bounds import switch, whole_number
 from recbole_poem.serving.coded_items import CodedItems
 from recbole_poem.serving.diverse import DiverseRanker, Ranker
 from recbole_poem.serving.entry import Entry
@@ -111,7 +111,8 @@ class Recommender:
         InputError
             If it cannot answer.
         """
-        return cls(open_checkpoint(path, config_dict), _index_of(path) if approximate else None)
+        by_index = switch("approximate", approximate)
+        return cls(open_checkpoint(path, config_dict), _index_of(path) if by_index else None)
 
     def successor(self, path: str, config_dict: Optional[Dict[str, Any]] = None) -> "Recommender":
         """Load what another checkpoint says now; a data set that is still right is not read again.
@@ -190,7 +191,7 @@ class Recommender:
         InputError
             For an argument that is not what is said here, and for some that do not fit each other.
         """
-        k = min(whole_from_one("k", k), len(self._vocabulary))
+        k = min(whole_number("k", k), len(self._vocabulary))
         filter_seen = switch("filter_seen", filter_seen)
         allowed = None if allow is None else mask(listed("allow", allow), self._vocabulary)
         denied = known([] if deny is None else listed("deny", deny), self._vocabulary)
@@ -283,7 +284,7 @@ class Recommender:
         InputError
             If the item is unknown, `k` is no whole number from 1, or the checkpoint is not of POEM.
         """
-        length = min(whole_from_one("similar_items: k", k), self.n_items)
+        length = min(whole_number("similar_items: k", k), self.n_items)
         name = token("similar_items: item", item)
         if not isinstance(self._dataset, POEMDataset):
             raise InputError("similar_items: the item graph is POEM's; load a checkpoint of POEM")

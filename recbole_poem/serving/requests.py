@@ -1,12 +1,13 @@
 """Requests in the numbers that a model reads."""
 
 import time
+from reprlib import repr as short
 from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
 from recbole_poem.errors import InputError
-from recbole_poem.serving.bounds import whole_from_zero
+from recbole_poem.serving.bounds import whole_numbers
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.entry_batch import EntryBatch, look_up
 from recbole_poem.serving.histories import (
@@ -89,12 +90,14 @@ class RequestReader:
         number = len(flat.request)
         for name, given in (("entries", entries), ("draws", draws), ("times", times)):
             if given is not None and not hasattr(given, "__len__"):
-                raise InputError(f"{name}: expected a list, one of each request, not {given!r}")
+                raise InputError(
+                    f"{name}: expected a list, one of each request, not {short(given)}"
+                )
             if given is not None and len(given) != number:
                 raise InputError(f"{name}: {len(given)} for {number} requests")
         told = [None] * number if entries is None else entries
         read = look_up(told, self._objectives, self._vocabulary)
-        keys = np.full(number, -1) if draws is None else whole_from_zero("draws", draws)
+        keys = np.full(number, -1) if draws is None else whole_numbers("draws", draws)
         asked = np.full(number, np.nan) if times is None else moments("times", times)
         return Requests(flat, read, keys, asked)
 

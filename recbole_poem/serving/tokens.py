@@ -9,7 +9,7 @@ from recbole_poem.numbers import is_whole_type, types_of
 
 _LISTS = (list, tuple)  # at a glance
 _PLAIN = frozenset({str, int})  # at a glance
-_EXPECTED = "expected a non-empty text or a whole number"
+_EXPECTED = "expected a text or a whole number"
 
 
 def listed(name: str, tokens: Any, of: str = "item tokens") -> List[Any]:
@@ -59,7 +59,7 @@ def token(name: str, given: Any) -> str:
     Raises
     ------
     InputError
-        If it is no text and no whole number, or an empty text.
+        If it is no text and no whole number.
     """
     if first_wrong([given]) is not None:
         raise InputError(f"{name}: {_EXPECTED}, not {short(given)}")
@@ -67,25 +67,20 @@ def token(name: str, given: Any) -> str:
 
 
 def first_wrong(tokens: List[Any]) -> Optional[int]:
-    """Return the place of the first that is no token: no text, no whole number, or empty."""
-    kinds = types_of(tokens)
-    wrong = {kind for kind in kinds - _PLAIN if not _is_token_type(kind)}
-    if not wrong and "" not in tokens:
+    """Return the place of the first that is no token: no text and no whole number."""
+    wrong = {kind for kind in types_of(tokens) - _PLAIN if not _is_token_type(kind)}
+    if not wrong:
         return None
-    return next(place for place, one in enumerate(tokens) if type(one) in wrong or _is_empty(one))
+    return next(place for place, one in enumerate(tokens) if type(one) in wrong)
 
 
 def no_token(name: str, given: Any, place: int) -> InputError:
     """Return the error that names what is no token, and its place in a list."""
-    return InputError(f"{name}: {_EXPECTED}, not {given!r} at place {place}")
+    return InputError(f"{name}: {_EXPECTED}, not {short(given)} at place {place}")
 
 
 def _is_token_type(kind: type) -> bool:
     return issubclass(kind, str) or is_whole_type(kind)
-
-
-def _is_empty(one: Any) -> bool:
-    return isinstance(one, str) and not one
 
 
 def _require_iterable(name: str, tokens: Any, of: str) -> None:
@@ -96,4 +91,5 @@ def _require_iterable(name: str, tokens: Any, of: str) -> None:
         or isinstance(tokens, (bytes, bytearray, Mapping))
         or getattr(tokens, "ndim", 1) != 1  # a table, or a single value in numpy's clothes
     ):
-        raise InputError(f"{name}: expected a list of {of}, not {short(tokens)}")
+        words = " ".join(short(tokens).split())  # a table's takes several lines
+        raise InputError(f"{name}: expected a list of {of}, not {words}")

@@ -6,7 +6,7 @@ from typing import List
 from recbole_poem.errors import InputError
 
 #: a field between quotes, in which a quote is written twice, or one that begins with none
-_FIELD = re.compile(r'"((?:[^"]|"")*)"|([^",][^,]*|(?=,|\Z))')
+_FIELD = re.compile(r'"((?:[^"]|"")*)"(?!")|([^",][^,]*|(?=,|\Z))')
 
 
 def split_row(line: str) -> List[str]:

@@ -5,7 +5,7 @@ from math import nan
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from recbole_poem.errors import InputError
-from recbole_poem.serving.bounds import switch, whole_from_one
+from recbole_poem.serving.bounds import switch, whole_number
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import checked_times
 from recbole_poem.serving.query import Query
@@ -74,7 +74,7 @@ def parse_request(number: int, fields: Any) -> Request:
         history or [],
         _entry(fields.get("entry")),
         None if times is None else checked_times("'times'", times, len(history or [])),
-        None if k is None else whole_from_one("'k'", k),
+        None if k is None else whole_number("'k'", k),
         _tokens("allow", fields),
         _tokens("deny", fields),
         None if seen is None else switch("'filter_seen'", seen),
@@ -110,14 +110,19 @@ def _name(given: Any) -> str:
     if given is None:
         raise InputError("'request' is missing or no name")
     name = token("'request'", given)
-    if any(sign in name for sign in "\0\r\n"):
+    if not name or any(sign in name for sign in "\0\r\n"):
         raise InputError(f"'request': expected a name of one line, not {name!r}")
     return name
 
 
 def _tokens(field: str, fields: Dict[str, Any]) -> Optional[List[str]]:
     given = fields.get(field)
-    return None if given is None else list(map(str, listed(f"'{field}'", given)))
+    if given is None:
+        return None
+    tokens = list(map(str, listed(f"'{field}'", given)))
+    if "" in tokens:
+        raise InputError(f"'{field}': the token at place {tokens.index('')} is empty")
+    return tokens
 
 
 def _entry(fields: Any) -> Optional[Entry]:
