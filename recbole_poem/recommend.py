@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
 from recbole_poem import stack
-from recbole_poem.command import exit_status, split_keys
+from recbole_poem.command import exit_status, read_arguments
 from recbole_poem.errors import InputError
 
 _AT_ONCE = 256  # requests that are answered together
@@ -21,7 +21,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     Raises
     ------
     InputError
-        For an argument of another form.
+        For an argument of another form, or one that is given twice.
     """
     parser = argparse.ArgumentParser(
         prog="python -m recbole_poem.recommend",
@@ -57,8 +57,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
         default="stop",
         help="what a line that is no request does (default: stop); skipped ones are listed",
     )
-    options, rest = parser.parse_known_args(arguments)
-    return options, split_keys(rest)
+    return read_arguments(parser, arguments)
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

@@ -1,15 +1,16 @@
 """The command that answers files: what it writes, and what it does with bad lines."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import random_log
 
+from recbole_poem.errors import InputError
 from recbole_poem.quick_start import run_recbole_poem
-from recbole_poem.recommend import main
+from recbole_poem.recommend import main, parse
 from recbole_poem.serving.recommender import Recommender
 
 
@@ -105,6 +106,14 @@ def test_a_request_that_is_there_twice_is_answered_once(
     assert main([*arguments, "--bad_lines=skip", "--k=2"]) == 0
     expected = Recommender.load(checkpoint).recommend([["i1"], ["i2"]], k=2)["item"].tolist()
     assert pd.read_csv(output)["item"].tolist() == expected
+
+
+@pytest.mark.parametrize("arguments", [["--k=4", "--k=5"], ["--epochs=1", "--epochs=2"]])
+def test_an_argument_that_is_given_twice_is_refused(arguments: List[str]) -> None:
+    given = ["--checkpoint=a", "--input=a.csv", "--output=b.csv", *arguments]
+    with pytest.raises(InputError, match=r"^--\w+ is given twice$"):
+        parse(given)
+    assert parse(given[:-1])[0].checkpoint == "a"
 
 
 def test_a_file_without_requests_leaves_what_was_there(
