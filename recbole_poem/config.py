@@ -22,7 +22,7 @@ from recbole.utils import ModelType
 
 from recbole_poem.errors import InputError
 from recbole_poem.keys import POEM_RULES, RULES, check_values
-from recbole_poem.numbers import plain
+from recbole_poem.number_types import plain
 from recbole_poem.registry import MODELS, get_model
 
 _PACKAGED = Path(__file__).parent / "properties"

@@ -3,7 +3,7 @@
 from typing import Any, Callable, Dict, NamedTuple
 
 from recbole_poem.errors import InputError
-from recbole_poem.numbers import is_number, is_whole_number
+from recbole_poem.number_types import is_number, is_whole_number
 
 
 class _Rule(NamedTuple):

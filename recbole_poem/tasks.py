@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 from recbole_poem.errors import InputError
-from recbole_poem.numbers import is_number
+from recbole_poem.number_types import is_number
 
 #: kind -> the settings that it takes beside ``kind`` and ``weight``
 KINDS: Dict[str, Tuple[str, ...]] = {

@@ -9,7 +9,7 @@ import pandas as pd
 
 from recbole_poem.errors import InputError
 from recbole_poem.gaps import gap_slots
-from recbole_poem.numbers import types_of
+from recbole_poem.number_types import types_of
 from recbole_poem.serving.history import checked_times
 from recbole_poem.serving.tokens import first_wrong, no_token, ordered
 from recbole_poem.serving.vocabulary import Vocabulary

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from recbole_poem.numbers import is_number, is_whole_number, plain, types_of
+from recbole_poem.number_types import is_number, is_whole_number, plain, types_of
 
 
 @pytest.mark.parametrize("value", [0, -7, 10**30, np.int64(3), np.uint8(3), np.int32(-1)])
