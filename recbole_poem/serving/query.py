@@ -92,7 +92,8 @@ class Answer(NamedTuple):
     scores : list of float
         Theirs.
     n_unknown : int
-        Tokens of the history and the entry that the model does not know and left out.
+        Tokens of the history, the entry, `allow` and `deny` that the model does not know and left
+        out.
     """
 
     items: List[str]

@@ -33,7 +33,7 @@ from recbole_poem.serving.histories import Histories, ItemTimes
 from recbole_poem.serving.index.item_index import open_index
 from recbole_poem.serving.index.sample import sample_requests
 from recbole_poem.serving.interest import Catalogue, Interests
-from recbole_poem.serving.limits import Limits, known, mask, of_each, same_for_all
+from recbole_poem.serving.limits import Limits, known, mask, n_unknown, of_each, same_for_all
 from recbole_poem.serving.loading import Loaded, open_checkpoint, popularity
 from recbole_poem.serving.query import Answer, Query, checked
 from recbole_poem.serving.requests import RequestReader, Requests
@@ -182,8 +182,8 @@ class Recommender:
         -------
         DataFrame
             Columns request, rank (from 1), item, score; ``attrs["unknown_items"]`` counts the
-            tokens of histories and entries that were left out. An empty history gets the
-            candidates of its entry, by fused score, and then what is popular. With
+            tokens of histories, entries, `allow` and `deny` that were left out. An empty history
+            gets the candidates of its entry, by fused score, and then what is popular. With
             ``diversity_penalty`` the scores of a list need not descend.
 
         Raises
@@ -193,8 +193,10 @@ class Recommender:
         """
         k = min(whole_number("k", k), len(self._vocabulary))
         filter_seen = switch("filter_seen", filter_seen)
-        allowed = None if allow is None else mask(listed("allow", allow), self._vocabulary)
-        denied = known([] if deny is None else listed("deny", deny), self._vocabulary)
+        allow = None if allow is None else listed("allow", allow)
+        allowed = None if allow is None else mask(allow, self._vocabulary)
+        deny = [] if deny is None else listed("deny", deny)
+        denied = known(deny, self._vocabulary)
         requests = self._reader.together(histories, entries, draws, times, item_times)
 
         def limits(part: Requests, where: slice) -> Limits:
@@ -211,10 +213,11 @@ class Recommender:
         found = pd.DataFrame(
             {name: np.concatenate(parts) if parts else [] for name, parts in columns.items()}
         )
-        n_unknown = int(requests.n_unknown.sum())
-        if n_unknown:
-            getLogger().info(f"{n_unknown} item tokens are unknown to the model and were left out")
-        found.attrs["unknown_items"] = n_unknown
+        left_out = int(requests.n_unknown.sum())
+        left_out += n_unknown([*(allow or ()), *deny], self._vocabulary)
+        if left_out:
+            getLogger().info(f"{left_out} item tokens are unknown to the model and were left out")
+        found.attrs["unknown_items"] = left_out
         return found
 
     def answer(self, queries: Sequence[Query]) -> List[Answer]:
@@ -232,22 +235,26 @@ class Recommender:
         """
         queries = checked(queries)
         requests = self._reader.of_queries(queries)
-        unknown, size = requests.n_unknown, _CELLS // len(self._vocabulary)
+        unknown = [
+            n_unknown([*(query.allow or ()), *query.deny], self._vocabulary) + of_request
+            for query, of_request in zip(queries, requests.n_unknown.tolist())
+        ]
+        size = _CELLS // len(self._vocabulary)
         lengths = np.array([min(query.k, len(self._vocabulary)) for query in queries], np.int64)
 
         def limits(part: Requests, where: slice) -> Limits:
             return of_each(queries[where], part.histories, self._vocabulary)
 
         return [
-            self._answer(of_one[: lengths[row]], score[: lengths[row]], int(unknown[row]))
+            self._answer(of_one[: lengths[row]], score[: lengths[row]], unknown[row])
             for rows, items, scores in in_blocks(self._ranker, requests, lengths, limits, size)
             for row, of_one, score in zip(rows, items, scores)
         ]
 
-    def _answer(self, items: np.ndarray, scores: np.ndarray, n_unknown: int) -> Answer:
+    def _answer(self, items: np.ndarray, scores: np.ndarray, unknown: int) -> Answer:
         given = scores > -np.inf
         tokens = self._vocabulary.tokens[items[given]]
-        return Answer(tokens.tolist(), scores[given].tolist(), n_unknown)
+        return Answer(tokens.tolist(), scores[given].tolist(), unknown)
 
     def _by_index(self, path: Path, interests: Interests, items: Items) -> ShortlistRanker:
         """Return a ranker of shortlists from the index in a file."""

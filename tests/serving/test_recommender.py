@@ -184,6 +184,9 @@ def test_unknown_tokens_are_left_out_and_counted(recommender: Recommender) -> No
     found = recommender.recommend([["new", "i1", "i2", "newer"]], k=4)
     assert found["item"].tolist() == plain["item"].tolist()
     assert found.attrs["unknown_items"] == 2
+    limits: Dict[str, Any] = {"deny": ["i5,i6", "i7"], "allow": ["i8", "brand new"]}
+    assert recommender.recommend([["i1"], ["i2"]], **limits).attrs["unknown_items"] == 2
+    assert recommender.answer([Query(["new", "i1"], **limits)])[0].n_unknown == 3
     entry = entry_of(recommender, ["i5", "brand new", "i6"])
     assert recommender.recommend([["i1"]], entries=[entry]).attrs["unknown_items"] == 1
 
