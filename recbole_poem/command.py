@@ -1,8 +1,9 @@
 """What the plugin's commands share: keys as ``--key=value``, and errors in one line."""
 
+import argparse
 import os
 import sys
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 from recbole_poem import recbole_warnings, stack
 from recbole_poem.errors import InputError
@@ -25,6 +26,25 @@ def split_keys(arguments: List[str]) -> Dict[str, Any]:
             raise InputError(f"--{name} is given twice")
         keys[name] = value
     return keys
+
+
+def read_arguments(
+    parser: argparse.ArgumentParser, arguments: List[str]
+) -> Tuple[argparse.Namespace, Dict[str, Any]]:
+    """Split a command line into the options that a parser knows, and keys of a configuration.
+
+    Raises
+    ------
+    InputError
+        For an argument of another form, and one that is given twice, of which argparse takes the
+        last.
+    """
+    names = [argument.partition("=")[0] for argument in arguments if argument.startswith("--")]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise InputError(f"{name} is given twice")
+    options, rest = parser.parse_known_args(arguments)
+    return options, split_keys(rest)
 
 
 def exit_status(command: Callable[[], int]) -> int:

@@ -22,6 +22,7 @@ from recbole.utils import ModelType
 
 from recbole_poem.errors import InputError
 from recbole_poem.keys import POEM_RULES, RULES, check_values
+from recbole_poem.number_types import plain
 from recbole_poem.registry import MODELS, get_model
 
 _PACKAGED = Path(__file__).parent / "properties"
@@ -92,7 +93,7 @@ class Config(recbole.config.Config):
 
     def _convert_config_dict(self, config_dict: Dict[str, Any]) -> Dict[str, Any]:
         """Read strings as literals; RecBole evaluates them as code (configurator.py:131)."""
-        return {key: _literal(value) for key, value in config_dict.items()}
+        return {key: _literal(plain(value)) for key, value in config_dict.items()}
 
     def _load_config_files(self, file_list: Optional[List[str]]) -> Dict[str, Any]:
         contents = map(read_config_file, file_list or [])

@@ -4,15 +4,12 @@ from typing import Any, Callable, Dict, NamedTuple
 
 from recbole_poem.errors import InputError
 from recbole_poem.intervals import WORDS, is_interval
+from recbole_poem.number_types import is_number, is_whole_number
 
 
 class _Rule(NamedTuple):
     holds: Callable[[Any], bool]
     words: str
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _are_windows(values: Any) -> bool:
@@ -32,18 +29,14 @@ def _is_daily(triple: Any) -> bool:
     if not isinstance(triple, list) or len(triple) != 3:
         return False
     hours, weight, days = triple
-    is_odd = _is_int(hours) and hours in range(1, 24, 2)
+    is_odd = is_whole_number(hours) and hours in range(1, 24, 2)
     return is_odd and _WEIGHT.holds(weight) and _POSITIVE.holds(days)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 _FLAG = _Rule(lambda v: isinstance(v, bool), "True or False")
-_FROM_0 = _Rule(lambda v: _is_int(v) and v >= 0, "a whole number from 0")
-_FROM_1 = _Rule(lambda v: _is_int(v) and v >= 1, "a whole number from 1")
-_FROM_2 = _Rule(lambda v: _is_int(v) and v >= 2, "a whole number from 2")
+_FROM_0 = _Rule(lambda v: is_whole_number(v) and v >= 0, "a whole number from 0")
+_FROM_1 = _Rule(lambda v: is_whole_number(v) and v >= 1, "a whole number from 1")
+_FROM_2 = _Rule(lambda v: is_whole_number(v) and v >= 2, "a whole number from 2")
 _FROM_1_OR_NONE = _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or ~")
 _NAME_OR_NONE = _Rule(lambda v: v is None or isinstance(v, str), "a name, or ~")
 _COUNTS = _Rule(
@@ -58,13 +51,13 @@ _COUNTS = _Rule(
     "a mapping of users, items or interactions to whole numbers, or ~",
 )
 _CAP = _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or ~ for all")
-_WEIGHT = _Rule(lambda v: _is_number(v) and v >= 0, "a number from 0")
-_POSITIVE = _Rule(lambda v: _is_number(v) and v > 0, "a number above 0")
-_SHARE = _Rule(lambda v: _is_number(v) and 0 <= v <= 1, "a number from 0 to 1")
+_WEIGHT = _Rule(lambda v: is_number(v) and v >= 0, "a number from 0")
+_POSITIVE = _Rule(lambda v: is_number(v) and v > 0, "a number above 0")
+_SHARE = _Rule(lambda v: is_number(v) and 0 <= v <= 1, "a number from 0 to 1")
 _SIZES = _Rule(
     lambda v: isinstance(v, list) and all(map(_FROM_1.holds, v)), "a list of whole numbers from 1"
 )
-_PROBABILITY = _Rule(lambda v: _is_number(v) and 0 <= v < 1, "a number from 0, below 1")
+_PROBABILITY = _Rule(lambda v: is_number(v) and 0 <= v < 1, "a number from 0, below 1")
 
 
 _INTERVAL = _Rule(lambda v: v is None or is_interval(v), f"{WORDS}; or ~")
@@ -93,17 +86,21 @@ OVERALL_RULES: Dict[str, _Rule] = {
     "diversity_penalty": _WEIGHT,
     "diversity_pool": _FROM_1,
     "time_unit": _one_of("s", "ms"),
-    "utc_offset": _Rule(lambda v: _is_int(v) and abs(v) < 86400, "seconds of less than a day"),
+    "utc_offset": _Rule(
+        lambda v: is_whole_number(v) and abs(v) < 86400, "seconds of less than a day"
+    ),
     "expected_counts": _COUNTS,
     "threads": _FROM_1_OR_NONE,
     "ray": _FROM_1_OR_NONE,
-    "seed": _Rule(lambda v: _is_int(v) and 0 <= v < 2**31, "a whole number from 0, below 2^31"),
+    "seed": _Rule(
+        lambda v: is_whole_number(v) and 0 <= v < 2**31, "a whole number from 0, below 2^31"
+    ),
     "epochs": _FROM_0,
     "learning_rate": _POSITIVE,
     "ema_decay": _PROBABILITY,
     "train_batch_size": _FROM_1,
     "eval_batch_size": _FROM_1,
-    "eval_step": _Rule(_is_int, "a whole number"),
+    "eval_step": _Rule(is_whole_number, "a whole number"),
     "stopping_step": _FROM_0,
 }
 

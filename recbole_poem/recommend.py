@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
 from recbole_poem import stack
-from recbole_poem.command import exit_status, split_keys
+from recbole_poem.command import exit_status, read_arguments
 from recbole_poem.errors import InputError
 
 _AT_ONCE = 256  # requests that are answered together
@@ -21,7 +21,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     Raises
     ------
     InputError
-        For an argument of another form.
+        For an argument of another form, or one that is given twice.
     """
     parser = argparse.ArgumentParser(
         prog="python -m recbole_poem.recommend",
@@ -32,10 +32,20 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     )
     add = parser.add_argument
     add("--checkpoint", required=True, help="file that the training command wrote")
-    add("--input", required=True, type=Path, help="requests: columns request, history, times")
+    add(
+        "--input",
+        required=True,
+        type=Path,
+        help="requests: columns request, history, and maybe times, k, allow, deny, filter_seen, "
+        "each for its request alone; JSON lines may have entry as well",
+    )
     add("--output", required=True, type=Path, help="recommendations: request, rank, item, score")
-    add("--k", type=int, default=10, help="items per request (default: 10)")
-    add("--keep_seen", action="store_true", help="items of the history may be recommended")
+    add("--k", type=int, default=10, help="items per request that names no k (default: 10)")
+    add(
+        "--keep_seen",
+        action="store_true",
+        help="items of the history may be recommended, where a request has no filter_seen",
+    )
     add(
         "--approximate",
         action="store_true",
@@ -47,8 +57,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
         default="stop",
         help="what a line that is no request does (default: stop); skipped ones are listed",
     )
-    options, rest = parser.parse_known_args(arguments)
-    return options, split_keys(rest)
+    return read_arguments(parser, arguments)
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -62,17 +71,21 @@ def _run(arguments: List[str]) -> int:
     # RecBole, torch and the rest are loaded now, after their versions have been checked
     from tqdm import tqdm
 
-    from recbole_poem.serving.files.request_files import BadLine, read_requests, readable
-    from recbole_poem.serving.files.result_files import writer
+    from recbole_poem.serving.bounds import whole_number
+    from recbole_poem.serving.files.lines import BadLine
+    from recbole_poem.serving.files.request_files import answerable, read_requests
+    from recbole_poem.serving.files.result_files import rows_of, writer
     from recbole_poem.serving.recommender import Recommender
 
-    requests = read_requests(options.input)
+    if options.input.resolve() == options.output.resolve():
+        raise InputError(f"--output: {options.output} is the input, which would be lost")
+    k, requests = whole_number("--k", options.k), read_requests(options.input)
     recommender = Recommender.load(options.checkpoint, keys, options.approximate)
     n_answered = n_skipped = n_unknown = 0
     with writer(options.output) as write, tqdm(desc="Requests", unit=" requests") as bar:
-        for block in _blocks(requests):
+        for block in _blocks(answerable(requests, recommender.objectives)):
             good = []
-            for line in (readable(line, recommender.objectives) for line in block):
+            for line in block:
                 if isinstance(line, BadLine):
                     words = f"{options.input}: line {line.number}: {line.reason}"
                     if options.bad_lines == "stop":
@@ -81,17 +94,10 @@ def _run(arguments: List[str]) -> int:
                     tqdm.write(f"skipped: {words}", file=sys.stderr)
                 else:
                     good.append(line)
-            found = recommender.recommend(
-                [request.history for request in good],
-                k=options.k,
-                entries=[request.entry for request in good],
-                filter_seen=not options.keep_seen,
-                item_times=[request.times for request in good],
-            )
-            found["request"] = [good[number].name for number in found["request"]]
-            write(found)
+            answers = recommender.answer([one.query(k, not options.keep_seen) for one in good])
+            write(rows_of([one.name for one in good], answers))
             n_answered += len(good)
-            n_unknown += found.attrs["unknown_items"]
+            n_unknown += sum(answer.n_unknown for answer in answers)
             bar.update(len(good))
     print(
         f"{n_answered} requests answered, {n_skipped} lines skipped, {n_unknown} unknown item "

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from recbole_poem import stack
-from recbole_poem.command import exit_status, split_keys
+from recbole_poem.command import exit_status, read_arguments
 from recbole_poem.errors import InputError
 
 
@@ -24,7 +24,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     Raises
     ------
     InputError
-        For an argument of another form.
+        For an argument of another form, or one that is given twice.
     """
     parser = argparse.ArgumentParser(
         prog="python -m recbole_poem.replay",
@@ -52,8 +52,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
         "rows included; the others are played without a question",
     )
     add("--output", type=Path, help="folder of the report (default: replay/<name of checkpoint>)")
-    options, rest = parser.parse_known_args(arguments)
-    return options, split_keys(rest)
+    return read_arguments(parser, arguments)
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from recbole_poem import stack
-from recbole_poem.command import exit_status, split_keys
+from recbole_poem.command import exit_status, read_arguments
 from recbole_poem.errors import InputError
 
 #: where the bearer token may stand, so that no list of processes shows it
@@ -24,7 +24,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     Raises
     ------
     InputError
-        For an argument of another form.
+        For an argument of another form, or one that is given twice.
     """
     parser = argparse.ArgumentParser(
         prog="python -m recbole_poem.serve",
@@ -57,8 +57,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     add("--rate", type=float, default=None, help="requests a second from one address; more get 429")
     add("--burst", type=int, default=100, help="requests at once from one address, with --rate")
     add("--max_connections", type=int, default=1000, help="at once; more get 503")
-    options, rest = parser.parse_known_args(arguments)
-    return options, split_keys(rest)
+    return read_arguments(parser, arguments)
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

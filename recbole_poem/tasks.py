@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 from recbole_poem.errors import InputError
+from recbole_poem.number_types import is_number
 
 #: kind -> the settings that it takes beside ``kind`` and ``weight``
 KINDS: Dict[str, Tuple[str, ...]] = {
@@ -75,7 +76,7 @@ def _parse(name: str, given: Any) -> TaskSpecification:
             raise InputError(f"{key}: unknown setting '{setting}'; {hint}")
     settings = {k: v for k, v in given.items() if k not in ("kind", "feedback")}
     for setting, value in settings.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not is_number(value):
             raise InputError(f"{key}.{setting}: expected a number, not {value!r}")
     return TaskSpecification(name, kind, _conditions(given, kind, key), settings)
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
+import numpy as np
 import pytest
 import yaml
 
@@ -90,6 +91,16 @@ def test_command_line_of_the_host_process_is_not_read(monkeypatch: pytest.Monkey
 )
 def test_strings_are_literals_never_code(text: str, value: Any) -> None:
     assert make(anything=text)["anything"] == value
+
+
+def test_numbers_of_numpy_are_numbers_and_truth_values_are_none() -> None:
+    config = make(epochs=np.int64(3), temperature=np.float32(0.5), topk=[np.int32(10)])
+    found = [config["epochs"], config["temperature"], *config["topk"]]
+    assert found == [3, 0.5, 10]
+    assert [type(value) for value in found] == [int, float, int]
+    for key, value in (("epochs", np.bool_(True)), ("temperature", True), ("margin", np.inf)):
+        with pytest.raises(InputError, match=f"^{key}: expected a"):
+            make(**{key: value})
 
 
 def test_unknown_keys_name_the_nearest_known_one() -> None:

@@ -12,12 +12,21 @@ import json
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Collection, Iterable, Optional, Sequence, Tuple
+from itertools import chain
+from math import inf
+from typing import Any, Collection, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
 
+from recbole_poem.errors import InputError
+from recbole_poem.number_types import is_number_type, types_of
+from recbole_poem.serving.tokens import listed, ordered
+
 _MAGIC, _VERSION = b"POEM", 1
 _FRAME, _LENGTH = struct.Struct("<4sBI"), struct.Struct("<I")
+
+
+_FAR = 10**300
 
 
 class DamagedEntryError(ValueError):
@@ -33,9 +42,14 @@ class Entry:
     items : (N,) str
         Raw item tokens, each at most once.
     objectives : (M,) str
-        Names of the objectives, in the order of the columns of `scores`.
+        Names of the objectives, each once, in the order of the columns of `scores`.
     scores : (N, M) float32
         Higher is better; finite.
+
+    Raises
+    ------
+    InputError
+        See `of`, which takes plain sequences.
     """
 
     items: Tuple[str, ...]
@@ -43,37 +57,53 @@ class Entry:
     scores: np.ndarray
 
     def __post_init__(self) -> None:
-        if self.scores.shape != (len(self.items), len(self.objectives)):
-            raise ValueError(
-                f"an entry of {len(self.items)} items and {len(self.objectives)} objectives cannot "
-                f"have scores of shape {self.scores.shape}"
+        _require_once("items", "an item", self.items)
+        _require_once("objectives", "an objective", self.objectives)
+        shape = len(self.items), len(self.objectives)
+        scores = _table(self.scores)
+        scores = scores.reshape(shape) if scores.size == 0 == len(self.items) else scores
+        if scores.shape != shape:
+            raise InputError(
+                f"scores: an entry of {shape[0]} items and {shape[1]} objectives cannot have "
+                f"scores of shape {scores.shape}"
             )
-        if not np.isfinite(self.scores).all():
-            raise ValueError("an entry's scores have to be finite numbers")
-        if len(set(self.items)) < len(self.items):
-            raise ValueError("an entry names an item twice")
+        with np.errstate(over="ignore"):
+            held = scores.astype(np.float32)
+        if not np.isfinite(held).all():
+            item, objective = np.argwhere(~np.isfinite(held))[0].tolist()
+            raise InputError(
+                "scores: an entry's scores have to be finite numbers of float32, not "
+                f"{scores[item, objective]} for the item '{self.items[item]}' and the objective "
+                f"'{self.objectives[objective]}'"
+            )
+        object.__setattr__(self, "scores", held)
 
     @classmethod
-    def of(
-        cls, items: Sequence[str], objectives: Sequence[str], scores: Sequence[Sequence[float]]
-    ) -> "Entry":
+    def of(cls, items: Sequence[Any], objectives: Sequence[str], scores: Any) -> "Entry":
         """Return the entry of plain sequences.
+
+        Parameters
+        ----------
+        items : sequence of str or int
+            Raw item tokens.
+        objectives : sequence of str
+        scores : sequence of sequences of float, or array
+            One row an item, one column an objective.
 
         Raises
         ------
-        ValueError
-            If the scores do not fit, are not finite, or an item is there twice.
+        InputError
+            For one string in place of a list, an item or an objective that is there twice, what is
+            no token, scores that do not fit, and one that is no finite number of float32, named.
         """
-        try:
-            values = np.array(scores, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise ValueError("an entry's scores have to be rows of numbers, all as long") from error
-        values = values.reshape(0, len(objectives)) if values.size == 0 == len(items) else values
-        return cls(tuple(map(str, items)), tuple(map(str, objectives)), values)
+        ordered("items", items)
+        ordered("objectives", objectives, "names")
+        tokens, names = listed("items", items), listed("objectives", objectives, "names")
+        return cls(tuple(map(str, tokens)), tuple(map(str, names)), scores)
 
     def without(self, items: Collection[str]) -> "Entry":
         """Return the entry less some candidates, such as those that were consumed since."""
-        gone = set(items)
+        gone = set(map(str, listed("items", items)))
         if gone.isdisjoint(self.items):
             return self
         kept = [place for place, item in enumerate(self.items) if item not in gone]
@@ -81,7 +111,8 @@ class Entry:
 
     def missing(self, objectives: Iterable[str]) -> Optional[str]:
         """Return the first of some objectives that the entry does not have, None if it has all."""
-        return next((name for name in objectives if name not in self.objectives), None)
+        asked = listed("objectives", objectives, "names")
+        return next((name for name in asked if name not in self.objectives), None)
 
     def to_bytes(self) -> bytes:
         """Return the binary form."""
@@ -114,3 +145,31 @@ class Entry:
             raise
         except (struct.error, ValueError, TypeError) as error:
             raise DamagedEntryError(f"no entry: {error}") from error
+
+
+def _require_once(name: str, one: str, tokens: Any) -> None:
+    if not isinstance(tokens, tuple):
+        raise InputError(f"{name}: expected a tuple, not {tokens!r}; Entry.of takes lists")
+    if len(set(tokens)) < len(tokens):
+        twice = next(token for place, token in enumerate(tokens) if token in tokens[:place])
+        raise InputError(f"{name}: an entry names {one} twice, '{twice}'")
+
+
+def _table(scores: Any) -> np.ndarray:
+    """Return rows of numbers as an array, those of an array in their own precision."""
+    words = "scores: an entry's scores have to be rows of numbers, all as long"
+    if hasattr(scores, "__array__"):  # of numpy, pandas or torch
+        table = np.asarray(scores)
+        if is_number_type(table.dtype.type):
+            return table
+        scores = table.tolist()
+    try:
+        kinds = set(chain.from_iterable(map(types_of, scores)))
+        table = np.array(scores, dtype=np.float64)
+    except OverflowError:  # a whole number that is beyond float64
+        table = np.array([[inf if abs(one) > _FAR else one for one in row] for row in scores])
+    except (TypeError, ValueError) as error:
+        raise InputError(words) from error
+    if not all(map(is_number_type, kinds)):
+        raise InputError(words)
+    return table

@@ -46,8 +46,12 @@ def look_up(
     Raises
     ------
     InputError
-        If an entry lacks an objective.
+        For what is no entry, and one that lacks an objective.
     """
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, (Entry, type(None))):
+            kind = type(entry).__name__
+            raise InputError(f"entries: request {number} has a {kind}, not an Entry or None")
     found = [_look_up(entry, objectives, vocabulary) for entry in entries]
     width = max([1, *(len(items) for items, _, _ in found)]) if objectives else 0
     items = np.zeros((len(found), width), dtype=np.int64)

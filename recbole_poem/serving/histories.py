@@ -1,19 +1,25 @@
 """The histories of requests, as users of the library have them, as flat arrays of ids."""
 
-from typing import Any, Collection, List, NamedTuple, Optional, Sequence, Tuple, Union
+from collections.abc import Mapping, Set
+from reprlib import repr as short
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import pandas as pd
 
 from recbole_poem.errors import InputError
 from recbole_poem.gaps import gap_slots
+from recbole_poem.number_types import types_of
 from recbole_poem.serving.history import checked_times
+from recbole_poem.serving.tokens import first_wrong, no_token, ordered
 from recbole_poem.serving.vocabulary import Vocabulary
 
 #: raw item tokens per request, oldest first; or a frame with columns request, item and maybe time
 Histories = Union[Sequence[Sequence[Any]], pd.DataFrame]
 #: when the items of each history were dealt with; None, of a history or of an item: not known
 ItemTimes = Sequence[Optional[Sequence[Optional[float]]]]
+
+_COLUMNS = ("request", "item", "time")  # of a frame
 
 
 class FlatHistories(NamedTuple):
@@ -58,6 +64,7 @@ def flatten(
     vocabulary: Vocabulary,
     times: Optional[ItemTimes] = None,
     per_second: float = 1.0,
+    called: str = "histories: request",
 ) -> FlatHistories:
     """Look up the tokens of histories, and slot the times between those that are known.
 
@@ -72,16 +79,19 @@ def flatten(
         Of the items, as many; None, of a whole history, and NaN: not known. A frame brings its own.
     per_second : float
         Units of the times in a second.
+    called : str
+        What a history is, for messages, before its number.
 
     Raises
     ------
     InputError
-        For a frame without the columns, a time that is no number, and a history that is one string.
+        For a frame without the columns or with others, a time that is no number, a history that is
+        one string, and what is no token: a missing value, a fraction, a truth value.
     """
     if isinstance(histories, pd.DataFrame):
         request, place, time, token = _of_frame(histories)
     else:
-        request, place, token = _of_lists(histories)
+        request, place, token = _of_lists(histories, called)
         time = np.full(len(token), np.nan)
         begin = np.searchsorted(place, np.arange(len(request)))
         for first, of_one in zip(begin, () if times is None else times):
@@ -115,58 +125,84 @@ def checked_item_times(
         raise InputError(f"item_times: {times!r} is not a sequence of times of each request")
     if len(times) != len(histories):
         raise InputError(f"item_times: {len(times)} for {len(histories)} requests")
-    lengths = _lengths(histories)
+    lengths = _lengths(histories, "histories: request")
     return [
         checked_times(f"item_times: request {number}", of_one, lengths[number])
         for number, of_one in enumerate(times)
     ]
 
 
-def _of_lists(histories: Any) -> Tuple[np.ndarray, np.ndarray, Collection[Any]]:
-    lengths = _lengths(histories)
-    place = np.repeat(np.arange(len(lengths)), lengths)
-    token = [item for history in histories for item in history]
-    return np.arange(len(lengths)).astype(object), place, token
+def _of_lists(histories: Any, called: str) -> Tuple[np.ndarray, np.ndarray, List[Any]]:
+    lengths = _lengths(histories, called)
+    number = np.arange(len(lengths))
+    tokens = [item for history in histories for item in history]
+    place = np.repeat(number, lengths)
+    wrong = first_wrong(tokens)
+    if wrong is not None:
+        before = wrong - int(np.searchsorted(place, place[wrong]))
+        raise no_token(f"{called} {place[wrong]}", tokens[wrong], before)
+    return number.astype(object), place, tokens
 
 
-def _lengths(histories: Sequence[Any]) -> List[int]:
+def _lengths(histories: Any, called: str) -> List[int]:
     """Return how many items each history has."""
-    for number, history in enumerate(histories):
-        if isinstance(history, (str, bytes)) or not hasattr(history, "__len__"):
-            raise InputError(
-                f"histories: request {number} is {history!r}, not a sequence of item tokens"
-            )
-    return [len(history) for history in histories]
+    if isinstance(histories, (str, bytes, Mapping, Set)) or not hasattr(histories, "__len__"):
+        raise InputError(
+            "histories: expected a list of histories, each a list of item tokens, not "
+            f"{short(histories)}"
+        )
+    return [ordered(f"{called} {number}", history) for number, history in enumerate(histories)]
 
 
-def _of_frame(
-    frame: pd.DataFrame,
-) -> Tuple[np.ndarray, np.ndarray, np.ndarray, Collection[Any]]:
+def _of_frame(frame: pd.DataFrame) -> Tuple[np.ndarray, np.ndarray, np.ndarray, List[Any]]:
+    _check_columns([str(column) for column in frame.columns])
     for column in ("request", "item"):
-        if column not in frame:
-            raise InputError(
-                f"histories: the frame has no column '{column}' (it has "
-                f"{', '.join(map(str, frame.columns))})"
-            )
-    if frame["request"].isna().any():
-        row = int(np.flatnonzero(frame["request"].isna())[0])
-        raise InputError(f"histories: column 'request' is empty in row {row}")
+        empty = np.flatnonzero(frame[column].isna())
+        if len(empty):
+            raise InputError(f"histories: column '{column}' is empty in row {empty[0]}")
+    token = frame["item"].tolist()
+    wrong = first_wrong(token)
+    if wrong is not None:
+        raise no_token("histories: column 'item'", token[wrong], wrong)
     place, request = pd.factorize(frame["request"])
     order, time = np.argsort(place, kind="stable"), np.full(len(frame), np.nan)
     if "time" in frame:
-        if frame["time"].dtype.kind in "mM":
-            raise InputError(
-                "histories: column 'time' holds dates; expected numbers, in the "
-                "unit of the data set's time"
-            )
-        time = pd.to_numeric(frame["time"], errors="coerce").to_numpy(dtype=float)
-        if not np.isfinite(time).all():
-            row = int(np.flatnonzero(~np.isfinite(time))[0])
-            raise InputError(f"histories: column 'time' has no number in row {row}")
+        time = _times_of_frame(frame["time"])
         order = np.lexsort((time, place))
     return (
         np.array(request, dtype=object),
         place[order],
         time[order],
-        frame["item"].to_numpy(object)[order],
+        [token[row] for row in order.tolist()],
     )
+
+
+def _check_columns(columns: List[str]) -> None:
+    """Check that a frame has what is read, once, and nothing else."""
+    there = f"(it has {', '.join(columns)})"
+    for column in ("request", "item"):
+        if column not in columns:
+            raise InputError(f"histories: the frame has no column '{column}' {there}")
+    for column in columns:
+        if column not in _COLUMNS:
+            raise InputError(
+                f"histories: the frame has a column '{column}', of which nothing is read; drop "
+                f"it, or name it one of {', '.join(_COLUMNS)}"
+            )
+        if columns.count(column) > 1:
+            raise InputError(f"histories: the frame has two columns '{column}'")
+
+
+def _times_of_frame(column: pd.Series) -> np.ndarray:
+    if column.dtype.kind in "mM":
+        raise InputError(
+            "histories: column 'time' holds dates; expected numbers, in the "
+            "unit of the data set's time"
+        )
+    if not types_of(column).isdisjoint((bool, np.bool_)):
+        raise InputError("histories: column 'time' holds truth values; expected numbers")
+    time: np.ndarray = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+    if not np.isfinite(time).all():
+        row = int(np.flatnonzero(~np.isfinite(time))[0])
+        raise InputError(f"histories: column 'time' has no number in row {row}")
+    return time

@@ -1,10 +1,13 @@
 """What one user has dealt with, and when: as a service keeps it, and as a request brings it."""
 
-from typing import NamedTuple, Optional, Sequence
+from typing import Any, NamedTuple, Optional, Sequence
 
 import numpy as np
 
 from recbole_poem.errors import InputError
+from recbole_poem.number_types import is_number_type, types_of
+
+NoneType = type(None)
 
 
 class History(NamedTuple):
@@ -42,24 +45,43 @@ def checked_times(
     """
     if times is None:
         return [np.nan] * n_items
-    if isinstance(times, (str, bytes)) or not hasattr(times, "__len__"):
-        raise InputError(f"{name}: {times!r} is not a sequence of times")
-    if len(times) != n_items:
-        raise InputError(f"{name}: {len(times)} times for a history of {n_items} items")
-    words = f"{name}: expected numbers, in the unit of the data set's time"
-    if getattr(getattr(times, "dtype", None), "kind", None) in ("m", "M"):  # dates are none
-        raise InputError(words)
-    try:
-        found = np.asarray(times, dtype=np.float64)  # of None it makes NaN
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(words) from error
-    if found.ndim != 1:
-        raise InputError(words)
-    if np.isinf(found).any():
-        raise InputError(f"{name}: a time is infinite")
+    found = moments(name, times)
+    if len(found) != n_items:
+        raise InputError(f"{name}: {len(found)} times for a history of {n_items} items")
     known = found[~np.isnan(found)]
     descends = np.flatnonzero(np.diff(known) < 0)
     if len(descends):
-        late, early = known[descends[0] : descends[0] + 2]
+        late, early = known[descends[0] : descends[0] + 2].tolist()
         raise InputError(f"{name}: times have to ascend, and {early!r} comes behind {late!r}")
     return found.tolist()
+
+
+def moments(name: str, times: Any) -> np.ndarray:
+    """Return a list of times as (n,) float64, NaN where they are not known.
+
+    Parameters
+    ----------
+    name : str
+        Of what brings them, for the message.
+    times : sequence of float
+        In the unit of the data set's time; None and NaN: not known.
+
+    Raises
+    ------
+    InputError
+        If one is no number, such as a text, a date or a truth value, or infinite.
+    """
+    if isinstance(times, (str, bytes)) or not hasattr(times, "__len__"):
+        raise InputError(f"{name}: {times!r} is not a sequence of times")
+    words = f"{name}: expected numbers, in the unit of the data set's time"
+    if getattr(times, "ndim", 1) != 1:
+        raise InputError(words)
+    if not all(kind is NoneType or is_number_type(kind) for kind in types_of(times)):
+        raise InputError(words)
+    try:
+        found = np.asarray(times, dtype=np.float64)  # of None it makes NaN
+    except OverflowError as error:
+        raise InputError(words) from error
+    if np.isinf(found).any():
+        raise InputError(f"{name}: a time is infinite")
+    return found

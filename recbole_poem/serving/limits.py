@@ -1,6 +1,6 @@
 """What may not be recommended to whom."""
 
-from typing import Any, Iterable, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Collection, Iterable, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -88,6 +88,11 @@ def known(tokens: Iterable[Any], vocabulary: Vocabulary) -> np.ndarray:
     """Return the ids of those tokens that the model knows, int64."""
     ids = vocabulary.ids(list(tokens))
     return ids[ids > 0]
+
+
+def n_unknown(tokens: Collection[Any], vocabulary: Vocabulary) -> int:
+    """Return how many of some tokens the model does not know, and no limit can name."""
+    return len(tokens) - len(known(tokens, vocabulary))
 
 
 def _seen(histories: FlatHistories) -> Tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,12 @@
 """One question to the recommender and its answer, as a service has them."""
 
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Any, List, NamedTuple, Optional, Sequence
 
+from recbole_poem.errors import InputError
+from recbole_poem.serving.bounds import switch, whole_number
 from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.history import moments
+from recbole_poem.serving.tokens import listed, ordered
 
 
 class Query(NamedTuple):
@@ -10,7 +14,7 @@ class Query(NamedTuple):
 
     Attributes
     ----------
-    history : sequence of str
+    history : sequence of str or int
         Raw item tokens, oldest first.
     entry : Entry, optional
         What the ranking stage said at the user's previous request.
@@ -18,19 +22,20 @@ class Query(NamedTuple):
         Length of the list, from 1.
     filter_seen : bool
         Whether items of the history may not be recommended.
-    allow : sequence of str, optional
+    allow : sequence of str or int, optional
         The only items that may be recommended.
-    deny : sequence of str
+    deny : sequence of str or int
         Items that may not.
     draw : int, optional
-        Key of the random draw from the groups of the entry; the history as a rule, so that the same
-        request gets the same answer.
+        Key of the random draw from the groups of the entry, from 0; the history as a rule, so that
+        the same request gets the same answer.
     times : sequence of float, optional
         When the items of the history were dealt with, as many, in the unit of the data set's time;
         NaN = not known. Where they descend, no gap is known.
     time : float, optional
         When it is asked, in the unit of the data set's time: what was popular then counts. None =
-        now, by the clock of this machine.
+        now, by the clock of this machine. NaN = not known: what was popular at the end of the
+        training rows counts, and no hour of the day.
     """
 
     history: Sequence[str]
@@ -44,6 +49,39 @@ class Query(NamedTuple):
     time: Optional[float] = None
 
 
+def checked(queries: Sequence[Query]) -> List[Query]:
+    """Return queries whose parts are what `Query` says; the tokens of histories are still to check.
+
+    Raises
+    ------
+    InputError
+        Naming the part, and the query by its place.
+    """
+    if isinstance(queries, Query) or not hasattr(queries, "__len__"):
+        raise InputError(f"queries: expected a list of them, not one {type(queries).__name__}")
+    return [_checked(number, query) for number, query in enumerate(queries)]
+
+
+def _checked(number: int, query: Any) -> Query:
+    where = f"query {number}"
+    if not isinstance(query, Query):
+        raise InputError(f"queries: {where} is a {type(query).__name__}, not a Query")
+    n_items = ordered(f"history: {where}", query.history)
+    times = None if query.times is None else moments(f"times: {where}", query.times)
+    if times is not None and len(times) != n_items:
+        raise InputError(f"times: {where} has {len(times)} for a history of {n_items} items")
+    draw, time = query.draw, query.time
+    return query._replace(
+        k=whole_number(f"k: {where}", query.k),
+        filter_seen=switch(f"filter_seen: {where}", query.filter_seen),
+        allow=None if query.allow is None else listed(f"allow: {where}", query.allow),
+        deny=listed(f"deny: {where}", query.deny),
+        draw=None if draw is None else whole_number(f"draw: {where}", draw, least=0),
+        times=None if times is None else times.tolist(),
+        time=None if time is None else float(moments(f"time: {where}", [time])[0]),
+    )
+
+
 class Answer(NamedTuple):
     """What the model says to a query.
 
@@ -54,7 +92,8 @@ class Answer(NamedTuple):
     scores : list of float
         Theirs.
     n_unknown : int
-        Tokens of the history and the entry that the model does not know and left out.
+        Tokens of the history, the entry, `allow` and `deny` that the model does not know and left
+        out.
     """
 
     items: List[str]

@@ -23,6 +23,8 @@ from recbole_poem.model.poem import POEM
 from recbole_poem.model.scoring import Items
 from recbole_poem.reranking import reranking_of
 from recbole_poem.serving.batch import BatchMaker
+from recbole_poem.serving.blocks import in_blocks
+from recbole_poem.serving.bounds import switch, whole_number
 from recbole_poem.serving.coded_items import CodedItems
 from recbole_poem.serving.diverse import DiverseRanker, Ranker
 from recbole_poem.serving.entry import Entry
@@ -31,11 +33,12 @@ from recbole_poem.serving.histories import Histories, ItemTimes
 from recbole_poem.serving.index.item_index import open_index
 from recbole_poem.serving.index.sample import sample_requests
 from recbole_poem.serving.interest import Catalogue, Interests
-from recbole_poem.serving.limits import known, mask, of_each, same_for_all
+from recbole_poem.serving.limits import Limits, known, mask, n_unknown, of_each, same_for_all
 from recbole_poem.serving.loading import Loaded, open_checkpoint, popularity
-from recbole_poem.serving.query import Answer, Query
-from recbole_poem.serving.requests import RequestReader
+from recbole_poem.serving.query import Answer, Query, checked
+from recbole_poem.serving.requests import RequestReader, Requests
 from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
+from recbole_poem.serving.tokens import listed, token
 from recbole_poem.serving.vocabulary import Vocabulary
 from recbole_poem.times import PER_SECOND
 
@@ -108,7 +111,8 @@ class Recommender:
         InputError
             If it cannot answer.
         """
-        return cls(open_checkpoint(path, config_dict), _index_of(path) if approximate else None)
+        by_index = switch("approximate", approximate)
+        return cls(open_checkpoint(path, config_dict), _index_of(path) if by_index else None)
 
     def successor(self, path: str, config_dict: Optional[Dict[str, Any]] = None) -> "Recommender":
         """Load what another checkpoint says now; a data set that is still right is not read again.
@@ -161,10 +165,10 @@ class Recommender:
         filter_seen : bool
             Whether items of the given history may not be recommended.
         allow, deny : iterables of tokens, optional
-            The only items that may be recommended, and items that may not.
+            The only items that may be recommended, and items that may not: lists, not one string.
         draws : sequence of int, optional
-            Keys of the random draw from the groups of an entry, one a request. As a rule the
-            history is the key, so that the same request gets the same answer.
+            Keys of the random draw from the groups of an entry, from 0, one a request. As a rule
+            the history is the key, so that the same request gets the same answer.
         times : sequence of float, optional
             When each request is made, in the unit of the data set's time: what was popular then
             counts. Behind the training rows as a rule. None = not known: what was popular at their
@@ -178,38 +182,42 @@ class Recommender:
         -------
         DataFrame
             Columns request, rank (from 1), item, score; ``attrs["unknown_items"]`` counts the
-            tokens of histories and entries that were left out. An empty history gets the
-            candidates of its entry, by fused score, and then what is popular. With
+            tokens of histories, entries, `allow` and `deny` that were left out. An empty history
+            gets the candidates of its entry, by fused score, and then what is popular. With
             ``diversity_penalty`` the scores of a list need not descend.
 
         Raises
         ------
         InputError
-            For arguments that do not fit each other.
+            For an argument that is not what is said here, and for some that do not fit each other.
         """
-        if not isinstance(k, int) or k < 1:
-            raise InputError(f"k: expected a whole number from 1, not {k!r}")
-        requests = self._reader.together(histories, entries, draws, times, item_times)
+        k = min(whole_number("k", k), len(self._vocabulary))
+        filter_seen = switch("filter_seen", filter_seen)
+        allow = None if allow is None else listed("allow", allow)
         allowed = None if allow is None else mask(allow, self._vocabulary)
-        denied = known([] if deny is None else deny, self._vocabulary)
+        deny = [] if deny is None else listed("deny", deny)
+        denied = known(deny, self._vocabulary)
+        requests = self._reader.together(histories, entries, draws, times, item_times)
+
+        def limits(part: Requests, where: slice) -> Limits:
+            return same_for_all(part.histories, filter_seen, allowed, denied)
+
         columns: Dict[str, List[np.ndarray]] = {"request": [], "rank": [], "item": [], "score": []}
-        size = max(1, _CELLS // len(self._vocabulary))
-        for begin in range(0, len(requests), size):
-            part = requests.of(np.arange(begin, min(begin + size, len(requests))))
-            limits = same_for_all(part.histories, filter_seen, allowed, denied)
-            items, scores = self._ranker.best(part, limits, k)
+        lengths, size = np.full(len(requests), k), _CELLS // len(self._vocabulary)
+        for rows, items, scores in in_blocks(self._ranker, requests, lengths, limits, size):
             row, place = (scores > -np.inf).nonzero()
-            columns["request"].append(part.histories.request[row])
+            columns["request"].append(requests.histories.request[row + rows.start])
             columns["rank"].append(place + 1)
             columns["item"].append(self._vocabulary.tokens[items[row, place]])
             columns["score"].append(scores[row, place])
         found = pd.DataFrame(
             {name: np.concatenate(parts) if parts else [] for name, parts in columns.items()}
         )
-        n_unknown = int(requests.n_unknown.sum())
-        if n_unknown:
-            getLogger().info(f"{n_unknown} item tokens are unknown to the model and were left out")
-        found.attrs["unknown_items"] = n_unknown
+        left_out = int(requests.n_unknown.sum())
+        left_out += n_unknown([*(allow or ()), *deny], self._vocabulary)
+        if left_out:
+            getLogger().info(f"{left_out} item tokens are unknown to the model and were left out")
+        found.attrs["unknown_items"] = left_out
         return found
 
     def answer(self, queries: Sequence[Query]) -> List[Answer]:
@@ -218,21 +226,35 @@ class Recommender:
         Parameters
         ----------
         queries : sequence of Query
-            From 1, whose entries have the objectives of the model.
+            Whose entries have the objectives of the model.
+
+        Raises
+        ------
+        InputError
+            Naming the query, and its part that is not what `Query` says.
         """
+        queries = checked(queries)
         requests = self._reader.of_queries(queries)
-        limits = of_each(queries, requests.histories, self._vocabulary)
-        items, scores = self._ranker.best(requests, limits, max(query.k for query in queries))
-        unknown = requests.n_unknown
+        unknown = [
+            n_unknown([*(query.allow or ()), *query.deny], self._vocabulary) + of_request
+            for query, of_request in zip(queries, requests.n_unknown.tolist())
+        ]
+        size = _CELLS // len(self._vocabulary)
+        lengths = np.array([min(query.k, len(self._vocabulary)) for query in queries], np.int64)
+
+        def limits(part: Requests, where: slice) -> Limits:
+            return of_each(queries[where], part.histories, self._vocabulary)
+
         return [
-            self._answer(items[row, : query.k], scores[row, : query.k], int(unknown[row]))
-            for row, query in enumerate(queries)
+            self._answer(of_one[: lengths[row]], score[: lengths[row]], unknown[row])
+            for rows, items, scores in in_blocks(self._ranker, requests, lengths, limits, size)
+            for row, of_one, score in zip(rows, items, scores)
         ]
 
-    def _answer(self, items: np.ndarray, scores: np.ndarray, n_unknown: int) -> Answer:
+    def _answer(self, items: np.ndarray, scores: np.ndarray, unknown: int) -> Answer:
         given = scores > -np.inf
         tokens = self._vocabulary.tokens[items[given]]
-        return Answer(tokens.tolist(), scores[given].tolist(), n_unknown)
+        return Answer(tokens.tolist(), scores[given].tolist(), unknown)
 
     def _by_index(self, path: Path, interests: Interests, items: Items) -> ShortlistRanker:
         """Return a ranker of shortlists from the index in a file."""
@@ -267,14 +289,16 @@ class Recommender:
         Raises
         ------
         InputError
-            If the item is unknown, or the checkpoint is not of POEM.
+            If the item is unknown, `k` is no whole number from 1, or the checkpoint is not of POEM.
         """
+        length = min(whole_number("similar_items: k", k), self.n_items)
+        name = token("similar_items: item", item)
         if not isinstance(self._dataset, POEMDataset):
             raise InputError("similar_items: the item graph is POEM's; load a checkpoint of POEM")
-        ids = known([item], self._vocabulary)
+        ids = known([name], self._vocabulary)
         if not len(ids):
-            raise InputError(f"similar_items: the model does not know the item '{item}'")
-        found, similarity = similar_items(self._graph, torch.from_numpy(ids), k)
+            raise InputError(f"similar_items: the model does not know the item '{name}'")
+        found, similarity = similar_items(self._graph, torch.from_numpy(ids), length)
         kept = found[0] > 0
         tokens = self._vocabulary.tokens[found[0][kept].numpy()]
         return pd.DataFrame({"item": tokens, "similarity": similarity[0][kept].numpy()})

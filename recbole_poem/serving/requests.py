@@ -1,11 +1,13 @@
 """Requests in the numbers that a model reads."""
 
 import time
+from reprlib import repr as short
 from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
 from recbole_poem.errors import InputError
+from recbole_poem.serving.bounds import whole_numbers
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.entry_batch import EntryBatch, look_up
 from recbole_poem.serving.histories import (
@@ -15,6 +17,7 @@ from recbole_poem.serving.histories import (
     checked_item_times,
     flatten,
 )
+from recbole_poem.serving.history import moments
 from recbole_poem.serving.query import Query
 from recbole_poem.serving.vocabulary import Vocabulary
 
@@ -86,32 +89,35 @@ class RequestReader:
         flat = flatten(histories, self._vocabulary, of_items, self._per_second)
         number = len(flat.request)
         for name, given in (("entries", entries), ("draws", draws), ("times", times)):
+            if given is not None and not hasattr(given, "__len__"):
+                raise InputError(
+                    f"{name}: expected a list, one of each request, not {short(given)}"
+                )
             if given is not None and len(given) != number:
                 raise InputError(f"{name}: {len(given)} for {number} requests")
         told = [None] * number if entries is None else entries
         read = look_up(told, self._objectives, self._vocabulary)
-        keys = np.full(number, -1) if draws is None else np.asarray(draws, dtype=np.int64)
-        asked = np.full(number, np.nan) if times is None else np.asarray(times, np.float64)
+        keys = np.full(number, -1) if draws is None else whole_numbers("draws", draws)
+        asked = np.full(number, np.nan) if times is None else moments("times", times)
         return Requests(flat, read, keys, asked)
 
     def of_queries(self, queries: Sequence[Query]) -> Requests:
         """Return the requests of a service, those that name no time as of now.
 
+        Parameters
+        ----------
+        queries : sequence of Query
+            From `recbole_poem.serving.query.checked`.
+
         Raises
         ------
         InputError
-            If a query has more or fewer times than items.
+            If a history holds what is no token, or an entry lacks an objective.
         """
-        for number, query in enumerate(queries):
-            if query.times is not None and len(query.times) != len(query.history):
-                raise InputError(
-                    f"times: query {number} has {len(query.times)} for a history of "
-                    f"{len(query.history)} items"
-                )
         histories, item_times = [one.history for one in queries], [one.times for one in queries]
         now = time.time() * self._per_second
         return Requests(
-            flatten(histories, self._vocabulary, item_times, self._per_second),
+            flatten(histories, self._vocabulary, item_times, self._per_second, "history: query"),
             look_up([query.entry for query in queries], self._objectives, self._vocabulary),
             np.array([-1 if query.draw is None else query.draw for query in queries], np.int64),
             np.array([now if query.time is None else query.time for query in queries]),

@@ -1,10 +1,12 @@
 """Entries: what they hold, and their binary form against damage of every kind."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import DamagedEntryError, Entry
 
 ENTRY = Entry.of(["a", "ß 7", "c"], ["click", "like"], [[0.5, 1], [0.25, -3], [0, 1e-9]])
@@ -45,15 +47,49 @@ def test_foreign_bytes_are_refused(content: bytes) -> None:
     ("items", "scores", "words"),
     [
         (["a", "b"], [[1.0]], r"2 items and 1 objectives cannot have scores of shape \(1, 1\)"),
-        (["a"], [[float("nan")]], "finite"),
-        (["a", "a"], [[1.0], [2.0]], "twice"),
+        (
+            ["a", "b"],
+            [[1.0], [float("nan")]],
+            "finite numbers of float32, not nan for the item 'b'",
+        ),
+        (["a"], [[float("-inf")]], "not -inf for the item 'a' and the objective 'click'"),
+        (["a"], [[1e39]], r"finite numbers of float32, not 1e\+39 for the item 'a'"),
+        (["a"], [[10**400]], "finite numbers of float32, not inf for the item 'a'"),
+        (["a"], np.array([[1e39]]), r"finite numbers of float32, not 1e\+39 for the item 'a'"),
+        (["a", "a"], [[1.0], [2.0]], "items: an entry names an item twice, 'a'"),
         (["a", "b"], [[1.0], [2.0, 3.0]], "rows of numbers, all as long"),
         (["a"], [["much"]], "rows of numbers"),
+        (["a"], [["1"]], "rows of numbers"),
+        (["a"], [[True]], "rows of numbers"),
+        (["a"], np.array([[True]]), "rows of numbers"),
+        (["a"], [[None]], "rows of numbers"),
+        (["a"], [1.0], "rows of numbers"),
+        (["a"], "1", "rows of numbers"),
+        ("ab", [[1.0], [2.0]], "items: expected a list of item tokens, not the string 'ab'"),
+        ({"a", "b"}, [[1.0], [2.0]], "items: expected a list of item tokens, not {"),
+        (["a", None], [[1.0], [2.0]], "items: expected a text or a whole number, not None at pl"),
     ],
 )
 def test_what_is_no_ranking_is_refused(items: list, scores: list, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(InputError, match=words):
         Entry.of(items, ["click"], scores)
+
+
+def test_objectives_are_a_list_of_different_names() -> None:
+    with pytest.raises(InputError, match="objectives: expected a list of names, not the string"):
+        Entry.of(["a"], "c", [[1.0]])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="objectives: an entry names an objective twice, 'click'"):
+        Entry.of(["a"], ["click", "like", "click"], [[1.0, 2.0, 3.0]])
+    with pytest.raises(InputError, match="items: expected a tuple, not 'a'"):
+        Entry("a", ("click",), np.ones((1, 1)))  # type: ignore[arg-type]
+
+
+def test_scores_may_be_any_table_of_numbers_and_tokens_numbers() -> None:
+    for scores in ([[2], [1]], np.array([[2], [1]]), pd.DataFrame([[2.0], [1.0]])):
+        entry = Entry.of([np.int64(7), "b"], ["click"], scores)
+        assert entry.items == ("7", "b")
+        assert entry.scores.dtype == np.float32
+        assert entry.scores.tolist() == [[2.0], [1.0]]
 
 
 def test_an_entry_loses_what_was_consumed() -> None:
@@ -62,7 +98,10 @@ def test_an_entry_loses_what_was_consumed() -> None:
     assert left.items == ("a", "c")
     assert left.scores.tolist() == [[3.0], [1.0]]
     assert entry.without(["d"]) is entry
-    assert entry.without("abc").scores.shape == (0, 1)
+    assert entry.without(list("abc")).scores.shape == (0, 1)
+    assert Entry.of([7, 8], ["x"], [[1.0], [2.0]]).without([7]).items == ("8",)
+    with pytest.raises(InputError, match="items: expected a list of item tokens, not the string"):
+        entry.without("abc")
 
 
 def test_the_first_missing_objective_is_named() -> None:
@@ -70,3 +109,5 @@ def test_the_first_missing_objective_is_named() -> None:
     assert entry.missing(["y", "x"]) is None
     assert entry.missing([]) is None
     assert entry.missing(["y", "v", "w"]) == "v"
+    with pytest.raises(InputError, match="objectives: expected a list of names, not the string"):
+        entry.missing("y")

@@ -10,7 +10,7 @@ import pytest
 from recbole_poem.errors import InputError
 from recbole_poem.serving.histories import checked_item_times, flatten
 from recbole_poem.serving.history import checked_times
-from recbole_poem.serving.query import Query
+from recbole_poem.serving.query import Query, checked
 from recbole_poem.serving.requests import RequestReader
 from recbole_poem.serving.vocabulary import Vocabulary
 
@@ -31,6 +31,11 @@ def test_unknown_times_may_stand_among_known_ones() -> None:
         ([1.0], "times: 1 times for a history of 2 items"),
         ([2.0, 1.0], r"times: times have to ascend, and 1\.0 comes behind 2\.0"),
         ([1.0, math.inf], "times: a time is infinite"),
+        (["1", "2"], "times: expected numbers"),
+        ([True, True], "times: expected numbers"),
+        (np.array([True, True]), "times: expected numbers"),
+        ([np.datetime64("2022-05-08"), None], "times: expected numbers"),
+        (np.array(5.0), "times: expected numbers"),
         (["soon", "late"], "times: expected numbers, in the unit of the data set's time"),
         ([[1.0], [2.0]], "times: expected numbers"),
         ([1, 10**400], "times: expected numbers"),
@@ -68,6 +73,67 @@ def test_a_frame_has_the_gaps_of_its_own_order_of_time() -> None:
         checked_item_times(pd.DataFrame(rows), [[1.0]])
 
 
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"item": ["a", None]}, "column 'item' is empty in row 1"),
+        ({"item": pd.array([1, None], dtype="Int64")}, "column 'item' is empty in row 1"),
+        ({"item": [1.0, 2.0]}, r"column 'item': expected a text or a whole number, not 1\.0 at"),
+        ({"item": ["a", True]}, "column 'item': expected a text or a whole number, not True at"),
+        ({"timestamp": [1, 2]}, "a column 'timestamp', of which nothing is read; drop it, or name"),
+        ({"time": [1, math.inf]}, "column 'time' has no number in row 1"),
+        ({"time": [True, False]}, "column 'time' holds truth values; expected numbers"),
+    ],
+)
+def test_what_is_wrong_with_a_frame_is_named(columns: Any, words: str) -> None:
+    frame = pd.DataFrame({"request": [1, 1], "item": ["a", "b"], **columns})
+    with pytest.raises(InputError, match=f"^histories: .*{words}"):
+        flatten(frame, VOCABULARY)
+
+
+def test_a_frame_has_each_column_once() -> None:
+    frame = pd.DataFrame([[1, "a", "b"]], columns=["request", "item", "item"])
+    with pytest.raises(InputError, match="histories: the frame has two columns 'item'"):
+        flatten(frame, VOCABULARY)
+
+
+def test_histories_are_a_list_of_lists_of_tokens() -> None:
+    found = flatten([("a", "b"), np.array(["c"]), pd.Series(["a"], index=[9])], VOCABULARY)
+    assert found.item.tolist() == [1, 2, 3, 1]
+    named: Any
+    for named, words in (
+        ("ab", "expected a list of histories, each a list of item tokens, not 'ab'"),
+        ({"a": ["b"]}, "expected a list of histories"),
+        ((one for one in [["a"]]), "expected a list of histories"),
+        (["a"], "request 0: expected a list of item tokens, not the string 'a'"),
+        ([["a"], {"a", "b"}], "request 1: expected a list of item tokens, not {"),
+        ([["a"], [], ["b", None]], "request 2: expected a text or a whole number, not None at p"),
+        ([["a"], ["b", "c", 2.0]], r"request 1: expected a text or a whole number, not 2\.0 at p"),
+    ):
+        with pytest.raises(InputError, match=f"^histories: {words}"):
+            flatten(named, VOCABULARY)
+
+
+def test_the_moments_of_requests_are_finite_numbers() -> None:
+    reader = RequestReader(VOCABULARY, [], 1.0)
+    requests = reader.together([["a"], ["b"]], times=[5, None])  # type: ignore[list-item]
+    assert requests.times[0] == 5.0
+    assert math.isnan(requests.times[1])
+    times: Any
+    for times, words in (
+        ([1.0, math.inf], "times: a time is infinite"),
+        (["1", "2"], "times: expected numbers"),
+        ("12", "times: '12' is not a sequence of times"),
+        (5.0, "times: expected a list, one of each request, not 5.0"),
+    ):
+        with pytest.raises(InputError, match=f"^{words}"):
+            reader.together([["a"], ["b"]], times=times)
+    with pytest.raises(InputError, match="draws: expected whole numbers from 0, not True at pl"):
+        reader.together([["a"]], draws=[True])
+    with pytest.raises(InputError, match="entries: request 0 has a dict, not an Entry or None"):
+        reader.together([["a"]], entries=[{"items": []}])  # type: ignore[list-item]
+
+
 def test_the_request_with_wrong_times_is_named() -> None:
     with pytest.raises(InputError, match="item_times: request 1: 2 times for a history of 1 items"):
         checked_item_times([["a"], ["b"]], [None, [1.0, 2.0]])
@@ -75,7 +141,9 @@ def test_the_request_with_wrong_times_is_named() -> None:
         checked_item_times([["a"], ["b"]], [None])
     with pytest.raises(InputError, match="item_times: 5 is not a sequence"):
         checked_item_times([["a"]], 5)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="histories: request 0 is 'a b', not a sequence"):
+    with pytest.raises(
+        InputError, match="request 0: expected a list of item tokens, not the string"
+    ):
         checked_item_times(["a b"], [[1.0, 2.0]])
 
 
@@ -85,7 +153,7 @@ def test_times_of_one_query_are_no_other_ones_and_as_many_as_its_items() -> None
     requests = reader.of_queries([Query(["a", "b"], times=[0, 64]), untimed])
     assert requests.histories.gap.tolist() == [0, 8, 0, 0]
     with pytest.raises(InputError, match="times: query 1 has 3 for a history of 1 items"):
-        reader.of_queries([untimed, Query(["a"], times=[0, 1, 64])])
+        checked([untimed, Query(["a"], times=[0, 1, 64])])
 
 
 def test_requests_take_arrays_as_they_take_lists() -> None:

@@ -184,6 +184,9 @@ def test_unknown_tokens_are_left_out_and_counted(recommender: Recommender) -> No
     found = recommender.recommend([["new", "i1", "i2", "newer"]], k=4)
     assert found["item"].tolist() == plain["item"].tolist()
     assert found.attrs["unknown_items"] == 2
+    limits: Dict[str, Any] = {"deny": ["i5,i6", "i7"], "allow": ["i8", "brand new"]}
+    assert recommender.recommend([["i1"], ["i2"]], **limits).attrs["unknown_items"] == 2
+    assert recommender.answer([Query(["new", "i1"], **limits)])[0].n_unknown == 3
     entry = entry_of(recommender, ["i5", "brand new", "i6"])
     assert recommender.recommend([["i1"]], entries=[entry]).attrs["unknown_items"] == 1
 
@@ -221,13 +224,54 @@ def test_answers_do_not_depend_on_the_other_requests(
 ) -> None:
     histories = [["i1"], ["i2", "i3"], [], ["i4", "i5", "i6"], ["i7"] * 9]
     together = recommender.recommend(histories, k=4)
+    queries = [
+        Query(history, k=k, deny=[f"i{k}"], time=float("nan"))
+        for k, history in enumerate(histories, 1)
+    ]
+    answers = recommender.answer(queries)
     monkeypatch.setattr("recbole_poem.serving.recommender._CELLS", 60)  # two requests a block
+    for one, other in zip(answers, recommender.answer(queries)):
+        assert one.items == other.items
+        np.testing.assert_allclose(one.scores, other.scores, rtol=1e-4)
+    assert [len(answer.items) for answer in answers] == [1, 2, 3, 4, 5]
+    assert all(f"i{k}" not in answer.items for k, answer in enumerate(answers, 1))
     in_blocks = recommender.recommend(histories, k=4)
     np.testing.assert_allclose(together.pop("score"), in_blocks.pop("score"), rtol=1e-4)
     pd.testing.assert_frame_equal(together, in_blocks)
 
 
+def test_numbers_of_numpy_are_numbers_and_a_list_is_no_longer_than_the_catalogue(
+    recommender: Recommender,
+) -> None:
+    expected = recommender.recommend([["i1"]], k=3)
+    for k in (np.int64(3), np.uint8(3)):
+        pd.testing.assert_frame_equal(recommender.recommend([["i1"]], k=k), expected)
+    assert len(recommender.recommend([["i1"]], k=10**15, filter_seen=False)) == 25
+    assert len(recommender.answer([Query(["i1"], k=10**15, filter_seen=False)])[0].items) == 25
+    neighbours = recommender.similar_items("i3", k=np.int64(2))
+    pd.testing.assert_frame_equal(neighbours, recommender.similar_items("i3", k=2))
+    assert len(recommender.similar_items("i3", k=10**15)) < 25
+    with pytest.raises(InputError, match="similar_items: k: expected a whole number from 1, not T"):
+        recommender.similar_items("i3", k=True)
+    with pytest.raises(InputError, match="similar_items: item: expected a text or a whole number"):
+        recommender.similar_items(None)
+    with pytest.raises(InputError, match="approximate: expected True or False, not 'no'"):
+        Recommender.load("nowhere.pth", approximate="no")  # type: ignore[arg-type]
+
+
+def test_a_query_that_names_its_time_as_unknown_is_asked_behind_the_training_rows(
+    keys: Dict[str, Any],
+) -> None:
+    lately = {"trend_windows": [[1, 9.0, 2]], "time_unit": "ms"}
+    recommender = Recommender.load(trained(keys, model="POEM", **lately))
+    (found,) = recommender.answer([Query(["i3", "i7"], k=5, time=float("nan"))])
+    expected = recommender.recommend([["i3", "i7"]], k=5)
+    assert found.items == expected["item"].tolist()
+    np.testing.assert_allclose(found.scores, expected["score"], rtol=1e-5)
+
+
 def test_no_requests_are_answered_by_nothing(recommender: Recommender) -> None:
+    assert recommender.answer([]) == []
     found = recommender.recommend([])
     assert found.empty
     assert list(found.columns) == ["request", "rank", "item", "score"]
@@ -244,10 +288,21 @@ def test_similar_items_are_the_neighbours_of_the_graph(recommender: Recommender)
     ("arguments", "words"),
     [
         ({"k": 0}, "k: expected a whole number from 1, not 0"),
+        ({"k": True}, "k: expected a whole number from 1, not True"),
+        ({"k": 2.0}, r"k: expected a whole number from 1, not 2\.0"),
+        ({"deny": "i3"}, "^deny: expected a list of item tokens, not the string 'i3'$"),
+        ({"allow": "i3"}, "^allow: expected a list of item tokens, not the string 'i3'$"),
+        ({"deny": [None]}, "deny: expected a text or a whole number, not None at place 0"),
+        ({"filter_seen": "False"}, "filter_seen: expected True or False, not 'False'"),
+        ({"times": [float("inf")]}, "times: a time is infinite"),
+        ({"draws": [True]}, "draws: expected whole numbers from 0, not True at place 0"),
         ({"entries": []}, "entries: 0 for 1 requests"),
         ({"draws": [1, 2]}, "draws: 2 for 1 requests"),
         ({"item_times": [[1, 2]]}, "item_times: request 0: 2 times for a history of 1 items"),
-        ({"histories": ["i1 i2"]}, "histories: request 0 is 'i1 i2', not a sequence"),
+        (
+            {"histories": ["i1 i2"]},
+            "request 0: expected a list of item tokens, not the string 'i1 i2'",
+        ),
         ({"histories": pd.DataFrame({"item": ["i1"]})}, "no column 'request'"),
         (
             {"histories": pd.DataFrame({"request": [1], "item": ["i1"], "time": ["soon"]})},

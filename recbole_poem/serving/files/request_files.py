@@ -8,177 +8,187 @@ A line is a request::
     {"request": "u1", "history": ["i5", "i7"],           JSON lines: with an entry, if there is one
      "entry": {"items": ["i1"], "objectives": ["click"], "scores": [[0.9]]}}
 
-Parquet has the columns of the CSV, ``history`` as a list of strings or as one string. All may have
-``times`` as well, of the items of the history: a list, or numbers separated by blanks.
+All may have more, each for its request alone: ``times`` of the items of the history, ``k``,
+``allow``, ``deny`` and ``filter_seen``, as in `recbole_poem.serving.query.Query`. What is a list in
+JSON lines is separated by blanks in CSV, and either in Parquet. An empty cell and null say nothing.
 """
 
-import csv
-import json
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
+from re import compile as pattern
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Tuple, Union
 
 from recbole_poem.errors import InputError
-from recbole_poem.serving.entry import Entry
+from recbole_poem.serving import json_text
+from recbole_poem.serving.files.cells import value_of
+from recbole_poem.serving.files.csv_row import split_row
 from recbole_poem.serving.files.formats import by_suffix, parquet
-from recbole_poem.serving.history import checked_times
+from recbole_poem.serving.files.lines import BadLine, text_lines
+from recbole_poem.serving.files.request_fields import FIELDS, Request, parse_request, refuse_unknown
 
-_COLUMNS = ("request", "history", "times")
-_ENTRY = ("items", "objectives", "scores")
-
-
-class Request(NamedTuple):
-    """One request of a file."""
-
-    number: int  # of its line
-    name: str
-    history: List[str]
-    entry: Optional[Entry]
-    times: Optional[Sequence[float]] = None  # of the items of the history
+Line = Union[Request, BadLine]
+_COLUMNS = tuple(field for field in FIELDS if field != "entry")  # a table has no cell for it
+_INDEX = pattern(r"__index_level_\d+__")  # the numbers of a frame's rows, which pandas adds
 
 
-class BadLine(NamedTuple):
-    """A line that is no request."""
-
-    number: int
-    reason: str
-
-
-def parse_request(number: int, fields: Any) -> Request:
-    """Read a request from the fields of a line.
-
-    Raises
-    ------
-    ValueError
-        Saying what is wrong.
-    """
-    if not isinstance(fields, dict):
-        raise ValueError("it is no mapping of names to values")
-    name, history = fields.get("request"), fields.get("history")
-    if name is None or isinstance(name, (dict, list)):
-        raise ValueError("'request' is missing or no name")
-    if isinstance(history, str):
-        history = history.split()
-    if not isinstance(history, (list, tuple)):
-        raise ValueError("'history' is missing or no list of item tokens")
-    if any(token is None or isinstance(token, (dict, list)) for token in history):
-        raise ValueError("'history' holds something that is no token")
-    tokens = [str(token) for token in history]
-    times = _times(fields.get("times"), len(tokens))
-    return Request(number, str(name), tokens, _entry(fields.get("entry")), times)
-
-
-def readable(line: Union[Request, BadLine], objectives: Sequence[str]) -> Union[Request, BadLine]:
-    """Return a line; one whose entry lacks an objective that the model reads is a bad one."""
-    missing = line.entry.missing(objectives) if isinstance(line, Request) and line.entry else None
-    if missing is None:
-        return line
-    reads = ", ".join(objectives)
-    return BadLine(line.number, f"the objective '{missing}' is missing; the model reads {reads}")
-
-
-def _times(times: Any, n_items: int) -> Optional[Sequence[float]]:
-    if isinstance(times, str):
-        times = times.split() or None
-    if times is None:
-        return None
-    if not isinstance(times, (list, tuple)):
-        raise ValueError("'times' is no list of numbers")
-    try:
-        return checked_times("'times'", times, n_items)
-    except InputError as error:
-        raise ValueError(str(error)) from error
-
-
-def _entry(fields: Any) -> Optional[Entry]:
-    if fields is None:
-        return None
-    parts: List[Any] = [fields.get(name) for name in _ENTRY] if isinstance(fields, dict) else []
-    if not parts or not all(isinstance(part, list) for part in parts):
-        raise ValueError("'entry' has to be a mapping of the lists items, objectives and scores")
-    return Entry.of(*parts)
-
-
-def read_requests(path: Path) -> Iterator[Union[Request, BadLine]]:
+def read_requests(path: Path) -> Iterator[Line]:
     """Read the requests of a file, one at a time.
 
     Raises
     ------
     InputError
-        If the file is missing, of another kind or unreadable from its beginning.
+        If the file is missing, of another kind, without a request or unreadable from its beginning.
     """
     return _named(path, by_suffix(path, _READERS)(path))
 
 
-def _named(path: Path, lines: "Iterator[Union[Request, BadLine]]") -> Iterator[Any]:
+def answerable(lines: Iterable[Line], objectives: Sequence[str]) -> Iterator[Line]:
+    """Yield lines; a request is bad that names another one's name, or lacks what the model reads.
+
+    Parameters
+    ----------
+    lines : iterable of Request or BadLine
+    objectives : sequence of str
+        That the model reads in an entry.
+    """
+    first: Dict[str, int] = {}
+    for line in lines:
+        if isinstance(line, Request):
+            missing = None if line.entry is None else line.entry.missing(objectives)
+            if missing is not None:
+                words = f"the objective '{missing}' is missing; the model reads "
+                line = BadLine(line.number, words + ", ".join(objectives))
+            elif first.setdefault(line.name, line.number) != line.number:
+                words = f"the request '{line.name}' is there already, in line {first[line.name]}"
+                line = BadLine(line.number, f"{words}; give each one a name of its own")
+        yield line
+
+
+def _named(path: Path, lines: Iterator[Line]) -> Iterator[Line]:
     """Yield `lines`; what goes wrong with the file is told with its name."""
+    n_lines = 0
     try:
-        yield from lines
+        for line in lines:
+            n_lines += 1
+            yield line
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no text in UTF-8 ({error.reason})") from error
+    if not n_lines:
+        raise InputError(f"{path}: holds no request; write one a line")
 
 
-def _checked(number: int, fields: Any) -> Union[Request, BadLine]:
+def _checked(number: int, fields: Any) -> Line:
     try:
         return parse_request(number, fields)
-    except ValueError as error:
+    except InputError as error:
         return BadLine(number, str(error))
 
 
-def _read_csv(path: Path) -> Iterator[Union[Request, BadLine]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        _require_columns(path, rows.fieldnames or [])
-        try:
-            for fields in rows:
-                if None in fields:
-                    yield BadLine(rows.line_num, "it has more fields than the header")
-                else:
-                    yield _checked(rows.line_num, fields)
-        except csv.Error as error:
-            yield BadLine(rows.line_num, str(error))
+def _read_csv(path: Path) -> Iterator[Line]:
+    rows = _csv_rows(path)
+    number, header = next(rows, (0, BadLine(0, "")))
+    if isinstance(header, BadLine):
+        reason = f"line {number}: {header.reason}" if number else "is empty; it needs a header"
+        raise InputError(f"{path}: {reason}")
+    _check_columns(path, header)
+    for number, cells in rows:
+        if isinstance(cells, BadLine):
+            yield cells
+        elif cells == header:
+            yield BadLine(number, "it is the header again; leave the first one")
+        elif len(cells) != len(header):
+            yield BadLine(number, _miscounted(len(cells), len(header)))
+        else:
+            yield _checked(number, _values(zip(header, cells)))
 
 
-def _read_json_lines(path: Path) -> Iterator[Union[Request, BadLine]]:
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
+def _csv_rows(path: Path) -> Iterator[Tuple[int, Union[List[str], BadLine]]]:
+    """Yield the fields of each line that is not blank, and its number."""
+    for number, line in text_lines(path):
+        if isinstance(line, BadLine):
+            yield number, line
+        elif line.strip():
             try:
-                fields = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                yield BadLine(number, f"it is no JSON ({error})")
-            else:
-                yield _checked(number, fields)
+                yield number, split_row(line)
+            except InputError as error:
+                yield number, BadLine(number, str(error))
 
 
-def _read_parquet(path: Path) -> Iterator[Union[Request, BadLine]]:
-    try:
-        file = parquet().ParquetFile(path)
-    except (ValueError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
+def _miscounted(found: int, expected: int) -> str:
+    return (
+        f"it has {found} {'field' if found == 1 else 'fields'}, and the header {expected}; write "
+        "tokens with blanks between them, and a field that holds a comma between quotes"
+    )
+
+
+def _read_json_lines(path: Path) -> Iterator[Line]:
+    for number, line in text_lines(path):
+        if isinstance(line, BadLine):
+            yield line
+        elif line.strip():
+            try:
+                yield parse_request(number, json_text.parse(line))
+            except InputError as error:
+                yield BadLine(number, str(error))
+
+
+def _read_parquet(path: Path) -> Iterator[Line]:
+    number = 0
+    for rows in _parquet_rows(path):
+        for fields in rows:
+            number += 1
+            yield _checked(number, _values(fields.items()))
+
+
+def _parquet_rows(path: Path) -> Iterator[List[Dict[str, Any]]]:
+    """Yield the rows of a file, some after the others."""
+    with path.open("rb") as content:
+        try:
+            file = parquet().ParquetFile(content)
+            names = [name for name in file.schema_arrow.names if not _INDEX.fullmatch(name)]
+            _check_columns(path, names)
+            batches = file.iter_batches(columns=names)
+        except InputError:
             raise
-        raise InputError(f"{path}: is no Parquet file: {error}") from error
-    with file:
-        _require_columns(path, file.schema_arrow.names)
-        number = 0
-        names = [name for name in _COLUMNS if name in file.schema_arrow.names]
-        for batch in file.iter_batches(columns=names):
-            for fields in batch.to_pylist():
-                number += 1
-                yield _checked(number, fields)
+        except (ValueError, OSError) as error:
+            raise InputError(f"{path}: is no Parquet file: {error}") from error
+        while True:
+            try:
+                rows = next(batches, None)
+                found = None if rows is None else rows.to_pylist()
+            except (ValueError, OSError) as error:
+                raise InputError(f"{path}: is damaged: {error}") from error
+            if found is None:
+                return
+            yield found
 
 
-def _require_columns(path: Path, names: Any) -> None:
+def _values(cells: Iterable[Tuple[str, Any]]) -> Dict[str, Any]:
+    """Return the values of a row by their columns; a text says a list, a number or a switch."""
+    return {
+        column: value_of(column, cell) if isinstance(cell, str) else cell for column, cell in cells
+    }
+
+
+def _check_columns(path: Path, names: List[str]) -> None:
     for column in ("request", "history"):
         if column not in names:
-            raise InputError(
-                f"{path}: has no column '{column}' (it has {', '.join(map(str, names))})"
-            )
+            near = get_close_matches(column, names, n=1)
+            hint = f"; rename '{near[0]}'" if near else ""
+            hint = "; separate columns by commas" if len(names) == 1 else hint
+            raise InputError(f"{path}: has no column '{column}' (it has {', '.join(names)}){hint}")
+    if "entry" in names:
+        raise InputError(f"{path}: has a column 'entry', which JSON lines alone can bring")
+    try:
+        refuse_unknown("the column", names, _COLUMNS)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{path}: has two columns '{name}'; leave one of them")
 
 
-_READERS: Dict[str, Callable[[Path], Iterator[Union[Request, BadLine]]]] = {
+_READERS: Dict[str, Callable[[Path], Iterator[Line]]] = {
     ".csv": _read_csv,
     ".jsonl": _read_json_lines,
     ".parquet": _read_parquet,

@@ -2,15 +2,45 @@
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Callable, Dict, Iterator, Protocol
+from typing import IO, Any, Callable, Dict, Iterator, Protocol, Sequence
 
+import numpy as np
 import pandas as pd
 
 from recbole_poem.errors import InputError
 from recbole_poem.files import whole_file
 from recbole_poem.serving.files.formats import by_suffix, parquet
+from recbole_poem.serving.query import Answer
 
 _COLUMNS = ("request", "rank", "item", "score")
+
+
+def rows_of(names: Sequence[str], answers: Sequence[Answer]) -> pd.DataFrame:
+    """Return the answers to requests as the rows that are written.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the requests.
+    answers : sequence of Answer
+        As many.
+
+    Returns
+    -------
+    DataFrame
+        Columns request, rank (from 1), item, score (float32).
+    """
+    lengths = np.array([len(answer.items) for answer in answers], np.int64)
+    number = np.repeat(np.arange(len(names)), lengths)
+    begin = np.cumsum(lengths) - lengths
+    return pd.DataFrame(
+        {
+            "request": np.array(names, dtype=object)[number],
+            "rank": np.arange(len(number)) - begin[number] + 1,
+            "item": [item for answer in answers for item in answer.items],
+            "score": np.array([one for answer in answers for one in answer.scores], np.float32),
+        }
+    )
 
 
 class Write(Protocol):

@@ -5,7 +5,7 @@ empty cache and no history.
 """
 
 from logging import getLogger
-from math import nan
+from math import isfinite, nan
 from typing import Any, List, Optional, Sequence, Tuple
 
 from recbole_poem.serving.bounds import above_zero
@@ -162,9 +162,10 @@ def _row(element: bytes) -> Tuple[str, float]:
     text = element.decode("utf-8", "replace")
     time, blank, item = text.partition(" ")
     try:
-        return (item, float(time)) if blank else (text, nan)
+        moment = float(time)
     except ValueError:
         return text, nan
+    return (item, moment if isfinite(moment) else nan) if blank else (text, nan)
 
 
 def _milliseconds(seconds_to_live: float) -> int:

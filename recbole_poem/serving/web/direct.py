@@ -12,6 +12,7 @@ from fastapi import FastAPI, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
+from recbole_poem.serving import json_text
 from recbole_poem.serving.web.guard import Message, Receive, Send
 
 
@@ -55,7 +56,9 @@ class Direct:
             await self._app(scope, receive, send)
             return
         try:
-            body = endpoint.schema.model_validate_json((await receive())["body"])
+            content = (await receive())["body"]
+            body = endpoint.schema.model_validate_json(content)
+            json_text.parse(content.decode())  # of a key that is there twice a schema sees the last
             response = await endpoint.answer(body)
         except Exception as error:
             refusal = self._refuse(error)
@@ -66,9 +69,11 @@ class Direct:
 
 
 def _is_json(headers: List[Tuple[bytes, bytes]]) -> bool:
+    kinds = [value.split(b";")[0].strip() for name, value in headers if name == b"content-type"]
     return any(
-        name == b"content-type" and value.split(b";")[0].strip() == b"application/json"
-        for name, value in headers
+        kind == b"application/json"
+        or (kind.startswith(b"application/") and kind.endswith(b"+json"))
+        for kind in kinds
     )
 
 

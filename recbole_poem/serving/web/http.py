@@ -11,7 +11,7 @@
 
 import asyncio
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, List, Optional, TypeVar, Union
+from typing import Any, Callable, Dict, Optional, TypeVar, Union
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -165,10 +165,6 @@ def _entry(ranking: schemas.Ranking, service: Service) -> Entry:
     InputError
         If its parts do not fit each other, or an objective is missing.
     """
-    objectives: List[str] = list(ranking.objectives)
-    try:
-        entry = Entry.of(ranking.items, objectives, ranking.scores)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    entry = Entry.of(ranking.items, ranking.objectives, ranking.scores)
     service.require_objectives(entry)
     return entry

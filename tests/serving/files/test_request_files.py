@@ -4,18 +4,16 @@ import json
 from pathlib import Path
 from typing import Any, List
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from recbole_poem.errors import InputError
-from recbole_poem.serving.files.request_files import (
-    BadLine,
-    Request,
-    parse_request,
-    read_requests,
-    readable,
-)
-from recbole_poem.serving.files.result_files import writer
+from recbole_poem.serving.files.lines import BadLine
+from recbole_poem.serving.files.request_fields import Request, parse_request
+from recbole_poem.serving.files.request_files import answerable, read_requests
+from recbole_poem.serving.files.result_files import rows_of, writer
+from recbole_poem.serving.query import Answer
 
 FOUND = pd.DataFrame(
     {"request": ["u,1", "ü"], "rank": [1, 2], "item": ["a b", "c"], "score": [0.5, -2.0]}
@@ -67,13 +65,43 @@ def requests_of(path: Path) -> List[Request]:
     return [line for line in read_requests(path) if isinstance(line, Request)]
 
 
-def test_a_line_may_bring_an_entry() -> None:
-    entry = {"items": ["i1", "i2"], "objectives": ["click"], "scores": [[0.5], [0.25]]}
-    request = parse_request(5, {"request": 7, "history": [1, 2], "entry": entry})
-    assert (request.name, request.history) == ("7", ["1", "2"])
-    assert request.number == 5
-    assert request.entry is not None
-    assert request.entry.scores.tolist() == [[0.5], [0.25]]
+LIMITED = Request(1, "u", ["i1"], None, None, 3, ["i4", "i5"], ["i6"], False)
+PLAIN = Request(2, "v", ["i1"], None)
+
+
+def test_every_format_may_bring_what_holds_for_one_request(tmp_path: Path) -> None:
+    csv = written(
+        tmp_path,
+        "a.csv",
+        "request,history,k,allow,deny,filter_seen\nu,i1,3,i4 i5,i6,False\nv,i1,,,,\n",
+    )
+    lines = written(
+        tmp_path,
+        "a.jsonl",
+        '{"request": "u", "history": ["i1"], "k": 3, "allow": ["i4", "i5"], "deny": ["i6"], '
+        '"filter_seen": false}\n{"request": "v", "history": ["i1"]}\n',
+    )
+    table = tmp_path / "a.parquet"
+    frame = pd.DataFrame({"request": ["u", "v"], "history": ["i1", "i1"]}, index=[5, 9])
+    frame["k"] = pd.array([3, None], dtype="Int64")
+    frame["allow"], frame["deny"] = [["i4", "i5"], None], ["i6", ""]
+    frame["filter_seen"] = [False, None]
+    frame.to_parquet(table)  # with its index, which is no wish
+    for path in (csv, lines, table):
+        found = [line._replace(number=n) for n, line in enumerate(requests_of(path), 1)]
+        assert found == [LIMITED, PLAIN]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_marks_and_ends_of_lines_change_nothing(tmp_path: Path, end: str, mark: str) -> None:
+    csv, lines = tmp_path / "a.csv", tmp_path / "a.jsonl"
+    csv.write_bytes(f"{mark}request,history{end}u,i1 i2{end}v,i3".encode())
+    one, two = '{"request": "u", "history": ["i1", "i2"]}', '{"request": "v", "history": ["i3"]}'
+    lines.write_bytes(f"{mark}{one}{end}{two}".encode())
+    expected = [("u", ["i1", "i2"]), ("v", ["i3"])]
+    for path in (csv, lines):
+        assert [(line.name, line.history) for line in requests_of(path)] == expected
 
 
 @pytest.mark.parametrize(
@@ -81,19 +109,12 @@ def test_a_line_may_bring_an_entry() -> None:
     [
         ("{", "it is no JSON"),
         ("[1, 2]", "it is no mapping"),
-        ('{"history": []}', "'request' is missing or no name"),
-        ('{"request": "u"}', "'history' is missing or no list"),
-        ('{"request": "u", "history": [["i1"]]}', "'history' holds something that is no token"),
-        ('{"request": "u", "history": ["i1"], "times": 3}', "'times' is no list of numbers"),
-        ('{"request": "u", "history": ["i1"], "times": []}', "'times': 0 times for a history of 1"),
-        ('{"request": "u", "history": ["i1"], "times": ["x"]}', "'times': expected numbers"),
-        ('{"request": "u", "history": [], "entry": 3}', "'entry' has to be a mapping"),
-        (
-            '{"request": "u", "history": [], "entry": '
-            '{"items": ["a"], "objectives": ["c"], "scores": [["x"]]}}',
-            "rows of numbers",
-        ),
-        ("[" * 100_000, "it is no JSON"),
+        ('{"request": "v", "history": ["i1"]', "it is no JSON"),
+        ('{"request": "v", "history": [], "k": 1, "k": 2}', "the key 'k' is there twice"),
+        ('{"request": "v", "history": ["i1"], "times": [NaN]}', "NaN is no number of JSON"),
+        ('{"request": "v", "history": ["i1"], "times": [1e999]}', "'times': a time is infinite"),
+        ('{"request": "v", "history": ["i1"], "deny": "i35"}', "'deny': expected a list of item"),
+        ('{"request": "v", "history": ["\0"]}', "it holds a NUL byte"),
     ],
 )
 def test_a_bad_line_is_told_by_its_number_and_the_rest_is_read(
@@ -111,20 +132,60 @@ def test_a_bad_line_is_told_by_its_number_and_the_rest_is_read(
 def test_a_line_whose_entry_the_model_cannot_read_is_bad() -> None:
     entry = {"items": ["i1"], "objectives": ["click"], "scores": [[0.5]]}
     with_entry = parse_request(4, {"request": "u", "history": [], "entry": entry})
-    without = parse_request(5, {"request": "u", "history": []})
-    assert readable(with_entry, ["click"]) == with_entry
-    assert readable(without, ["like"]) == without
-    bad = readable(with_entry, ["click", "like"])
-    assert bad == BadLine(4, "the objective 'like' is missing; the model reads click, like")
-    assert readable(bad, ["click"]) == bad
+    without = parse_request(5, {"request": "v", "history": []})
+    assert list(answerable([with_entry], ["click"])) == [with_entry]
+    assert list(answerable([without], ["like"])) == [without]
+    bad = BadLine(4, "the objective 'like' is missing; the model reads click, like")
+    assert list(answerable([with_entry], ["click", "like"])) == [bad]
+    assert list(answerable([bad], ["click"])) == [bad]
 
 
-def test_a_line_of_csv_with_too_many_fields_is_bad(tmp_path: Path) -> None:
-    path = written(tmp_path, "a.csv", "request,history\nu1,i1,i2\nu2,i3\n")
-    assert list(read_requests(path)) == [
-        BadLine(2, "it has more fields than the header"),
-        Request(3, "u2", ["i3"], None),
-    ]
+def test_a_request_that_is_there_twice_is_bad_and_both_lines_are_named() -> None:
+    lines = [Request(2, "7", ["i1"], None), BadLine(3, ""), Request(4, "7", ["i2"], None)]
+    *kept, last = answerable(lines, [])
+    assert kept == lines[:2]
+    words = "the request '7' is there already, in line 2; give each one a name of its own"
+    assert last == BadLine(4, words)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("u1,i1,i2", "it has 3 fields, and the header 2; write tokens with blanks between them"),
+        ("u1", "it has 1 field, and the header 2"),
+        ('"u1,i1', "field 1 begins with a quote that does not close on this line"),
+        ('u1,"i1', "field 2 begins with a quote that does not close on this line"),
+        ("u1,i\0", "it holds a NUL byte"),
+        ("request,history", "it is the header again"),
+        (",i1", "'request': expected a name of one line, not ''"),
+    ],
+)
+def test_a_bad_line_of_csv_swallows_no_other(tmp_path: Path, line: str, words: str) -> None:
+    path = written(tmp_path, "a.csv", f'request,history\n\n{line}\nu2,"i3 i4"\nu"3,"i""5"\n')
+    bad, *good = read_requests(path)
+    assert isinstance(bad, BadLine)
+    assert bad.number == 3
+    assert bad.reason.startswith(words)
+    assert good == [Request(4, "u2", ["i3", "i4"], None), Request(5, 'u"3', ['i"5'], None)]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "words"),
+    [
+        ("k", "2.5", "'k': expected a whole number from 1, not '2.5'"),
+        ("k", "0", "'k': expected a whole number from 1, not 0"),
+        ("filter_seen", "maybe", "'filter_seen': expected True or False, not 'maybe'"),
+        ("times", "inf", "'times': a time is infinite"),
+        ("times", "soon", "'times': expected numbers"),
+    ],
+)
+def test_a_cell_that_says_nothing_known_is_named(
+    tmp_path: Path, column: str, cell: str, words: str
+) -> None:
+    path = written(tmp_path, "a.csv", f"request,history,{column}\nu,i1,{cell}\n")
+    (bad,) = read_requests(path)
+    assert isinstance(bad, BadLine)
+    assert bad.reason.startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +193,17 @@ def test_a_line_of_csv_with_too_many_fields_is_bad(tmp_path: Path) -> None:
     [
         ("a.txt", "", r"expected a name that ends with .csv, .jsonl, .parquet"),
         ("a.csv", "user,history\n", r"has no column 'request' \(it has user, history\)"),
+        ("a.csv", "request,histroy\n", r"has no column 'history' .*; rename 'histroy'"),
+        ("a.csv", "request;history\nu;i1\n", "has no column 'request' .*; separate columns by com"),
+        ("a.csv", "request,history,denny\n", "column 'denny', of which .* did you mean 'deny'?"),
+        ("a.csv", "request,history,entry\n", "has a column 'entry', which JSON lines alone"),
+        ("a.csv", "request,history,history\n", "has two columns 'history'"),
+        ("a.csv", "", "a.csv: is empty; it needs a header"),
+        ("a.csv", "request,history\n\n", "a.csv: holds no request"),
+        ("a.csv", '"request,history\n', "a.csv: line 1: field 1 begins with a quote"),
+        ("a.csv", "re\0quest,history\n", "a.csv: line 1: it holds a NUL byte"),
+        ("a.jsonl", "", "a.jsonl: holds no request"),
+        ("a.jsonl", "\n \n", "a.jsonl: holds no request"),
         ("a.parquet", "PAR1 but no more", "is no Parquet file"),
     ],
 )
@@ -142,13 +214,48 @@ def test_a_file_of_another_kind_is_refused(
         list(read_requests(written(tmp_path, name, content)))
 
 
-def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none.csv: cannot be read: No such file"):
-        list(read_requests(tmp_path / "none.csv"))
-    path = tmp_path / "a.csv"
-    path.write_bytes(b"request,history\n\xff\xfe,i1\n")
-    with pytest.raises(InputError, match="is no text in UTF-8"):
+def test_a_parquet_file_has_columns_that_are_known_and_rows_that_can_be_read(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.parquet"
+    good = pd.DataFrame({"request": ["a"], "history": [["i1"]]})
+    good.assign(kk=1).to_parquet(path)
+    with pytest.raises(InputError, match=r"a.parquet: it has the column 'kk', .* mean 'k'\?"):
         list(read_requests(path))
+    good[:0].to_parquet(path)
+    with pytest.raises(InputError, match=r"a.parquet: holds no request"):
+        list(read_requests(path))
+    names = [f"a{number}" for number in range(3000)]
+    pd.DataFrame({"request": names, "history": ["i1"] * 3000}).to_parquet(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + b"\xff" * 1000 + content[1100:])
+    with pytest.raises(InputError, match=r"a.parquet: is damaged"):
+        list(read_requests(path))
+
+
+def test_a_missing_file_is_named_and_a_line_that_is_no_text_is_bad(tmp_path: Path) -> None:
+    for name in ("none.csv", "none.jsonl", "none.parquet"):
+        with pytest.raises(InputError, match=f"{name}: cannot be read: No such file"):
+            list(read_requests(tmp_path / name))
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"request,history\n\xff\xfe,i1\nu,i1\n")
+    bad, good = read_requests(path)
+    assert good == Request(3, "u", ["i1"], None)
+    assert bad == BadLine(2, "it is no text in UTF-8 (byte 0xff); save the file as UTF-8")
+
+
+def test_answers_are_rows_of_their_requests() -> None:
+    answers = [Answer(["i1", "i2"], [0.5, 0.25], 0), Answer([], [], 1), Answer(["i3"], [0.1], 0)]
+    expected = pd.DataFrame(
+        {
+            "request": ["a", "a", "c"],
+            "rank": [1, 2, 1],
+            "item": ["i1", "i2", "i3"],
+            "score": np.array([0.5, 0.25, 0.1], np.float32),
+        }
+    )
+    pd.testing.assert_frame_equal(rows_of(["a", "b", "c"], answers), expected)
+    assert rows_of([], []).empty
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])

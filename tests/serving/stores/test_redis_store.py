@@ -14,7 +14,7 @@ from recbole_poem.errors import InputError
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import History
 from recbole_poem.serving.stores.redis_client import RedisClient
-from recbole_poem.serving.stores.redis_store import RedisHistories, RedisStore
+from recbole_poem.serving.stores.redis_store import RedisHistories, RedisStore, _history
 
 ENTRY = Entry.of(["a", "b"], ["click"], [[0.5], [0.25]])
 
@@ -189,3 +189,10 @@ def test_an_old_history_is_forgotten_and_a_dead_server_has_none(redis_server: Se
 def test_what_is_wrong_is_named(make: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         make()
+
+
+def test_a_time_that_another_program_wrote_is_a_number_or_not_known() -> None:
+    found = _history([b"5 a b", b"inf c", b"soon d", b"7"])
+    assert found.items == ["a b", "c", "soon d", "7"]
+    assert found.times[0] == 5.0
+    assert all(map(math.isnan, found.times[1:]))

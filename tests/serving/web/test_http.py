@@ -122,7 +122,21 @@ def test_health_says_what_answers_and_the_metrics_what_happened(world: World) ->
         ("/rankings", {"user": "u", **RANKING, "scores": [[1]]}, ["body"], "cannot have scores of"),
         ("/rankings", {"user": "u", **RANKING, "items": []}, ["body"], "cannot have scores of"),
         ("/rankings", {"user": "u", **RANKING, "scores": [[1], [1, 2]]}, ["body"], "all as long"),
-        ("/rankings", {"user": "u", **RANKING, "items": ["a", "a"]}, ["body"], "an item twice"),
+        (
+            "/rankings",
+            {"user": "u", **RANKING, "items": ["a", "a"]},
+            ["body"],
+            "an item twice, 'a'",
+        ),
+        (
+            "/rankings",
+            {"user": "u", **RANKING, "objectives": ["click"] * 2, "scores": [[1, 1], [2, 2]]},
+            ["body"],
+            "an objective twice, 'click'",
+        ),
+        ("/recommend", {"k": True}, ["body", "k"], "valid integer"),
+        ("/recommend", {"deny": "i3"}, ["body", "deny"], "valid array"),
+        ("/recommend", {"allow": "i3"}, ["body", "allow"], "valid array"),
         ("/rankings", {"user": "u", **RANKING, "objectives": ["x"]}, ["body"], "'click' is miss"),
         ("/recommend", {"ranking": {**RANKING, "objectives": ["x"]}}, ["body"], "'click' is miss"),
     ],
@@ -148,6 +162,15 @@ def test_what_no_json_should_hold_is_refused_and_not_repeated(world: World, cont
     assert response.status_code == 422
     assert len(response.content) < 400
     json.loads(response.content.decode("ascii"))
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/vnd.api+json; charset=utf-8"])
+def test_a_key_that_is_there_twice_is_refused(world: World, kind: str) -> None:
+    content = b'{"history": ["a"], "k": 1, "k": 2}'
+    response = world.post("/recommend", content=content, headers={"content-type": kind})
+    assert response.status_code == 422
+    (wrong,) = response.json()["detail"]
+    assert wrong["msg"] == "the key 'k' is there twice; leave one of them"
 
 
 def test_what_was_consumed_since_is_no_candidate_any_more(world: World) -> None:
