@@ -288,8 +288,8 @@ class TrainingMixin(Trainer):
     ) -> Any:
         """Evaluate as RecBole does, the best weights read by `checkpoint.read`.
 
-        What is drawn, negatives above all, depends on ``seed`` and on the part that is evaluated:
-        equal weights have equal metrics, however often they are asked for.
+        What a model draws meanwhile depends on ``seed`` alone, as do the negatives that its loader
+        draws: equal weights have equal metrics, and training does not notice an evaluation.
 
         Raises
         ------
@@ -302,11 +302,8 @@ class TrainingMixin(Trainer):
             self.logger.info(f"Loading model structure and parameters from {path}")
         if eval_data and self.eval_collector.reranking is None:  # else its file has been read
             self.eval_collector.reranking = reranking_of(self.config, eval_data._dataset)
-        phase = getattr(getattr(eval_data, "_sampler", None), "phase", None) == "valid"
-        seed = self.config["seed"]
-        with own_streams(seed, Purpose.EVALUATION, int(phase)) as start, refusals_named(
-            self.config, "cannot be evaluated"
-        ):
+        streams = own_streams(self.config["seed"], Purpose.EVALUATION)
+        with streams as start, refusals_named(self.config, "cannot be evaluated"):
             if eval_data:
                 eval_data.generator.manual_seed(start)  # from it come the seeds of the workers
             return super().evaluate(eval_data, load_best_model=False, show_progress=show_progress)

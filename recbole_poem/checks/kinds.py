@@ -120,7 +120,8 @@ def _refused(key: str, value: Any, default: Any) -> Optional[str]:
     if isinstance(default, list) and key not in ("metrics", "topk"):
         return _refused_list(key, value, default)
     if isinstance(default, str) and not key.endswith("_interval"):
-        return None if value is None or isinstance(value, str) else f"text such as {default!r}"
+        is_other = isinstance(value, (bool, int, float, list, tuple, dict))
+        return f"text such as {default!r}" if is_other else None
     return None
 
 

@@ -10,7 +10,11 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union
 import dgl
 import numpy as np
 import torch
-from recbole.data.dataloader import FullSortEvalDataLoader, KnowledgeBasedDataLoader
+from recbole.data.dataloader import (
+    FullSortEvalDataLoader,
+    KnowledgeBasedDataLoader,
+    NegSampleEvalDataLoader,
+)
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.dataset import Dataset
 from recbole.data.utils import create_samplers, get_dataloader
@@ -23,6 +27,7 @@ from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.negatives import check_negatives
 from recbole_poem.data.ranking_dataset import ExposureDataLoader, RankingDataset, training_loader
 from recbole_poem.data.request_log import LogMixin, PredictedRowsMixin
+from recbole_poem.data.sampled_evaluation import RepeatableEvalDataLoader
 from recbole_poem.data.sampler import GraphNegatives, SharedNegatives, UniformNegatives
 from recbole_poem.data.seen import ContextMaskingDataLoader, SeenMaskingDataLoader
 from recbole_poem.data.split_sizes import check_split
@@ -153,8 +158,10 @@ def _stock_train_loader(
 
 
 def _eval_loader(config: Any, split: Dataset, phase: str) -> Callable[..., AbstractDataLoader]:
-    """Return RecBole's evaluation loader, or one that masks what it cannot know was seen."""
+    """Return an evaluation loader: RecBole's, one that repeats itself, or one that masks more."""
     loader = get_dataloader(config, phase)
+    if loader is NegSampleEvalDataLoader:
+        loader = RepeatableEvalDataLoader
     if isinstance(split, PredictedRowsMixin) and loader is FullSortEvalDataLoader:
         return ContextMaskingDataLoader
     if not config["mask_seen"] or config["MODEL_TYPE"] != ModelType.SEQUENTIAL:

@@ -11,13 +11,13 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 import torch
 from recbole.data.dataloader import (
     FullSortEvalDataLoader,
-    NegSampleEvalDataLoader,
     TrainDataLoader,
 )
 
 from recbole_poem.config import Config
 from recbole_poem.data.dataloader import POEMTrainDataLoader
 from recbole_poem.data.preparation import Loaders
+from recbole_poem.data.sampled_evaluation import RepeatableEvalDataLoader
 from recbole_poem.data.seen import SeenMaskingDataLoader
 from recbole_poem.experiment import Prepared, prepare
 from recbole_poem.files import States, states
@@ -28,7 +28,7 @@ _SHAREABLE = {
     POEMTrainDataLoader,
     TrainDataLoader,
     FullSortEvalDataLoader,
-    NegSampleEvalDataLoader,
+    RepeatableEvalDataLoader,
     SeenMaskingDataLoader,
 }
 
