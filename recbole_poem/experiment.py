@@ -14,7 +14,7 @@ from recbole_poem.config import Config
 from recbole_poem.data.preparation import Loaders, data_preparation
 from recbole_poem.errors import InputError
 from recbole_poem.ranking_stage import multitask
-from recbole_poem.refusals import refusals_named
+from recbole_poem.refusals import comes_from_recbole, refusals_named
 from recbole_poem.registry import get_dataset, get_trainer
 from recbole_poem.reranking import reranking_of
 from recbole_poem.trainer import seed_everything
@@ -121,3 +121,7 @@ def create_dataset(config: Config) -> Dataset:
     except (ValueError, LookupError, UnicodeDecodeError) as error:
         words = error.args[0] if isinstance(error, KeyError) and error.args else error
         raise InputError(f"data set {config['dataset']} in {path}: {words}") from error
+    except (AssertionError, AttributeError, TypeError) as error:  # of keys that RecBole reads
+        if not comes_from_recbole(error):
+            raise
+        raise InputError(f"data set {config['dataset']} in {path}: {error}") from error

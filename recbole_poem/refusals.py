@@ -8,6 +8,7 @@ plugin's code is a defect, and passes as it is.
 from contextlib import contextmanager
 from logging import getLogger
 from pathlib import Path
+from pickle import UnpicklingError
 from traceback import extract_tb, walk_tb
 from typing import Any, Iterator
 
@@ -23,10 +24,12 @@ _PLUGIN = Path(__file__).parent
 #: what wrong keys and missing columns end in
 _REFUSALS = (
     AssertionError,
+    AttributeError,
     FileNotFoundError,
     LookupError,
     RuntimeError,
     TypeError,
+    UnpicklingError,
     ValueError,
     ZeroDivisionError,
 )
@@ -53,7 +56,7 @@ def refusals_named(config: Any, what: str) -> Iterator[None]:
     except (InputError, torch.OutOfMemoryError):
         raise
     except _REFUSALS as error:
-        if not _is_of_recbole(config.model_class) or not _comes_from_recbole(error):
+        if not _is_of_recbole(config.model_class) or not comes_from_recbole(error):
             raise
         getLogger().debug(f"{config['model']} {what}", exc_info=error)
         raise InputError(f"{config['model']} {what}: {_words(config, error)}") from error
@@ -63,8 +66,8 @@ def _is_of_recbole(model: type) -> bool:
     return model.__module__.split(".")[0] == "recbole"
 
 
-def _comes_from_recbole(error: BaseException) -> bool:
-    """Tell whether the innermost code of the two packages is RecBole's."""
+def comes_from_recbole(error: BaseException) -> bool:
+    """Tell whether an exception comes out of RecBole's code, and not out of the plugin's."""
     for frame, _ in reversed(list(walk_tb(error.__traceback__))):
         parents = Path(frame.f_code.co_filename).parents
         if _PLUGIN in parents or _RECBOLE in parents:
@@ -76,6 +79,8 @@ def _words(config: Any, error: BaseException) -> str:
     """Return what is wrong, and the keys that may be the cause."""
     if isinstance(error, KeyError) and error.args:
         words = _unknown(config, error.args[0])
+    elif isinstance(error, UnpicklingError):
+        words = "the file that it is to start from is no checkpoint of torch"
     else:
         words = " ".join(str(error).split()) or f"it asks for: {_line(error)}"
     elsewhere = set(OVERALL_RULES).union(*config.parameters.values())

@@ -9,7 +9,8 @@ from typing import Any, Dict, Type
 from recbole.model.abstract_recommender import AbstractRecommender
 
 from recbole_poem.checks.evaluation import check_evaluation, check_modes_fit
-from recbole_poem.checks.kinds import check_kinds, check_mappings
+from recbole_poem.checks.kinds import check_kinds, check_lists, check_mappings
+from recbole_poem.checks.pretrained import check_pretrained
 from recbole_poem.checks.training import check_training
 from recbole_poem.errors import InputError
 from recbole_poem.keys import OVERALL_RULES, RULES
@@ -40,9 +41,11 @@ def check_given(
         if not isinstance(key, str):
             raise InputError(f"{key!r}: the name of a key is text; put quotes around it")
     check_mappings(keys)
+    check_lists(keys)
     own_rules = RULES.get(model.__name__, {})
     check_kinds(given, defaults, [*OVERALL_RULES, *own_rules])
     check_evaluation(keys)
     if "valid_metric" not in own_rules:  # else it has an evaluation of its own
         check_modes_fit(keys)
     check_training(model, keys, given, defaults)
+    check_pretrained(keys)

@@ -54,7 +54,7 @@ def check_evaluation(keys: Dict[str, Any]) -> None:
         _check_split(eval_args.get("split", {"RS": [0.8, 0.1, 0.1]}))
 
 
-def check_names(key: str, given: Iterable[Any], known: Iterable[str]) -> None:
+def check_names(key: str, given: Iterable[Any], known: Iterable[Any]) -> None:
     """Refuse a name under `key` that means nothing, and tell the nearest of the `known` ones."""
     known = list(known)
     for name in given:
@@ -62,15 +62,15 @@ def check_names(key: str, given: Iterable[Any], known: Iterable[str]) -> None:
             raise InputError(f"{key}: expected {one_of(known)}, not {name!r}{nearest(name, known)}")
 
 
-def one_of(names: Iterable[str]) -> str:
+def one_of(names: Iterable[Any]) -> str:
     """Return the `names` as words: ``a, b or c``."""
-    *head, last = names
+    *head, last = map(str, names)
     return f"{', '.join(head)} or {last}" if head else last
 
 
-def nearest(name: Any, known: Iterable[str]) -> str:
+def nearest(name: Any, known: Iterable[Any]) -> str:
     """Return a hint at the known name that is nearest to `name`, or nothing."""
-    by_letter = {each.lower(): each for each in known}
+    by_letter = {str(each).lower(): each for each in known}
     near = get_close_matches(str(name).lower(), by_letter, n=1)
     return f"; the nearest is {by_letter[near[0]]}" if near else ""
 

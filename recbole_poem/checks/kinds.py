@@ -22,7 +22,17 @@ _MAPPINGS = {
     "seq_len": "{class: 10}",
     "positive_feedback": '{rating: "[4,inf)"}',
     "preload_weight": "{item_id: item_emb}",
+    "discretization": "{price: {method: ED, bucket: 10}}",
+    "fields": "{0: [user_id], 1: [item_id]}",
 }
+#: keys that take a list of columns
+_LISTS = (
+    "normalize_field",
+    "alias_of_user_id",
+    "alias_of_item_id",
+    "alias_of_entity_id",
+    "alias_of_relation_id",
+)
 #: those among them that name columns by the file they stand in
 _COLUMNS = ("load_col", "unload_col", "unused_col")
 
@@ -59,6 +69,29 @@ def check_mappings(keys: Dict[str, Any]) -> None:
             _check_threshold(value)
 
 
+def check_lists(keys: Dict[str, Any]) -> None:
+    """Refuse a value that has to be a list of columns and is none.
+
+    Parameters
+    ----------
+    keys : dict
+        Of a final configuration.
+
+    Raises
+    ------
+    InputError
+        For another value.
+    """
+    for key in _LISTS:
+        value = keys.get(key)
+        if value is not None and not (isinstance(value, list) and _are_names(value)):
+            raise InputError(f"{key}: expected a list of columns such as [rating], not {value!r}")
+
+
+def _are_names(values: Any) -> bool:
+    return isinstance(values, (list, tuple)) and all(isinstance(name, str) for name in values)
+
+
 def _without_blank(value: Any) -> Optional[str]:
     """Return what YAML took for text, or for a key without a value, where a blank is missing."""
     if isinstance(value, str) and _BLANK.match(value.lstrip("{ ")):
@@ -72,9 +105,8 @@ def _without_blank(value: Any) -> Optional[str]:
 
 def _check_columns(key: str, value: Dict[Any, Any], example: str) -> None:
     for source, columns in value.items():
-        is_list = isinstance(columns, (list, tuple)) and all(isinstance(c, str) for c in columns)
         is_all = columns == "*" and key == "load_col"
-        if not isinstance(source, str) or not (is_list or is_all):
+        if not isinstance(source, str) or not (_are_names(columns) or is_all):
             allowed = "a list of columns or '*'" if key == "load_col" else "a list of columns"
             raise InputError(
                 f"{key}: expected {allowed} under '{source}', as in {example}, not {columns!r}"

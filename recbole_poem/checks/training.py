@@ -1,13 +1,14 @@
 """How a model learns: its loss, its negatives, and what its keys ask for that is not there."""
 
 import importlib.util
-from typing import Any, Dict, Type
+from typing import Any, Dict, Sequence, Type
 
 from recbole.model.abstract_recommender import AbstractRecommender
 from recbole.utils import InputType, ModelType
 
 from recbole_poem.checks.evaluation import check_names, nearest, one_of
 from recbole_poem.errors import InputError
+from recbole_poem.keys import RULES
 
 _NEGATIVES = ("distribution", "sample_num", "alpha", "dynamic", "candidate_num")
 _CLIPPING = ("max_norm", "norm_type", "error_if_nonfinite", "foreach")
@@ -16,9 +17,13 @@ _CLIPPING = ("max_norm", "norm_type", "error_if_nonfinite", "foreach")
 _LOSSES = {"CDAE": ("MSE", "BCE"), "MCCLK": ("BPR", "BCE"), "CORE": ("CE",)}
 
 #: values of keys that a model looks at in the middle of its first batch
-_CHOICES = {
+_CHOICES: Dict[str, Dict[str, Sequence[Any]]] = {
     "KGCN": {"aggregator": ("sum", "neighbor", "concat")},
     "KGNNLS": {"aggregator": ("sum", "neighbor", "concat")},
+    "LINE": {"order": (1, 2)},
+    "S3Rec": {"train_stage": ("pretrain", "finetune")},
+    "RaCT": {"train_stage": ("actor_pretrain", "critic_pretrain", "finetune")},
+    "KD_DAGFM": {"teacher": ("CrossNet", "CIN")},  # which RecBole evaluates as code
 }
 
 #: what may be done to a batch, and the key that it needs
@@ -69,9 +74,15 @@ def check_training(
             raise InputError(f"{key}: it is not read, but worked out; give {instead} instead")
     _check_loss(model, keys, given, defaults)
     _check_negatives(model.__name__, keys["train_neg_sample_args"])
+    if model.__name__ in RULES and _has_negatives(keys):
+        raise InputError(
+            f"train_neg_sample_args: {model.__name__} does not read it, and has negatives of its "
+            "own; leave the key out"
+        )
     _check_need_of_negatives(model, keys, "loss_type" in defaults)
     for key, choices in _CHOICES.get(model.__name__, {}).items():
         check_names(key, [keys[key]], choices)
+    _check_files(model, keys)
     clipping = keys["clip_grad_norm"]
     if clipping is not None:
         check_names("clip_grad_norm", clipping, _CLIPPING)
@@ -151,6 +162,18 @@ def _check_need_of_negatives(
         raise InputError(
             f"train_neg_sample_args: {who} needs negatives; write {{distribution: uniform, "
             "sample_num: 1}"
+        )
+
+
+def _check_files(model: Type[AbstractRecommender], keys: Dict[str, Any]) -> None:
+    """Refuse columns of a knowledge-based model without those of its graph."""
+    columns = keys.get("load_col")
+    if keys["MODEL_TYPE"] != ModelType.KNOWLEDGE or columns is None:
+        return
+    if not {"kg", "link"} <= set(columns):
+        raise InputError(
+            f"load_col: {model.__name__} reads the files .kg and .link as well; write {{inter: '*',"
+            " kg: [head_id, relation_id, tail_id], link: [item_id, entity_id]}"
         )
 
 

@@ -5,7 +5,7 @@ from typing import Any, Dict
 
 import pytest
 
-from recbole_poem.checks.kinds import check_kinds, check_mappings
+from recbole_poem.checks.kinds import check_kinds, check_lists, check_mappings
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
 
@@ -30,6 +30,14 @@ from recbole_poem.errors import InputError
 def test_mappings_that_are_none_are_refused(keys: Dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         check_mappings(keys)
+
+
+@pytest.mark.parametrize("value", ["rating", {"rating": 1}, [1], 5])
+def test_columns_are_a_list(value: Any) -> None:
+    for key in ("normalize_field", "alias_of_item_id"):
+        with pytest.raises(InputError, match=f"^{key}: expected a list of columns such as "):
+            check_lists({key: value})
+    check_lists({"normalize_field": ["rating"], "alias_of_item_id": None})
 
 
 def test_mappings_pass() -> None:

@@ -42,6 +42,23 @@ NEGATIVES = {"distribution": "uniform", "sample_num": 1}
             {"aggregator": "mean"},
             "aggregator: expected sum, neighbor or concat, not 'mean'",
         ),
+        ("LINE", {"order": 3}, "order: expected 1 or 2, not 3"),
+        (
+            "S3Rec",
+            {"train_stage": "tune"},
+            "train_stage: expected pretrain or finetune, not 'tune'",
+        ),
+        ("KD_DAGFM", {"teacher": "__import__('os')"}, "teacher: expected CrossNet or CIN, not"),
+        (
+            "POEM",
+            {"train_neg_sample_args": NEGATIVES},
+            "train_neg_sample_args: POEM does not read it, and has negatives of its own",
+        ),
+        (
+            "CKE",
+            {"load_col": {"inter": "*"}},
+            "load_col: CKE reads the files .kg and .link as well",
+        ),
         ("S3Rec", {"pretrain_epochs": 1}, "save_step: 50 is above pretrain_epochs, 1"),
     ],
 )

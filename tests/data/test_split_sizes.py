@@ -80,7 +80,7 @@ def test_two_rows_a_user_are_too_few_for_a_sequential_model(keys_of: Any, model:
             "SASRec",
             [2] * 9,
             {"TS": [0.8, 0.1, 0.1]},
-            "TS .* leaves nothing of 9 rows .9 users have at most 1.; training and test are empty",
+            "TS .* leaves nothing of 9 rows .*9 users have at most 1.; training and test are empty",
         ),
     ],
 )

@@ -9,6 +9,7 @@ from conftest import random_log
 
 from recbole_poem import experiment
 from recbole_poem.config import Config
+from recbole_poem.errors import InputError
 from recbole_poem.quick_start import begin, trainer_of
 from recbole_poem.tune import sharing
 from recbole_poem.tune.sharing import ConfigView, SharedPreparation
