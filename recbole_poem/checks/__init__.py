@@ -40,6 +40,8 @@ def check_given(
     for key in given:
         if not isinstance(key, str):
             raise InputError(f"{key!r}: the name of a key is text; put quotes around it")
+        if given[key] == "None" and key in defaults and not isinstance(defaults[key], str):
+            raise InputError(f"{key}: None is a word in YAML; write ~ for nothing")
     check_mappings(keys)
     check_lists(keys)
     own_rules = RULES.get(model.__name__, {})

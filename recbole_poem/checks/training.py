@@ -103,7 +103,8 @@ def _check_loss(
     """Refuse a loss that the model does not have."""
     name, loss = model.__name__, keys.get("loss_type")
     if "loss_type" not in defaults:
-        if "loss_type" in given and hasattr(model, "input_type"):
+        is_known = model.__module__.split(".")[0] in ("recbole", "recbole_poem")
+        if "loss_type" in given and is_known and hasattr(model, "input_type"):
             raise InputError(f"loss_type: {name} has one loss and does not read this key; leave it")
         return
     losses = _LOSSES.get(name, ("BPR", "CE"))

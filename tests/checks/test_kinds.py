@@ -106,11 +106,13 @@ def test_a_file_without_the_blank_is_told_the_line(tmp_path: Path) -> None:
     (tmp_path / "two.yaml").write_text("# training\nepochs:3\nseed: 4\n")
     (tmp_path / "deep.yaml").write_text("load_col:\n  inter:['user_id','item_id']\n")
     (tmp_path / "number.yaml").write_text("3: 4\n")
+    (tmp_path / "word.yaml").write_text("train_neg_sample_args: None\n")
     for file, words in (
         ("one.yaml", "no mapping of keys to values; write a blank behind the colon in line 1"),
         ("two.yaml", "cannot be read: .*; write a blank behind the colon in line 2"),
         ("deep.yaml", "load_col: write a blank behind the colon of 'inter:"),
         ("number.yaml", "^3: the name of a key is text"),
+        ("word.yaml", "train_neg_sample_args: None is a word in YAML; write ~ for nothing"),
     ):
         with pytest.raises(InputError, match=words):
             Config("POEM", "ml-100k", [file])

@@ -4,6 +4,8 @@ import importlib.util
 from typing import Any, Dict
 
 import pytest
+from recbole.model.abstract_recommender import SequentialRecommender
+from recbole.utils import InputType
 
 from recbole_poem.config import Config
 from recbole_poem.errors import InputError
@@ -123,3 +125,11 @@ def test_a_missing_logger_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="log_wandb: it needs the package 'wandb'; pip install"):
         Config("POEM", "ml-100k", config_dict={"log_wandb": True})
+
+
+def test_a_model_of_somebody_else_may_read_what_it_likes() -> None:
+    class Mine(SequentialRecommender):
+        input_type = InputType.POINTWISE
+
+    keys = {"loss_type": "mine", "train_neg_sample_args": None}
+    assert Config(Mine, "ml-100k", config_dict=keys)["loss_type"] == "mine"
