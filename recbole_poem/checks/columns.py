@@ -67,7 +67,7 @@ def _check_labels(config: Any, dataset: Dataset) -> None:
 def _check_feature(config: Any, dataset: Dataset, key: str, field: str) -> None:
     """Refuse a column that is none of the items', and one that a model does not embed."""
     columns = _item_columns(dataset)
-    if field not in columns:
+    if field not in [*columns, dataset.iid_field]:
         loaded = f"loaded are {', '.join(columns)}" if columns else "none is loaded"
         raise InputError(
             f"{key}: {config['model']} reads the item column '{field}', and {loaded}; name other "

@@ -151,7 +151,8 @@ def _check_need_of_negatives(
     name, loss = model.__name__, keys.get("loss_type")
     has_negatives = _has_negatives(keys)
     is_sequential = keys["MODEL_TYPE"] == ModelType.SEQUENTIAL
-    if loss == "CE" and is_sequential and not hasattr(model, "input_type") and has_negatives:
+    is_given = keys["train_neg_sample_args"] is not None
+    if loss == "CE" and is_sequential and not hasattr(model, "input_type") and is_given:
         raise InputError(
             "train_neg_sample_args: loss_type CE compares with all items and takes no negatives; "
             "write None, or loss_type: BPR"

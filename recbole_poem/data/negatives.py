@@ -47,9 +47,9 @@ def check_negatives(config: Any, whole: Dataset, splits: Sequence[Dataset]) -> N
     if len(full):
         token = whole.id2token(whole.uid_field, int(full.min()))
         raise InputError(
-            f"{_where(whole)}: user '{token}' has rows of all {n_drawn} items, as have "
-            f"{len(full) - 1} others, so there is no negative to draw for them; leave them out "
-            f'with user_inter_num_interval: "[1,{n_drawn - 1}]"'
+            f"{_where(whole)}: {len(full)} users, such as '{token}', have rows of all {n_drawn} "
+            "items, so there is no negative to draw for them; leave them out with "
+            f'user_inter_num_interval: "[1,{n_drawn - 1}]"'
         )
 
 

@@ -40,6 +40,7 @@ def test_features_are_tokens_of_the_items(keys: Dict[str, Any], model: str) -> N
     ):
         with pytest.raises(InputError, match=words):
             prepare(Config(model, config_dict={**keys, **change}))
+    prepare(Config(model, config_dict={**keys, "selected_features": ["item_id"]}))
     numbers = {"selected_features": ["brand", "price"], "numerical_features": ["price"]}
     run_recbole_poem(model, config_dict={**keys, **numbers, "topk": 5, "valid_metric": "MRR@5"})
 

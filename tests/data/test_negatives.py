@@ -28,7 +28,7 @@ def keys_of(write_dataset: Any) -> Any:
 def test_a_user_with_all_items_is_named(keys_of: Any, model: str) -> None:
     keys = keys_of(log_of("abc", "abcde", "bcd", "edcba"))
     words = (
-        "data set toy: user 'u1' has rows of all 5 items, as have 1 others, .* leave them out with "
+        "data set toy: 2 users, such as 'u1', have rows of all 5 items, .* leave them out with "
         'user_inter_num_interval: ".1,4."$'
     )
     with pytest.raises(InputError, match=words):
@@ -47,7 +47,7 @@ def test_by_popularity_only_items_with_rows_are_drawn(keys_of: Any) -> None:
     keys["load_col"]["item"] = "*"
     prepare(Config("BPR", config_dict=keys))  # e, f, g and h may be drawn
     keys["train_neg_sample_args"] = {"distribution": "popularity", "sample_num": 1}
-    with pytest.raises(InputError, match="user 'u0' has rows of all 4 items"):
+    with pytest.raises(InputError, match="1 users, such as 'u0', have rows of all 4 items"):
         prepare(Config("BPR", config_dict=keys))
 
 
