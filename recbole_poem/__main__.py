@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional
 import recbole_poem
 from recbole_poem import doctor, stack
 from recbole_poem.command import exit_status, split_keys
+from recbole_poem.errors import InputError
 
 
 def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
@@ -49,15 +50,20 @@ def _run(arguments: List[str]) -> int:
     if options.doctor:
         return doctor.report()
     stack.require()
-    if options.nproc > 1:
+    if options.nproc != 1:
         keys["nproc"] = options.nproc
+    if options.resume == "":
+        raise InputError("--resume names no checkpoint")
     if options.resume is not None:
         keys["resume"] = options.resume
-    fresh = options.resume is None and not options.config_files
+    files = None if options.config_files is None else options.config_files.split()
+    if files == []:
+        raise InputError("--config_files names no file")
+    fresh = options.resume is None and files is None
     recbole_poem.run_recbole_poem(
-        model=options.model or ("POEM" if fresh else None),
-        dataset=options.dataset or ("ml-100k" if fresh else None),
-        config_file_list=options.config_files.split() if options.config_files else None,
+        model="POEM" if options.model is None and fresh else options.model,
+        dataset="ml-100k" if options.dataset is None and fresh else options.dataset,
+        config_file_list=files,
         config_dict=keys,
     )
     return 0

@@ -9,6 +9,7 @@ started the process.
 
 import ast
 import os
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -20,6 +21,8 @@ import torch.distributed
 import yaml
 from recbole.utils import ModelType
 
+from recbole_poem.checks import check_given
+from recbole_poem.checks.names import check_dataset_name
 from recbole_poem.errors import InputError
 from recbole_poem.keys import POEM_RULES, RULES, check_values
 from recbole_poem.number_types import plain
@@ -100,10 +103,12 @@ class Config(recbole.config.Config):
         return {key: value for content in contents for key, value in content.items()}
 
     def _get_model_and_dataset(self, model: Any, dataset: Optional[str]) -> Tuple[Any, Any, Any]:
-        model = model or self.external_config_dict.get("model")
+        model = self.external_config_dict.get("model") if model is None else model
         if isinstance(model, str):
             model = get_model(model)
-        return super()._get_model_and_dataset(model, dataset)
+        names = super()._get_model_and_dataset(model, dataset)
+        check_dataset_name(names[2])
+        return names
 
     def _load_internal_config_dict(self, model: str, model_class: Any, dataset: str) -> None:
         super()._load_internal_config_dict(model, model_class, dataset)
@@ -141,6 +146,12 @@ class Config(recbole.config.Config):
         if internal["MODEL_TYPE"] == ModelType.SEQUENTIAL and loss == "CE":
             # RecBole's overall default, which its own check then refuses (configurator.py:350)
             internal["train_neg_sample_args"] = None
+
+    def _get_final_config_dict(self) -> Dict[str, Any]:
+        """Merge the keys, and refuse what they cannot be, before RecBole reads them."""
+        keys: Dict[str, Any] = super()._get_final_config_dict()
+        check_given(self.model_class, keys, self.external_config_dict, self.internal_config_dict)
+        return keys
 
     @property
     def _preset_name(self) -> str:
@@ -190,15 +201,28 @@ def read_config_file(path: str) -> Dict[str, Any]:
         If it cannot be read or is no mapping.
     """
     loader = Config._build_yaml_loader(None)  # the method of RecBole makes no use of its object
+    text = ""
     try:
-        with Path(path).open(encoding="utf-8") as stream:
-            content = yaml.load(stream, Loader=loader)
+        text = Path(path).read_text(encoding="utf-8")
+        content = yaml.load(text, Loader=loader)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         words = " ".join(str(error).split())
-        raise InputError(f"config_files: {path} cannot be read: {words}") from error
+        raise InputError(
+            f"config_files: {path} cannot be read: {words}{_missing_blank(text)}"
+        ) from error
     if not isinstance(content, dict):
-        raise InputError(f"config_files: {path} holds no mapping of keys to values")
+        raise InputError(
+            f"config_files: {path} holds no mapping of keys to values{_missing_blank(text)}"
+        )
     return content
+
+
+def _missing_blank(text: str) -> str:
+    """Return a hint at the first line of a YAML file whose colon has no blank behind it."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if re.match(r"\s*\w+:[^\s/]", line):
+            return f"; write a blank behind the colon in line {number}"
+    return ""
 
 
 def _literal(value: Any) -> Any:

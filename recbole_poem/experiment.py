@@ -10,11 +10,13 @@ from recbole.data.dataset import Dataset
 from recbole.model.abstract_recommender import AbstractRecommender
 
 from recbole_poem import recbole_warnings
+from recbole_poem.checks.columns import check_columns
 from recbole_poem.config import Config
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.data.preparation import Loaders, data_preparation
 from recbole_poem.errors import InputError
 from recbole_poem.ranking_stage import multitask
+from recbole_poem.refusals import comes_from_recbole, refusals_named
 from recbole_poem.registry import get_dataset, get_trainer
 from recbole_poem.reranking import reranking_of
 from recbole_poem.restoring import tokens_of
@@ -29,7 +31,7 @@ class Experiment(NamedTuple):
     model: AbstractRecommender
     dataset: Dataset
     train_data: AbstractDataLoader
-    valid_data: AbstractDataLoader
+    valid_data: Optional[AbstractDataLoader]
     test_data: AbstractDataLoader
 
     @recbole_warnings.ignored()
@@ -39,11 +41,13 @@ class Experiment(NamedTuple):
         Raises
         ------
         InputError
-            For another phase.
+            For another phase, and if the split has no such rows.
         """
         if phase not in ("valid", "test"):
             raise InputError(f"phase: expected 'valid' or 'test', not {phase!r}")
         data = self.test_data if phase == "test" else self.valid_data
+        if data is None:
+            raise InputError("eval_args: the split has no validation rows to evaluate")
         trainer = get_trainer(self.config)(self.config, self.model)
         trainer.eval_collector.data_collect(self.train_data)  # coverage and the like ask for it
         return dict(trainer.evaluate(data, load_best_model=False))
@@ -71,8 +75,8 @@ def prepare(config: Config, known: Optional[KnownTokens] = None) -> Prepared:
     Raises
     ------
     InputError
-        If a file is missing or RecBole cannot make sense of it, its items are not those of `known`,
-        or ``topk`` exceeds the items.
+            If a file or a column is missing, RecBole cannot make sense of it, its items are not
+            those of `known`, ``topk`` exceeds the items, or a part of the split is empty.
     """
     seed_everything(config["seed"], config["reproducibility"])
     if known is None and config["resume"] is not None:
@@ -80,6 +84,7 @@ def prepare(config: Config, known: Optional[KnownTokens] = None) -> Prepared:
     dataset = create_dataset(config, known)
     if max(config["topk"]) >= dataset.item_num:
         raise InputError(f"topk: {config['topk']} asks for more than {dataset.item_num - 1} items")
+    check_columns(config, dataset)
     reranking_of(config, dataset)  # what it lacks is said before there is any work
     upstreams = {**UPSTREAMS, "multitask": multitask}
     return Prepared(dataset, data_preparation(config, dataset, upstreams))
@@ -90,13 +95,20 @@ Preparation = Callable[[Config], Prepared]
 
 
 def assemble(config: Config, preparation: Preparation = prepare) -> Experiment:
-    """Prepare the data, and make the untrained model."""
+    """Prepare the data, and make the untrained model.
+
+    Raises
+    ------
+    InputError
+        As `prepare`, and if one of RecBole's models cannot be made with its keys.
+    """
     if config["threads"] is not None:
         torch.set_num_threads(int(config["threads"]))
     dataset, loaders = preparation(config)
     seed_everything(config["seed"] + config["local_rank"], config["reproducibility"])
-    model = config.model_class(config, loaders[0]._dataset).to(config["device"])
-    return Experiment(config, model, dataset, *loaders)
+    with refusals_named(config, "cannot be made"):
+        model = config.model_class(config, loaders[0]._dataset)
+    return Experiment(config, model.to(config["device"]), dataset, *loaders)
 
 
 def create_dataset(config: Config, known: Optional[KnownTokens] = None) -> Dataset:
@@ -133,6 +145,10 @@ def create_dataset(config: Config, known: Optional[KnownTokens] = None) -> Datas
         return get_dataset(config)(config, known)
     except InputError:
         raise
-    except (ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
+    except (ValueError, LookupError, UnicodeDecodeError) as error:
         words = error.args[0] if isinstance(error, KeyError) and error.args else error
         raise InputError(f"data set {config['dataset']} in {path}: {words}") from error
+    except (AssertionError, AttributeError, TypeError) as error:  # of keys that RecBole reads
+        if not comes_from_recbole(error):
+            raise
+        raise InputError(f"data set {config['dataset']} in {path}: {error}") from error

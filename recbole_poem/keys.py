@@ -1,5 +1,6 @@
 """The ranges of the plugin's keys, so that a wrong value is refused by name before any work."""
 
+import re
 from typing import Any, Callable, Dict, NamedTuple
 
 from recbole_poem.errors import InputError
@@ -33,6 +34,14 @@ def _is_daily(triple: Any) -> bool:
     return is_odd and _WEIGHT.holds(weight) and _POSITIVE.holds(days)
 
 
+def _are_gpus(value: Any) -> bool:
+    """Tell whether this names GPUs as CUDA does: numbers, or names such as GPU-8932f937."""
+    names = value if isinstance(value, (list, tuple)) else str(value).split(",")
+    return names == [""] or all(
+        re.fullmatch(r"\d+|(GPU|MIG)-[\w/-]+", str(name).strip()) for name in names
+    )
+
+
 _FLAG = _Rule(lambda v: isinstance(v, bool), "True or False")
 _FROM_0 = _Rule(lambda v: is_whole_number(v) and v >= 0, "a whole number from 0")
 _FROM_1 = _Rule(lambda v: is_whole_number(v) and v >= 1, "a whole number from 1")
@@ -57,9 +66,9 @@ _SHARE = _Rule(lambda v: is_number(v) and 0 <= v <= 1, "a number from 0 to 1")
 _SIZES = _Rule(
     lambda v: isinstance(v, list) and all(map(_FROM_1.holds, v)), "a list of whole numbers from 1"
 )
+_LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop")
+_STATES = ("debug", "info", "warning", "error", "critical")
 _PROBABILITY = _Rule(lambda v: is_number(v) and 0 <= v < 1, "a number from 0, below 1")
-
-
 _INTERVAL = _Rule(lambda v: v is None or is_interval(v), f"{WORDS}; or ~")
 _INTERVALS = _Rule(
     lambda v: v is None or (isinstance(v, dict) and all(isinstance(field, str) for field in v)),
@@ -69,6 +78,10 @@ _INTERVALS = _Rule(
 
 def _one_of(*names: str) -> _Rule:
     return _Rule(lambda v: v in names, "one of " + ", ".join(names))
+
+
+def _any_case(*names: str) -> _Rule:
+    return _Rule(lambda v: isinstance(v, str) and v.lower() in names, "one of " + ", ".join(names))
 
 
 #: of the keys that hold for every model
@@ -97,6 +110,11 @@ OVERALL_RULES: Dict[str, _Rule] = {
     ),
     "epochs": _FROM_0,
     "learning_rate": _POSITIVE,
+    "weight_decay": _WEIGHT,
+    "learner": _any_case(*_LEARNERS),
+    "state": _any_case(*_STATES),
+    "worker": _FROM_0,
+    "gpu_id": _Rule(_are_gpus, "numbers of GPUs such as 0 or 0,1, or nothing for the CPU"),
     "ema_decay": _PROBABILITY,
     "train_batch_size": _FROM_1,
     "eval_batch_size": _FROM_1,

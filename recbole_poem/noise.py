@@ -6,9 +6,12 @@ many processes an epoch is trained. The mixing function is SplitMix64's (Steele,
 OOPSLA 2014), in wrapping int64.
 """
 
+import random
+from contextlib import contextmanager
 from enum import IntEnum
-from typing import Union
+from typing import Iterator, Union
 
+import numpy as np
 import torch
 
 
@@ -24,6 +27,7 @@ class Purpose(IntEnum):
     UNIFORM_NEGATIVE = 6
     UNEXPOSED = 7
     HISTORY_GAP = 8
+    EVALUATION = 9
 
 
 def uniform(seed: int, purpose: Purpose, *keys: Union[torch.Tensor, int]) -> torch.Tensor:
@@ -44,6 +48,37 @@ def uniform(seed: int, purpose: Purpose, *keys: Union[torch.Tensor, int]) -> tor
     for key in (int(purpose), *keys):
         state = _mix(state + key)
     return ((state >> 11) & ((1 << 53) - 1)).double() / (1 << 53)
+
+
+@contextmanager
+def own_streams(seed: int, purpose: Purpose, *keys: int) -> Iterator[int]:
+    """Let Python, numpy and torch draw from streams of their own within it.
+
+    It is for code of others, which draws from the streams of the whole process. These go on
+    afterwards as if nothing had been drawn.
+
+    Parameters
+    ----------
+    seed : int
+    purpose : Purpose
+    *keys : int
+
+    Yields
+    ------
+    int
+        What the streams are seeded with, from 0, below 2^32.
+    """
+    start = int(uniform(seed, purpose, *keys) * 2**32)
+    of_python, of_numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        random.seed(start)
+        np.random.seed(start)
+        torch.manual_seed(start)
+        try:
+            yield start
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)
 
 
 def _mix(state: torch.Tensor) -> torch.Tensor:

@@ -65,11 +65,17 @@ def run_recbole_poem(
     given = dict(config_dict or {})
     if given.get("resume") is not None:
         given = {**checkpoint.read(given["resume"])["keys"], **given}
-    model = model or given.pop("model", None)
-    dataset = dataset or given.pop("dataset", None)
-    if int(given.get("nproc", 1)) > 1:
+    model = given.pop("model", None) if model is None else model
+    dataset = given.pop("dataset", None) if dataset is None else dataset
+    if _number_of_processes(given.get("nproc", 1)) > 1:
         return _run_on_several(model, dataset, config_file_list, given, saved)
     return _run(model, dataset, config_file_list, given, saved, callback_fn)
+
+
+def _number_of_processes(nproc: Any) -> int:
+    if not str(nproc).isdecimal() or int(nproc) < 1:
+        raise InputError(f"nproc: expected a whole number from 1, not {nproc!r}")
+    return int(nproc)
 
 
 @recbole_warnings.ignored()
@@ -113,7 +119,10 @@ def begin(config: Config, preparation: Preparation = prepare) -> Experiment:
     """Start RecBole's log for a run, and `assemble` what it needs."""
     # RecBole looks for its folders and then makes them: two processes at once, and one fails.
     for folder in (Path("log", config.model), Path(config["checkpoint_dir"])):
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder}: this folder cannot be made: {error.strerror}") from error
     init_logger(config)
     logger = getLogger()
     logger.info(config)

@@ -21,6 +21,7 @@ from recbole.trainer.trainer import AbstractTrainer, Trainer
 from recbole.utils import ModelType
 
 from recbole_poem.data.dataset import FlatSequentialDataset, POEMDataset
+from recbole_poem.data.float_columns import FloatColumnsMixin
 from recbole_poem.data.ranking_dataset import RankingDataset
 from recbole_poem.data.request_log import PredictedRowsMixin, RequestLogMixin
 from recbole_poem.data.time_order import TimeOrderMixin
@@ -127,7 +128,7 @@ def get_dataset(config: Any) -> Type[Dataset]:
     if config["lazy_sequences"] and mixin is RequestLogMixin:
         _check_lazy_sequences(config, stock)
         mixin = FlatSequentialDataset
-    return type(stock.__name__, (mixin, stock), {})
+    return type(stock.__name__, (mixin, FloatColumnsMixin, stock), {})
 
 
 def _check_lazy_sequences(config: Any, stock: Type[SequentialDataset]) -> None:

@@ -23,6 +23,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from recbole_poem import checkpoint
 from recbole_poem.cascade.diversity import Diversity
+from recbole_poem.errors import InputError
+from recbole_poem.noise import Purpose, own_streams
+from recbole_poem.refusals import refusals_named
 from recbole_poem.reranking import reranking_of
 from recbole_poem.restoring import check_ids, data_of, load_weights
 from recbole_poem.weight_average import WeightAverage
@@ -129,7 +132,13 @@ class TrainingMixin(Trainer):
 
     def _valid_epoch(self, valid_data: Any, show_progress: bool = False) -> Any:
         with self._averaged():
-            return super()._valid_epoch(valid_data, show_progress=show_progress)
+            score, result = super()._valid_epoch(valid_data, show_progress=show_progress)
+        if score != score:
+            raise InputError(
+                f"valid_metric: {self.config['valid_metric']} of the validation rows is not a "
+                "number, so no epoch is the best; they may have one label only"
+            )
+        return score, result
 
     def _train_epoch(
         self,
@@ -150,6 +159,13 @@ class TrainingMixin(Trainer):
         )
         return loss if self.config["single_spec"] else self._average_over_processes(loss)
 
+    def _check_nan(self, loss: torch.Tensor) -> None:
+        if bool(torch.isnan(loss)):
+            raise InputError(
+                f"learning_rate: the training loss is not a number any more; {self.learning_rate} "
+                "may be too large, or a column holds values that are far from all others"
+            )
+
     def _average_over_processes(self, loss: Any) -> Any:
         """Average an epoch's loss, a number or a tuple of parts, over the processes."""
         parts = torch.tensor(loss, dtype=torch.float64, device=self.device)
@@ -166,7 +182,13 @@ class TrainingMixin(Trainer):
         show_progress: bool = False,
         callback_fn: Optional[Callable[[int, float], Any]] = None,
     ) -> Tuple[float, Optional[Dict[str, float]]]:
-        """Train as RecBole does; a checkpoint is written after every evaluated epoch."""
+        """Train as RecBole does; a checkpoint is written after every evaluated epoch.
+
+        Raises
+        ------
+        InputError
+            If one of RecBole's models cannot train with its keys, or a loss is NaN.
+        """
         self._validates = bool(valid_data) and self.eval_step > 0
         self._data = data_of(training_split(train_data))
 
@@ -177,14 +199,15 @@ class TrainingMixin(Trainer):
                 callback_fn(epoch, score)
 
         try:
-            result = super().fit(
-                train_data,
-                valid_data,
-                verbose=verbose,
-                saved=saved,
-                show_progress=show_progress,
-                callback_fn=at_epoch_end,
-            )
+            with refusals_named(self.config, "cannot train"):
+                result = super().fit(
+                    train_data,
+                    valid_data,
+                    verbose=verbose,
+                    saved=saved,
+                    show_progress=show_progress,
+                    callback_fn=at_epoch_end,
+                )
         except KeyboardInterrupt:
             if saved and self._best is not None:
                 getLogger().warning(f"interrupted; continue with --resume={self.saved_model_file}")
@@ -270,7 +293,16 @@ class TrainingMixin(Trainer):
         model_file: Optional[str] = None,
         show_progress: bool = False,
     ) -> Any:
-        """Evaluate as RecBole does, the best weights read by `checkpoint.read`."""
+        """Evaluate as RecBole does, the best weights read by `checkpoint.read`.
+
+        What a model draws meanwhile depends on ``seed`` alone, as do the negatives that its loader
+        draws: equal weights have equal metrics, and training does not notice an evaluation.
+
+        Raises
+        ------
+        InputError
+            If one of RecBole's models cannot be evaluated with its keys.
+        """
         if load_best_model and eval_data:
             path = model_file or self.saved_model_file
             state = checkpoint.read(path)
@@ -280,4 +312,8 @@ class TrainingMixin(Trainer):
             self.logger.info(f"Loading model structure and parameters from {path}")
         if eval_data and self.eval_collector.reranking is None:  # else its file has been read
             self.eval_collector.reranking = reranking_of(self.config, eval_data._dataset)
-        return super().evaluate(eval_data, load_best_model=False, show_progress=show_progress)
+        streams = own_streams(self.config["seed"], Purpose.EVALUATION)
+        with streams as start, refusals_named(self.config, "cannot be evaluated"):
+            if eval_data:
+                eval_data.generator.manual_seed(start)  # from it come the seeds of the workers
+            return super().evaluate(eval_data, load_best_model=False, show_progress=show_progress)

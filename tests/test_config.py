@@ -152,7 +152,7 @@ def test_every_model_has_its_own_keys_and_the_ranking_stage_alone_those_of_poem(
         ({"hidden_dropout_prob": 1.0}, "hidden_dropout_prob: expected a number from 0, below 1"),
         ({"use_partial_order": "maybe"}, "use_partial_order: expected True or False, not 'maybe'"),
         ({"upstream_folds": 1}, "upstream_folds: expected a whole number from 2, not 1"),
-        ({"topk": [0]}, "topk must be a positive integer"),
+        ({"topk": [0]}, "topk: expected a whole number from 1, or a list"),
     ],
 )
 def test_values_out_of_range_are_refused_by_name(keys: Dict[str, Any], words: str) -> None:

@@ -40,6 +40,26 @@ def test_a_key_given_twice_is_refused() -> None:
         parse(["--epochs=3", "--epochs=4"])
 
 
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("--config_files=", "--config_files names no file"),
+        ("--resume=", "--resume names no checkpoint"),
+        ("--model=", "there is no model named ''"),
+        ("--dataset=", "dataset: expected a name without '/', such as toy, not ''"),
+        ("--dataset=dataset/toy", "dataset: expected a name without '/', such as toy, not 'data"),
+        ("--nproc=0", "nproc: expected a whole number from 1, not 0"),
+        ("--checkpoint_dir=file", "file: this folder cannot be made: File exists"),
+    ],
+)
+def test_what_is_empty_or_impossible_is_never_replaced(
+    argument: str, words: str, capsys: pytest.CaptureFixture
+) -> None:
+    Path("file").write_text("")
+    assert main([argument]) == 2
+    assert words in capsys.readouterr().err
+
+
 def test_bad_input_is_one_line_and_status_2(capsys: pytest.CaptureFixture) -> None:
     assert main(["--model=POEN"]) == 2
     error = capsys.readouterr().err

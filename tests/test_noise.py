@@ -1,11 +1,15 @@
 """Keyed noise: a published mixing function, uniform, independent, and of nothing but its keys."""
 
+import random
+from typing import List
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_poem.noise import Purpose, uniform
+from recbole_poem.noise import Purpose, own_streams, uniform
 
 
 def splitmix64(state):
@@ -82,3 +86,31 @@ def test_neighbouring_requests_items_seeds_and_purposes_are_unrelated():
     for name, (a, b) in pairs.items():
         correlation = torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item()
         assert abs(correlation) < 4 / a.numel() ** 0.5, name
+
+
+def test_streams_of_their_own_leave_those_of_the_process_alone() -> None:
+    def draw() -> List[float]:
+        return [random.random(), float(np.random.random()), float(torch.rand(()))]
+
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    undisturbed = draw() + draw()
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    first = draw()
+    with own_streams(5, Purpose.EVALUATION, 1) as start:
+        inside = draw()
+    assert first + draw() == undisturbed
+    assert 0 <= start < 2**32
+    with own_streams(5, Purpose.EVALUATION, 1):
+        assert draw() == inside
+    for other in ((6, Purpose.EVALUATION, 1), (5, Purpose.EVALUATION, 0), (5, Purpose.SHUFFLE, 1)):
+        with own_streams(*other):
+            assert draw() != inside
+
+
+def test_streams_come_back_after_an_error() -> None:
+    np.random.seed(1)
+    expected = np.random.random()
+    np.random.seed(1)
+    with pytest.raises(KeyError), own_streams(5, Purpose.EVALUATION):
+        raise KeyError
+    assert np.random.random() == expected

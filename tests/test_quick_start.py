@@ -10,7 +10,7 @@ from typing import Any, Dict
 import pytest
 import torch
 from conftest import random_log, successor_log
-from toy_training import killed_after
+from toy_training import Unmade, killed_after
 
 from recbole_poem import checkpoint
 from recbole_poem.config import Config
@@ -181,9 +181,20 @@ def test_two_processes_report_bad_input_as_one_does(keys: Dict[str, Any]) -> Non
 
 def test_two_processes_report_the_failure_and_not_its_echo(keys: Dict[str, Any]) -> None:
     with pytest.raises(
-        RuntimeError, match=r"^process [01] of 2 failed\n(.*\n)*ValueError: .*heads"
+        RuntimeError, match=r"^process [01] of 2 failed\n(.*\n)*ValueError: not made"
     ):
+        run_recbole_poem(model=Unmade, config_dict={**keys, "nproc": 2})  # type: ignore[arg-type]
+
+
+def test_two_processes_report_what_recboles_model_refuses(keys: Dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"^SASRec cannot be made: .*heads .3."):
         run_recbole_poem(model="SASRec", config_dict={**keys, "nproc": 2, "n_heads": 3})
+
+
+@pytest.mark.parametrize("nproc", [0, -1, 1.5, "two"])
+def test_processes_are_at_least_one(keys: Dict[str, Any], nproc: Any) -> None:
+    with pytest.raises(InputError, match="nproc: expected a whole number from 1, not"):
+        run_recbole_poem(config_dict={**keys, "nproc": nproc})
 
 
 def test_recboles_tuning_finds_the_better_value(write_dataset: Any, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
-"""A training that is killed, as a test needs it that continues one."""
+"""A training that is killed, and a model that cannot be made."""
 
 from typing import Any, Dict
 
 import pytest
+from recbole.model.abstract_recommender import SequentialRecommender
+from recbole.utils import InputType
 
 from recbole_poem.config import Config
 from recbole_poem.experiment import assemble
@@ -11,6 +13,15 @@ from recbole_poem.registry import get_trainer
 
 class _KilledError(Exception):
     pass
+
+
+class Unmade(SequentialRecommender):
+    """A model of nobody's that fails."""
+
+    input_type = InputType.POINTWISE
+
+    def __init__(self, config: Any, dataset: Any) -> None:
+        raise ValueError("not made")
 
 
 def killed_after(epoch: int, keys: Dict[str, Any]) -> str:

@@ -36,6 +36,8 @@ def check_ready(experiment: Experiment, trainer: Any) -> None:
         raise InputError(
             f"eval_step: with {trainer.eval_step}, none of {trainer.epochs} epochs is validated"
         )
+    if experiment.valid_data is None:
+        raise InputError("eval_args: epochs are chosen by validation rows; split off such rows")
     check_full_ranking(experiment.valid_data)
     check_full_ranking(experiment.test_data)
     check_maskable(experiment.config)

@@ -10,7 +10,11 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union
 import dgl
 import numpy as np
 import torch
-from recbole.data.dataloader import FullSortEvalDataLoader, KnowledgeBasedDataLoader
+from recbole.data.dataloader import (
+    FullSortEvalDataLoader,
+    KnowledgeBasedDataLoader,
+    NegSampleEvalDataLoader,
+)
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.dataset import Dataset
 from recbole.data.utils import create_samplers, get_dataloader
@@ -20,22 +24,26 @@ from scipy import sparse
 
 from recbole_poem.data.dataloader import POEMTrainDataLoader
 from recbole_poem.data.dataset import POEMDataset
+from recbole_poem.data.negatives import check_negatives
 from recbole_poem.data.ranking_dataset import ExposureDataLoader, RankingDataset, training_loader
 from recbole_poem.data.request_log import LogMixin, PredictedRowsMixin
+from recbole_poem.data.sampled_evaluation import RepeatableEvalDataLoader
 from recbole_poem.data.sampler import GraphNegatives, SharedNegatives, UniformNegatives
 from recbole_poem.data.seen import ContextMaskingDataLoader, SeenMaskingDataLoader
-from recbole_poem.data.split_counts import split_words
+from recbole_poem.data.split_sizes import check_split, split_words
 from recbole_poem.errors import InputError
 from recbole_poem.fields import REQUEST_ID
 from recbole_poem.graph.neighbours import HardNegativeSampler
 from recbole_poem.graph.swing import item_graph, swing
 from recbole_poem.processes import first_process_first
+from recbole_poem.refusals import refusals_named
 from recbole_poem.upstream.build import UPSTREAMS, Upstream, objective_weights, request_cache
 from recbole_poem.upstream.coverage import coverage, say_coverage
 from recbole_poem.upstream.requests import RequestLog
 from recbole_poem.workers import Map, open_map
 
-Loaders = Tuple[AbstractDataLoader, AbstractDataLoader, AbstractDataLoader]
+#: for training, validation (None = the split asks for no such rows) and test
+Loaders = Tuple[AbstractDataLoader, Optional[AbstractDataLoader], AbstractDataLoader]
 
 
 def data_preparation(
@@ -49,6 +57,12 @@ def data_preparation(
     dataset : Dataset
     upstreams : mapping
         What may fill POEM's request cache, by name.
+
+    Raises
+    ------
+    InputError
+        If a part of the split is empty, a user has nothing that could be a negative, or RecBole
+        refuses the keys of a loader.
     """
     try:
         train, valid, test = dataset.build()
@@ -56,6 +70,7 @@ def data_preparation(
         raise
     except (ValueError, NotImplementedError) as error:  # RecBole's words about eval_args
         raise InputError(f"eval_args: {error}") from error
+    check_split(config, (train, valid, test))
     getLogger().info(split_words(dataset, (train, valid, test)))
     if config["mask_seen"]:
         check_maskable(config)
@@ -65,17 +80,24 @@ def data_preparation(
         )
     if isinstance(dataset, RankingDataset):
         return _exposure_loaders(config, (train, valid, test))
-    samplers = create_samplers(config, dataset, [train, valid, test])
-    if isinstance(dataset, POEMDataset):
-        train_loader: AbstractDataLoader = _poem_train_loader(
-            config, upstreams, train, (train, valid, test)
+    check_negatives(config, dataset, (train, valid, test))
+    with refusals_named(config, "cannot make batches of these data"):
+        samplers = create_samplers(config, dataset, [train, valid, test])
+        if isinstance(dataset, POEMDataset):
+            train_loader: AbstractDataLoader = _poem_train_loader(
+                config, upstreams, train, (train, valid, test)
+            )
+        else:
+            train_loader = _stock_train_loader(config, dataset, train, samplers[0])
+        valid_loader, test_loader = (
+            _eval_loader(config, split, phase)(config, split, sampler, shuffle=False)
+            if len(split)
+            else None
+            for phase, split, sampler in (
+                ("valid", valid, samplers[1]),
+                ("test", test, samplers[2]),
+            )
         )
-    else:
-        train_loader = _stock_train_loader(config, dataset, train, samplers[0])
-    valid_loader, test_loader = (
-        _eval_loader(config, split, phase)(config, split, sampler, shuffle=False)
-        for phase, split, sampler in (("valid", valid, samplers[1]), ("test", test, samplers[2]))
-    )
     return train_loader, valid_loader, test_loader
 
 
@@ -123,7 +145,7 @@ def _exposure_loaders(config: Any, splits: Sequence[RankingDataset]) -> Loaders:
     train, valid, test = splits
     return (
         training_loader(config, train, train.exposures, rows[0]),
-        ExposureDataLoader(config, valid, valid.exposures, rows[1]),
+        ExposureDataLoader(config, valid, valid.exposures, rows[1]) if len(valid) else None,
         ExposureDataLoader(config, test, test.exposures, rows[2]),
     )
 
@@ -141,8 +163,10 @@ def _stock_train_loader(
 
 
 def _eval_loader(config: Any, split: Dataset, phase: str) -> Callable[..., AbstractDataLoader]:
-    """Return RecBole's evaluation loader, or one that masks what it cannot know was seen."""
+    """Return an evaluation loader: RecBole's, one that repeats itself, or one that masks more."""
     loader = get_dataloader(config, phase)
+    if loader is NegSampleEvalDataLoader:
+        loader = RepeatableEvalDataLoader
     if isinstance(split, PredictedRowsMixin) and loader is FullSortEvalDataLoader:
         return ContextMaskingDataLoader
     if not config["mask_seen"] or config["MODEL_TYPE"] != ModelType.SEQUENTIAL:

@@ -16,6 +16,9 @@ from recbole_poem.upstream.feedback import estimated_labels, positive_rows
 from recbole_poem.upstream.requests import RequestLog, first_rows
 from recbole_poem.upstream.watch_time import parse_watch_time
 
+#: the history of a row in files that are split beforehand
+_HISTORY = "item_id_list"
+
 
 class LogMixin(TimeOrderMixin):
     """Mixin for any data set: keeps the flat log, and knows which of its rows are targets.
@@ -52,13 +55,17 @@ class LogMixin(TimeOrderMixin):
         super()._change_feat_format()
 
     def _keep_log(self) -> None:
-        """Sort the interactions by user and time, and keep what the file says of them."""
+        """Sort the interactions by user and time, and keep what the file says of them.
+
+        Files that are split beforehand stay in their order, by which they are told apart.
+        """
         user = self.inter_feat[self.uid_field].to_numpy()
         order = np.lexsort((self._file_values[self.time_field], *halves(user)))
         values = {field: column[order] for field, column in self._file_values.items()}
         del self._file_values
+        as_split = self.inter_feat.copy() if self.config["benchmark_filename"] else None
         columns = {f: self.inter_feat.pop(f).to_numpy()[order] for f in list(self.inter_feat)}
-        self.inter_feat = pd.DataFrame(columns, copy=False)
+        self.inter_feat = pd.DataFrame(columns, copy=False) if as_split is None else as_split
         self.log = RequestLog(
             user=columns[self.uid_field],
             item=columns[self.iid_field],
@@ -92,6 +99,43 @@ class RequestLogMixin(LogMixin):
 
     The training part of `log` is final after `build`.
     """
+
+    def _set_alias(self, alias_name: str, default_value: List[Any]) -> None:
+        """Read the histories of files that are split beforehand as the items that they are.
+
+        Raises
+        ------
+        InputError
+            If the files hold no histories.
+        """
+        if alias_name == "item_id" and self.config["benchmark_filename"] is not None:
+            # RecBole looks for this very name (data/dataset/sequential_dataset.py:164)
+            if _HISTORY not in self.inter_feat or self.iid_field != "item_id":
+                raise InputError(
+                    f"benchmark_filename: {self.config['model']} reads the history of each row in "
+                    f"a column '{_HISTORY}:token_seq' beside 'item_id:token', which "
+                    f"{self.dataset_path} lacks or load_col does not name; without it give one "
+                    ".inter file and eval_args"
+                )
+            default_value = [*default_value, _HISTORY]
+        super()._set_alias(alias_name, default_value)
+
+    def _benchmark_presets(self) -> None:
+        """Count the items of each row's history, as RecBole does.
+
+        Raises
+        ------
+        InputError
+            If a history is empty, or longer than what the model reads.
+        """
+        super()._benchmark_presets()
+        most, length = self.config["MAX_ITEM_LIST_LENGTH"], self.inter_feat[_HISTORY].agg(len)
+        if length.min() < 1 or length.max() > most:
+            raise InputError(
+                f"benchmark_filename: the histories in {self.dataset_path} have {length.min()} to "
+                f"{length.max()} items; {self.config['model']} takes 1 to {most} of them, and "
+                "MAX_ITEM_LIST_LENGTH may be raised"
+            )
 
     def data_augmentation(self) -> None:
         """Augment as RecBole does; then number the rows and drop those that are no targets."""

@@ -66,6 +66,8 @@ class TrialObjective:
         config = Config(config_file_list=self._files, config_dict=given)
         experiment = begin(config, self._preparation)
         data = experiment.train_data, experiment.valid_data
+        if experiment.valid_data is None:
+            raise InputError("eval_args: a search compares validation scores; split off such rows")
         trainer = trainer_of(experiment)
         # RecBole's trainers of decision trees have no epochs
         more = {"callback_fn": self.watch} if isinstance(trainer, Trainer) else {}

@@ -11,13 +11,13 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 import torch
 from recbole.data.dataloader import (
     FullSortEvalDataLoader,
-    NegSampleEvalDataLoader,
     TrainDataLoader,
 )
 
 from recbole_poem.config import Config
 from recbole_poem.data.dataloader import POEMTrainDataLoader
 from recbole_poem.data.preparation import Loaders
+from recbole_poem.data.sampled_evaluation import RepeatableEvalDataLoader
 from recbole_poem.data.seen import SeenMaskingDataLoader
 from recbole_poem.experiment import Prepared, prepare
 from recbole_poem.files import States, states
@@ -28,7 +28,7 @@ _SHAREABLE = {
     POEMTrainDataLoader,
     TrainDataLoader,
     FullSortEvalDataLoader,
-    NegSampleEvalDataLoader,
+    RepeatableEvalDataLoader,
     SeenMaskingDataLoader,
 }
 
@@ -115,8 +115,9 @@ class SharedPreparation:
         self._kept = kept = None  # first, so that two of them are never in memory
         view: Any = ConfigView(config)
         prepared = prepare(view)
-        if all(type(loader) in _SHAREABLE for loader in prepared.loaders):
-            generators = tuple(loader.generator.get_state() for loader in prepared.loaders)
+        loaders = [loader for loader in prepared.loaders if loader is not None]
+        if all(type(loader) in _SHAREABLE for loader in loaders):
+            generators = tuple(loader.generator.get_state() for loader in loaders)
             self._kept = _Kept(view, prepared, files, generators)
         return prepared
 
@@ -132,6 +133,6 @@ def _spelt(config: Config, kind: str, key: str) -> str:
 
 def _set_back(loaders: Loaders, generators: Tuple[torch.Tensor, ...]) -> None:
     """Return the loaders to the state in which they were made."""
-    for loader, state in zip(loaders, generators):
+    for loader, state in zip((each for each in loaders if each is not None), generators):
         loader.generator.set_state(state)
         loader.model = None

@@ -88,7 +88,7 @@ def test_model_and_data_may_stand_in_a_file_whose_tuned_keys_are_replaced(
         (["--hidden_sise=3"], "'hidden_sise' is not a key of SASRec; the nearest known key is"),
         (["--resume=a.pth"], "resume: a search continues by itself"),
         (["--epochs"], "cannot read the argument '--epochs'; write --key=value"),
-        (["--n_heads=3", "--output=o"], "all 4 trials failed, the first: ValueError: The hidden"),
+        (["--n_heads=3", "--output=o"], "all 4 trials failed, the first: SASRec cannot be made"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

@@ -9,6 +9,7 @@ from conftest import random_log
 
 from recbole_poem import experiment
 from recbole_poem.config import Config
+from recbole_poem.errors import InputError
 from recbole_poem.quick_start import begin, trainer_of
 from recbole_poem.tune import sharing
 from recbole_poem.tune.sharing import ConfigView, SharedPreparation
@@ -134,7 +135,7 @@ def test_a_trial_that_fails_in_the_middle_of_an_epoch_leaves_the_data_as_they_we
 ) -> None:
     shared = SharedPreparation()
     given = {**keys, "model": "SASRec"}
-    with pytest.raises(ValueError, match="loss is nan"):
+    with pytest.raises(InputError, match="loss is not a number"):
         run({**given, "learning_rate": 1e30}, shared)
     found = run(given, shared)
     assert len(prepared) == 1
