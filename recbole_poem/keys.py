@@ -70,10 +70,6 @@ _LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop")
 _STATES = ("debug", "info", "warning", "error", "critical")
 _PROBABILITY = _Rule(lambda v: is_number(v) and 0 <= v < 1, "a number from 0, below 1")
 _INTERVAL = _Rule(lambda v: v is None or is_interval(v), f"{WORDS}; or ~")
-_INTERVALS = _Rule(
-    lambda v: v is None or (isinstance(v, dict) and all(isinstance(field, str) for field in v)),
-    "a mapping from a column to an interval or a list of tokens, such as {rating: '[3,inf)'}; or ~",
-)
 
 
 def _one_of(*names: str) -> _Rule:
@@ -90,7 +86,6 @@ OVERALL_RULES: Dict[str, _Rule] = {
     "item_inter_num_interval": _INTERVAL,
     "entity_kg_num_interval": _INTERVAL,
     "relation_kg_num_interval": _INTERVAL,
-    "val_interval": _INTERVALS,
     "rm_dup_inter": _Rule(lambda v: v in (None, "first", "last"), "first, last or ~"),
     "filter_inter_by_user_or_item": _FLAG,
     "mask_seen": _FLAG,

@@ -32,7 +32,6 @@ class FiltersMixin(ReadingMixin):
     """Mixin for any RecBole data set: its filters, each obeyed, counted or refused."""
 
     def _data_processing(self) -> None:
-        self._refuse_unused_filters()
         for field in filter(None, (self.uid_field, self.iid_field)):
             warn_of_alike_tokens(field, [feat[field] for feat, _ in self._feats() if field in feat])
         super()._data_processing()
@@ -106,18 +105,6 @@ class FiltersMixin(ReadingMixin):
         return None if intervals_str is None else parse_intervals(intervals_str, "interval")
 
     # -- their parts ----------------------------------------------------------------------------
-
-    def _refuse_unused_filters(self) -> None:
-        """Refuse filters of files that are split beforehand, to which RecBole applies none."""
-        if self.config["benchmark_filename"] is None:
-            return
-        asked = [key for key in ("val_interval", "rm_dup_inter") if self.config[key] is not None]
-        asked += [f"{side}_inter_num_interval" for side in _SIDES if self._number_of_rows(side)]
-        if asked:
-            raise InputError(
-                f"{asked[0]}: no filter is applied to the files of benchmark_filename; "
-                "leave the key out, or give one .inter file"
-            )
 
     def _number_of_rows(self, side: str) -> List[Interval]:
         """Return the intervals of a side; none where every number of rows will do."""

@@ -90,13 +90,17 @@ def _reason(config: Any, splits: Sequence[Dataset], empty: Sequence[str]) -> str
     kind, value = next(iter(config["eval_args"]["split"].items()))
     if value == "valid_only":
         return "eval_args: LS valid_only asks for no test rows; write valid_and_test or test_only"
-    most = f"{np.count_nonzero(rows)} users have at most {rows.max(initial=0)}"
+    n_users, most = np.count_nonzero(rows), int(rows.max(initial=0))
     if kind != "LS":
-        return f"eval_args: {kind} {value} leaves nothing of {rows.sum()} rows to predict ({most})"
+        words = f"{rows.sum()} rows to predict ({n_users} users have at most {most})"
+        return f"eval_args: {kind} {value} leaves nothing of {words}"
     needed = max(n for n, part in zip(_ROWS_NEEDED[value], _PARTS) if part in empty)
-    if config["MODEL_TYPE"] == ModelType.SEQUENTIAL:
-        most = f"a user needs {needed + 1} rows, as its first is not predicted; {most}"
-    return f"eval_args: no user has the {needed} rows to predict that LS {value} needs ({most})"
+    if config["MODEL_TYPE"] == ModelType.SEQUENTIAL:  # nothing predicts a user's first row
+        needed, most = needed + 1, most + 1
+    return (
+        f"eval_args: no user has the {needed} rows that LS {value} needs ({n_users} users have at "
+        f"most {most})"
+    )
 
 
 def _rows_per_user(splits: Sequence[Dataset]) -> np.ndarray:

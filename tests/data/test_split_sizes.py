@@ -44,9 +44,8 @@ SMALL = {"n_candidates": 4, "n_groups": 2, "group_samples": 2}
 def test_two_rows_a_user_are_too_few_for_a_sequential_model(keys_of: Any, model: str) -> None:
     keys = keys_of(log_of(*[2] * 59), **SMALL)
     words = (
-        "^eval_args: no user has the 3 rows to predict that LS valid_and_test needs .a user needs "
-        "4 rows, as its first is not predicted; 59 users have at most 1.; validation and test are "
-        "empty$"
+        "^eval_args: no user has the 4 rows that LS valid_and_test needs .59 users have at most "
+        "2.; validation and test are empty$"
     )
     with pytest.raises(InputError, match=words):
         run_recbole_poem(model, config_dict=keys)
@@ -60,7 +59,7 @@ def test_two_rows_a_user_are_too_few_for_a_sequential_model(keys_of: Any, model:
             "BPR",
             [2] * 5 + [1],
             {"LS": "valid_and_test"},
-            "no user has the 3 rows to predict that LS valid_and_test needs .6 users have at most "
+            "no user has the 3 rows that LS valid_and_test needs .6 users have at most "
             "2.; validation is empty",
         ),
         (
