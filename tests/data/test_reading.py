@@ -117,14 +117,14 @@ def test_a_file_is_read_as_it_stands(write_dataset: Any) -> None:
     assert dataset.inter_feat["item_id"].tolist() == [1, 2, 3, 1]
 
 
-@pytest.mark.parametrize("name", ["train", "test"])
+@pytest.mark.parametrize("name", ["train", "valid", "test"])
 def test_files_that_are_split_beforehand_have_all_ids(write_dataset: Any, name: str) -> None:
     keys = {
         **write_dataset(random_log(0)),
         "load_col": None,
-        "benchmark_filename": ["train", "test"],
+        "benchmark_filename": ["train", "valid", "test"],
     }
-    for part in ("train", "test"):
+    for part in ("train", "valid", "test"):
         lost = "" if part == name else "i1"
         text = f"user_id:token\titem_id:token\nu1\ti1\nu2\t{lost}\n"
         (Path(keys["data_path"]) / "toy" / f"toy.{part}.inter").write_text(text)
