@@ -9,7 +9,6 @@ started the process.
 
 import ast
 import os
-import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -23,6 +22,7 @@ from recbole.utils import ModelType
 
 from recbole_poem.checks import check_given
 from recbole_poem.checks.names import check_dataset_name
+from recbole_poem.config_files import read_config_file
 from recbole_poem.errors import InputError
 from recbole_poem.keys import POEM_RULES, RULES, check_values
 from recbole_poem.number_types import plain
@@ -190,39 +190,6 @@ class Config(recbole.config.Config):
             final["state"] = "error"
             final["show_progress"] = False
             final["verbose"] = False
-
-
-def read_config_file(path: str) -> Dict[str, Any]:
-    """Read a YAML file of keys and values, ``1e-3`` as the number that RecBole takes it for.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read or is no mapping.
-    """
-    loader = Config._build_yaml_loader(None)  # the method of RecBole makes no use of its object
-    text = ""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        content = yaml.load(text, Loader=loader)
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        words = " ".join(str(error).split())
-        raise InputError(
-            f"config_files: {path} cannot be read: {words}{_missing_blank(text)}"
-        ) from error
-    if not isinstance(content, dict):
-        raise InputError(
-            f"config_files: {path} holds no mapping of keys to values{_missing_blank(text)}"
-        )
-    return content
-
-
-def _missing_blank(text: str) -> str:
-    """Return a hint at the first line of a YAML file whose colon has no blank behind it."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if re.match(r"\s*\w+:[^\s/]", line):
-            return f"; write a blank behind the colon in line {number}"
-    return ""
 
 
 def _literal(value: Any) -> Any:

@@ -13,11 +13,10 @@ from recbole_poem.benchmark.rows import (
     Row,
     ablations,
     preset_keys,
-    read_yaml,
     refuse_unknown,
     row_of,
 )
-from recbole_poem.config import read_config_file
+from recbole_poem.config_files import read_config_file, read_yaml
 from recbole_poem.errors import InputError
 from recbole_poem.search import check_storable
 

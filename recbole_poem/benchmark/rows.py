@@ -1,13 +1,11 @@
 """The rows of a report: which model, and with which keys of its own."""
 
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Set
-
-import yaml
 
 from recbole_poem.benchmark.asked import check_mapping
 from recbole_poem.config import PROPERTIES
+from recbole_poem.config_files import read_yaml
 from recbole_poem.errors import InputError
 
 
@@ -82,23 +80,6 @@ def preset_keys(preset: str) -> Set[str]:
     """Return the keys that a preset of POEM sets; none for its defaults."""
     file = PROPERTIES / "preset" / f"{preset}.yaml"
     return set(read_yaml(file)) if file.is_file() else set()
-
-
-def read_yaml(path: Path) -> Dict[str, Any]:
-    """Read a mapping from a YAML file.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read or is no mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds no mapping of keys to values")
-    return content
 
 
 def refuse_unknown(where: str, content: Dict[str, Any], known: Set[str]) -> None:
