@@ -53,7 +53,7 @@ def refusals_named(config: Any, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (InputError, torch.OutOfMemoryError):
+    except (InputError, torch.cuda.OutOfMemoryError):
         raise
     except _REFUSALS as error:
         if not _is_of_recbole(config.model_class) or not comes_from_recbole(error):

@@ -116,7 +116,7 @@ def _check_files(names: Any, keys: Dict[str, Any]) -> None:
             f"test, such as [train, valid, test], not {names!r}"
         )
     for key in _FILTERS:
-        if keys.get(key) not in (None, False, "[0,inf)"):
+        if keys.get(key) not in (None, "[0,inf)", "[1,inf)"):  # which take no row
             raise InputError(
                 f"{key}: files that are split beforehand, as benchmark_filename names them, are "
                 "not filtered; filter the files themselves, or leave the key out"
