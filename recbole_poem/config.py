@@ -85,6 +85,10 @@ class Config(recbole.config.Config):
             if key not in known
         ]
 
+    def is_given(self, key: str) -> bool:
+        """Tell whether the user gave a key, and not a file of the plugin or RecBole."""
+        return key in self.external_config_dict
+
     def given(self) -> Dict[str, Any]:
         """Return the keys that the user gave, from which an equal configuration can be made."""
         launch = _LAUNCH_KEYS | {"resume"}

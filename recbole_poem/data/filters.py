@@ -88,7 +88,7 @@ class FiltersMixin(ReadingMixin):
     def _filter_inter_by_user_or_item(self) -> None:
         known = " or ".join(f"{self._rows(source).name}" for _, source in self._feats()[1:])
         reason = f"have a user or item that is not in {known} (filter_inter_by_user_or_item)"
-        asked = "filter_inter_by_user_or_item" in self.config.external_config_dict
+        asked = self.config.is_given("filter_inter_by_user_or_item")
         with self._counted(reason, asked):
             super()._filter_inter_by_user_or_item()
 

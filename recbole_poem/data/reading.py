@@ -80,7 +80,7 @@ class ReadingMixin(Dataset):
 
     def _lacks(self, words: str) -> None:
         """Refuse a configuration that names what is not there; of a preset it is only told."""
-        if {"load_col", "unload_col"} & set(self.config.external_config_dict):
+        if self.config.is_given("load_col") or self.config.is_given("unload_col"):
             raise InputError(words)
         self.logger.warning(words)
 

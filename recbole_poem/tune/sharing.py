@@ -62,6 +62,11 @@ class ConfigView:
         self._remember("attribute", name)
         return getattr(self._config, name)
 
+    def is_given(self, key: str) -> bool:
+        """Tell whether the user gave a key; see `recbole_poem.config.Config.is_given`."""
+        self._remember("given", key)
+        return self._config.is_given(key)
+
     def __setitem__(self, key: str, value: Any) -> None:
         self._written[key] = value
         self._config[key] = value
@@ -128,6 +133,8 @@ def _spelt(config: Config, kind: str, key: str) -> str:
         return repr(config[key])
     if kind == "membership":
         return repr(key in config)
+    if kind == "given":
+        return repr(config.is_given(key))
     return repr(getattr(config, key, _MISSING))
 
 

@@ -103,8 +103,8 @@ def _named_objectives(config: Any) -> Optional[List[str]]:
     InputError
         If it is no list of names, all different.
     """
-    named = config.external_config_dict.get("objectives")
-    if named is None:
+    named = config["objectives"]
+    if named is None or not config.is_given("objectives"):
         return None
     fits = isinstance(named, (list, tuple)) and all(isinstance(name, str) for name in named)
     if not fits or not named or len(set(named)) < len(named):

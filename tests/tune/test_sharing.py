@@ -198,3 +198,12 @@ def test_after_the_turn_other_keys_are_read_from_the_new_configuration() -> None
     view.turn_to(config(late=2))
     assert view["late"] == 2
     assert not view.fits(config(late=1))
+
+
+def test_data_that_depend_on_who_gave_a_key_are_not_shared(write_dataset: Any) -> None:
+    keys = write_dataset(random_log(0))
+    given, preset = Config("BPR", config_dict=keys), Config("BPR", config_dict=keys)
+    del preset.external_config_dict["load_col"]
+    view = ConfigView(given)
+    assert view.is_given("load_col") and not view.is_given("threads_of_nobody")
+    assert view.fits(given) and not view.fits(preset)

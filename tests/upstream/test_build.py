@@ -24,7 +24,7 @@ class Keys(dict):
 
     def __init__(self, values, **given):
         super().__init__(values, **given)
-        self.external_config_dict = given
+        self.is_given = given.__contains__
 
 
 @pytest.fixture
