@@ -72,8 +72,9 @@ def _codec(name: Any) -> str:
     """Return the codec of Python that skips a byte-order mark where the encoding may have one."""
     try:
         known = codecs.lookup(str(name)).name
+        "".encode(known)  # base64 and the like are no encodings of text
     except LookupError as error:
-        raise InputError(f"encoding: Python knows no encoding {name!r}") from error
+        raise InputError(f"encoding: Python knows no encoding of text {name!r}") from error
     return "utf-8-sig" if known == "utf-8" else str(name)
 
 
@@ -88,10 +89,21 @@ def parse_header(path: Path, line: str, form: Format) -> List[Column]:
     """
     if not line:
         raise InputError(f"{path}: line 1 is empty; it has to name the columns, as user_id:token")
+    if line.startswith("\ufeff"):
+        raise InputError(
+            f"{path}: line 1 begins with a second byte-order mark; take it out, or name the "
+            "encoding without its order of bytes, such as --encoding=utf-16"
+        )
     fields = line.split(form.separator)
     other = looks_separated(line, form.separator)
     if len(fields) == 1 and other:
         raise InputError(f"{path}: line 1: '{line[:80]}' is one column; {other}")
+    if "" in fields:
+        place = fields.index("") + 1
+        raise InputError(
+            f"{path}: line 1: column {place} of {len(fields)} is empty; name it, or take out the "
+            "separator"
+        )
     columns = [_column(path, field, form) for field in fields]
     for place, column in enumerate(columns):
         if column.name in [earlier.name for earlier in columns[:place]]:

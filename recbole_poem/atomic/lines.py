@@ -1,6 +1,7 @@
 """The lines of an atomic file, block by block, each with as many fields as the header has."""
 
 import codecs
+import re
 from pathlib import Path
 from typing import IO, Iterator, NamedTuple
 
@@ -13,6 +14,7 @@ from recbole_poem.errors import InputError
 BLOCK_CHARACTERS = 1 << 25
 #: Stands for a separator of more than one character, which pandas' compiled parser cannot take.
 _UNIT = "\x1f"
+_UNDECODED = re.compile("[\udc80-\udcff]")
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -111,22 +113,22 @@ def _read(file: IO[str], path: Path, form: Format, line: bool = False) -> str:
 
 def _undecodable(path: Path, form: Format) -> InputError:
     """Return the error that names the first line which is no text in the encoding."""
-    decoder = codecs.getincrementaldecoder(form.encoding)()
     name = "utf-8" if form.encoding == "utf-8-sig" else form.encoding
-    with path.open("rb") as file:
-        head = file.read(2)
-        file.seek(0)
-        hint = _MARKS.get(head, "latin-1" if name == "utf-8" else "utf-8")
-        mend = f"name the encoding of the file, such as --encoding={hint}"
-        for number, line in enumerate(file, 1):
-            try:
-                decoder.decode(line)
-            except UnicodeDecodeError as error:
-                byte = f"0x{error.object[error.start]:02x}"
-                return InputError(f"{path}: line {number}: byte {byte} is no {name}; {mend}")
-            except UnicodeError:
-                return InputError(f"{path}: line {number}: it is no text in {name}; {mend}")
-    return InputError(f"{path}: its end is no whole character in {name}; {mend}")
+    with path.open("rb") as raw:
+        hint = _MARKS.get(raw.read(2), "latin-1" if name == "utf-8" else "utf-8")
+    mend = f"name the encoding of the file, such as --encoding={hint}"
+    number = 0
+    # bytes that do not decode become halves of surrogate pairs
+    with path.open(encoding=form.encoding, errors="surrogateescape", newline=None) as file:
+        try:
+            for number, line in enumerate(file, 1):
+                found = _UNDECODED.search(line)
+                if found is not None:
+                    byte = f"0x{ord(found[0]) - 0xDC00:02x}"
+                    return InputError(f"{path}: line {number}: byte {byte} is no {name}; {mend}")
+        except UnicodeError:  # an encoding whose characters are no single bytes
+            pass
+    return InputError(f"{path}: line {number + 1}: it is no text in {name}; {mend}")
 
 
 def _refuse_nul(path: Path, text: str, first: int) -> None:

@@ -18,6 +18,7 @@ from recbole_poem.errors import InputError
 
 #: What stands for a number that is missing; of tokens only the empty one is.
 _NO_NUMBER = ["", "nan", "NaN", "NAN", "NA", "N/A", "n/a", "null", "NULL", "None", "<NA>"]
+_EXACT = 2**53  # whole numbers up to it are exact in double precision
 _LARGEST = float(np.finfo(np.float32).max)  # models read single precision
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
@@ -145,14 +146,17 @@ class AtomicFile:
             quoting=QUOTE_NONE,
             skip_blank_lines=False,
             engine="c",
-            float_precision="high",  # as exact as RecBole's reading
+            float_precision="round_trip",
             low_memory=False,
         )
 
     def _as_numbers(self, block: Block, column: Column, found: pd.Series) -> pd.Series:
         """Return a column in float64, or raise the error that names the first field of text."""
         if found.dtype.kind in "iuf":
-            return found.astype(np.float64)
+            numbers = found.astype(np.float64)
+            if found.dtype.kind != "f":
+                self._refuse_inexact(block, column, found.to_numpy())
+            return numbers
         place = self._place[column.name]
         texts = self._parse(block, [column._replace(type="token")])[place].astype(object)
         known = texts.notna() & ~texts.isin(_NO_NUMBER)
@@ -163,6 +167,17 @@ class AtomicFile:
         where = self._where(column, int(block.line[row]))
         text = str(texts.iloc[row])
         raise InputError(f"{where}: {quoted(text)} is no number{_mend(column, text)}")
+
+    def _refuse_inexact(self, block: Block, column: Column, values: np.ndarray) -> None:
+        """Refuse a whole number that double precision would round, such as nanoseconds."""
+        far = np.flatnonzero((values > _EXACT) | (values < -_EXACT))
+        rounded = far[np.array([int(float(values[row])) != int(values[row]) for row in far], bool)]
+        if len(rounded):
+            where = self._where(column, int(block.line[rounded[0]]))
+            raise InputError(
+                f"{where}: {values[rounded[0]]} has more digits than double precision holds; write "
+                f"times in a coarser unit, or declare the column as {column.name}:token"
+            )
 
     def _refuse_large(self, block: Block, column: Column, values: np.ndarray) -> None:
         with np.errstate(invalid="ignore"):

@@ -7,7 +7,7 @@ so by name.
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,10 @@ class FiltersMixin(ReadingMixin):
 
     def _data_processing(self) -> None:
         for field in filter(None, (self.uid_field, self.iid_field)):
-            warn_of_alike_tokens(field, [feat[field] for feat, _ in self._feats() if field in feat])
+            columns = [feat[field] for feat, _ in self._feats() if field in feat]
+            if field == self.iid_field and hasattr(self, "item2entity"):
+                columns.append(pd.Series(list(self.item2entity), dtype=object))
+            warn_of_alike_tokens(field, columns)
         super()._data_processing()
         say = self.logger.warning if self.row_counts.surprising else self.logger.info
         say(self.row_counts.table())
@@ -47,15 +50,17 @@ class FiltersMixin(ReadingMixin):
         for source, number in left.items():
             rows = self._rows(source)
             rows.drop(rows.kept - number, _OF_GRAPH[source])
-        if not len(self.inter_feat):
-            raise InputError(f"{self._path('inter')}: no row is left: none has an item in .link")
+            if not rows.kept:
+                raise InputError(f"{self._path(source)}: no row is left: all {_OF_GRAPH[source]}")
 
-    def _fill_nan(self) -> None:
-        for feat, source in self._feats():
-            for field in feat:
-                missing = feat[field].isna() if self.field2type[field] == FeatureType.FLOAT else []
-                self._note_missing(source, field, int(np.sum(missing)), feat[field].mean)
-        super()._fill_nan()
+    def _user_item_feat_preparation(self) -> None:
+        for side, field in zip(_SIDES, (self.uid_field, self.iid_field)):
+            feat = getattr(self, f"{side}_feat", None)
+            n_without = 0 if feat is None else self.num(field) - 1 - feat[field].nunique()
+            if n_without:
+                words = f"{n_without:,} {side}s of the log have no row; RecBole fills in means"
+                self._rows(side).notes.append(words)
+        super()._user_item_feat_preparation()
 
     # -- the filters, in RecBole's order --------------------------------------------------------
 
@@ -69,9 +74,22 @@ class FiltersMixin(ReadingMixin):
                         feat.drop(gone, inplace=True)
 
     def _remove_duplication(self) -> None:
+        """Keep the first or the last row of a user and an item, ties in the order of the file.
+
+        RecBole's sort by time leaves ties in any order.
+        """
         keep = self.config["rm_dup_inter"]
+        if keep is None:
+            return
+        feat = self.inter_feat
+        if self.time_field in feat:
+            order = feat[self.time_field].to_numpy().argsort(kind="stable")
+        else:
+            self.logger.warning("rm_dup_inter: no time is loaded, so the order of the file counts")
+            order = np.arange(len(feat))
+        again = feat.iloc[order].duplicated([self.uid_field, self.iid_field], keep=keep)
         with self._counted(f"repeat a user and an item (rm_dup_inter: {keep})"):
-            super()._remove_duplication()
+            feat.drop(again.index[again], inplace=True)
 
     def _filter_by_field_value(self) -> None:
         for field, wanted in (self.config["val_interval"] or {}).items():
@@ -183,15 +201,6 @@ class FiltersMixin(ReadingMixin):
 
     def _rows(self, source: str) -> FileRows:
         return self.row_counts.files[self._path(source)]
-
-    def _note_missing(
-        self, source: str, field: str, number: int, mean: Callable[[], float]
-    ) -> None:
-        """Say of a column of numbers that RecBole puts their mean where one is missing."""
-        path = self._path(source)
-        if number and path in self.row_counts.files:
-            words = f"{number:,} have no {field}; models of RecBole read the mean, {mean():g}"
-            self.row_counts.files[path].notes.append(words)
 
     @contextmanager
     def _counted(self, reason: str, asked: bool = True) -> Iterator[None]:

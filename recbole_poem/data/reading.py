@@ -5,8 +5,9 @@ quotes and missing values. Here `recbole_poem.atomic` reads every file of a data
 ``.inter`` are numbered while they are read. What the columns mean is left to RecBole.
 """
 
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Collection, List, Optional, Tuple
+from typing import Any, Collection, Dict, List, Optional, Tuple
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,10 @@ from recbole.data.dataset import Dataset
 from recbole.utils.enum_type import FeatureSource, FeatureType
 
 from recbole_poem.atomic import AtomicFile, Column, Format, Table
-from recbole_poem.atomic.row_counts import RowCounts
+from recbole_poem.atomic.row_counts import FileRows, RowCounts, some_lines
 from recbole_poem.errors import InputError
+
+_FILES = (FeatureSource.INTERACTION, FeatureSource.USER, FeatureSource.ITEM, FeatureSource.KG)
 
 
 class ReadingMixin(Dataset):
@@ -31,6 +34,23 @@ class ReadingMixin(Dataset):
     def _get_preset(self) -> None:
         super()._get_preset()
         self.row_counts = RowCounts()
+        self._file_of: Dict[str, Tuple[Path, Any]] = {}
+        self._columns_of_inter: List[Column] = []
+        self._refuse_unknown_files()
+
+    def _refuse_unknown_files(self) -> None:
+        """Refuse files of ``load_col`` and ``unload_col`` that no data set has."""
+        known = [source.value for source in _FILES] + ["link", "net"]
+        known += self.config["additional_feat_suffix"] or []
+        for key in ("load_col", "unload_col"):
+            for name in self.config[key] or {}:
+                if name not in known:
+                    near = get_close_matches(str(name), known, n=1)
+                    hint = f"; the nearest is {near[0]}" if near else ""
+                    raise InputError(
+                        f"{key}: there is no kind of file '{name}'; known are {', '.join(known)}"
+                        f"{hint}"
+                    )
 
     def _load_feat(self, filepath: str, source: Any) -> Optional[pd.DataFrame]:
         load, unload = self._get_load_and_unload_col(source)
@@ -41,26 +61,31 @@ class ReadingMixin(Dataset):
         if not columns:
             self.logger.warning(f"{filepath}: load_col and unload_col leave none of its columns")
             return None
+        self._refuse_shared_names(file, columns, source)
         table = file.read([column.name for column in columns])
-        self.row_counts.of(file.path, len(table.frame))
+        rows = self.row_counts.of(file.path, len(table.frame))
         self._require_ids(table, source)
+        frame = self._with_ids(table, source, rows)
         for column in columns:
-            self._describe(table.frame, column, source)
+            self._describe(frame, column, source)
+            missing = int(frame[column.name].isna().sum()) if column.type == "float" else 0
+            if missing:
+                rows.notes.append(f"{missing:,} have no {column.name}; RecBole fills in the mean")
         if source is not FeatureSource.INTERACTION:  # as RecBole has them
             tokens = [column.name for column in columns if column.type == "token"]
-            return table.frame.astype(dict.fromkeys(tokens, object))
-        return table.frame
+            return frame.astype(dict.fromkeys(tokens, object))
+        return frame
 
     def _load_user_or_item_feat(
         self, token: str, dataset_path: str, source: Any, field_name: str
     ) -> Optional[pd.DataFrame]:
         path = Path(dataset_path) / f"{token}.{source.value}"
-        if (self.config["load_col"] or {}).get(source.value, "*") != "*" and not path.is_file():
+        if (self.config["load_col"] or {}).get(source.value) and not path.is_file():
             self._lacks(f"load_col: there is no file {path}, so none of its columns")
         feat = super()._load_user_or_item_feat(token, dataset_path, source, field_name)
         if feat is not None:  # RecBole has kept the first row of each user or item
             rows, field = self.row_counts.files[path], getattr(self, field_name)
-            rows.drop(rows.read - len(feat), f"repeat the {field} of an earlier row")
+            rows.drop(rows.kept - len(feat), f"repeat the {field} of an earlier row")
         return feat
 
     def _chosen(
@@ -84,13 +109,50 @@ class ReadingMixin(Dataset):
             raise InputError(words)
         self.logger.warning(words)
 
+    def _refuse_shared_names(self, file: AtomicFile, columns: List[Column], source: Any) -> None:
+        """Refuse a column whose name another file has: RecBole knows one column of a name.
+
+        Files that are split beforehand are of one kind, and have to have the same columns.
+        """
+        ids = (self.uid_field, self.iid_field)
+        for column in columns if source != "link" else ():
+            other = self._file_of.setdefault(column.name, (file.path, source))
+            if other[1] is not source and column.name not in ids:
+                raise InputError(
+                    f"{file.path}: column '{column.name}' is in {other[0]} as well, and RecBole "
+                    "knows one column of a name; rename it, or load one of them (load_col)"
+                )
+        if source is FeatureSource.INTERACTION:
+            first = self._columns_of_inter = self._columns_of_inter or columns
+            differing = set(first) ^ set(columns)
+            if differing:
+                names = ", ".join(sorted(":".join(column) for column in differing))
+                raise InputError(
+                    f"{file.path}: its columns are not those of the other files of "
+                    f"benchmark_filename: {names}"
+                )
+
     def _require_ids(self, table: Table, source: Any) -> None:
-        """Refuse rows without a token where RecBole would take padding for one."""
-        split_beforehand = self.config["benchmark_filename"] is not None
-        if source is FeatureSource.INTERACTION and split_beforehand:
-            table.require([f for f in (self.uid_field, self.iid_field) if f in table.frame])
+        """Refuse rows without a value where RecBole would take padding, or a mean, for one."""
+        if source is FeatureSource.INTERACTION and self.config["benchmark_filename"] is not None:
+            needed = (self.uid_field, self.iid_field, self.time_field)
+            table.require([field for field in needed if field in table.frame])
         if source in (FeatureSource.KG, "link"):
             table.require(list(table.frame))
+
+    def _with_ids(self, table: Table, source: Any, rows: FileRows) -> pd.DataFrame:
+        """Return the rows of users or items less those that do not say whose they are."""
+        field = {FeatureSource.USER: self.uid_field, FeatureSource.ITEM: self.iid_field}.get(source)
+        if field is None:
+            return table.frame
+        if field not in table.frame:
+            raise InputError(
+                f"{table.file.path}: column '{field}' is missing or not named in load_col "
+                f"(loaded: {', '.join(table.frame)})"
+            )
+        lines = table.missing(field)
+        rows.drop(len(lines), f"have no {field} ({some_lines(lines.tolist())})")
+        return table.frame[table.frame[field].notna()]
 
     def _describe(self, frame: pd.DataFrame, column: Column, source: Any) -> None:
         """Tell RecBole what a column is, and cut its sequences to ``seq_len``."""

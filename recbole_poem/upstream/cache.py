@@ -119,11 +119,28 @@ def read_entries(
     """
     written = written_at(cache, log, requests, lag)
     items, scores = cache.read(written)
+    items = _without_consumed(items, log, requests, written)
+    return items, scores * (items > 0)[..., None]
+
+
+def reads_something(
+    cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int
+) -> np.ndarray:
+    """Mark the `requests` (B,) whose entry, see `read_entries`, has a candidate left, (B,) bool."""
+    written = written_at(cache, log, requests, lag)
+    items = np.where(written[:, None] >= 0, cache.items[written], 0)
+    return (_without_consumed(items, log, requests, written) > 0).any(axis=1)
+
+
+def _without_consumed(
+    items: np.ndarray, log: RequestLog, requests: np.ndarray, written: np.ndarray
+) -> np.ndarray:
+    """Drop from entries (..., N) what was consumed from where they were written on."""
     ages = np.where(written >= 0, requests - written, 0)
     for age in range(1, int(ages.max(initial=0)) + 1):
         since = np.where(age <= ages, log.item[requests - age], -1)
         items[items == since[..., None]] = 0
-    return items, scores * (items > 0)[..., None]
+    return items
 
 
 def written_at(cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int) -> np.ndarray:

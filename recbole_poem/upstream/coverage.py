@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from recbole_poem.errors import InputError
-from recbole_poem.upstream.cache import RequestCache, written_at
+from recbole_poem.upstream.cache import RequestCache, reads_something
 from recbole_poem.upstream.requests import RequestLog
 
+_AT_ONCE = 2**14  # rows that are looked at together
 _FEW = 0.05  # of the rows, below which a cache hardly matters
 
 
@@ -20,7 +21,7 @@ class Coverage(NamedTuple):
     n_requests, n_ranked : int
         Requests of the log, and those among them that have a ranking of their own.
     n_rows, n_read : int
-        Rows to predict, and those among them whose earlier request has one to read.
+        Rows to predict, and those among them that read one, less what was consumed since.
     """
 
     n_requests: int
@@ -49,10 +50,11 @@ def coverage(cache: RequestCache, log: RequestLog, rows: np.ndarray, lag: int) -
     lag : int
         Requests between a row and the ranking that it reads.
     """
-    has_ranking = cache.has_ranking()
-    written = written_at(cache, log, rows, lag)
-    n_read = int((has_ranking[written] & (written >= 0)).sum())
-    return Coverage(len(log), int(has_ranking.sum()), len(rows), n_read)
+    n_read = sum(
+        int(reads_something(cache, log, rows[begin : begin + _AT_ONCE], lag).sum())
+        for begin in range(0, len(rows), _AT_ONCE)
+    )
+    return Coverage(len(log), int(cache.has_ranking().sum()), len(rows), n_read)
 
 
 def say_coverage(found: Coverage) -> None:

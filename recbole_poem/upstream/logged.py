@@ -14,16 +14,22 @@ the previous request is the previous ranking.
 import hashlib
 from logging import getLogger
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
-import pandas as pd
 
-from recbole_poem.atomic import AtomicFile, Format, Table
+from recbole_poem.atomic import Format
 from recbole_poem.atomic.alike_tokens import warn_of_alike_tokens
-from recbole_poem.atomic.row_counts import RowCounts
+from recbole_poem.atomic.row_counts import FileRows, RowCounts
 from recbole_poem.errors import InputError
 from recbole_poem.times import span_in_words
+from recbole_poem.upstream.ranking_file import (
+    ids_of,
+    known_rows,
+    other_unit,
+    read_rankings,
+    warn_of_ties,
+)
 from recbole_poem.upstream.requests import RequestLog
 from recbole_poem.upstream.selection import Fusion, in_fused_order
 
@@ -73,18 +79,20 @@ class LoggedRanker:
         objectives: Optional[Sequence[str]] = None,
         time_unit: str = "s",
     ) -> None:
-        table, self.objectives = _read(path, fields, form, objectives)
+        self._path = path
+        table, self.objectives = read_rankings(path, fields, form, objectives)
         frame, (user_field, time_field, item_field) = table.frame, fields
-        user, item = _ids(frame[user_field], user_ids), _ids(frame[item_field], item_ids)
+        user, item = ids_of(frame[user_field], user_ids), ids_of(frame[item_field], item_ids)
         for field, ids in ((user_field, user_ids), (item_field, item_ids)):
             warn_of_alike_tokens(f"{path.name}, {field}", [frame[field], list(ids)])
-        _count_unknown(path, user, item)
-        scores = frame[list(self.objectives)].to_numpy(np.float32)
+        rows = known_rows(path, frame[user_field], frame[item_field], user, item)
+        scores = frame[list(self.objectives)].to_numpy(np.float64)
         time = frame[time_field].to_numpy(float)
         row = np.flatnonzero((user > 0) & (item > 0))
         order = row[np.lexsort((item[row], time[row], user[row]))]
         self._user, self._time = user[order], time[order]
-        self._item, self._scores = item[order], scores[order]
+        self._item, exact = item[order], scores[order]
+        self._scores = exact.astype(np.float32)
         twice = _same_as_before(self._user, self._time, self._item)
         if twice.any():
             second = frame.index[order[twice][0]] + 2
@@ -92,9 +100,11 @@ class LoggedRanker:
         starts = ~_same_as_before(self._user, self._time)
         self._begin = np.flatnonzero(starts)
         self._end = np.r_[self._begin[1:], len(starts)]
+        warn_of_ties(path, np.cumsum(starts), exact, self._scores)
         self._log, self._n_candidates = log, n_candidates
         self._by = fusion(len(self.objectives))
-        self._check_times(path, time_unit)
+        self._check_times(time_unit)
+        self._say(rows)
 
     def depends_on(self) -> Dict[str, Any]:
         """Return every setting that the ranking depends on; the file enters by its content."""
@@ -156,104 +166,43 @@ class LoggedRanker:
         known = (latest >= 0) & (self._user[self._begin[np.maximum(latest, 0)]] == user)
         return np.where(known, latest, -1)
 
-    def _check_times(self, path: Path, unit: str) -> None:
+    def _check_times(self, unit: str) -> None:
         """Refuse rankings of which none is there by the time of a request; warn of few.
 
         Raises
         ------
         InputError
-            Naming the times of both.
+            Naming the times of both; and where these look like being of two units.
         """
-        n_found = int((self._latest(np.arange(len(self._log))) >= 0).sum())
-        if n_found >= _FEW * len(self._log):
+        n_requests = len(self._log)
+        n_found = int((self._latest(np.arange(n_requests)) >= 0).sum())
+        other = other_unit(self._time, self._log.time)
+        if n_found >= _FEW * n_requests and not other:
             return
         words = (
-            f"{path}: {n_found or 'none'} of {len(self._log):,} requests has a ranking by its "
+            f"{self._path}: {n_found or 'none'} of {n_requests:,} requests has a ranking by its "
             f"time; the rankings are {span_in_words(self._time, unit)}, the log is "
-            f"{span_in_words(self._log.time, unit)}{_other_unit(self._time, self._log.time)}"
+            f"{span_in_words(self._log.time, unit)}"
         )
-        if not n_found:
-            raise InputError(words)
-        getLogger().warning(words)
+        if other or not n_found:
+            raise InputError(f"{words}{other}")
+        getLogger().warning(f"{words}; the others are ranked without")
 
-
-def _other_unit(rankings: np.ndarray, log: np.ndarray) -> str:
-    """Say so where two sets of times look like being of different units."""
-    ratio = np.median(rankings) / max(float(np.median(log)), 1.0)
-    for factor in (1e3, 1e6, 1e9):
-        if 0.5 < ratio / factor < 2 or 0.5 < ratio * factor < 2:
-            finer, coarser = ("rankings", "log") if ratio > 1 else ("log", "rankings")
-            return (
-                f"; one second of the {coarser} is {factor:,.0f} of the {finer}, so write both "
-                "in the same unit (key time_unit)"
-            )
-    return ""
-
-
-def _ids(tokens: pd.Series, ids: Mapping[str, int]) -> np.ndarray:
-    """Return the internal id of each token, (C,) int64; 0 for one that the log does not have."""
-    of_category = pd.Series(tokens.cat.categories).map(ids).fillna(0).to_numpy(np.int64)
-    return np.r_[of_category, 0][tokens.cat.codes]  # a missing token has the code -1
-
-
-def _count_unknown(path: Path, user: np.ndarray, item: np.ndarray) -> None:
-    """Say how many candidates the log does not know; refuse a file of no others."""
-    counts = RowCounts()
-    rows = counts.of(path, len(user))
-    rows.drop(int((user == 0).sum()), "have a user whom the log does not have")
-    rows.drop(int(((item == 0) & (user > 0)).sum()), "have an item that the log does not have")
-    if not rows.kept:
-        raise InputError(f"{path}: none of its candidates has a user and an item of the log")
-    say = getLogger().warning if rows.dropped else getLogger().info
-    say(counts.table())
+    def _say(self, rows: FileRows) -> None:
+        """Tell how many candidates went, and of which the model will see nothing."""
+        read = np.zeros(len(self._begin), dtype=bool)
+        latest = self._latest(np.arange(len(self._log)))
+        read[latest[latest >= 0]] = True
+        length = self._end - self._begin
+        rows.drop(int(length[~read].sum()), "are of rankings that come last before no request")
+        longer = np.maximum(length[read] - self._n_candidates, 0)
+        rows.drop(int(longer.sum()), f"are not among the best {self._n_candidates} (n_candidates)")
+        counts = RowCounts({self._path: rows})
+        say = getLogger().warning if counts.surprising else getLogger().info
+        say(counts.table())
 
 
 def _same_as_before(*columns: np.ndarray) -> np.ndarray:
     """Mark the rows that equal the row before them in all columns."""
     equal = [np.r_[False, column[1:] == column[:-1]] for column in columns]
     return np.logical_and.reduce(equal)
-
-
-def _read(
-    path: Path,
-    fields: Tuple[str, str, str],
-    form: Format,
-    objectives: Optional[Sequence[str]],
-) -> Tuple[Table, Tuple[str, ...]]:
-    """Read and validate the file."""
-    if not path.is_file():
-        raise InputError(f"{path}: upstream 'logged' needs this file")
-    file = AtomicFile(path, form)
-    for field in fields:
-        if field not in file.names:
-            raise InputError(
-                f"{path}: column '{field}' is missing (found: {', '.join(file.names)})"
-            )
-    names = _objectives(file, fields, objectives)
-    table = file.read([*fields, *names])
-    if table.frame.empty:
-        raise InputError(f"{path}: the file has no candidates")
-    table.require([fields[1], *names])
-    return table, tuple(names)
-
-
-def _objectives(
-    file: AtomicFile, fields: Tuple[str, str, str], wanted: Optional[Sequence[str]]
-) -> List[str]:
-    """Return the columns that are objectives; what is said and is none is named."""
-    types = {column.name: column.type for column in file.columns if column.name not in fields}
-    floats = [name for name, kind in types.items() if kind == "float"]
-    if not floats:
-        raise InputError(f"{file.path}: no float column holds an objective's score")
-    for name in wanted or ():
-        if name not in floats:
-            found = f"is declared as {types[name]}" if name in types else "is no column"
-            raise InputError(
-                f"objectives: '{name}' {found} in {file.path}, whose float columns are "
-                f"{', '.join(floats)}"
-            )
-    names = floats if wanted is None else list(wanted)
-    left = [f"{name} ({kind})" for name, kind in types.items() if name not in names]
-    if left:
-        getLogger().warning(f"{file.path}: no objective is made of {', '.join(left)}")
-    return names

@@ -92,6 +92,9 @@ def test_line_ends_and_byte_order_marks(tmp_path: Any, end: str, mark: str, last
         ("1e5", 1e5),
         (" 7 ", 7),
         ("123456789012345678901234", 1.2345678901234568e23),
+        ("0.000000000000000012345", 1.2345e-17),
+        ("0.021611958659850994", 0.021611958659850994),
+        ("9007199254740992", 2.0**53),
         *((word, None) for word in ("", "nan", "NaN", "NA", "null", "None")),
     ],
 )
@@ -172,6 +175,10 @@ REFUSED: Dict[str, Any] = {
     "underscore": ("u\ti\t1_000\n", r"'1_000' is no number"),
     "other digits": ("u\ti\t\u0663\n", "'\u0663' is no number"),
     "hexadecimal": ("u\ti\t0x10\n", r"'0x10' is no number"),
+    "nanoseconds": (
+        "u\ti\t1\nu\tj\t1700000000000000001\n",
+        r"line 3: .*: 1700000000000000001 has more digits than double precision holds; write times",
+    ),
     "infinite": ("u\ti\t1\nu\tj\tinf\n", r"line 3: .*: inf is beyond what single precision holds$"),
     "too large": ("u\ti\t1e39\n", r"1e\+39 is beyond what single precision holds$"),
 }
@@ -203,6 +210,8 @@ HEADERS = {
     "user_id:token\ta:int\n": "has the unknown type 'int'; known are token, token_seq, float",
     "user_id:token\t:float\n": "has no name",
     "a\0:token\n": "line 1: it holds a NUL byte",
+    "user_id:token\titem_id:token\t\n": "line 1: column 3 of 3 is empty",
+    "\ufeff\ufeffuser_id:token\n": "line 1 begins with a second byte-order mark",
 }
 
 
@@ -215,6 +224,8 @@ def test_a_header_that_is_wrong_is_named(tmp_path: Any, header: str) -> None:
 def test_what_does_not_decode_names_line_and_encoding(tmp_path: Any) -> None:
     with pytest.raises(InputError, match=r"line 3: byte 0xe9 is no utf-8; .*--encoding=latin-1$"):
         read(tmp_path, (HEAD + "u\ti\t1\nu\té\t2\n").encode("latin-1"))
+    with pytest.raises(InputError, match=r"line 3: byte 0xe9 is no utf-8; "):
+        read(tmp_path, (HEAD + "u\ti\t1\nu\té\t2\n").replace("\n", "\r").encode("latin-1"))
     with pytest.raises(InputError, match=r"line 1: byte 0xff is no utf-8; .*--encoding=utf-16$"):
         read(tmp_path, HEAD.encode("utf-16"))
     with pytest.raises(
@@ -232,7 +243,8 @@ def test_a_folder_and_a_missing_file_are_named(tmp_path: Any) -> None:
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"encoding": "utf9"}, "encoding: Python knows no encoding 'utf9'"),
+        ({"encoding": "utf9"}, "encoding: Python knows no encoding of text 'utf9'"),
+        ({"encoding": "base64"}, "encoding: Python knows no encoding of text 'base64'"),
         ({"field_separator": ""}, "field_separator: expected a character such as ',', not ''"),
         ({"seq_separator": None}, "seq_separator: expected a character such as ',', not None"),
         ({"seq_separator": "\t"}, r"seq_separator: .* separates the columns already"),

@@ -15,9 +15,9 @@ LOG = log_of([[1, 2, 3, 4], [1, 2], [5]], n_items=6)
 START = np.array([0, 1, 1, 3, 4, 5, 6])
 
 
-def cache_of(ranked, tmp_path):
+def cache_of(ranked, tmp_path, item=5):
     items = np.zeros((len(LOG), 3), np.int32)
-    items[ranked, 0] = 1
+    items[ranked, 0] = item
     return RequestCache(items, np.zeros((len(LOG), 3, 1), np.float32), ("a",), tmp_path, START)
 
 
@@ -36,6 +36,14 @@ def test_rows_that_read_a_ranking_are_counted(tmp_path, ranked, lag, n_read):
     rows = np.array([0, 1, 2, 3, 5])
     found = coverage(cache_of(ranked, tmp_path), LOG, rows, lag)
     assert found == Coverage(7, len(ranked), 5, n_read)
+
+
+def test_a_candidate_that_was_consumed_since_is_none_to_read(tmp_path):
+    rows = np.array([1, 2, 3, 5])
+    cache = cache_of([0, 4], tmp_path, item=2)  # rows 1, 2 and 5 read it; row 1 consumes it
+    assert coverage(cache, LOG, rows, 1) == Coverage(7, 2, 4, 2)
+    cache = cache_of([0, 4], tmp_path, item=1)  # consumed at the very requests it was written for
+    assert coverage(cache, LOG, rows, 1) == Coverage(7, 2, 4, 0)
 
 
 def test_the_shares_are_said_and_few_are_warned_of(caplog):
