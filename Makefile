@@ -34,7 +34,8 @@ $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 define ENVIRONMENT
 rm -rf $(VENV); \
 if $(PYTHON) -c '$(FITS)' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
-elif command -v uv >/dev/null; then uv venv --seed --python 3.11 $(VENV); \
+elif command -v uv >/dev/null; then \
+	echo "$(PYTHON) does not fit: uv brings Python 3.11" >&2; uv venv --seed --python 3.11 $(VENV); \
 else \
 	found=$$($(PYTHON) --version 2>&1 | head -n 1); \
 	echo "recbole_poem needs Python 3.11 (3.8 to 3.11), and $(PYTHON) says '$$found': get it by uv" \

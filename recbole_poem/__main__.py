@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional
 
 import recbole_poem
 from recbole_poem import doctor, stack
-from recbole_poem.command import exit_status, split_keys
+from recbole_poem.command import exit_status, read_arguments
 from recbole_poem.errors import InputError
 
 
@@ -36,8 +36,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     parser.add_argument("--nproc", type=int, default=1, help="processes to train on")
     parser.add_argument("--resume", metavar="CHECKPOINT", help="continue an interrupted run")
     parser.add_argument("--doctor", action="store_true", help="check the installation and stop")
-    options, rest = parser.parse_known_args(arguments)
-    return options, split_keys(rest)
+    return read_arguments(parser, arguments)
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

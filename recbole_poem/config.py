@@ -9,9 +9,11 @@ started the process.
 
 import ast
 import os
+import re
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, FrozenSet, List, Optional, Tuple
 
 import recbole
 import recbole.config
@@ -37,6 +39,19 @@ _LAUNCH_KEYS = {
     "model", "dataset", "config_files", "nproc", "world_size", "ip", "port", "offset",
     "group_offset", "local_rank", "single_spec",
 }  # fmt: skip
+
+
+#: Keys that RecBole reads and lists nowhere.
+_UNLISTED = {"encoding", "neg_sampling", "training_neg_sample_num"}
+
+
+@lru_cache(maxsize=None)
+def _keys_of_all_models() -> FrozenSet[str]:
+    """Return the keys that stand in any properties file of RecBole or the plugin."""
+    folders = (Path(recbole.__path__[0]) / "properties", PROPERTIES)
+    files = [file for folder in folders for file in folder.rglob("*.yaml")]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    return frozenset(re.findall(r"^(\w+):", text, re.MULTILINE))
 
 
 class Config(recbole.config.Config):
@@ -66,6 +81,7 @@ class Config(recbole.config.Config):
         config_file_list: Optional[List[str]] = None,
         config_dict: Optional[Dict[str, Any]] = None,
     ) -> None:
+        _check_arguments(model, config_file_list, config_dict)
         try:
             super().__init__(model, dataset, config_file_list, config_dict)
         except InputError:
@@ -74,16 +90,31 @@ class Config(recbole.config.Config):
             # RecBole's own checks of the configuration, in its own words
             raise InputError(f"configuration: {error.args[0] if error.args else error}") from error
         check_values(self.final_config_dict)
+        self._refuse_misspelt()
 
     def unknown_keys(self) -> List[Tuple[str, Optional[str]]]:
         """List the given keys that nothing reads, each with the nearest known key or None."""
-        known = set(self.internal_config_dict) | _LAUNCH_KEYS
+        known = set(self.internal_config_dict) | _LAUNCH_KEYS | _UNLISTED
         known = known.union(*self.parameters.values())
         return [
             (key, next(iter(get_close_matches(key, known, n=1)), None))
             for key in self.external_config_dict
             if key not in known
         ]
+
+    def _refuse_misspelt(self) -> None:
+        """Refuse a key that neither this model nor any other reads; those of others are told.
+
+        A model of another package may have keys that no file lists.
+        """
+        if self.model_class.__module__.split(".")[0] not in ("recbole", "recbole_poem"):
+            return
+        for key, near in self.unknown_keys():
+            anywhere = _keys_of_all_models()
+            if key not in anywhere:
+                near = near or next(iter(get_close_matches(key, anywhere, n=1)), None)
+                hint = f"; the nearest is '{near}'" if near else ""
+                raise InputError(f"{key}: there is no such key of {self.model} or RecBole{hint}")
 
     def is_given(self, key: str) -> bool:
         """Tell whether the user gave a key, and not a file of the plugin or RecBole."""
@@ -108,6 +139,7 @@ class Config(recbole.config.Config):
 
     def _get_model_and_dataset(self, model: Any, dataset: Optional[str]) -> Tuple[Any, Any, Any]:
         model = self.external_config_dict.get("model") if model is None else model
+        _check_arguments(model, None, None)
         if isinstance(model, str):
             model = get_model(model)
         names = super()._get_model_and_dataset(model, dataset)
@@ -154,6 +186,13 @@ class Config(recbole.config.Config):
     def _get_final_config_dict(self) -> Dict[str, Any]:
         """Merge the keys, and refuse what they cannot be, before RecBole reads them."""
         keys: Dict[str, Any] = super()._get_final_config_dict()
+        if isinstance(keys.get("topk"), tuple):
+            keys["topk"] = list(keys["topk"])
+        asked, usual = (
+            part.get("eval_args") for part in (self.external_config_dict, self.internal_config_dict)
+        )
+        if isinstance(asked, dict) and isinstance(usual, dict) and "split" not in asked:
+            keys["eval_args"] = {**usual, **asked}  # a mode alone asks for no split by chance
         check_given(self.model_class, keys, self.external_config_dict, self.internal_config_dict)
         return keys
 
@@ -194,6 +233,16 @@ class Config(recbole.config.Config):
             final["state"] = "error"
             final["show_progress"] = False
             final["verbose"] = False
+
+
+def _check_arguments(model: Any, config_file_list: Any, config_dict: Any) -> None:
+    """Refuse what is no name of a model, no list of files, no mapping of keys."""
+    if model is not None and not isinstance(model, (str, type)):
+        raise InputError(f"model: expected a name such as POEM, not {model!r}")
+    if config_file_list is not None and not isinstance(config_file_list, (list, tuple)):
+        raise InputError(f"config_file_list: expected a list of files, not {config_file_list!r}")
+    if config_dict is not None and not isinstance(config_dict, dict):
+        raise InputError(f"config_dict: expected keys and their values, not {config_dict!r}")
 
 
 def _literal(value: Any) -> Any:

@@ -9,6 +9,7 @@ import yaml
 
 from recbole_poem.errors import InputError
 
+_INTERVAL = re.compile(r"(?<!\")[\[(][^,\[\]()]+,[^,\[\]()]+\)|\([^,\[\]()]+,[^,\[\]()]+\]")
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -28,10 +29,35 @@ class _Loader(recbole.config.Config._build_yaml_loader(None)):  # type: ignore[m
         found: Dict[Any, Any] = super().construct_mapping(node, deep)
         return found
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Return a whole number; one that begins with 0 would be read in octal digits."""
+        if re.fullmatch(r"[-+]?0[0-9_]+", node.value):
+            raise yaml.constructor.ConstructorError(
+                problem=f"{node.value} begins with 0; put quotes around a token, or take the 0 out",
+                problem_mark=node.start_mark,
+            )
+        found: int = super().construct_yaml_int(node)
+        return found
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
 
 def read_config_file(path: str) -> Dict[str, Any]:
-    """Read a file of the key ``config_files``; see `read_yaml`."""
-    return read_yaml(Path(path), "config_files: ")
+    """Read a file of the key ``config_files``; see `read_yaml`.
+
+    Raises
+    ------
+    InputError
+        And if it names further files, which RecBole passes over.
+    """
+    content = read_yaml(Path(path), "config_files: ")
+    if "config_files" in content:
+        raise InputError(
+            f"config_files: {path} names other files, which are not read; name all of them in "
+            "--config_files"
+        )
+    return content
 
 
 def read_yaml(path: Path, key: str = "") -> Dict[str, Any]:
@@ -54,18 +80,22 @@ def read_yaml(path: Path, key: str = "") -> Dict[str, Any]:
         content = yaml.load(text, Loader=_Loader)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{key}{path} cannot be read: {_words(error)}{_missing_blank(text)}"
+            f"{key}{path} cannot be read: {_words(error, text)}{_missing_blank(text)}"
         ) from error
     if not isinstance(content, dict):
         raise InputError(f"{key}{path} holds no mapping of keys to values{_missing_blank(text)}")
     return content
 
 
-def _words(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
+def _words(error: Exception, text: str) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", error)
     if mark is None:
         return " ".join(str(error).split())
-    return f"line {mark.line + 1}: {getattr(error, 'problem', error)}"
+    if "',' or" in str(problem):  # found behind the list that it is about
+        mark = getattr(error, "context_mark", None) or mark
+    has_interval = _INTERVAL.search(text.splitlines()[mark.line]) if text else None
+    hint = f'; put quotes around the interval: "{has_interval[0]}"' if has_interval else ""
+    return f"line {mark.line + 1}: {problem}{hint}"
 
 
 def _missing_blank(text: str) -> str:

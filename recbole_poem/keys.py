@@ -3,6 +3,9 @@
 import re
 from typing import Any, Callable, Dict, NamedTuple
 
+from recbole.evaluator.register import metric_types
+from recbole.utils import EvaluatorType
+
 from recbole_poem.errors import InputError
 from recbole_poem.intervals import WORDS, is_interval
 from recbole_poem.number_types import is_number, is_whole_number
@@ -213,6 +216,10 @@ def check_values(config: Dict[str, Any]) -> None:
             f"valid_metric: {config['valid_metric']} is none of metrics {config['metrics']} at "
             f"topk {config['topk']}"
         )
+    is_ranking = metric_types.get(metric.lower()) == EvaluatorType.RANKING
+    if is_ranking and not k and metric.lower() != "gauc":
+        at = f"{config['valid_metric']}@{config['topk'][0]}"
+        raise InputError(f"valid_metric: {config['valid_metric']} is of a list; write {at}")
     if RULES.get(model) is not POEM_RULES:
         return
     if model == "Upstream" and not config["use_partial_order"]:

@@ -1,6 +1,7 @@
 """What counts as a number: Python's and numpy's numbers do, truth values and dates never do."""
 
 from math import isfinite
+from pathlib import PurePath
 from typing import Any, Set
 
 import numpy as np
@@ -40,7 +41,12 @@ def types_of(values: Any) -> Set[type]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value with Python's numbers in place of numpy's, those in lists and dicts too."""
+    """Return a value with Python's numbers in place of numpy's, those in lists and dicts too.
+
+    A path becomes the text that names it.
+    """
+    if isinstance(value, PurePath):
+        return str(value)
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     if isinstance(value, list):

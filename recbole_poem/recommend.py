@@ -81,7 +81,7 @@ def _run(arguments: List[str]) -> int:
         raise InputError(f"--output: {options.output} is the input, which would be lost")
     k, requests = whole_number("--k", options.k), read_requests(options.input)
     recommender = Recommender.load(options.checkpoint, keys, options.approximate)
-    n_answered = n_skipped = n_unknown = 0
+    n_answered = n_skipped = n_unknown = n_empty = 0
     with writer(options.output) as write, tqdm(desc="Requests", unit=" requests") as bar:
         for block in _blocks(answerable(requests, recommender.objectives)):
             good = []
@@ -98,10 +98,12 @@ def _run(arguments: List[str]) -> int:
             write(rows_of([one.name for one in good], answers))
             n_answered += len(good)
             n_unknown += sum(answer.n_unknown for answer in answers)
+            n_empty += sum(not answer.items for answer in answers)
             bar.update(len(good))
+    nobody = f", {n_empty} requests got no item" if n_empty else ""
     print(
         f"{n_answered} requests answered, {n_skipped} lines skipped, {n_unknown} unknown item "
-        f"tokens left out: {options.output}"
+        f"tokens left out{nobody}: {options.output}"
     )
     return 0
 

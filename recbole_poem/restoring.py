@@ -25,7 +25,8 @@ def tokens_of(path: Union[str, Path]) -> KnownTokens:
 def data_of(train: Any) -> Dict[str, Any]:
     """Return what a checkpoint keeps of its training split: ``tokens``, ``rows``, ``row_hash``."""
     digest = hashlib.blake2b(digest_size=16)
-    for field in (train.uid_field, train.iid_field):
+    suffix = train.config["LIST_SUFFIX"]
+    for field in sorted(field for field in train.inter_feat if not field.endswith(suffix)):
         digest.update(train.inter_feat[field].numpy().tobytes())
     return {"tokens": packed(train), "rows": len(train), "row_hash": digest.hexdigest()}
 
@@ -66,7 +67,9 @@ def check_same_data(state: Dict[str, Any], train: Any, path: Union[str, Path]) -
     if not words and now["rows"] != state["rows"]:
         words = [f"there are {now['rows']} training rows, and there were {state['rows']}"]
     if not words and now["row_hash"] != state["row_hash"]:
-        words = ["the training rows are others, or others come first where times are equal"]
+        words = [
+            "the training rows have other users, items, times or values, or ties in another order"
+        ]
     if not words and not are_same(state["tokens"], now["tokens"]):
         words = ["other columns of tokens are loaded"]
     if words:

@@ -90,7 +90,7 @@ def test_command_line_of_the_host_process_is_not_read(monkeypatch: pytest.Monkey
     ],
 )
 def test_strings_are_literals_never_code(text: str, value: Any) -> None:
-    assert make(anything=text)["anything"] == value
+    assert make(aggregator=text)["aggregator"] == value
 
 
 def test_numbers_of_numpy_are_numbers_and_truth_values_are_none() -> None:
@@ -103,13 +103,23 @@ def test_numbers_of_numpy_are_numbers_and_truth_values_are_none() -> None:
             make(**{key: value})
 
 
-def test_unknown_keys_name_the_nearest_known_one() -> None:
-    config = make(n_group=3, learning_rat=0.1, zzzzzz=1, n_groups=4)
-    assert config.unknown_keys() == [
-        ("n_group", "n_groups"),
-        ("learning_rat", "learning_rate"),
-        ("zzzzzz", None),
-    ]
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("n_group", "; the nearest is 'n_groups'"),
+        ("learning_rat", "; the nearest is 'learning_rate'"),
+        ("user_inter_num_intervall", "; the nearest is 'user_inter_num_interval'"),
+        ("deny", ""),
+        ("zzzzzz", ""),
+    ],
+)
+def test_a_key_that_nothing_reads_is_refused_with_the_nearest(key: str, hint: str) -> None:
+    with pytest.raises(InputError, match=f"^{key}: there is no such key of POEM or RecBole{hint}$"):
+        make(**{key: 3})
+
+
+def test_a_key_of_another_model_is_told_with_the_nearest() -> None:
+    assert make(embedding_size=3).unknown_keys()[0][0] == "embedding_size"
 
 
 def test_every_key_of_recbole_and_the_plugin_is_known() -> None:
@@ -142,7 +152,7 @@ def test_every_model_has_its_own_keys_and_the_ranking_stage_alone_those_of_poem(
     assert (poem["n_experts"], ranker["n_experts"]) == (None, 4)
     assert (poem["n_candidates"], ranker["n_candidates"]) == (100, None)
     assert make("MultiTaskRanker", n_candidates=3).unknown_keys() == [("n_candidates", None)]
-    assert make(n_expert=3).unknown_keys() == [("n_expert", None)]
+    assert [key for key, _ in make(n_experts=3).unknown_keys()] == ["n_experts"]
 
 
 @pytest.mark.parametrize(

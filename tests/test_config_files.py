@@ -14,6 +14,13 @@ def test_numbers_and_merged_mappings_are_yamls(tmp_path: Path) -> None:
     assert read_config_file(str(path)) == {"rate": 0.001, "x": {"epochs": 3}, "y": {"epochs": 4}}
 
 
+def test_a_file_names_no_other_files(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    path.write_text("config_files: other.yaml\n")
+    with pytest.raises(InputError, match=f"^config_files: {path} names other files, which are not"):
+        read_config_file(str(path))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -22,9 +29,17 @@ def test_numbers_and_merged_mappings_are_yamls(tmp_path: Path) -> None:
             r"cannot be read: line 3: the key 'epochs' is there",
         ),
         ("load_col:\n  inter: [a]\n  inter: [b]\n", r"line 3: the key 'inter' is there twice"),
-        ("a: [1, 2\n", r"cannot be read: line 2: "),
+        (
+            "b: 1\na: [1, 2\n",
+            r"cannot be read: line 2: expected ',' or '\]', but got '<stream end>'$",
+        ),
         ("inter:[a]\n", r"holds no mapping .*; write a blank behind the colon in line 1"),
         ("- 1\n", r"holds no mapping of keys to values$"),
+        (
+            "a: 1\nb: [5,inf)\nc: 2\n",
+            r"line 2: .*; put quotes around the interval: .\[5,inf",
+        ),
+        ("ids: [1, 010]\n", r"line 1: 010 begins with 0; put quotes around a token"),
     ],
 )
 def test_a_line_that_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:

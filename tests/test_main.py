@@ -101,17 +101,27 @@ def test_a_run_ends_with_metrics_and_the_checkpoint(toy: List[str]) -> None:
         "--model=POEM",
         *toy,
         "--epochs=1",
-        "--n_grups=3",
+        "--n_experts=3",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     log = done.stderr
-    assert "'n_grups' is not a key of POEM or RecBole" in log
-    assert "the nearest known key is 'n_groups'" in log
+    assert "'n_experts' is not a key of POEM or RecBole, and does nothing" in log
     tail = log[log.index("best valid") :]
     assert "ndcg@5" in tail
     assert "test result" in tail
     file = tail.strip().rsplit(": ", 1)[1]
     assert Path(file).is_file()
+
+
+def test_a_misspelt_key_is_refused(toy: List[str], capsys: pytest.CaptureFixture) -> None:
+    assert main(["--model=POEM", *toy, "--n_grups=3"]) == 2
+    words = "n_grups: there is no such key of POEM or RecBole; the nearest is 'n_groups'"
+    assert capsys.readouterr().err.strip() == f"recbole_poem: {words}"
+
+
+def test_an_option_that_is_given_twice_is_refused(capsys: pytest.CaptureFixture) -> None:
+    assert main(["--dataset=toy", "--dataset=other"]) == 2
+    assert capsys.readouterr().err.strip() == "recbole_poem: --dataset is given twice"
 
 
 def test_ctrl_c_says_how_to_continue(toy: List[str]) -> None:

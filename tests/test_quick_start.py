@@ -314,7 +314,7 @@ def test_a_hostile_configuration_inside_a_checkpoint_executes_nothing(keys: Dict
     """RecBole would eval() every string (config/configurator.py:131)."""
     result = run_recbole_poem(config_dict={**keys, "epochs": 1})
     state = checkpoint.read(result["model_file"])
-    state["keys"]["note"] = "__import__('os').mkdir('executed')"
+    state["keys"]["aggregator"] = "__import__('os').mkdir('executed')"
     state.pop("format")
     checkpoint.write(result["model_file"], state)
     load(result["model_file"])

@@ -212,7 +212,10 @@ def _turned(log: pd.DataFrame) -> pd.DataFrame:
             pd.concat([LOG, LOG[LOG["user_id"] == "u5"].assign(timestamp=2e9)]),
             r"there are \d+ training rows, and there were \d+; give",
         ),
-        (_turned(LOG), "the training rows are others, or others come first where times are equal"),
+        (
+            _turned(LOG),
+            "the training rows have other users, items, times or values, or ties in",
+        ),
     ],
 )
 @pytest.mark.parametrize("model", ["POEM", "BPR"])

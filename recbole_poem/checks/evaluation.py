@@ -19,6 +19,8 @@ _FILTERS = (
     "val_interval",
     "user_inter_num_interval",
     "item_inter_num_interval",
+    "positive_feedback",
+    "expected_counts",
 )
 
 

@@ -9,6 +9,7 @@ from recbole.utils import InputType, ModelType
 from recbole_poem.checks.evaluation import check_names, nearest, one_of
 from recbole_poem.errors import InputError
 from recbole_poem.keys import RULES
+from recbole_poem.number_types import is_number
 
 _NEGATIVES = ("distribution", "sample_num", "alpha", "dynamic", "candidate_num")
 _CLIPPING = ("max_norm", "norm_type", "error_if_nonfinite", "foreach")
@@ -20,6 +21,7 @@ _LOSSES = {"CDAE": ("MSE", "BCE"), "MCCLK": ("BPR", "BCE"), "CORE": ("CE",)}
 _CHOICES: Dict[str, Dict[str, Sequence[Any]]] = {
     "KGCN": {"aggregator": ("sum", "neighbor", "concat")},
     "KGNNLS": {"aggregator": ("sum", "neighbor", "concat")},
+    "SGL": {"type": ("ED", "ND", "RW")},
     "LINE": {"order": (1, 2)},
     "S3Rec": {"train_stage": ("pretrain", "finetune")},
     "RaCT": {"train_stage": ("actor_pretrain", "critic_pretrain", "finetune")},
@@ -43,6 +45,7 @@ _COMPUTED = {
     "eval_type": "metrics",
     "valid_neg_sample_args": "eval_args: {mode: {valid: uni100}}",
     "test_neg_sample_args": "eval_args: {mode: {test: uni100}}",
+    "valid_metric_bigger": "valid_metric",
     "neg_sampling": "train_neg_sample_args: {distribution: uniform, sample_num: 1}",
     "training_neg_sample_num": "train_neg_sample_args: {distribution: uniform, sample_num: 1}",
 }
@@ -88,6 +91,10 @@ def check_training(
         check_names("clip_grad_norm", clipping, _CLIPPING)
         if "max_norm" not in clipping:
             raise InputError("clip_grad_norm: it names no max_norm, as {max_norm: 5} does")
+        if not is_number(clipping["max_norm"]):
+            raise InputError(
+                f"clip_grad_norm: max_norm is a number such as 5, not {clipping['max_norm']!r}"
+            )
     if keys["log_wandb"] is True and importlib.util.find_spec("wandb") is None:
         raise InputError("log_wandb: it needs the package 'wandb'; pip install wandb")
     _check_stage(keys)

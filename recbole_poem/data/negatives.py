@@ -32,6 +32,13 @@ def check_negatives(config: Any, whole: Dataset, splits: Sequence[Dataset]) -> N
     drawn = {args["distribution"] for args in phases} - {"none"}
     if not drawn:
         return
+    for phase, args in zip(("train", "valid", "test"), phases):
+        number = args["sample_num"]
+        if phase != "train" and number != "none" and number >= whole.item_num - 1:
+            raise InputError(
+                f"eval_args.mode: {number} negatives of {whole.item_num - 1} items cannot all be "
+                "others; ask for fewer, or for full"
+            )
     items = np.concatenate([split.inter_feat[split.iid_field].numpy() for split in splits])
     n_drawn = len(np.unique(items)) if "popularity" in drawn else whole.item_num - 1
     if config["repeatable"]:

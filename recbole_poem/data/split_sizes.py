@@ -56,18 +56,23 @@ def split_words(dataset: Any, splits: Sequence[Any]) -> str:
         Training, validation and test.
     """
     users = [np.unique(split.inter_feat[dataset.uid_field].numpy()) for split in splits]
-    train, valid, test = (len(split.inter_feat) for split in splits)
+    sizes = [len(split.inter_feat) for split in splits]
+    train, valid, test = sizes
     words = f"split: {train:,} rows to learn from, {valid:,} to validate, {test:,} to test"
     log = getattr(dataset, "log", None)
-    if log is not None:
-        n_first = int((log.position == 0).sum())
-        n_rest = len(log) - n_first - train - valid - test
+    if dataset.config["benchmark_filename"] is not None:
+        everyone = np.unique(np.concatenate(users))
+    elif log is not None:
+        everyone, n_first = np.unique(log.user), int((log.position == 0).sum())
+        n_rest = len(log) - n_first - sum(sizes)
         words += f"; {n_first:,} rows are the first of their user, which nothing predicts"
         if n_rest:
             words += f"; {n_rest:,} rows are no targets and history alone"
-        everyone = np.unique(log.user)
     else:
-        everyone = np.unique(np.concatenate(users))
+        everyone = np.unique(dataset.inter_feat[dataset.uid_field].numpy())
+        n_rest = len(dataset.inter_feat) - sum(sizes)
+        if n_rest:
+            words += f"; {n_rest:,} held-out rows are the first of their user, and in no part"
     untested = len(np.setdiff1d(everyone, users[2]))
     return f"{words}; {untested:,} of {len(everyone):,} users have no row to test"
 

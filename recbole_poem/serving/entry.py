@@ -158,6 +158,10 @@ def _require_once(name: str, one: str, tokens: Any) -> None:
 def _table(scores: Any) -> np.ndarray:
     """Return rows of numbers as an array, those of an array in their own precision."""
     words = "scores: an entry's scores have to be rows of numbers, all as long"
+    if hasattr(scores, "columns"):
+        raise InputError(
+            "scores: a frame has columns of its own; give frame[objectives].to_numpy()"
+        )
     if hasattr(scores, "__array__"):  # of numpy, pandas or torch
         table = np.asarray(scores)
         if is_number_type(table.dtype.type):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from recbole_poem import stack
-from recbole_poem.command import exit_status, split_keys
+from recbole_poem.command import exit_status, read_arguments
 
 ALGORITHMS = ("bayes", "random", "exhaustive")
 
@@ -42,8 +42,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     add("--backend", choices=["hyperopt", "ray"], default="hyperopt", help="ray: several at once")
     add("--workers", type=_from_1, default=2, help="trials at once with --backend ray (default: 2)")
     add("--output", help="folder of the search (default: tune/<model>-<dataset>)")
-    options, rest = parser.parse_known_args(arguments)
-    return options, split_keys(rest)
+    return read_arguments(parser, arguments)
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -92,10 +91,9 @@ def _kept(folder: Path) -> str:
 
 
 def _from_1(word: str) -> int:
-    number = int(word)
-    if number < 1:
-        raise ValueError(word)
-    return number
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, not {word}")
+    return int(word)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The file of logged rankings, ``<dataset>.cand``: its columns, its candidates, and what they lack."""
+"""The file of logged rankings, ``<dataset>.cand``: its columns and candidates."""
 
 from logging import getLogger
 from pathlib import Path

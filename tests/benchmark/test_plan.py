@@ -139,7 +139,8 @@ def test_ablations_of_a_row_that_is_not_tuned_are_its_variants():
     ("rows", "keys", "words"),
     [
         (["Pop", "PEOM"], {}, "PEOM: model: there is no model named 'PEOM'.*nearest name is POEM"),
-        (["Pop", "POEM"], {"n_group": 3}, "no model of the rows has a key 'n_group'.*'n_groups'"),
+        (["Pop", "POEM"], {"n_group": 3}, "Pop: n_group: there is no such key .*'n_groups'"),
+        (["Pop", "BPR"], {"n_groups": 3}, "no model of the rows has a key 'n_groups'"),
         ([{"model": "Pop", "keys": {"n_groups": 3}}], {}, "Pop: Pop has no key 'n_groups'"),
         (["POEM"], {"n_groups": 0}, "POEM: n_groups: expected a whole number from 1"),
     ],
@@ -159,8 +160,8 @@ def test_a_model_that_lacks_a_package_does_not_hold_up_the_others(monkeypatch):
     monkeypatch.setattr(recbole.utils, "get_model", without_package)
     check_configurations(make_plan(["LDiffRec", "Pop"], ["ml-100k"]))
     check_configurations(make_plan(["LDiffRec"], ["ml-100k"], keys={"epochs": 3}))
-    with pytest.raises(InputError, match="no model of the rows has a key 'n_group'"):
-        check_configurations(make_plan(["LDiffRec", "POEM"], ["ml-100k"], keys={"n_group": 3}))
+    with pytest.raises(InputError, match="no model of the rows has a key 'n_groups'"):
+        check_configurations(make_plan(["LDiffRec", "Pop"], ["ml-100k"], keys={"n_groups": 3}))
     (job,) = jobs_of(make_plan(["LDiffRec"], ["ml-100k"]), {})
     with pytest.raises(InputError, match="LDiffRec needs the package 'kmeans_pytorch'"):
         effective_keys(job)  # with which its run begins

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,8 +85,13 @@ def test_objectives_are_a_list_of_different_names() -> None:
         Entry("a", ("click",), np.ones((1, 1)))  # type: ignore[arg-type]
 
 
+def test_a_frame_of_scores_is_refused_for_its_columns_may_stand_in_another_order() -> None:
+    with pytest.raises(InputError, match=r"^scores: a frame has columns of its own"):
+        Entry.of(["a"], ["click", "like"], pd.DataFrame({"like": [1.0], "click": [2.0]}))
+
+
 def test_scores_may_be_any_table_of_numbers_and_tokens_numbers() -> None:
-    for scores in ([[2], [1]], np.array([[2], [1]]), pd.DataFrame([[2.0], [1.0]])):
+    for scores in ([[2], [1]], np.array([[2], [1]]), torch.tensor([[2.0], [1.0]])):
         entry = Entry.of([np.int64(7), "b"], ["click"], scores)
         assert entry.items == ("7", "b")
         assert entry.scores.dtype == np.float32

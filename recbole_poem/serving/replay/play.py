@@ -18,6 +18,7 @@ import pandas as pd
 from recbole.model.abstract_recommender import SequentialRecommender
 from tqdm import tqdm
 
+from recbole_poem import checkpoint
 from recbole_poem.errors import InputError
 from recbole_poem.experiment import Experiment
 from recbole_poem.quick_start import load
@@ -48,6 +49,8 @@ def open_experiment(path: str, config_dict: Optional[Dict[str, Any]] = None) -> 
         If the checkpoint cannot be loaded, its model is not sequential, or it reads other entries
         than those of the previous request.
     """
+    if checkpoint.read(path)["keys"].get("model") == "Upstream":
+        raise InputError(f"{path}: Upstream is the ranking stage itself, it reads no history")
     given = {"hide_target": False, "shuffle_cache": False, "use_hard_negatives": False}
     experiment = load(path, {**given, **(config_dict or {})})
     if not isinstance(experiment.model, SequentialRecommender):
