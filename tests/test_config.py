@@ -118,6 +118,51 @@ def test_a_key_that_nothing_reads_is_refused_with_the_nearest(key: str, hint: st
         make(**{key: 3})
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"model": 3}, "model: expected a name such as POEM, not 3"),
+        (
+            {"config_file_list": "a.yaml"},
+            "config_file_list: expected a list of files",
+        ),
+        ({"config_dict": "x"}, "config_dict: expected keys and their values, not 'x'"),
+        (
+            {"config_dict": {"model": ["POEM"]}},
+            r"model: expected a name such as POEM, not",
+        ),
+        (
+            {"config_dict": {"valid_metric": "NDCG"}},
+            "valid_metric: NDCG is of a list; write ND",
+        ),
+        (
+            {"config_dict": {"valid_metric_bigger": False}},
+            "valid_metric_bigger: .* valid_metric",
+        ),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(arguments: Dict[str, Any], words: str) -> None:
+    keys = {"model": "POEM", "dataset": "ml-100k", **arguments}
+    if isinstance(keys.get("config_dict"), dict) and "model" in keys["config_dict"]:
+        del keys["model"]
+    with pytest.raises(InputError, match=f"^{words}"):
+        Config(**keys)
+
+
+def test_paths_and_tuples_are_what_they_say() -> None:
+    config = make(data_path=Path("dataset"), topk=(5, 10))
+    assert config["topk"] == [5, 10] and config.given()["data_path"] == "dataset"
+
+
+def test_a_mode_alone_leaves_the_split_as_it_is() -> None:
+    usual, asked = make("BPR"), make("BPR", eval_args={"mode": "uni20"})
+    assert asked["eval_args"] == {
+        **usual["eval_args"],
+        "mode": {"valid": "uni20", "test": "uni20"},
+    }
+    assert asked["eval_args"]["order"] == "TO"
+
+
 def test_a_key_of_another_model_is_told_with_the_nearest() -> None:
     assert make(embedding_size=3).unknown_keys()[0][0] == "embedding_size"
 

@@ -210,3 +210,34 @@ def test_one_thing_that_is_written_in_two_ways_is_named(
     build(keys, filter_inter_by_user_or_item=False)
     (said,) = [r.getMessage() for r in caplog.records if "both occur" in r.getMessage()]
     assert pd.Series([said]).str.contains(words).all()
+
+
+@pytest.mark.parametrize("keep", ["first", "last"])
+def test_of_rows_that_repeat_at_one_time_the_file_tells_the_first(
+    write_dataset: Any, keep: str
+) -> None:
+    rng = np.random.default_rng(0)
+    log = pd.DataFrame(
+        {
+            "user_id": [f"u{u}" for u in rng.integers(0, 20, 600)],
+            "item_id": [f"i{i}" for i in rng.integers(0, 10, 600)],
+            "rating": np.arange(600.0),
+            "timestamp": 86400.0 * rng.integers(0, 3, 600),
+        }
+    )
+    dataset = build(write_dataset(log), rm_dup_inter=keep)
+    ordered = log.sort_values("timestamp", kind="stable")
+    expected = getattr(ordered.groupby(["user_id", "item_id"])["rating"], keep)()
+    assert sorted(dataset.inter_feat["rating"]) == sorted(expected)
+
+
+def test_users_and_items_without_features_are_told(write_dataset: Any) -> None:
+    keys = write_dataset(LOG, item="item_id:token\tprice:float\ni1\t3\ni2\t\n")
+    keys["load_col"]["item"] = "*"
+    dataset = build(keys, filter_inter_by_user_or_item=False)
+    (rows,) = [rows for rows in dataset.row_counts.files.values() if rows.name == "toy.item"]
+    n_items = LOG["item_id"].nunique()
+    assert rows.notes == [
+        "1 have no price; RecBole fills in the mean",
+        f"{n_items - 2} items of the log have no row; RecBole fills in means",
+    ]

@@ -156,3 +156,49 @@ class KnowledgeReader(KnowledgeBasedDataset):
 
 class KnowledgeOurs(ReadingMixin, KnowledgeReader):
     """The same with the plugin's reader."""
+
+
+@pytest.mark.parametrize(
+    ("files", "load_col", "words"),
+    [
+        (
+            {"item": "item_id:token\trating:token\ni1\tgood\n"},
+            {"item": "*"},
+            r"toy\.item: column 'rating' is in .*toy\.inter as well, and RecBole knows one column",
+        ),
+        (
+            {"user": "user_id:token\tcity:token\nu1\ta\n", "item": "item_id:token\tcity:token\n"},
+            {"user": "*", "item": "*"},
+            r"toy\.item: column 'city' is in .*toy\.user as well",
+        ),
+        (
+            {},
+            {"itme": ["item_id"]},
+            r"load_col: there is no kind of file 'itme'; .* is item",
+        ),
+        (
+            {"item": "item_id:token\tprice:float\ni1\t1\n"},
+            {"item": ["price"]},
+            r"toy\.item: column 'item_id' is missing or not named in load_col \(loaded: price\)",
+        ),
+    ],
+)
+def test_columns_that_cannot_stand_beside_each_other_are_refused(
+    write_dataset: Any, files: Dict[str, str], load_col: Dict[str, Any], words: str
+) -> None:
+    keys = write_dataset(random_log(0), **files)
+    keys["load_col"].update(load_col)
+    with pytest.raises(InputError, match=words):
+        Ours(Config(model="SASRec", config_dict=keys))
+
+
+def test_files_that_are_split_beforehand_have_the_same_columns(write_dataset: Any) -> None:
+    parts = ["train", "valid", "test"]
+    keys = {**write_dataset(random_log(0)), "load_col": None, "benchmark_filename": parts}
+    for part in parts:
+        kind = "token" if part == "test" else "float"
+        file = Path(keys["data_path"]) / "toy" / f"toy.{part}.inter"
+        file.write_text(f"user_id:token\titem_id:token\trating:{kind}\nu1\ti1\t1\n")
+    words = r"toy\.test\.inter: its columns are not those .*: rating:float, rating:token"
+    with pytest.raises(InputError, match=words):
+        Ours(Config(model="BPR", config_dict=keys))

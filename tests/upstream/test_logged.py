@@ -419,3 +419,31 @@ def test_rankings_of_hardly_any_request_are_warned_of(cand, caplog):
     log = log_of([[1, 2, 3] * 20], n_items=9)
     ranker_of(cand, ["ann\t58\ta\t1\t1"], log=log)
     assert f"{cand}: 2 of 60 requests has a ranking by its time" in caplog.text
+
+
+def test_rankings_in_another_unit_are_refused_even_where_each_request_has_one(cand):
+    log = log_of([[1, 2, 3]], n_items=9, times=[1.5e12, 1.5e12 + 60_000, 1.5e12 + 120_000])
+    lines = ["ann\t1500000001\ta\t1\t1"]
+    with pytest.raises(InputError, match=r"one second of the rankings is 1,000 of the log, so wri"):
+        ranker_of(cand, lines, log=log, time_unit="ms")
+
+
+def test_candidates_that_no_request_reads_are_counted(cand, caplog):
+    lines = [f"ann\t{t}\t{name}\t{k}\t{k}" for t in (8, 9, 99) for k, name in enumerate("abcd")]
+    ranker_of(cand, lines, n_candidates=3)
+    [table] = [r.message for r in caplog.records if "rows of" in r.message]
+    assert [line.split(maxsplit=3)[-1] for line in table.split("\n")[1:2]] == [
+        "8 are of rankings that come last before no request"
+    ]
+    assert "1 are not among the best 3 (n_candidates)" in table
+    assert table.split("\n")[1].split()[:3] == ["toy.cand", "12", "3"]
+
+
+def test_scores_that_single_precision_makes_ties_are_told(cand, caplog):
+    lines = [f"ann\t1\t{name}\t{100_000_000 + k}\t{k}" for k, name in enumerate("abc")]
+    ranker_of(cand, lines)
+    assert "2 scores differ from another one of their ranking by less than single" in caplog.text
+    caplog.clear()
+    # far apart in one ranking, and as close as that in two
+    ranker_of(cand, ["ann\t1\ta\t100000000\t1", "ann\t2\tb\t100000001\t1"])
+    assert "single precision" not in caplog.text
