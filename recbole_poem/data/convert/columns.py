@@ -1,6 +1,6 @@
 """What a column of a published file holds, and what it is called in the atomic files."""
 
-from typing import Any, Dict, Iterable, NamedTuple
+from typing import Any, Dict, Iterable, List, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -60,9 +60,12 @@ def check_header(path: Any, header: Iterable[str], columns: Iterable[str], what:
     Raises
     ------
     InputError
-        Names the first column that is missing or not known.
+        Names the first column that is missing, not known or there twice.
     """
     header, columns = list(header), list(columns)
+    for place, column in enumerate(header):
+        if column in header[:place]:
+            raise InputError(f"{path}: column '{column}' is there twice")
     for column in columns:
         if column not in header:
             raise InputError(f"{path}: there is no column '{column}', which {what} has")
@@ -99,6 +102,8 @@ def as_numbers(values: pd.Series, kind: str, path: Any, first_line: int) -> pd.S
         missing |= np.isinf(numbers)
         numbers = numbers.where(~missing)
     bad = numbers.isna() & ~missing | np.isinf(numbers)
+    if values.dtype == bool:  # a column of True and False alone
+        bad |= True
     words = "a number"
     if kind in ("id", "whole"):
         words = "a whole number"
@@ -115,6 +120,15 @@ def as_numbers(values: pd.Series, kind: str, path: Any, first_line: int) -> pd.S
     if kind in ("number", "ratio"):
         return numbers.astype(np.float64)
     return numbers.astype("Int64" if missing.any() else np.int64)
+
+
+def first_of_each(table: pd.DataFrame, field: str, notes: List[str], what: str) -> pd.DataFrame:
+    """Return the first row of each user or video of `what`; the others are counted in `notes`."""
+    first = table.drop_duplicates(field)
+    if len(first) < len(table):
+        number = len(table) - len(first)
+        notes.append(f"dropped {number:,} rows of {what} that repeat a {field}")
+    return first
 
 
 def as_text(values: pd.Series) -> pd.Series:

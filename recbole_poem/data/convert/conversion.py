@@ -116,9 +116,9 @@ def convert_source(source: Source, output: Path, keep_duplicates: bool) -> str:
         for kind, table in tables.items():
             for rows in table.rows(output, bar):
                 files.write(kind, rows)
-    notes = [*dropped.sentences(keep_duplicates), *source.users.notes, *source.items.notes]
-    summary.notes += notes
-    return summary.text()
+        notes = [*dropped.sentences(keep_duplicates), *source.users.notes, *source.items.notes]
+        summary.notes += notes
+        return summary.text()  # which refuses times that are none
 
 
 def _write_earlier(files: AtomicFiles, earlier: Earlier, start: float, bar: Any) -> str:

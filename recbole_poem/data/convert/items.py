@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from recbole_poem.data.convert.columns import (
     as_list,
     as_text,
     check_header,
+    first_of_each,
 )
 from recbole_poem.data.convert.reading import header_of, text_lines, whole
 from recbole_poem.errors import InputError
@@ -114,17 +115,18 @@ class ItemTable:
         """
         if not self.paths:
             return
-        tables = []
+        tables: List[Tuple[Path, pd.DataFrame]] = []
         if self._categories is not None:
             feat = whole(self._categories, CATEGORY_COLUMNS, "item_categories", bar)
-            tables.append(feat.assign(feat=as_list(feat["feat"])))
+            tables.append((self._categories, feat.assign(feat=as_list(feat["feat"]))))
         if self._captions is not None:
-            tables.append(self._read_captions(self._captions, bar))
+            tables.append((self._captions, self._read_captions(self._captions, bar)))
         if self._daily is not None:
-            tables.append(self._read_daily(self._daily, bar))
+            tables.append((self._daily, self._read_daily(self._daily, bar)))
         rows = pd.DataFrame({"video_id": pd.Series(dtype="int64")})
-        for table in tables:
-            rows = rows.merge(table.drop_duplicates("video_id"), on="video_id", how="outer")
+        for path, table in tables:
+            once = first_of_each(table, "video_id", self.notes, path.name)
+            rows = rows.merge(once, on="video_id", how="outer")
         yield rows.sort_values("video_id").rename(columns=_RENAMED)
 
     def _read_daily(self, path: Path, bar: Any) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Reading ``.csv`` and ``.csv.gz`` part by part: bounded memory, a bar of bytes, errors by line."""
 
+import csv
 import gzip
 import io
 import zlib
@@ -11,6 +12,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from recbole_poem.data.convert.columns import Column, as_numbers, as_text, check_header
+from recbole_poem.data.convert.row_check import RowCheck
 from recbole_poem.errors import InputError
 
 #: Rows that are in memory at a time.
@@ -71,10 +73,10 @@ def header_of(path: Path) -> List[str]:
         If it cannot be read or is empty.
     """
     with _opened(path, None) as stream:
-        line = stream.readline().decode("utf-8-sig", "replace").strip()
+        line = stream.readline().decode("utf-8-sig", "replace").rstrip("\r\n")
     if not line:
         raise InputError(f"{path}: the file is empty")
-    return [name.strip().strip('"') for name in line.split(",")]
+    return next(csv.reader([line]))
 
 
 def chunks(
@@ -110,7 +112,7 @@ def chunks(
     used = list(only or columns)
     text = {name: str for name in used if columns[name].kind == "text"}
     line = 2
-    with _opened(path, bar) as stream:
+    with _opened(path, bar, RowCheck(path, len(header))) as stream:
         try:
             parts = pd.read_csv(
                 stream,
@@ -119,7 +121,6 @@ def chunks(
                 keep_default_na=False,
                 na_values={name: ["", "nan", "NaN"] for name in used if name not in text},
                 chunksize=CHUNK_ROWS,
-                encoding_errors="replace",
                 float_precision="round_trip",
                 low_memory=False,
             )
@@ -136,7 +137,6 @@ def chunks(
                 line += len(part)
         except pd.errors.ParserError as error:
             raise InputError(f"{path}: {' '.join(str(error).split())}") from error
-        stream.raw.check_end(len(header))
 
 
 def whole(path: Path, columns: Dict[str, Column], what: str, bar: Any = None) -> pd.DataFrame:
@@ -159,23 +159,24 @@ def text_lines(path: Path, bar: Any = None) -> Iterator[str]:
 
 
 @contextmanager
-def _opened(path: Path, bar: Any) -> Iterator[Any]:
+def _opened(path: Path, bar: Any, check: Optional[RowCheck] = None) -> Iterator[Any]:
     try:
         file = path.open("rb")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    with file, io.BufferedReader(_Source(path, file, bar), 1 << 20) as stream:
+    with file, io.BufferedReader(_Source(path, file, bar, check), 1 << 20) as stream:
         yield stream
 
 
 class _Source(io.RawIOBase):
     """The bytes of a file, unpacked; moves a bar on by the bytes of the file itself."""
 
-    def __init__(self, path: Path, file: BinaryIO, bar: Any) -> None:
-        self._path, self._file, self._bar = path, file, bar
+    def __init__(
+        self, path: Path, file: BinaryIO, bar: Any, check: Optional[RowCheck] = None
+    ) -> None:
+        self._path, self._file, self._bar, self._check = path, file, bar, check
         self._content: Any = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
         self._position = 0
-        self._tail = b""
 
     def readable(self) -> bool:
         return True
@@ -188,18 +189,10 @@ class _Source(io.RawIOBase):
                 f"{self._path}: the file is damaged or was cut short ({error}); get it again"
             ) from error
         buffer[: len(data)] = data
-        self._tail = (self._tail + data[-10_000:])[-10_000:]
+        if self._check is not None:
+            self._check.feed(data)
         if self._bar is not None:
             position = self._file.tell()
             self._bar.update(position - self._position)
             self._position = position
         return len(data)
-
-    def check_end(self, n_columns: int) -> None:
-        """Refuse a file whose last line has fewer fields than its header has."""
-        last = self._tail.rstrip(b"\r\n").rsplit(b"\n", 1)[-1]
-        if b'"' not in last and last.count(b",") + 1 < n_columns:
-            raise InputError(
-                f"{self._path}: the file was cut short; its last line has "
-                f"{last.count(b',') + 1} of {n_columns} fields; get it again"
-            )

@@ -5,6 +5,11 @@ from typing import Dict, List
 import numpy as np
 import pandas as pd
 
+from recbole_poem.errors import InputError
+from recbole_poem.times import PER_SECOND
+
+_LATEST = 1e10  # seconds since 1970: the year 2286
+
 
 class Summary:
     """Counts the rows that are written.
@@ -67,9 +72,21 @@ class Summary:
         return int(self._seen["video_id"].sum())
 
     def text(self) -> str:
-        """Return the summary, a fact a line."""
+        """Return the summary, a fact a line.
+
+        Raises
+        ------
+        InputError
+            If a time is of no age that has videos: it is in another unit.
+        """
         lines = [f"{self.rows:,} interactions, {self.users:,} users, {self.items:,} items"]
         if self.rows:
+            age = max(abs(self._first), abs(self._last)) / PER_SECOND[self._unit]
+            if age > _LATEST:
+                raise InputError(
+                    f"column '{self._time}': {self._last:.0f} is no time in {self._unit}; write it in "
+                    "the unit of the published files"
+                )
             # the platform's days are Beijing's
             first, last = (
                 pd.Timestamp(time, unit=self._unit, tz="UTC").tz_convert("Asia/Shanghai")

@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 import pandas as pd
 
-from recbole_poem.data.convert.columns import ID, LIST, USER_COLUMNS, Column, as_list
+from recbole_poem.data.convert.columns import ID, LIST, USER_COLUMNS, Column, as_list, first_of_each
 from recbole_poem.data.convert.reading import whole
 
 FRIEND_COLUMNS: Dict[str, Column] = {"user_id": ID, "friend_list": LIST}
@@ -46,11 +46,12 @@ class UserTable:
         """
         if self._users is None:
             return
-        users = whole(self._users, USER_COLUMNS, "user_features", bar).drop_duplicates("user_id")
+        users = whole(self._users, USER_COLUMNS, "user_features", bar)
+        users = first_of_each(users, "user_id", self.notes, self._users.name)
         if self._friends is None:
             yield users
             return
         network = whole(self._friends, FRIEND_COLUMNS, "social_network", bar)
-        network = network.drop_duplicates("user_id")
-        network["friend_list"] = as_list(network["friend_list"])
+        network = first_of_each(network, "user_id", self.notes, self._friends.name)
+        network = network.assign(friend_list=as_list(network["friend_list"]))
         yield users.merge(network, on="user_id", how="left")
