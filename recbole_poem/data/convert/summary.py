@@ -84,8 +84,8 @@ class Summary:
             age = max(abs(self._first), abs(self._last)) / PER_SECOND[self._unit]
             if age > _LATEST:
                 raise InputError(
-                    f"column '{self._time}': {self._last:.0f} is no time in {self._unit}; write it in "
-                    "the unit of the published files"
+                    f"column '{self._time}': {self._last:.0f} is no time in {self._unit}; write "
+                    "it in the unit of the published files"
                 )
             # the platform's days are Beijing's
             first, last = (

@@ -271,3 +271,23 @@ def test_counts_of_the_real_part(tmp_path):
     assert "228,329 interactions" in kept
     for share in ("is_click 0.44", "long_view 0.31", "is_like 0.0171", "is_profile_enter 0.0185"):
         assert share in kept
+
+
+def test_users_who_are_there_twice_are_counted(tmp_path, source):
+    path = next(source.glob("user_features_*"))
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, lines[1], lines[2]]) + "\n")
+    summary = kuairand.convert(source, tmp_path / "mini")
+    assert f"dropped 2 rows of {path.name} that repeat a user_id" in summary
+    assert len(worlds.read(tmp_path / "mini", "user")) == len(lines) - 1
+
+
+def test_times_of_another_unit_are_refused_and_nothing_is_written(tmp_path, source):
+    (source / "log_random_4_22_to_5_08_pure.csv").unlink()
+    log = pd.read_csv(source / LOG)
+    worlds.write(log.assign(time_ms=log["time_ms"] * 1000), source / LOG)
+    with pytest.raises(
+        InputError, match=r"column 'time_ms': \d+ is no time in ms; write it in the"
+    ):
+        kuairand.convert(source, tmp_path / "mini")
+    assert not list((tmp_path / "mini").iterdir())
