@@ -142,8 +142,21 @@ def trainer_of(experiment: Experiment) -> Trainer:
     if config["resume"] is not None:
         state = checkpoint.read(config["resume"])
         check_same_data(state, training_split(experiment.train_data), config["resume"])
+        _check_same_evaluation(state["keys"], config)
         trainer.resume_checkpoint(config["resume"])
     return trainer
+
+
+def _check_same_evaluation(keys: Dict[str, Any], config: Config) -> None:
+    """Refuse to validate a resumed run in another way: its best score would be another thing."""
+    given = dict(keys)
+    then = Config(given.pop("model"), given.pop("dataset"), config_dict=given)
+    for key in ("eval_args", "metrics", "topk", "valid_metric", "mask_seen"):
+        if config[key] != then[key]:
+            raise InputError(
+                f"{key}: the run that is resumed was validated with {then[key]!r}, not "
+                f"{config[key]!r}, and its best score stands; leave the key out, or train anew"
+            )
 
 
 @recbole_warnings.ignored()

@@ -46,7 +46,7 @@ def check_given(
     check_lists(keys)
     own_rules = RULES.get(model.__name__, {})
     check_kinds(given, defaults, [*OVERALL_RULES, *own_rules])
-    check_evaluation(keys)
+    check_evaluation(keys, given)
     if "valid_metric" not in own_rules:  # else it has an evaluation of its own
         check_modes_fit(keys)
     check_training(model, keys, given, defaults)

@@ -24,13 +24,15 @@ _FILTERS = (
 )
 
 
-def check_evaluation(keys: Dict[str, Any]) -> None:
+def check_evaluation(keys: Dict[str, Any], given: Dict[str, Any]) -> None:
     """Refuse what cannot be evaluated, whatever the data.
 
     Parameters
     ----------
     keys : dict
         Of a configuration, before RecBole has filled in what is missing.
+    given : dict
+        Those that the user gave.
 
     Raises
     ------
@@ -46,6 +48,7 @@ def check_evaluation(keys: Dict[str, Any]) -> None:
     benchmark = keys.get("benchmark_filename")
     if benchmark is not None:
         _check_files(benchmark, keys)
+        _check_unread(given)
     eval_args = keys["eval_args"]
     if eval_args is None:
         raise InputError("eval_args: expected a mapping of split, order, group_by and mode, not ~")
@@ -123,6 +126,17 @@ def _check_files(names: Any, keys: Dict[str, Any]) -> None:
                 f"{key}: files that are split beforehand, as benchmark_filename names them, are "
                 "not filtered; filter the files themselves, or leave the key out"
             )
+
+
+def _check_unread(given: Dict[str, Any]) -> None:
+    """Refuse what the user asks of files that are split beforehand, and RecBole passes over."""
+    words = "files that are split beforehand, as benchmark_filename names them, are"
+    if given.get("filter_inter_by_user_or_item") is True:
+        raise InputError(f"filter_inter_by_user_or_item: {words} not filtered; leave the key out")
+    eval_args = given.get("eval_args")
+    for part in ("split", "order"):
+        if isinstance(eval_args, dict) and eval_args.get(part) is not None:
+            raise InputError(f"eval_args.{part}: {words} read as they stand; leave it out")
 
 
 def _check_modes(mode: Any) -> None:

@@ -44,6 +44,13 @@ def read_categories(config: Any, dataset: Dataset) -> Optional[np.ndarray]:
     ids = dataset.field2token_id[dataset.iid_field]
     item = frame[config["ITEM_ID_FIELD"]].astype(object)
     warn_of_alike_tokens(f"{path.name}, {dataset.iid_field}", [item, list(ids)])
+    repeats = (item.duplicated() & item.notna()).to_numpy()
+    if repeats.any():
+        getLogger().warning(
+            f"category_field: {repeats.sum():,} rows of {path.name} repeat an earlier item, whose "
+            "categories stand"
+        )
+        frame, item = frame[~repeats], item[~repeats]
     item = item.map(ids)
     pairs = pd.DataFrame({"item": item, "name": frame[field].astype(object)}).explode("name")
     pairs = pairs.dropna()

@@ -16,6 +16,12 @@ class FloatColumnsMixin(Dataset):
 
     def _set_label_by_threshold(self) -> None:
         self._check_float("threshold", self.config["threshold"] or {}, (FeatureType.FLOAT,))
+        named = list(self.config["threshold"] or {})
+        if named and self.label_field in self.inter_feat and named != [self.label_field]:
+            raise InputError(
+                f"threshold: {self.dataset_path} has a column '{self.label_field}' already, which "
+                "it would replace; leave the key out, or that column with unload_col"
+            )
         super()._set_label_by_threshold()
 
     def _normalize(self) -> None:

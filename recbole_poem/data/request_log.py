@@ -120,6 +120,23 @@ class RequestLogMixin(LogMixin):
             default_value = [*default_value, _HISTORY]
         super()._set_alias(alias_name, default_value)
 
+    def _aug_presets(self) -> None:
+        """Name the columns of histories, as RecBole does.
+
+        Raises
+        ------
+        InputError
+            If the file has a column of such a name.
+        """
+        suffix = self.config["LIST_SUFFIX"]
+        for field in list(self.inter_feat):
+            if f"{field}{suffix}" in self.inter_feat:
+                raise InputError(
+                    f"{self.dataset_path}: column '{field}{suffix}' has the name of the histories "
+                    f"that are made of '{field}'; rename it, or leave it out with unload_col"
+                )
+        super()._aug_presets()
+
     def _benchmark_presets(self) -> None:
         """Count the items of each row's history, as RecBole does.
 

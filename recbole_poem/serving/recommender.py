@@ -39,6 +39,7 @@ from recbole_poem.serving.query import Answer, Query, checked
 from recbole_poem.serving.requests import RequestReader, Requests
 from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
 from recbole_poem.serving.tokens import listed, token
+from recbole_poem.serving.unread import Unread
 from recbole_poem.serving.vocabulary import Vocabulary
 from recbole_poem.times import PER_SECOND
 
@@ -66,6 +67,12 @@ class Recommender:
         per_second = PER_SECOND[self.config["time_unit"]]
         self._reader = RequestReader(self._vocabulary, self.objectives, per_second)
         self._batches = BatchMaker(self.config, self.model, getattr(self._dataset, "trends", None))
+        reads = {
+            "entries": bool(self.objectives),
+            "times": getattr(self._dataset, "trends", None) is not None,
+            "item_times": bool(getattr(self.model, "reads_gaps", False)),
+        }
+        self._unread = Unread(type(self.model).__name__, reads)
         score = self._score
         if isinstance(self.model, POEM):
             interests = Interests(self.model, self._batches(self._reader.example()))
@@ -198,6 +205,11 @@ class Recommender:
         deny = [] if deny is None else listed("deny", deny)
         denied = known(deny, self._vocabulary)
         requests = self._reader.together(histories, entries, draws, times, item_times)
+        self._unread.tell(
+            entries=any(entry is not None for entry in entries or ()),
+            times=times is not None,
+            item_times=item_times is not None,
+        )
 
         def limits(part: Requests, where: slice) -> Limits:
             return same_for_all(part.histories, filter_seen, allowed, denied)
@@ -235,6 +247,10 @@ class Recommender:
         """
         queries = checked(queries)
         requests = self._reader.of_queries(queries)
+        self._unread.tell(
+            entries=any(query.entry is not None for query in queries),
+            item_times=any(query.times is not None for query in queries),
+        )
         unknown = [
             n_unknown([*(query.allow or ()), *query.deny], self._vocabulary) + of_request
             for query, of_request in zip(queries, requests.n_unknown.tolist())

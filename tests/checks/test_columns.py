@@ -82,3 +82,29 @@ def test_labels_are_asked_for(keys: Dict[str, Any]) -> None:
         with pytest.raises(InputError, match=words):
             prepare(Config("FM", config_dict={**keys, **change}))
     prepare(Config("FM", config_dict={**keys, "threshold": {"rating": 3}}))
+
+
+@pytest.mark.parametrize("labels", [[-1, 1], [0, 1, 2], [0.5, 1, 0]])
+def test_labels_are_0_or_1(write_dataset: Callable[..., Dict[str, Any]], labels: Any) -> None:
+    log = random_log(0)
+    log["label"] = [float(labels[k % len(labels)]) for k in range(len(log))]
+    keys = {**write_dataset(log), "metrics": ["AUC"], "valid_metric": "AUC"}
+    keys["eval_args"] = {"mode": "labeled", "split": {"RS": [0.8, 0.1, 0.1]}}
+    with pytest.raises(InputError, match=r"^threshold: column 'label' holds .*, and labels are"):
+        prepare(Config("FM", config_dict=keys))
+    words = "^threshold: .*toy has a column 'label' already, which it would replace"
+    with pytest.raises(InputError, match=words):
+        prepare(Config("FM", config_dict={**keys, "threshold": {"rating": 3}}))
+
+
+def test_a_column_with_the_name_of_histories_is_refused(
+    write_dataset: Callable[..., Dict[str, Any]],
+) -> None:
+    log = random_log(0).assign(rating_list=1.0)
+    for model in ("SASRec", "POEM"):
+        with pytest.raises(InputError, match="column 'rating_list' has the name of the histories"):
+            prepare(
+                Config(
+                    model, config_dict={**write_dataset(log), "topk": [3], "valid_metric": "MRR@3"}
+                )
+            )

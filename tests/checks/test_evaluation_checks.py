@@ -99,3 +99,21 @@ def test_metrics_and_files_that_mean_nothing_are_refused(keys: Dict[str, Any], w
 
 def test_files_split_beforehand_need_no_split() -> None:
     make(benchmark_filename=["a", "b", "c"], eval_args={"split": None, "mode": "full"})
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (
+            {"eval_args": {"split": {"LS": "valid_and_test"}}},
+            r"eval_args\.split: files that are",
+        ),
+        ({"eval_args": {"order": "TO"}}, r"eval_args\.order: files that are split beforehand"),
+        ({"filter_inter_by_user_or_item": True}, r"filter_inter_by_user_or_item: .* not filtered"),
+        ({"positive_feedback": {"rating": "[4,inf)"}}, r"positive_feedback: .* not filtered"),
+        ({"expected_counts": {"users": 3}}, r"expected_counts: files that are split beforehand"),
+    ],
+)
+def test_what_files_split_beforehand_cannot_obey_is_refused(more: Any, words: str) -> None:
+    with pytest.raises(InputError, match=f"^{words}"):
+        make(benchmark_filename=["a", "b", "c"], **more)

@@ -73,3 +73,14 @@ def test_a_token_is_one_category_and_a_sequence_several(write_dataset, caplog):
             widths[kind] = read_categories(config, dataset).sum(axis=0).tolist()
     assert widths == {"token": [1, 1], "token_seq": [1, 1, 1]}
     assert f"{dataset.item_num - 3} of {dataset.item_num - 1} items have no category" in caplog.text
+
+
+def test_an_item_that_is_there_twice_has_its_first_categories(write_dataset, caplog):
+    text = "item_id:token\tgenre:token\ni1\tdrama\ni2\tcomedy\ni1\thorror\n"
+    keys = {**write_dataset(random_log(0), item=text), "category_field": "genre"}
+    config = Config("SASRec", config_dict=keys)
+    dataset = create_dataset(config)
+    category = read_categories(config, dataset)
+    assert category.shape[1] == 2
+    assert category[dataset.token2id("item_id", "i1")].sum() == 1
+    assert "category_field: 1 rows of toy.item repeat an earlier item" in caplog.text

@@ -56,3 +56,10 @@ def test_a_sequential_model_needs_two_items(keys_of: Any) -> None:
     with pytest.raises(InputError, match=r"topk: .*|has one item, so there is no negative"):
         prepare(Config("SASRec", config_dict=keys))
     prepare(Config("SASRec", config_dict=keys_of(log_of("abcab", "abcba"))))  # all were seen
+
+
+def test_more_negatives_than_items_are_refused(keys_of: Any) -> None:
+    keys = keys_of(log_of("abcab", "abcba", "abcde"))
+    keys["eval_args"] = {"mode": "uni5"}
+    with pytest.raises(InputError, match=r"^eval_args\.mode: 5 negatives of 5 items cannot all be"):
+        prepare(Config("SASRec", config_dict=keys))

@@ -416,7 +416,9 @@ def test_a_model_without_entries_answers_whatever_their_weights_were(keys: Dict[
     assert len(Recommender.load(path).recommend([["i1"]], k=3)) == 3
 
 
-def test_what_cannot_answer_is_named(keys: Dict[str, Any]) -> None:
+def test_what_cannot_answer_is_named(
+    keys: Dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     path = trained(keys, model="Pop")
     with pytest.raises(InputError, match="Pop is not sequential"):
         Recommender.load(path)
@@ -424,5 +426,11 @@ def test_what_cannot_answer_is_named(keys: Dict[str, Any]) -> None:
     with pytest.raises(InputError, match="Upstream is the ranking stage itself"):
         Recommender.load(path)
     path = trained(keys, model="SASRec", loss_type="CE")
+    ranking = Entry.of(["i1"], ["click"], [[1.0]])
+    recommender = Recommender.load(path)
+    plain = recommender.recommend([["i1"]])
+    assert recommender.recommend([["i1"]], entries=[ranking], item_times=[[3]]).equals(plain)
+    for kind in ("entries", "item_times"):
+        assert f"{kind}: SASRec reads none, so they change nothing" in caplog.text
     with pytest.raises(InputError, match="similar_items: the item graph is POEM's"):
         Recommender.load(path).similar_items("i1")

@@ -14,6 +14,7 @@ JSON lines is separated by blanks in CSV, and either in Parquet. An empty cell a
 """
 
 from difflib import get_close_matches
+from math import isnan
 from pathlib import Path
 from re import compile as pattern
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Tuple, Union
@@ -166,8 +167,18 @@ def _parquet_rows(path: Path) -> Iterator[List[Dict[str, Any]]]:
 def _values(cells: Iterable[Tuple[str, Any]]) -> Dict[str, Any]:
     """Return the values of a row by their columns; a text says a list, a number or a switch."""
     return {
-        column: value_of(column, cell) if isinstance(cell, str) else cell for column, cell in cells
+        column: value_of(column, cell) if isinstance(cell, str) else _whole(column, cell)
+        for column, cell in cells
     }
+
+
+def _whole(column: str, cell: Any) -> Any:
+    """Return a cell; numbers beside gaps are fractions in a frame, and so in Parquet."""
+    if column != "k" or not isinstance(cell, float):
+        return cell
+    if isnan(cell):
+        return None
+    return int(cell) if cell.is_integer() else cell
 
 
 def _check_columns(path: Path, names: List[str]) -> None:

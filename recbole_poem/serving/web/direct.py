@@ -12,6 +12,7 @@ from fastapi import FastAPI, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
+from recbole_poem.errors import InputError
 from recbole_poem.serving import json_text
 from recbole_poem.serving.web.guard import Message, Receive, Send
 
@@ -56,6 +57,8 @@ class Direct:
             await self._app(scope, receive, send)
             return
         try:
+            if scope.get("query_string"):
+                raise InputError("the query behind '?' is not read; put its fields into the body")
             content = (await receive())["body"]
             body = endpoint.schema.model_validate_json(content)
             json_text.parse(content.decode())  # of a key that is there twice a schema sees the last

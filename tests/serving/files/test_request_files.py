@@ -87,7 +87,9 @@ def test_every_format_may_bring_what_holds_for_one_request(tmp_path: Path) -> No
     frame["allow"], frame["deny"] = [["i4", "i5"], None], ["i6", ""]
     frame["filter_seen"] = [False, None]
     frame.to_parquet(table)  # with its index, which is no wish
-    for path in (csv, lines, table):
+    beside_gaps = tmp_path / "b.parquet"
+    frame.assign(k=[3.0, float("nan")]).to_parquet(beside_gaps)
+    for path in (csv, lines, table, beside_gaps):
         found = [line._replace(number=n) for n, line in enumerate(requests_of(path), 1)]
         assert found == [LIMITED, PLAIN]
 

@@ -75,3 +75,9 @@ def test_a_defect_is_no_answer(world: World, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(world.recommender, "answer", fail)
     with pytest.raises(ZeroDivisionError):
         world.post("/recommend", json={"history": ["a"]})
+
+
+def test_a_query_behind_the_path_is_refused(world: World) -> None:
+    status, said = answer(world.app, "/recommend?k=2", b'{"history": ["a"]}', "application/json")
+    assert status == 422
+    assert said["detail"][0]["msg"].startswith("the query behind '?' is not read; put its fields")
