@@ -4,6 +4,7 @@ RecBole draws until it finds one: a user who has all items makes it refuse some 
 forever at others.
 """
 
+from logging import getLogger
 from typing import Any, Sequence
 
 import numpy as np
@@ -32,13 +33,7 @@ def check_negatives(config: Any, whole: Dataset, splits: Sequence[Dataset]) -> N
     drawn = {args["distribution"] for args in phases} - {"none"}
     if not drawn:
         return
-    for phase, args in zip(("train", "valid", "test"), phases):
-        number = args["sample_num"]
-        if phase != "train" and number != "none" and number >= whole.item_num - 1:
-            raise InputError(
-                f"eval_args.mode: {number} negatives of {whole.item_num - 1} items cannot all be "
-                "others; ask for fewer, or for full"
-            )
+    _check_number(config, phases[1:], whole.item_num - 1)
     items = np.concatenate([split.inter_feat[split.iid_field].numpy() for split in splits])
     n_drawn = len(np.unique(items)) if "popularity" in drawn else whole.item_num - 1
     if config["repeatable"]:
@@ -58,6 +53,18 @@ def check_negatives(config: Any, whole: Dataset, splits: Sequence[Dataset]) -> N
             "items, so there is no negative to draw for them; leave them out with "
             f'user_inter_num_interval: "[1,{n_drawn - 1}]"'
         )
+
+
+def _check_number(config: Any, phases: Sequence[Any], n_items: int) -> None:
+    """Refuse more negatives than there are items; warn where it is the default of a model."""
+    for args in phases:
+        number = args["sample_num"]
+        if number == "none" or number < n_items:
+            continue
+        words = f"eval_args.mode: {number} negatives of {n_items} items cannot all be others"
+        if config.is_given("eval_args"):
+            raise InputError(f"{words}; ask for fewer, or for full")
+        getLogger().warning(f"{words}, so some are drawn more than once")
 
 
 def _where(dataset: Dataset) -> str:

@@ -132,9 +132,9 @@ def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
         ({"ranker": 3}, r"^ranker: expected a mapping of MultiTaskRanker's keys, not 3$"),
         (
             {"ranker": {"n_expert": 3}},
-            r"^ranker: 'n_expert' is no key of MultiTaskRanker; the nearest is 'n_experts'$",
+            r"^ranker: n_expert: there is no such key of MultiTaskRanker or .* is 'n_experts'$",
         ),
-        ({"ranker": {"zzzzzz": 3}}, r"^ranker: 'zzzzzz' is no key of MultiTaskRanker$"),
+        ({"ranker": {"zzzzzz": 3}}, r"^ranker: zzzzzz: there is no such key of Mul"),
         ({"ranker": {"n_candidates": 3}}, r"^ranker: 'n_candidates' is no key of MultiTaskRanker"),
         (
             {"ranker": {"hidden_size": 0}},

@@ -156,31 +156,31 @@ def test_loaders_with_a_state_of_their_own_are_not_shared(
 
 
 def config(**keys: Any) -> Config:
-    return Config("Pop", "ml-100k", config_dict={"one": 1, **keys})
+    return Config("Pop", "ml-100k", config_dict={"n_candidates": 1, **keys})
 
 
 def test_what_was_read_and_how_decides() -> None:
-    view = ConfigView(config(other=1))
-    assert view["one"] == 1
-    assert view.fits(config(other=2))
-    assert not view.fits(config(one=2))
-    assert not view.fits(config(one=1.0))
-    assert not view.fits(config(one=True))
+    view = ConfigView(config(n_groups=1))
+    assert view["n_candidates"] == 1
+    assert view.fits(config(n_groups=2))
+    assert not view.fits(config(n_candidates=2))
+    assert not view.fits(config(n_candidates=1.0))
+    assert not view.fits(config(n_candidates=True))
 
 
 def test_a_key_that_was_missing_decides_as_well() -> None:
-    for look in (lambda v: v["new"], lambda v: "new" in v, lambda v: hasattr(v, "new")):
+    for look in (lambda v: v["n_heads"], lambda v: "n_heads" in v, lambda v: hasattr(v, "n_heads")):
         view = ConfigView(config())
         look(view)
         assert view.fits(config())
-        assert not view.fits(config(new=1))
+        assert not view.fits(config(n_heads=1))
 
 
 def test_a_value_that_was_changed_in_place_is_not_shared() -> None:
-    view = ConfigView(config(many=[1]))
-    view["many"].append(2)
-    assert not view.fits(config(many=[1]))
-    assert not view.fits(config(many=[1, 2]))
+    view = ConfigView(config(objectives=[1]))
+    view["objectives"].append(2)
+    assert not view.fits(config(objectives=[1]))
+    assert not view.fits(config(objectives=[1, 2]))
 
 
 def test_what_is_written_is_written_again_and_is_no_dependency() -> None:
@@ -193,11 +193,11 @@ def test_what_is_written_is_written_again_and_is_no_dependency() -> None:
 
 
 def test_after_the_turn_other_keys_are_read_from_the_new_configuration() -> None:
-    view = ConfigView(config(late=1))
-    assert view["one"] == 1
-    view.turn_to(config(late=2))
-    assert view["late"] == 2
-    assert not view.fits(config(late=1))
+    view = ConfigView(config(n_layers=1))
+    assert view["n_candidates"] == 1
+    view.turn_to(config(n_layers=2))
+    assert view["n_layers"] == 2
+    assert not view.fits(config(n_layers=1))
 
 
 def test_data_that_depend_on_who_gave_a_key_are_not_shared(write_dataset: Any) -> None:
