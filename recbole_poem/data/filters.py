@@ -65,13 +65,13 @@ class FiltersMixin(ReadingMixin):
     # -- the filters, in RecBole's order --------------------------------------------------------
 
     def _filter_nan_user_or_item(self) -> None:
-        for feat, source in self._feats():
-            for field in (self.uid_field, self.iid_field):
-                if field in feat and (source == "inter" or self._is_id_of(field, source)):
-                    gone = feat.index[feat[field].isna()]
-                    reason = f"have no {field} ({some_lines((gone + 2).tolist())})"
-                    with self._counted(reason, asked=False):
-                        feat.drop(gone, inplace=True)
+        """Drop rows of nobody and of nothing; `ReadingMixin` has left out those of features."""
+        feat = self.inter_feat
+        for field in filter(None, (self.uid_field, self.iid_field)):
+            gone = feat.index[feat[field].isna()]
+            reason = f"have no {field} ({some_lines((gone + 2).tolist())})"
+            with self._counted(reason, asked=False):
+                feat.drop(gone, inplace=True)
 
     def _remove_duplication(self) -> None:
         """Keep the first or the last row of a user and an item, ties in the order of the file.
@@ -192,9 +192,6 @@ class FiltersMixin(ReadingMixin):
         """Return the tables of rows with what they are: ``inter``, then ``user``, ``item``."""
         feats = [(getattr(self, f"{name}_feat", None), name) for name in ("inter", *_SIDES)]
         return [(feat, name) for feat, name in feats if feat is not None]
-
-    def _is_id_of(self, field: str, source: str) -> bool:
-        return field == {"user": self.uid_field, "item": self.iid_field}.get(source)
 
     def _path(self, source: str) -> Path:
         return Path(self.dataset_path) / f"{self.dataset_name}.{source}"
