@@ -74,11 +74,12 @@ def blocks(path: Path, form: Format, n_fields: int) -> Iterator[Block]:
             text = rest + text
             end = len(text) if last else text.rfind("\n") + 1
             whole, rest = text[:end], text[end:]
-            if whole and not whole.endswith("\n"):
-                whole += "\n"
+            del text  # a block is held once while it is parsed
             if whole:
+                whole += "" if whole.endswith("\n") else "\n"
                 block = _checked(path, form, whole, number, n_fields)
                 number += whole.count("\n")
+                del whole
                 yield block
             if last:
                 return
