@@ -41,8 +41,8 @@ _LAUNCH_KEYS = {
 }  # fmt: skip
 
 
-#: Keys that RecBole reads and lists nowhere.
-_UNLISTED = {"encoding", "neg_sampling", "training_neg_sample_num"}
+#: Keys that are refused elsewhere, with what to give instead.
+_UNLISTED = {"neg_sampling", "training_neg_sample_num"}
 
 
 @lru_cache(maxsize=None)
@@ -52,6 +52,14 @@ def _keys_of_all_models() -> FrozenSet[str]:
     files = [file for folder in folders for file in folder.rglob("*.yaml")]
     text = "\n".join(file.read_text(encoding="utf-8") for file in files)
     return frozenset(re.findall(r"^(\w+):", text, re.MULTILINE))
+
+
+@lru_cache(maxsize=None)
+def _keys_in_code() -> FrozenSet[str]:
+    """Return the keys that RecBole's code reads, and no properties file lists."""
+    files = Path(recbole.__path__[0]).rglob("*.py")
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    return frozenset(re.findall(r"""config\[["'](\w+)["']\]""", text)) - _keys_of_all_models()
 
 
 class Config(recbole.config.Config):
@@ -95,20 +103,20 @@ class Config(recbole.config.Config):
     def unknown_keys(self) -> List[Tuple[str, Optional[str]]]:
         """List the given keys that nothing reads, each with the nearest known key or None."""
         known = set(self.internal_config_dict) | _LAUNCH_KEYS | _UNLISTED
-        known = known.union(*self.parameters.values())
+        known = known.union(*self.parameters.values(), _keys_in_code())
+        if not self._is_of_recbole():  # its keys stand in no file
+            return []
         return [
             (key, next(iter(get_close_matches(key, known, n=1)), None))
             for key in self.external_config_dict
             if key not in known
         ]
 
-    def _refuse_misspelt(self) -> None:
-        """Refuse a key that neither this model nor any other reads; those of others are told.
+    def _is_of_recbole(self) -> bool:
+        return self.model_class.__module__.split(".")[0] in ("recbole", "recbole_poem")
 
-        A model of another package may have keys that no file lists.
-        """
-        if self.model_class.__module__.split(".")[0] not in ("recbole", "recbole_poem"):
-            return
+    def _refuse_misspelt(self) -> None:
+        """Refuse a key that neither this model nor any other reads; those of others are told."""
         for key, near in self.unknown_keys():
             anywhere = _keys_of_all_models()
             if key not in anywhere:

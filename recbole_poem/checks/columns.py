@@ -49,8 +49,9 @@ def _check_labels(config: Any, dataset: Dataset) -> None:
                 f"threshold: {config['threshold']} gives all rows the label {labels[0]}, so there "
                 "is nothing to learn; choose a value that some rows reach and others do not"
             )
+        by_answers = {"auc", "logloss", "gauc"} & {name.lower() for name in config["metrics"]}
         others = sorted(set(labels.tolist()) - {0, 1})
-        if others:
+        if others and by_answers:
             raise InputError(
                 f"threshold: column '{dataset.label_field}' holds {others[0]:g}, and labels are "
                 "0 or 1 in every row; mend it, or make them of another column with threshold"

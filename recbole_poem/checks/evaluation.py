@@ -3,6 +3,7 @@
 import math
 import re
 from difflib import get_close_matches
+from logging import getLogger
 from typing import Any, Dict, Iterable, List, Sequence
 
 from recbole.evaluator.register import metric_types
@@ -48,7 +49,7 @@ def check_evaluation(keys: Dict[str, Any], given: Dict[str, Any]) -> None:
     benchmark = keys.get("benchmark_filename")
     if benchmark is not None:
         _check_files(benchmark, keys)
-        _check_unread(given)
+        _tell_unread(given)
     eval_args = keys["eval_args"]
     if eval_args is None:
         raise InputError("eval_args: expected a mapping of split, order, group_by and mode, not ~")
@@ -128,15 +129,19 @@ def _check_files(names: Any, keys: Dict[str, Any]) -> None:
             )
 
 
-def _check_unread(given: Dict[str, Any]) -> None:
-    """Refuse what the user asks of files that are split beforehand, and RecBole passes over."""
-    words = "files that are split beforehand, as benchmark_filename names them, are"
+def _tell_unread(given: Dict[str, Any]) -> None:
+    """Warn of what the user asks of files that are split beforehand, and RecBole passes over."""
+    asked = given.get("eval_args")
+    eval_args = asked if isinstance(asked, dict) else {}
+    parts = [part for part in ("split", "order") if eval_args.get(part) is not None]
+    unread = [f"eval_args.{part}" for part in parts]
     if given.get("filter_inter_by_user_or_item") is True:
-        raise InputError(f"filter_inter_by_user_or_item: {words} not filtered; leave the key out")
-    eval_args = given.get("eval_args")
-    for part in ("split", "order"):
-        if isinstance(eval_args, dict) and eval_args.get(part) is not None:
-            raise InputError(f"eval_args.{part}: {words} read as they stand; leave it out")
+        unread.append("filter_inter_by_user_or_item")
+    if unread:
+        getLogger().warning(
+            f"{', '.join(unread)}: does nothing, for the files of benchmark_filename are read as "
+            "they stand"
+        )
 
 
 def _check_modes(mode: Any) -> None:

@@ -33,7 +33,7 @@ def check_negatives(config: Any, whole: Dataset, splits: Sequence[Dataset]) -> N
     drawn = {args["distribution"] for args in phases} - {"none"}
     if not drawn:
         return
-    _check_number(config, phases[1:], whole.item_num - 1)
+    _tell_of_repeats(phases[1:], whole.item_num - 1)
     items = np.concatenate([split.inter_feat[split.iid_field].numpy() for split in splits])
     n_drawn = len(np.unique(items)) if "popularity" in drawn else whole.item_num - 1
     if config["repeatable"]:
@@ -55,16 +55,16 @@ def check_negatives(config: Any, whole: Dataset, splits: Sequence[Dataset]) -> N
         )
 
 
-def _check_number(config: Any, phases: Sequence[Any], n_items: int) -> None:
-    """Refuse more negatives than there are items; warn where it is the default of a model."""
+def _tell_of_repeats(phases: Sequence[Any], n_items: int) -> None:
+    """Warn of more negatives than there are items."""
     for args in phases:
         number = args["sample_num"]
         if number == "none" or number < n_items:
             continue
-        words = f"eval_args.mode: {number} negatives of {n_items} items cannot all be others"
-        if config.is_given("eval_args"):
-            raise InputError(f"{words}; ask for fewer, or for full")
-        getLogger().warning(f"{words}, so some are drawn more than once")
+        getLogger().warning(
+            f"eval_args.mode: {number} negatives of {n_items} items cannot all be others, so some "
+            "are drawn more than once; ask for fewer, or for full"
+        )
 
 
 def _where(dataset: Dataset) -> str:

@@ -104,12 +104,6 @@ def test_files_split_beforehand_need_no_split() -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (
-            {"eval_args": {"split": {"LS": "valid_and_test"}}},
-            r"eval_args\.split: files that are",
-        ),
-        ({"eval_args": {"order": "TO"}}, r"eval_args\.order: files that are split beforehand"),
-        ({"filter_inter_by_user_or_item": True}, r"filter_inter_by_user_or_item: .* not filtered"),
         ({"positive_feedback": {"rating": "[4,inf)"}}, r"positive_feedback: .* not filtered"),
         ({"expected_counts": {"users": 3}}, r"expected_counts: files that are split beforehand"),
     ],
@@ -117,3 +111,10 @@ def test_files_split_beforehand_need_no_split() -> None:
 def test_what_files_split_beforehand_cannot_obey_is_refused(more: Any, words: str) -> None:
     with pytest.raises(InputError, match=f"^{words}"):
         make(benchmark_filename=["a", "b", "c"], **more)
+
+
+def test_what_files_split_beforehand_pass_over_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    more = {"eval_args": {"split": {"RS": [8, 1, 1]}, "order": "RO", "mode": "full"}}
+    make("BPR", benchmark_filename=["a", "b", "c"], filter_inter_by_user_or_item=True, **more)
+    words = "eval_args.split, eval_args.order, filter_inter_by_user_or_item: does nothing, for the"
+    assert words in caplog.text

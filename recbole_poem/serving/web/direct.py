@@ -7,6 +7,7 @@ message here, as `Guard` hands it on.
 
 import inspect
 from typing import Any, Awaitable, Callable, Dict, List, NamedTuple, Optional, Tuple, Type
+from urllib.parse import parse_qs
 
 from fastapi import FastAPI, Response
 from fastapi.routing import APIRoute
@@ -57,8 +58,10 @@ class Direct:
             await self._app(scope, receive, send)
             return
         try:
-            if scope.get("query_string"):
-                raise InputError("the query behind '?' is not read; put its fields into the body")
+            asked = parse_qs(scope.get("query_string", b"").decode("latin-1"), True)
+            misplaced = [name for name in asked if name in endpoint.schema.model_fields]
+            if misplaced:
+                raise InputError(f"{misplaced[0]}: put it into the body; behind '?' it is not read")
             content = (await receive())["body"]
             body = endpoint.schema.model_validate_json(content)
             json_text.parse(content.decode())  # of a key that is there twice a schema sees the last

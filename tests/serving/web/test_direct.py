@@ -77,7 +77,9 @@ def test_a_defect_is_no_answer(world: World, monkeypatch: pytest.MonkeyPatch) ->
         world.post("/recommend", json={"history": ["a"]})
 
 
-def test_a_query_behind_the_path_is_refused(world: World) -> None:
+def test_fields_behind_the_path_are_refused_and_marks_of_others_are_not(world: World) -> None:
+    body = b'{"history": ["a"]}'
+    assert answer(world.app, "/recommend?trace=1", body, "application/json")[0] == 200
     status, said = answer(world.app, "/recommend?k=2", b'{"history": ["a"]}', "application/json")
     assert status == 422
-    assert said["detail"][0]["msg"].startswith("the query behind '?' is not read; put its fields")
+    assert said["detail"][0]["msg"].startswith("k: put it into the body")
