@@ -171,7 +171,9 @@ class AtomicFile:
     def _refuse_inexact(self, block: Block, column: Column, values: np.ndarray) -> None:
         """Refuse a whole number that double precision would round, such as nanoseconds."""
         far = np.flatnonzero((values > _EXACT) | (values < -_EXACT))
-        rounded = far[np.array([int(float(values[row])) != int(values[row]) for row in far], bool)]
+        with np.errstate(invalid="ignore"):  # beyond 2^63 no float comes back as what it was
+            back = values[far].astype(np.float64).astype(values.dtype)
+        rounded = far[back != values[far]]
         if len(rounded):
             where = self._where(column, int(block.line[rounded[0]]))
             raise InputError(

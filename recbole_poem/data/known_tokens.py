@@ -6,7 +6,7 @@ the tokens of a checkpoint: they keep their ids, and those that are new come beh
 
 Items have to be those of the training, all of them and no others: they are what a model answers.
 Users, and tokens of other columns, may be new or missing; whether the model has weights for each of
-them is for `recbole_poem.checkpoint.load_weights` to say. Rows of equal time keep the order of the
+them is for `recbole_poem.restoring.load_weights` to say. Rows of equal time keep the order of the
 file, so that a file in another order may swap them.
 """
 

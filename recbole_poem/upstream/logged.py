@@ -103,6 +103,7 @@ class LoggedRanker:
         warn_of_ties(path, np.cumsum(starts), exact, self._scores)
         self._log, self._n_candidates = log, n_candidates
         self._by = fusion(len(self.objectives))
+        self._ranking = self._latest()  # of each row; -1 = none by then
         self._check_times(time_unit)
         self._say(rows)
 
@@ -123,13 +124,13 @@ class LoggedRanker:
 
     def request_start(self) -> np.ndarray:
         """Return the first row of each row's ranking: all rows consumed from it are one request."""
-        ranking = self._latest(np.arange(len(self._log)))
+        ranking = self._ranking
         is_new = np.r_[True, ranking[1:] != ranking[:-1]] | (self._log.position == 0)
         return np.flatnonzero(is_new)[np.cumsum(is_new) - 1]
 
     def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Return the logged ranking of `requests` (B,): items (B, N) and scores (B, N, M)."""
-        ranking = self._latest(requests)
+        ranking = self._ranking[requests]
         begin = np.where(ranking < 0, 0, self._begin[ranking])
         length = np.where(ranking < 0, 0, self._end[ranking] - begin)
         width = max(int(length.max(initial=0)), self._n_candidates)
@@ -151,13 +152,13 @@ class LoggedRanker:
         consumed = index[since] * log.n_items + log.item[row[since]]
         return np.isin(np.arange(len(items))[:, None] * log.n_items + items, consumed)
 
-    def _latest(self, requests: np.ndarray) -> np.ndarray:
-        """Index of each request's ranking, -1 where the user has none by then."""
-        user, time = self._log.user[requests], self._log.time[requests]
+    def _latest(self) -> np.ndarray:
+        """Return the ranking of each row of the log, (R,) int64; -1 where there is none by then."""
+        user, time = self._log.user, self._log.time
         of_ranking = np.stack([self._user[self._begin], self._time[self._begin]])
         # rank (user, time) pairs of both sides together; a ranking comes before a request at a tie
         keys = np.concatenate([of_ranking, np.stack([user, time])], axis=1)
-        side = np.repeat([0, 1], [of_ranking.shape[1], len(requests)])
+        side = np.repeat([0, 1], [of_ranking.shape[1], len(user)])
         order = np.lexsort((side, keys[1], keys[0]))
         count = np.cumsum(side[order] == 0)
         latest = np.empty(len(order), dtype=np.int64)
@@ -175,7 +176,7 @@ class LoggedRanker:
             Naming the times of both; and where these look like being of two units.
         """
         n_requests = len(self._log)
-        n_found = int((self._latest(np.arange(n_requests)) >= 0).sum())
+        n_found = int((self._ranking >= 0).sum())
         other = other_unit(self._time, self._log.time)
         if n_found >= _FEW * n_requests and not other:
             return
@@ -191,8 +192,7 @@ class LoggedRanker:
     def _say(self, rows: FileRows) -> None:
         """Tell how many candidates went, and of which the model will see nothing."""
         read = np.zeros(len(self._begin), dtype=bool)
-        latest = self._latest(np.arange(len(self._log)))
-        read[latest[latest >= 0]] = True
+        read[self._ranking[self._ranking >= 0]] = True
         length = self._end - self._begin
         rows.drop(int(length[~read].sum()), "are of rankings that come last before no request")
         longer = np.maximum(length[read] - self._n_candidates, 0)
