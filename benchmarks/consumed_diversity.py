@@ -11,11 +11,11 @@ import measure
 import numpy as np
 
 from recbole_poem.benchmark.ranking import diversity
-from recbole_poem.config import Config
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.data.categories import read_categories
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import create_dataset
-from recbole_poem.fields import REQUEST_ID
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
 
 K = 10
 

@@ -60,8 +60,8 @@ def prepare(side: str, folder: str, rows: int) -> Dict[str, float]:
         "show_progress": False,
     }
     if side == "ours":
-        from recbole_poem.config import Config
         from recbole_poem.data.dataset import FlatSequentialDataset as DataSet
+        from recbole_poem.training.config import Config
     else:
         from recbole.config import Config
         from recbole.data.dataset import SequentialDataset as DataSet

@@ -17,9 +17,9 @@ from recbole_poem import load
 from recbole_poem.benchmark.evaluation import rank_last
 from recbole_poem.benchmark.ranking import coverage, diversity, user_values
 from recbole_poem.benchmark.statistics import paired_test
-from recbole_poem.cascade.diversity import Diversity
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.categories import read_categories
-from recbole_poem.errors import InputError
+from recbole_poem.rerankers.category_penalty import Diversity
 
 K, POOL = 10, 50
 PENALTIES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)

@@ -7,7 +7,7 @@ import measure
 import torch
 from torch import nn
 
-from recbole_poem.model.dropout import Dropout
+from recbole_poem.core.dropout import Dropout
 
 SHAPE = (40, 50, 64)  # a batch of windows: (B, L, d)
 

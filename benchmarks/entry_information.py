@@ -15,9 +15,9 @@ from tqdm import tqdm
 from recbole_poem import load
 from recbole_poem.benchmark.evaluation import rank_last, rank_targets
 from recbole_poem.benchmark.statistics import paired_test
-from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
-from recbole_poem.model.cascade_head import CascadeHead
-from recbole_poem.model.scoring import all_logits
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.logits.candidate_head import CascadeHead
+from recbole_poem.logits.scoring import all_logits
 
 FOLDS, EPOCHS, BATCH, LEARNING_RATE = 5, 8, 512, 0.003
 
@@ -31,7 +31,7 @@ class Rows(NamedTuple):
     logits : (n, n_items)
         Of the history alone, -inf for seen items.
     items, valid, quintuple, fused
-        Of the entries; see `recbole_poem.model.entry_reader.Reading`.
+        Of the entries; see `recbole_poem.encoders.ranking_reader.Reading`.
     of_model : (n,)
         NDCG@10 of the model as it is.
     """

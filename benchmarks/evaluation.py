@@ -11,9 +11,9 @@ from typing import Any, Callable
 import measure
 import torch
 
-from recbole_poem.config import Config
-from recbole_poem.experiment import assemble
-from recbole_poem.registry import get_trainer
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble
+from recbole_poem.training.registry import get_trainer
 
 PAPER = {"preset": "paper"}
 PLAIN = {

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from recbole_poem.upstream.counts import Counts
-from recbole_poem.upstream.item_to_item import ItemToItemRanker
-from recbole_poem.upstream.objectives import Objective
-from recbole_poem.upstream.similarity import SIMILARITIES
+from recbole_poem.retrieval.counts import Counts
+from recbole_poem.retrieval.item_to_item import ItemToItemRanker
+from recbole_poem.retrieval.objectives import Objective
+from recbole_poem.retrieval.similarity import SIMILARITIES
 
 Ranked = Tuple[np.ndarray, np.ndarray]
 

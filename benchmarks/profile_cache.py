@@ -14,9 +14,9 @@ from typing import List
 import measure
 import torch
 
-from recbole_poem.config import Config
-from recbole_poem.experiment import create_dataset
-from recbole_poem.upstream.build import request_cache
+from recbole_poem.cache.build import request_cache
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
 
 TOP = 15
 

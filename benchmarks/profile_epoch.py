@@ -7,9 +7,9 @@ import measure
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from recbole_poem.config import Config
-from recbole_poem.experiment import assemble
-from recbole_poem.registry import get_trainer
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble
+from recbole_poem.training.registry import get_trainer
 
 ROWS = 25
 

@@ -15,15 +15,15 @@ import measure
 import numpy as np
 import torch
 
-from recbole_poem.cascade.fusion import fuse, rank_weights
-from recbole_poem.config import Config
-from recbole_poem.experiment import assemble
-from recbole_poem.quick_start import trainer_of
-from recbole_poem.ranking_stage import TrainedRanker
-from recbole_poem.ranking_trainer import measures, weighted_gauc
-from recbole_poem.upstream.build import item_to_item
-from recbole_poem.upstream.feedback import positive_rows
-from recbole_poem.upstream.objectives import parse_objectives
+from recbole_poem.cache.build import item_to_item
+from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
+from recbole_poem.log.feedback import positive_rows
+from recbole_poem.rankers.trainer import measures, weighted_gauc
+from recbole_poem.retrieval.objectives import parse_objectives
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble
+from recbole_poem.training.quick_start import trainer_of
+from recbole_poem.training.ranking_stage import TrainedRanker
 
 SPLIT = {"split": {"split_by_time": {"valid": "24 hours", "test": "last 24 hours"}}, "order": "TO"}
 

@@ -20,14 +20,14 @@ import torch
 from former_item_to_item import Former
 
 from recbole_poem.benchmark.machine import peak_memory
-from recbole_poem.config import Config
-from recbole_poem.experiment import create_dataset
-from recbole_poem.upstream.build import UPSTREAMS
-from recbole_poem.upstream.cache import open_or_build
-from recbole_poem.upstream.item_to_item import ItemToItemRanker
-from recbole_poem.upstream.objectives import parse_objectives
-from recbole_poem.upstream.requests import RequestLog, first_rows
-from recbole_poem.workers import Map, open_map
+from recbole_poem.cache.build import UPSTREAMS
+from recbole_poem.cache.request_cache import open_or_build
+from recbole_poem.core.workers import Map, open_map
+from recbole_poem.log.requests import RequestLog, first_rows
+from recbole_poem.retrieval.item_to_item import ItemToItemRanker
+from recbole_poem.retrieval.objectives import parse_objectives
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
 
 #: items of the largest catalogue that the former code can score within a few GiB
 LARGEST_FORMER = 1_000_000

@@ -25,8 +25,9 @@ from serving_client import Response, load, request, statuses
 from serving_malformed import KINDS, malformed
 from serving_processes import Redis, Server, cores
 
-from recbole_poem import Recommender, checkpoint
+from recbole_poem import Recommender
 from recbole_poem.serving.query import Query
+from recbole_poem.training import checkpoint
 
 N_ITEMS, RATE = 2_000, 200
 

@@ -20,13 +20,13 @@ import numpy as np
 import serving_world
 import torch
 
-from recbole_poem import checkpoint
 from recbole_poem.benchmark.machine import peak_memory
 from recbole_poem.serving.index.cells import Cells, cut
 from recbole_poem.serving.index.item_index import BEST, ItemIndex, exact, visit_enough
 from recbole_poem.serving.query import Query
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.serving.top_k import top_k
+from recbole_poem.training import checkpoint
 
 D = 64
 N_CLUSTERS = 300

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from recbole_poem import checkpoint
-from recbole_poem.config import Config
-from recbole_poem.experiment import create_dataset
-from recbole_poem.restoring import data_of
 from recbole_poem.serving.entry import Entry
+from recbole_poem.training import checkpoint
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
+from recbole_poem.training.restoring import data_of
 
 OBJECTIVES = ["watched", "liked", "shared", "soon", "order"]
 N_CANDIDATES = 100

@@ -28,8 +28,8 @@ import recbole
 import scipy.sparse as sp
 
 from recbole_poem.benchmark.machine import peak_memory
+from recbole_poem.core.workers import open_map
 from recbole_poem.graph import swing
-from recbole_poem.workers import open_map
 
 try:
     import recfarm

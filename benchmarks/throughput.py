@@ -16,10 +16,10 @@ from typing import Any, Callable, Dict, Iterator
 import measure
 import torch
 
-from recbole_poem.config import Config
-from recbole_poem.experiment import Experiment, assemble
-from recbole_poem.model.poem import POEM
-from recbole_poem.registry import get_trainer
+from recbole_poem.models.poem import POEM
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import Experiment, assemble
+from recbole_poem.training.registry import get_trainer
 
 BATCH_SIZE = {50: 2048, 200: 512}  # targets by history length
 PAPER = {"preset": "paper"}

@@ -22,10 +22,10 @@ SIDES = ("POEM", "SASRec")
 def train(model: str, keys: Dict[str, Any], path: str) -> int:
     """Train to early stopping; write one line per epoch with its score and the clocks."""
     begin, cpu = time.perf_counter(), time.process_time()
-    from recbole_poem import checkpoint
-    from recbole_poem.config import Config
-    from recbole_poem.experiment import assemble
-    from recbole_poem.registry import get_trainer
+    from recbole_poem.training import checkpoint
+    from recbole_poem.training.config import Config
+    from recbole_poem.training.experiment import assemble
+    from recbole_poem.training.registry import get_trainer
 
     curve, state = Path(path), Path(path).with_suffix(".pth")
     given = {"topk": [10], "valid_metric": "NDCG@10", "threads": 1, "show_progress": False}

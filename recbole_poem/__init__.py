@@ -12,14 +12,14 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any, List
 
-from recbole_poem import stack
+from recbole_poem.core import stack
 
 if TYPE_CHECKING:
-    from recbole_poem.config import Config
-    from recbole_poem.errors import InputError
-    from recbole_poem.quick_start import load, objective_function, run_recbole_poem
+    from recbole_poem.core.errors import InputError
     from recbole_poem.serving.entry import Entry
     from recbole_poem.serving.recommender import Recommender
+    from recbole_poem.training.config import Config
+    from recbole_poem.training.quick_start import load, objective_function, run_recbole_poem
 
 __version__ = "0.1.0"
 __all__ = [
@@ -36,13 +36,13 @@ __all__ = [
 os.environ.setdefault("DGLBACKEND", "pytorch")
 
 _HOME = {
-    "Config": "recbole_poem.config",
+    "Config": "recbole_poem.training.config",
     "Entry": "recbole_poem.serving.entry",
-    "InputError": "recbole_poem.errors",
+    "InputError": "recbole_poem.core.errors",
     "Recommender": "recbole_poem.serving.recommender",
-    "load": "recbole_poem.quick_start",
-    "objective_function": "recbole_poem.quick_start",
-    "run_recbole_poem": "recbole_poem.quick_start",
+    "load": "recbole_poem.training.quick_start",
+    "objective_function": "recbole_poem.training.quick_start",
+    "run_recbole_poem": "recbole_poem.training.quick_start",
 }
 
 

@@ -8,9 +8,10 @@ import sys
 from typing import Any, Dict, List, Optional
 
 import recbole_poem
-from recbole_poem import doctor, stack
-from recbole_poem.command import exit_status, read_arguments
-from recbole_poem.errors import InputError
+from recbole_poem.cli import doctor
+from recbole_poem.cli.command import exit_status, read_arguments
+from recbole_poem.core import stack
+from recbole_poem.core.errors import InputError
 
 
 def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":

@@ -6,9 +6,9 @@ import pytest
 from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
 
-from recbole_poem.config import Config
-from recbole_poem.experiment import assemble
-from recbole_poem.registry import get_trainer
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble
+from recbole_poem.training.registry import get_trainer
 
 
 class _KilledError(Exception):

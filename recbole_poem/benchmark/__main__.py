@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
-from recbole_poem import stack
 from recbole_poem.benchmark.checking import check_configurations, check_folder
 from recbole_poem.benchmark.plan import Plan, make_plan, read_plan
 from recbole_poem.benchmark.report.writing import write_report
 from recbole_poem.benchmark.results import runs_of_plan
 from recbole_poem.benchmark.runner import carry_out
-from recbole_poem.command import exit_status, split_keys
-from recbole_poem.errors import InputError
-from recbole_poem.files import alone
+from recbole_poem.cli.command import exit_status, split_keys
+from recbole_poem.core import stack
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import alone
 
 
 def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":

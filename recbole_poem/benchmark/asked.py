@@ -2,7 +2,7 @@
 
 from typing import Any, Sequence, Tuple
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 
 def refuse_twice(name: str, values: Sequence[Any], remedy: str = "") -> None:

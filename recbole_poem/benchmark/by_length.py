@@ -18,8 +18,8 @@ from recbole_poem.benchmark.parts import (
 )
 from recbole_poem.benchmark.sides import Paths
 from recbole_poem.benchmark.significance import Difference
-from recbole_poem.command import exit_status
-from recbole_poem.errors import InputError
+from recbole_poem.cli.command import exit_status
+from recbole_poem.core.errors import InputError
 
 BEGINS = (1, 4, 10, 20)
 

@@ -20,7 +20,7 @@ from recbole_poem.benchmark.parts import (
 )
 from recbole_poem.benchmark.sides import Paths
 from recbole_poem.benchmark.significance import Difference
-from recbole_poem.command import exit_status
+from recbole_poem.cli.command import exit_status
 
 
 def by_target(

@@ -6,8 +6,8 @@ from typing import Dict, List
 from recbole_poem.benchmark.effective import calls_it_hidden_size
 from recbole_poem.benchmark.plan import Plan, test_jobs
 from recbole_poem.benchmark.results import read_plan
-from recbole_poem.config import Config
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
+from recbole_poem.training.config import Config
 
 
 def check_configurations(plan: Plan) -> None:

@@ -4,7 +4,7 @@ from typing import Any, Dict
 
 from recbole_poem.benchmark.plan import SHARED, Job
 from recbole_poem.benchmark.rows import is_untrained
-from recbole_poem.config import Config
+from recbole_poem.training.config import Config
 
 
 def effective_keys(job: Job) -> Dict[str, Any]:

@@ -14,12 +14,12 @@ from recbole.data.dataset import Dataset
 from recbole.utils import ModelType
 from tqdm import tqdm
 
-from recbole_poem.cascade.diversity import Diversity
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.data.request_log import PredictedRowsMixin
 from recbole_poem.data.seen import seen_items
-from recbole_poem.errors import InputError
-from recbole_poem.fields import REQUEST_ID
-from recbole_poem.reranking import reranking_of
+from recbole_poem.rerankers.category_penalty import Diversity
+from recbole_poem.rerankers.reranking import reranking_of
 
 #: "recbole": seen items are ranked like all others; "masked": they are ranked last.
 PROTOCOLS = ("recbole", "masked")

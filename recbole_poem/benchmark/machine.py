@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-from recbole_poem.stack import BOUNDS, installed
+from recbole_poem.core.stack import BOUNDS, installed
 
 #: Of the plugin; installed without its sources it is no git checkout.
 _CHECKOUT = Path(__file__).resolve().parents[2]

@@ -14,10 +14,10 @@ from recbole_poem.benchmark.report.document import number, p_equation, percent
 from recbole_poem.benchmark.results import PROTOCOLS
 from recbole_poem.benchmark.sides import Pairs, Paths, over, paired_values, runs_of_side, title_of
 from recbole_poem.benchmark.significance import Difference, difference
-from recbole_poem.config import Config
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import create_dataset
-from recbole_poem.fields import REQUEST_ID
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import REQUEST_ID
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
 
 
 class RankedRows(NamedTuple):

@@ -16,9 +16,9 @@ from recbole_poem.benchmark.rows import (
     refuse_unknown,
     row_of,
 )
-from recbole_poem.config_files import read_config_file, read_yaml
-from recbole_poem.errors import InputError
-from recbole_poem.search import check_storable
+from recbole_poem.core.config_files import read_config_file, read_yaml
+from recbole_poem.core.errors import InputError
+from recbole_poem.training.search_space import check_storable
 
 FIRST_SEED = 2020  # RecBole's
 

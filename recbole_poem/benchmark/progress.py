@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional
 
 from tqdm import tqdm
 
-from recbole_poem.files import whole_file
+from recbole_poem.core.files import whole_file
 
 
 def best_point(curve: List[Dict[str, float]], bigger: bool) -> Dict[str, float]:

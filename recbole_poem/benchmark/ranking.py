@@ -11,7 +11,7 @@ from typing import Callable, Dict, Iterable, Optional, Tuple
 
 import numpy as np
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 _GAINS: Dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "HR": np.ones_like,

@@ -5,10 +5,10 @@ from typing import Any
 from recbole.trainer import Trainer
 
 from recbole_poem.benchmark.evaluation import check_full_ranking
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.categories import read_categories
 from recbole_poem.data.preparation import check_maskable
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import Experiment
+from recbole_poem.training.experiment import Experiment
 
 
 def check_ready(experiment: Experiment, trainer: Any) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 import numpy as np
 import yaml
 
-from recbole_poem.errors import InputError
-from recbole_poem.files import whole_file, writing
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import whole_file, writing
 
 PROTOCOLS = ("masked", "recbole")
 

@@ -4,9 +4,9 @@ from difflib import get_close_matches
 from typing import Any, Dict, List, NamedTuple, Optional, Set
 
 from recbole_poem.benchmark.asked import check_mapping
-from recbole_poem.config import PROPERTIES
-from recbole_poem.config_files import read_yaml
-from recbole_poem.errors import InputError
+from recbole_poem.core.config_files import read_yaml
+from recbole_poem.core.errors import InputError
+from recbole_poem.training.config import PROPERTIES
 
 
 class Row(NamedTuple):

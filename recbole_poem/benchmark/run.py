@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from recbole.utils import ModelType
 
-from recbole_poem import quick_start
 from recbole_poem.benchmark import machine, ranking
 from recbole_poem.benchmark.clock import Clock, TimeLimit
 from recbole_poem.benchmark.effective import effective_keys
@@ -32,11 +31,12 @@ from recbole_poem.benchmark.lifeline import end_with_runner
 from recbole_poem.benchmark.plan import Job
 from recbole_poem.benchmark.progress import best_point, write_progress
 from recbole_poem.benchmark.readiness import check_ready
-from recbole_poem.config import Config
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import whole_file
 from recbole_poem.data.categories import read_categories
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import Experiment
-from recbole_poem.files import whole_file
+from recbole_poem.training import quick_start
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import Experiment
 
 
 def run(job: Job, folder: Path) -> Dict[str, Any]:

@@ -20,9 +20,9 @@ from recbole_poem.benchmark.plan import Job, Plan
 from recbole_poem.benchmark.progress import forget_progress, read_progress, words
 from recbole_poem.benchmark.results import Run
 from recbole_poem.benchmark.rows import Row
-from recbole_poem.errors import InputError
-from recbole_poem.files import whole_file, writing
-from recbole_poem.search import read_space, sample, space_file
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import whole_file, writing
+from recbole_poem.training.search_space import read_space, sample, space_file
 
 RUN = "recbole_poem.benchmark.run"
 #: Between two looks at the runs in progress, on a terminal and in a file.

@@ -19,7 +19,7 @@ from recbole_poem.benchmark.statistics import (
     paired_test,
     standard_error,
 )
-from recbole_poem.command import exit_status
+from recbole_poem.cli.command import exit_status
 
 
 class Difference(NamedTuple):

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from recbole.data.dataset import Dataset
 
-from recbole_poem.atomic import AtomicFile, Format
-from recbole_poem.atomic.alike_tokens import warn_of_alike_tokens
-from recbole_poem.errors import InputError
+from recbole_poem.core.atomic import AtomicFile, Format
+from recbole_poem.core.atomic.alike_tokens import warn_of_alike_tokens
+from recbole_poem.core.errors import InputError
 
 
 def read_categories(config: Any, dataset: Dataset) -> Optional[np.ndarray]:

@@ -11,9 +11,9 @@ from typing import Tuple
 import numpy as np
 import torch
 
-from recbole_poem.noise import Purpose, uniform
-from recbole_poem.upstream.cache import RequestCache
-from recbole_poem.upstream.requests import RequestLog
+from recbole_poem.cache.request_cache import RequestCache
+from recbole_poem.core.noise import Purpose, uniform
+from recbole_poem.log.requests import RequestLog
 
 Entries = Tuple[np.ndarray, np.ndarray]
 

@@ -13,10 +13,7 @@ import torch
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.interaction import Interaction
 
-from recbole_poem.data.dataset import POEMDataset
-from recbole_poem.data.sampler import GraphNegatives, SharedNegatives, UniformNegatives
-from recbole_poem.data.windows import cut_into_windows, gather_windows
-from recbole_poem.fields import (
+from recbole_poem.core.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
     DRAW_ID,
@@ -29,8 +26,11 @@ from recbole_poem.fields import (
     TARGET_ID,
     TREND_STEP,
 )
-from recbole_poem.noise import Purpose, uniform
-from recbole_poem.processes import n_processes
+from recbole_poem.core.noise import Purpose, uniform
+from recbole_poem.core.processes import n_processes
+from recbole_poem.data.dataset import POEMDataset
+from recbole_poem.data.sampler import GraphNegatives, SharedNegatives, UniformNegatives
+from recbole_poem.data.windows import cut_into_windows, gather_windows
 
 
 class POEMTrainDataLoader(AbstractDataLoader):

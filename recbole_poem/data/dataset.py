@@ -12,24 +12,24 @@ import torch
 from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
 
+from recbole_poem.cache.request_cache import RequestCache, read_entries
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID, TREND_STEP
+from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.controls import (
     Entries,
     ShuffledCache,
     without_history,
     without_target,
 )
-from recbole_poem.data.hours import Clock, hour_trends
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.data.rows import LogRows
 from recbole_poem.data.time_order import to_single_precision
-from recbole_poem.data.trends import Trends, item_trends, windows_of
 from recbole_poem.data.windows import gather_windows
-from recbole_poem.errors import InputError
-from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID, TREND_STEP
-from recbole_poem.gaps import gap_slots
-from recbole_poem.times import PER_SECOND
-from recbole_poem.upstream.cache import RequestCache, read_entries
+from recbole_poem.log.gaps import gap_slots
+from recbole_poem.log.hours import Clock, hour_trends
+from recbole_poem.log.trends import Trends, item_trends, windows_of
 
 _NO_SECONDS = 1e11  # since 1970: the year 5138
 

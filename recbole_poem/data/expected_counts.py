@@ -4,7 +4,7 @@ from typing import Dict, Optional
 
 import pandas as pd
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 
 def check_counts(

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from recbole.utils.enum_type import FeatureType
 
-from recbole_poem.atomic import quoted
-from recbole_poem.atomic.alike_tokens import warn_of_alike_tokens
-from recbole_poem.atomic.row_counts import FileRows, some_lines
+from recbole_poem.core.atomic import quoted
+from recbole_poem.core.atomic.alike_tokens import warn_of_alike_tokens
+from recbole_poem.core.atomic.row_counts import FileRows, some_lines
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.intervals import Interval, parse_intervals, spelt, within
 from recbole_poem.data.reading import ReadingMixin
-from recbole_poem.errors import InputError
-from recbole_poem.intervals import Interval, parse_intervals, spelt, within
 
 _SIDES = ("user", "item")
 _OF_GRAPH = {

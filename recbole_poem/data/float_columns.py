@@ -8,7 +8,7 @@ from typing import Iterable
 from recbole.data.dataset import Dataset
 from recbole.utils import FeatureType
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 
 class FloatColumnsMixin(Dataset):

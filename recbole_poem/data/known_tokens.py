@@ -6,8 +6,8 @@ the tokens of a checkpoint: they keep their ids, and those that are new come beh
 
 Items have to be those of the training, all of them and no others: they are what a model answers.
 Users, and tokens of other columns, may be new or missing; whether the model has weights for each of
-them is for `recbole_poem.restoring.load_weights` to say. Rows of equal time keep the order of the
-file, so that a file in another order may swap them.
+them is for `recbole_poem.training.restoring.load_weights` to say. Rows of equal time keep the
+order of the file, so that a file in another order may swap them.
 """
 
 import json
@@ -20,7 +20,7 @@ import torch
 from recbole.data.dataset import Dataset, KnowledgeBasedDataset
 from recbole.utils.enum_type import FeatureType
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 _NAMED = 5  # tokens that a sentence names
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from recbole.data.dataset import Dataset
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 
 def check_negatives(config: Any, whole: Dataset, splits: Sequence[Dataset]) -> None:

@@ -22,6 +22,13 @@ from recbole.sampler import KGSampler
 from recbole.utils import ModelType
 from scipy import sparse
 
+from recbole_poem.cache.build import UPSTREAMS, Upstream, objective_weights, request_cache
+from recbole_poem.cache.coverage import coverage, say_coverage
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import REQUEST_ID
+from recbole_poem.core.processes import first_process_first
+from recbole_poem.core.refusals import refusals_named
+from recbole_poem.core.workers import Map, open_map
 from recbole_poem.data.dataloader import POEMTrainDataLoader
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.negatives import check_negatives
@@ -31,16 +38,9 @@ from recbole_poem.data.sampled_evaluation import RepeatableEvalDataLoader
 from recbole_poem.data.sampler import GraphNegatives, SharedNegatives, UniformNegatives
 from recbole_poem.data.seen import ContextMaskingDataLoader, SeenMaskingDataLoader
 from recbole_poem.data.split_sizes import check_split, split_words
-from recbole_poem.errors import InputError
-from recbole_poem.fields import REQUEST_ID
 from recbole_poem.graph.neighbours import HardNegativeSampler
 from recbole_poem.graph.swing import item_graph, swing
-from recbole_poem.processes import first_process_first
-from recbole_poem.refusals import refusals_named
-from recbole_poem.upstream.build import UPSTREAMS, Upstream, objective_weights, request_cache
-from recbole_poem.upstream.coverage import coverage, say_coverage
-from recbole_poem.upstream.requests import RequestLog
-from recbole_poem.workers import Map, open_map
+from recbole_poem.log.requests import RequestLog
 
 #: for training, validation (None = the split asks for no such rows) and test
 Loaders = Tuple[AbstractDataLoader, Optional[AbstractDataLoader], AbstractDataLoader]

@@ -7,9 +7,8 @@ import torch
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.interaction import Interaction
 
-from recbole_poem.data.dataset import FlatSequentialDataset
-from recbole_poem.errors import InputError
-from recbole_poem.fields import (
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import (
     RECENT_ITEM,
     REQUEST_GAP,
     REQUEST_ID,
@@ -17,10 +16,11 @@ from recbole_poem.fields import (
     TASK_LABEL,
     UNEXPOSED_ITEM,
 )
-from recbole_poem.noise import Purpose, uniform
-from recbole_poem.tasks import parse_tasks
-from recbole_poem.upstream.exposures import Exposures, exposures
-from recbole_poem.upstream.feedback import estimated_labels
+from recbole_poem.core.noise import Purpose, uniform
+from recbole_poem.data.dataset import FlatSequentialDataset
+from recbole_poem.log.exposures import Exposures, exposures
+from recbole_poem.log.feedback import estimated_labels
+from recbole_poem.log.tasks import parse_tasks
 
 
 class RankingDataset(FlatSequentialDataset):

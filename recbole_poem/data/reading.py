@@ -1,7 +1,7 @@
 """How a data set reads its atomic files: exactly, and in little memory.
 
 RecBole parses in Python, keeps every token of every row as a string, and lets pandas guess at
-quotes and missing values. Here `recbole_poem.atomic` reads every file of a data set. Tokens of
+quotes and missing values. Here `recbole_poem.core.atomic` reads every file of a data set. Tokens of
 ``.inter`` are numbered while they are read. What the columns mean is left to RecBole.
 """
 
@@ -15,15 +15,15 @@ from pandas.api.types import union_categoricals
 from recbole.data.dataset import Dataset
 from recbole.utils.enum_type import FeatureSource, FeatureType
 
-from recbole_poem.atomic import AtomicFile, Column, Format, Table
-from recbole_poem.atomic.row_counts import FileRows, RowCounts, some_lines
-from recbole_poem.errors import InputError
+from recbole_poem.core.atomic import AtomicFile, Column, Format, Table
+from recbole_poem.core.atomic.row_counts import FileRows, RowCounts, some_lines
+from recbole_poem.core.errors import InputError
 
 _FILES = (FeatureSource.INTERACTION, FeatureSource.USER, FeatureSource.ITEM, FeatureSource.KG)
 
 
 class ReadingMixin(Dataset):
-    """Mixin for any RecBole data set: reads its files by the rules of `recbole_poem.atomic`.
+    """Mixin for any RecBole data set: reads its files by the rules of `recbole_poem.core.atomic`.
 
     Token columns of ``.inter`` are categorical until RecBole has turned them into ids.
     """

@@ -8,13 +8,13 @@ import torch
 from recbole.data.dataset import Dataset
 from recbole.utils.enum_type import FeatureType
 
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.data.splits import halves
 from recbole_poem.data.time_order import TimeOrderMixin
-from recbole_poem.errors import InputError
-from recbole_poem.fields import REQUEST_ID
-from recbole_poem.upstream.feedback import estimated_labels, positive_rows
-from recbole_poem.upstream.requests import RequestLog, first_rows
-from recbole_poem.upstream.watch_time import parse_watch_time
+from recbole_poem.log.feedback import estimated_labels, positive_rows
+from recbole_poem.log.requests import RequestLog, first_rows
+from recbole_poem.log.watch_time import parse_watch_time
 
 #: the history of a row in files that are split beforehand
 _HISTORY = "item_id_list"

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 
-from recbole_poem.fields import REQUEST_ID
+from recbole_poem.core.fields import REQUEST_ID
 
 
 class _Gathered(MutableMapping[str, torch.Tensor]):

@@ -10,7 +10,7 @@ import numpy as np
 from recbole.data.dataloader import NegSampleEvalDataLoader
 from recbole.data.interaction import Interaction
 
-from recbole_poem.noise import Purpose, uniform
+from recbole_poem.core.noise import Purpose, uniform
 
 
 class RepeatableEvalDataLoader(NegSampleEvalDataLoader):

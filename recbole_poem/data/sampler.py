@@ -5,10 +5,10 @@ from typing import Optional
 import numpy as np
 import torch
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.noise import Purpose, uniform
 from recbole_poem.graph.neighbours import HardNegativeSampler
-from recbole_poem.noise import Purpose, uniform
-from recbole_poem.upstream.requests import RequestLog
+from recbole_poem.log.requests import RequestLog
 
 
 class SharedNegatives:

@@ -14,8 +14,8 @@ import torch
 from recbole.data.dataloader import FullSortEvalDataLoader
 from recbole.data.interaction import Interaction
 
-from recbole_poem.fields import REQUEST_ID
-from recbole_poem.upstream.requests import RequestLog
+from recbole_poem.core.fields import REQUEST_ID
+from recbole_poem.log.requests import RequestLog
 
 EvalBatch = Tuple[
     Interaction, Optional[Tuple[torch.Tensor, torch.Tensor]], torch.Tensor, torch.Tensor

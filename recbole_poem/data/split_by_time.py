@@ -29,9 +29,9 @@ import numpy as np
 import pandas as pd
 from recbole.data.dataset import Dataset
 
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.times import PER_SECOND, in_words
 from recbole_poem.data.splits import GroupedSplitMixin
-from recbole_poem.errors import InputError
-from recbole_poem.times import PER_SECOND, in_words
 
 NAME = "split_by_time"
 _KEY = f"eval_args.split.{NAME}"

@@ -11,7 +11,7 @@ import numpy as np
 from recbole.data.dataset import Dataset
 from recbole.utils import ModelType
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 _PARTS = ("training", "validation", "test")
 

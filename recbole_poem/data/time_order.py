@@ -16,12 +16,12 @@ from recbole.data.dataset import Dataset
 from recbole.data.interaction import Interaction
 from recbole.utils.enum_type import FeatureType
 
-from recbole_poem.atomic.row_counts import some_lines
+from recbole_poem.core.atomic.row_counts import some_lines
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.expected_counts import check_counts
 from recbole_poem.data.filters import FiltersMixin
 from recbole_poem.data.known_tokens import KnownTokensMixin
 from recbole_poem.data.split_by_time import SplitByTimeMixin
-from recbole_poem.errors import InputError
 
 
 class TimeOrderMixin(KnownTokensMixin, FiltersMixin, SplitByTimeMixin):

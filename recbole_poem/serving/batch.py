@@ -7,9 +7,9 @@ import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 
-from recbole_poem.data.trends import Trends
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID, TREND_STEP
 from recbole_poem.data.windows import gather_windows
-from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID, TREND_STEP
+from recbole_poem.log.trends import Trends
 from recbole_poem.serving.requests import Requests
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from recbole_poem.errors import InputError
-from recbole_poem.number_types import is_number_type, is_whole_number, is_whole_type, types_of
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.number_types import is_number_type, is_whole_number, is_whole_type, types_of
 
 
 def above_zero(**values: float) -> None:

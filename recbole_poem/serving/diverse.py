@@ -5,7 +5,7 @@ from typing import Protocol, Tuple
 import numpy as np
 import torch
 
-from recbole_poem.cascade.diversity import Diversity
+from recbole_poem.rerankers.category_penalty import Diversity
 from recbole_poem.serving.limits import Limits
 from recbole_poem.serving.requests import Requests
 

@@ -18,8 +18,8 @@ from typing import Any, Collection, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
 
-from recbole_poem.errors import InputError
-from recbole_poem.number_types import is_number_type, types_of
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.number_types import is_number_type, types_of
 from recbole_poem.serving.tokens import listed, ordered
 
 _MAGIC, _VERSION = b"POEM", 1

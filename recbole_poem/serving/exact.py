@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 
-from recbole_poem.cascade.fusion import fuse, rank_weights
+from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.entry_batch import EntryBatch
 from recbole_poem.serving.limits import Limits

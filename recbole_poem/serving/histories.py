@@ -7,9 +7,9 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple, Union
 import numpy as np
 import pandas as pd
 
-from recbole_poem.errors import InputError
-from recbole_poem.gaps import gap_slots
-from recbole_poem.number_types import types_of
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.number_types import types_of
+from recbole_poem.log.gaps import gap_slots
 from recbole_poem.serving.history import checked_times
 from recbole_poem.serving.tokens import first_wrong, no_token, ordered
 from recbole_poem.serving.vocabulary import Vocabulary
@@ -32,7 +32,7 @@ class FlatHistories(NamedTuple):
     item : (E,) int64
         Item ids, oldest first.
     gap : (E,) uint8
-        Slot of the time between each item and the one before it; see `recbole_poem.gaps`.
+        Slot of the time between each item and the one before it; see `recbole_poem.log.gaps`.
     begin : (B + 1,) int64
         Where each history begins; the last number is E.
     n_unknown : (B,) int64

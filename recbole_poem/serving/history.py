@@ -4,8 +4,8 @@ from typing import Any, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from recbole_poem.errors import InputError
-from recbole_poem.number_types import is_number_type, types_of
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.number_types import is_number_type, types_of
 
 NoneType = type(None)
 

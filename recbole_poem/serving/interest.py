@@ -11,9 +11,9 @@ from typing import List, Tuple
 import torch
 from recbole.data.interaction import Interaction
 
-from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID, TREND_STEP
-from recbole_poem.model.poem import POEM
-from recbole_poem.model.scoring import Interest, Items, all_logits
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID, TREND_STEP
+from recbole_poem.logits.scoring import Interest, Items, all_logits
+from recbole_poem.models.poem import POEM
 
 
 class Interests:

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Dict, List, Tuple
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 
 def parse(text: str) -> Any:

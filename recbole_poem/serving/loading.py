@@ -8,16 +8,17 @@ import numpy as np
 import torch
 from recbole.model.abstract_recommender import SequentialRecommender
 
-from recbole_poem import checkpoint, recbole_warnings
-from recbole_poem.config import Config
+from recbole_poem.cache.build import objective_weights
+from recbole_poem.core import recbole_warnings
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import States, states
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.known_tokens import KnownTokens, are_same
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import create_dataset
-from recbole_poem.files import States, states
-from recbole_poem.model.upstream import Upstream
-from recbole_poem.restoring import load_weights
-from recbole_poem.upstream.build import objective_weights
+from recbole_poem.models.upstream import Upstream
+from recbole_poem.training import checkpoint
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
+from recbole_poem.training.restoring import load_weights
 
 
 class Loaded(NamedTuple):
@@ -33,7 +34,7 @@ class Loaded(NamedTuple):
     name : str
         Of the checkpoint: its file's name, and a hash of its content.
     files : dict, optional
-        What the files of the data set were when it was read; see `recbole_poem.files.states`.
+        What the files of the data set were when it was read; see `recbole_poem.core.files.states`.
     """
 
     config: Config

@@ -2,7 +2,7 @@
 
 from typing import Any, List, NamedTuple, Optional, Sequence
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.bounds import switch, whole_number
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import moments

@@ -15,13 +15,14 @@ import pandas as pd
 import torch
 from recbole.data.interaction import Interaction
 
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.preparation import swing_graph
-from recbole_poem.errors import InputError
 from recbole_poem.graph.neighbours import similar_items
-from recbole_poem.model.poem import POEM
-from recbole_poem.model.scoring import Items
-from recbole_poem.reranking import reranking_of
+from recbole_poem.logits.scoring import Items
+from recbole_poem.models.poem import POEM
+from recbole_poem.rerankers.reranking import reranking_of
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.blocks import in_blocks
 from recbole_poem.serving.bounds import switch, whole_number
@@ -41,7 +42,6 @@ from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
 from recbole_poem.serving.tokens import listed, token
 from recbole_poem.serving.unread import Unread
 from recbole_poem.serving.vocabulary import Vocabulary
-from recbole_poem.times import PER_SECOND
 
 _CELLS = 2**26  # scores that are held at once: 256 MiB
 _MANY = 2**14  # items, from which it is worth while to read their codes first

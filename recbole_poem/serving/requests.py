@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.bounds import whole_numbers
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.entry_batch import EntryBatch, look_up

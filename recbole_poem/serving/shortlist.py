@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional, Protocol, Tuple
 import numpy as np
 import torch
 
-from recbole_poem.model.scoring import Calendar, Interest, Items
+from recbole_poem.logits.scoring import Calendar, Interest, Items
 from recbole_poem.serving.ascending import is_in, summed
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.exact import ExactRanker

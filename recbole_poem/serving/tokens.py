@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Set
 from reprlib import repr as short
 from typing import Any, List, Optional
 
-from recbole_poem.errors import InputError
-from recbole_poem.number_types import is_whole_type, types_of
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.number_types import is_whole_type, types_of
 
 _LISTS = (list, tuple)  # at a glance
 _PLAIN = frozenset({str, int})  # at a glance

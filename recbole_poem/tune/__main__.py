@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from recbole_poem import stack
-from recbole_poem.command import exit_status, read_arguments
+from recbole_poem.cli.command import exit_status, read_arguments
+from recbole_poem.core import stack
 
 ALGORITHMS = ("bayes", "random", "exhaustive")
 

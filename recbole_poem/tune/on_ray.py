@@ -16,8 +16,8 @@ from ray import cloudpickle, tune
 from ray.tune.search import Searcher
 from tqdm import tqdm
 
-from recbole_poem.errors import InputError
-from recbole_poem.search import canonical
+from recbole_poem.core.errors import InputError
+from recbole_poem.training.search_space import canonical
 from recbole_poem.tune.trials import Record, death
 from recbole_poem.tune.tuning import Objective, Proposal, Tuning, attempt
 

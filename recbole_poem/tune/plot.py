@@ -7,7 +7,7 @@ from typing import Any, Dict, List
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from recbole_poem.files import whole_file
+from recbole_poem.core.files import whole_file
 from recbole_poem.tune.trials import Record, is_better
 
 #: Up to so many different numbers stand on their axis each.

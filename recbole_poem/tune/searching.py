@@ -6,16 +6,16 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from recbole.trainer import Trainer
 
-from recbole_poem.config import Config
-from recbole_poem.errors import InputError
-from recbole_poem.files import alone, writing
-from recbole_poem.quick_start import begin, end_log, trainer_of
-from recbole_poem.search import check_storable, describe, read_space, space_file
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import alone, writing
+from recbole_poem.core.workers import environment, ray_session
+from recbole_poem.training.config import Config
+from recbole_poem.training.quick_start import begin, end_log, trainer_of
+from recbole_poem.training.search_space import check_storable, describe, read_space, space_file
 from recbole_poem.tune.plot import write_plot
 from recbole_poem.tune.sharing import SharedPreparation
 from recbole_poem.tune.trials import Record, TrialStore
 from recbole_poem.tune.tuning import Tuning
-from recbole_poem.workers import environment, ray_session
 
 _QUIET_TUNE = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",

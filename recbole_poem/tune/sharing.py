@@ -14,13 +14,13 @@ from recbole.data.dataloader import (
     TrainDataLoader,
 )
 
-from recbole_poem.config import Config
+from recbole_poem.core.files import States, states
 from recbole_poem.data.dataloader import POEMTrainDataLoader
 from recbole_poem.data.preparation import Loaders
 from recbole_poem.data.sampled_evaluation import RepeatableEvalDataLoader
 from recbole_poem.data.seen import SeenMaskingDataLoader
-from recbole_poem.experiment import Prepared, prepare
-from recbole_poem.files import States, states
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import Prepared, prepare
 
 #: Loaders that keep nothing of a training but their generator and the model. RecBole's
 #: knowledge-based loader, say, stays in the mode and at the place where the last epoch left it.
@@ -63,7 +63,7 @@ class ConfigView:
         return getattr(self._config, name)
 
     def is_given(self, key: str) -> bool:
-        """Tell whether the user gave a key; see `recbole_poem.config.Config.is_given`."""
+        """Tell whether the user gave a key; see `recbole_poem.training.config.Config.is_given`."""
         self._remember("given", key)
         return self._config.is_given(key)
 
@@ -100,7 +100,7 @@ class _Kept(NamedTuple):
 
 
 class SharedPreparation:
-    """`recbole_poem.experiment.prepare` that returns the data of the previous call where it can.
+    """`prepare` of `recbole_poem.training.experiment`, with the last call's data if they fit.
 
     The result is what `prepare` would return: a run on shared data equals one on its own, bit for
     bit. Of a model whose loaders keep a state that cannot be set back nothing is shared.

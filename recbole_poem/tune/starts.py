@@ -5,9 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List
 
-from recbole_poem.errors import InputError
-from recbole_poem.files import whole_file
-from recbole_poem.search import canonical
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import whole_file
+from recbole_poem.training.search_space import canonical
 
 
 class Starts:

@@ -21,9 +21,9 @@ from typing import Any, Dict, List, Optional
 
 import yaml
 
-from recbole_poem.errors import InputError
-from recbole_poem.files import whole_file, writing
-from recbole_poem.search import canonical
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import whole_file, writing
+from recbole_poem.training.search_space import canonical
 from recbole_poem.tune.starts import Starts
 
 #: A line of ``trials.jsonl``.

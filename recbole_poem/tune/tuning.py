@@ -17,8 +17,8 @@ from recbole.trainer import HyperTuning
 from recbole.trainer.hyper_tuning import _spacesize, exhaustive_search
 from tqdm import tqdm
 
-from recbole_poem.errors import InputError
-from recbole_poem.search import Space, only_choices, plain_values
+from recbole_poem.core.errors import InputError
+from recbole_poem.training.search_space import Space, only_choices, plain_values
 from recbole_poem.tune.trials import Record, TrialStore, is_better
 
 #: From a configuration to RecBole's result; see `recbole_poem.objective_function`.
@@ -44,7 +44,7 @@ class Tuning(HyperTuning):
         From the tuned keys to RecBole's result, of which ``best_valid_score``,
         ``best_valid_result`` and ``valid_score_bigger`` are read.
     space : dict
-        What `recbole_poem.search.read_space` returns.
+        What `recbole_poem.training.search_space.read_space` returns.
     store : TrialStore
         Where the trials are kept; those it holds already are not run again, but for those that
         failed and were not to blame.

@@ -9,7 +9,7 @@ import pytest
 from toy_results import toy_ranks, write_run
 
 from recbole_poem.benchmark.by_length import by_length, main
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 N_ROWS = range(4, 14)  # of the users; the last row of each is its test row
 

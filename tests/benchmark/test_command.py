@@ -16,8 +16,8 @@ from toy_runs import records, running_now
 
 from recbole_poem.benchmark import ranking
 from recbole_poem.benchmark.__main__ import _end_politely, main, parse
-from recbole_poem.errors import InputError
-from recbole_poem.files import alone
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import alone
 
 ITEMS = "item_id:token\tgenre:token_seq\n" + "".join(
     f"i{i}\t{'ab'[i % 2]} {'cd'[i % 3 == 0]}\n" for i in range(25)

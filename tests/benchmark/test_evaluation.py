@@ -10,10 +10,10 @@ from conftest import random_log
 
 from recbole_poem.benchmark import ranking
 from recbole_poem.benchmark.evaluation import as_sequential, rank_targets, recommend
-from recbole_poem.config import Config
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import assemble
-from recbole_poem.registry import get_trainer
+from recbole_poem.core.errors import InputError
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble
+from recbole_poem.training.registry import get_trainer
 
 KEYS = {
     "topk": [1, 5],

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from recbole_poem import stack
 from recbole_poem.benchmark import machine
+from recbole_poem.core import stack
 
 
 def test_commit_and_versions_are_those_of_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,8 @@ from recbole_poem.benchmark.plan import (
 )
 from recbole_poem.benchmark.rows import ablations, row_of
 from recbole_poem.benchmark.runner import _configurations
-from recbole_poem.config import PROPERTIES, Config
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
+from recbole_poem.training.config import PROPERTIES, Config
 
 jobs_of = test_jobs  # under its own name pytest takes it for a test
 del test_jobs

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recbole_poem.benchmark import ranking
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 
 def test_values_of_known_ranks() -> None:

@@ -6,11 +6,11 @@ from typing import Any, Callable, Dict
 import pytest
 from conftest import random_log
 
-from recbole_poem import quick_start
 from recbole_poem.benchmark.readiness import check_ready
-from recbole_poem.config import Config
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import assemble
+from recbole_poem.core.errors import InputError
+from recbole_poem.training import quick_start
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble
 
 ITEMS = "item_id:token\tgenre:token_seq\n" + "".join(f"i{i}\ta\n" for i in range(15))
 

@@ -19,7 +19,7 @@ from recbole_poem.benchmark.report.document import DASH, Cell, Row, Table
 from recbole_poem.benchmark.report.markdown import escape
 from recbole_poem.benchmark.report.writing import write_report
 from recbole_poem.benchmark.statistics import holm
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 MINUS = "\u2212"
 CHARTS = [f"chart-{n}" for n in (1, 2, 3)]  # of one data set

@@ -9,7 +9,7 @@ import yaml
 from toy_results import NASTY, in_another_order, toy_ranks, write_plan, write_run, write_toy_results
 
 from recbole_poem.benchmark import results
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 
 def test_runs_are_those_that_are_over(tmp_path: Path) -> None:

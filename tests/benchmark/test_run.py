@@ -7,9 +7,9 @@ from typing import Any, Dict, List
 import pytest
 from conftest import random_log
 
-from recbole_poem import quick_start
 from recbole_poem.benchmark import run
 from recbole_poem.benchmark.plan import Job
+from recbole_poem.training import quick_start
 
 
 @pytest.fixture

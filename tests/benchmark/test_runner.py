@@ -16,7 +16,7 @@ from toy_runs import job, records, running_now
 from recbole_poem.benchmark import runner
 from recbole_poem.benchmark.plan import Job, make_plan
 from recbole_poem.benchmark.results import read_plan
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 
 @pytest.mark.parametrize(

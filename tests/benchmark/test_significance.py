@@ -11,7 +11,7 @@ from toy_results import in_another_order, toy_ranks, write_run
 
 from recbole_poem.benchmark.ranking import user_values
 from recbole_poem.benchmark.significance import compare, main
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 
 def test_the_numbers_are_those_of_the_stored_ranks(tmp_path: Path) -> None:

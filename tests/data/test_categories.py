@@ -3,10 +3,10 @@
 import pytest
 from conftest import random_log
 
-from recbole_poem.config import Config
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.categories import read_categories
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import create_dataset
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
 
 ITEMS = (
     "item_id:token\tgenre:token_seq\n"

@@ -11,13 +11,13 @@ from conftest import random_log
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_poem.config import Config
+from recbole_poem.cache.request_cache import RequestCache, read_entries
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, SYSTEM_POSITIVE
 from recbole_poem.data.controls import ShuffledCache, donors, without_history, without_target
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import Experiment, assemble
-from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, SYSTEM_POSITIVE
-from recbole_poem.upstream.cache import RequestCache, read_entries
-from recbole_poem.upstream.requests import RequestLog, first_rows
+from recbole_poem.log.requests import RequestLog, first_rows
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import Experiment, assemble
 
 SMALL = {
     "model": "POEM",

@@ -8,9 +8,7 @@ import pytest
 import torch
 from conftest import random_log
 
-from recbole_poem.config import Config
-from recbole_poem.experiment import Experiment, assemble
-from recbole_poem.fields import (
+from recbole_poem.core.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
     DRAW_ID,
@@ -22,7 +20,9 @@ from recbole_poem.fields import (
     SYSTEM_POSITIVE,
     TARGET_ID,
 )
-from recbole_poem.upstream.requests import RequestLog
+from recbole_poem.log.requests import RequestLog
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import Experiment, assemble
 
 SMALL = {
     "model": "POEM",

@@ -12,12 +12,12 @@ from conftest import random_log
 from recbole.data.dataset import SequentialDataset
 from recbole.utils import init_seed
 
-from recbole_poem.config import Config
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.data.dataset import FlatSequentialDataset, POEMDataset
 from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.data.rows import LogRows
-from recbole_poem.errors import InputError
-from recbole_poem.fields import REQUEST_ID
+from recbole_poem.training.config import Config
 
 SPLITS = [
     {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "full", "group_by": "user"},

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from conftest import random_log
 
-from recbole_poem.config import Config
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import create_dataset
+from recbole_poem.core.errors import InputError
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
 
 
 def test_the_counts_after_the_filters_are_compared(write_dataset: Any) -> None:

@@ -7,9 +7,9 @@ import pytest
 import torch
 from conftest import random_log
 
-from recbole_poem.config import Config
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import create_dataset
+from recbole_poem.core.errors import InputError
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
 
 LOG = random_log(3, n_users=12, n_items=15)
 USERS = "user_id:token\tage:float\n" + "".join(f"u{u}\t{20 + u}\n" for u in range(30))

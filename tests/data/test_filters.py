@@ -9,10 +9,10 @@ import pytest
 from conftest import random_log
 from recbole.data.dataset import Dataset
 
-from recbole_poem.config import Config
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.filters import FiltersMixin
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import create_dataset
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
 
 LOG = random_log(1, n_users=30)
 

@@ -5,9 +5,9 @@ from typing import Any, Dict
 import pytest
 from conftest import random_log
 
-from recbole_poem.config import Config
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import create_dataset
+from recbole_poem.core.errors import InputError
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
 
 ITEMS = "item_id:token\tprice:float\tbrand:token\n" + "".join(
     f"i{i}\t{i / 2}\tb{i % 3}\n" for i in range(15)

@@ -6,10 +6,10 @@ import pytest
 import torch
 from conftest import random_log
 
-from recbole_poem.config import Config
-from recbole_poem.experiment import assemble
-from recbole_poem.fields import HISTORY_GAP, REQUEST_ID, REQUEST_POSITION
-from recbole_poem.gaps import gap_slots
+from recbole_poem.core.fields import HISTORY_GAP, REQUEST_ID, REQUEST_POSITION
+from recbole_poem.log.gaps import gap_slots
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble
 
 SMALL = {
     "model": "POEM",

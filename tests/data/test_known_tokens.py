@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from recbole_poem.config import Config
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.known_tokens import KnownTokens, are_same, named, packed
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import create_dataset
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
 
 ITEMS = "item_id:token\tbrand:token\ttags:token_seq\n"
 LOG = pd.DataFrame(

@@ -8,11 +8,11 @@ import pytest
 import torch
 from conftest import random_log
 
-from recbole_poem.config import Config
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.dataset import FlatSequentialDataset
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import assemble
-from recbole_poem.registry import get_dataset, get_trainer
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble
+from recbole_poem.training.registry import get_dataset, get_trainer
 
 ITEMS = "item_id:token\tclass:token_seq\n" + "".join(
     f"i{i}\tc{i % 3} c{i % 4}\n" for i in range(25)

@@ -5,9 +5,9 @@ from typing import Any, Dict
 import pandas as pd
 import pytest
 
-from recbole_poem.config import Config
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import prepare
+from recbole_poem.core.errors import InputError
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import prepare
 
 
 def log_of(*users: str) -> pd.DataFrame:

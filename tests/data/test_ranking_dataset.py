@@ -8,12 +8,8 @@ import pytest
 import torch
 from toy_exposures import exposure_log, write_exposures
 
-from recbole_poem.config import Config
-from recbole_poem.data.preparation import data_preparation
-from recbole_poem.data.ranking_dataset import ExposureDataLoader
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import create_dataset
-from recbole_poem.fields import (
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import (
     RECENT_ITEM,
     REQUEST_GAP,
     REQUEST_ID,
@@ -21,7 +17,11 @@ from recbole_poem.fields import (
     TASK_LABEL,
     UNEXPOSED_ITEM,
 )
-from recbole_poem.upstream.requests import first_rows
+from recbole_poem.data.preparation import data_preparation
+from recbole_poem.data.ranking_dataset import ExposureDataLoader
+from recbole_poem.log.requests import first_rows
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
 
 LOG = exposure_log()
 BY_TIME = {

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from recbole.data.dataset import Dataset, KnowledgeBasedDataset
 from recbole.utils.enum_type import FeatureType
 
-from recbole_poem.atomic import lines
-from recbole_poem.config import Config
+from recbole_poem.core.atomic import lines
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.reading import ReadingMixin
-from recbole_poem.errors import InputError
+from recbole_poem.training.config import Config
 
 
 class Ours(ReadingMixin, Dataset):

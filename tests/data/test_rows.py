@@ -8,8 +8,8 @@ import pytest
 import torch
 from recbole.data.interaction import Interaction
 
+from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.data.rows import LogRows
-from recbole_poem.fields import REQUEST_ID
 
 LOG = {"item": torch.arange(10) * 7 % 10, "embedding": torch.arange(20.0).view(10, 2)}
 ROWS = torch.tensor([3, 1, 4, 1, 5, 9, 2, 6])

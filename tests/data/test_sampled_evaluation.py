@@ -7,10 +7,10 @@ import pytest
 import torch
 from conftest import random_log
 
-from recbole_poem.config import Config
-from recbole_poem.experiment import assemble
-from recbole_poem.quick_start import load, run_recbole_poem
-from recbole_poem.registry import get_trainer
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble
+from recbole_poem.training.quick_start import load, run_recbole_poem
+from recbole_poem.training.registry import get_trainer
 
 
 @pytest.fixture

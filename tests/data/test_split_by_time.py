@@ -11,15 +11,15 @@ from conftest import random_log, successor_log
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_poem.config import Config
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.data.dataset import FlatSequentialDataset, POEMDataset
 from recbole_poem.data.preparation import data_preparation
 from recbole_poem.data.split_by_time import Cuts, cuts_in_time
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import assemble, create_dataset
-from recbole_poem.fields import REQUEST_ID
-from recbole_poem.quick_start import load, run_recbole_poem
-from recbole_poem.upstream.feedback import feedback_column
+from recbole_poem.log.feedback import feedback_column
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble, create_dataset
+from recbole_poem.training.quick_start import load, run_recbole_poem
 
 DAY = 86400.0
 MAY_1 = 1651363200.0  # 2022-05-01 00:00 UTC

@@ -7,11 +7,11 @@ from typing import Any, Dict, List, Optional
 import pandas as pd
 import pytest
 
-from recbole_poem.config import Config
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.preparation import data_preparation
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import assemble, create_dataset, prepare
-from recbole_poem.quick_start import load, run_recbole_poem
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble, create_dataset, prepare
+from recbole_poem.training.quick_start import load, run_recbole_poem
 
 
 def log_of(*lengths: int) -> pd.DataFrame:

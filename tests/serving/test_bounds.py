@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.bounds import above_zero, switch, whole_number, whole_numbers
 
 

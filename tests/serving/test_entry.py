@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.entry import DamagedEntryError, Entry
 
 ENTRY = Entry.of(["a", "ß 7", "c"], ["click", "like"], [[0.5, 1], [0.25, -3], [0, 1e-9]])

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.histories import checked_item_times, flatten
 from recbole_poem.serving.history import checked_times
 from recbole_poem.serving.query import Query, checked

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.json_text import parse
 
 

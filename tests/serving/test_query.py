@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.query import Query, checked
 
 GOOD = Query(["a"])

@@ -9,12 +9,12 @@ import torch
 from conftest import random_log
 
 from recbole_poem import load
-from recbole_poem.errors import InputError
-from recbole_poem.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
-from recbole_poem.quick_start import run_recbole_poem
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.query import Query
 from recbole_poem.serving.recommender import Recommender
+from recbole_poem.training.quick_start import run_recbole_poem
 
 SMALL = {
     "MAX_ITEM_LIST_LENGTH": 6,

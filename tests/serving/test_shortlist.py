@@ -12,9 +12,8 @@ from conftest import random_log
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_poem.errors import InputError
-from recbole_poem.quick_start import run_recbole_poem
-from recbole_poem.recommend import main
+from recbole_poem.cli.recommend import main
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.coded_items import CodedItems
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.exact import ExactRanker
@@ -22,6 +21,7 @@ from recbole_poem.serving.interest import Interests
 from recbole_poem.serving.query import Answer, Query
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
+from recbole_poem.training.quick_start import run_recbole_poem
 
 N_ITEMS = 40
 SMALL = {

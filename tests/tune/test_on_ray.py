@@ -10,8 +10,8 @@ from typing import Any, Dict, List, Set
 
 import pytest
 
-from recbole_poem.errors import InputError
-from recbole_poem.search import canonical, read_space
+from recbole_poem.core.errors import InputError
+from recbole_poem.training.search_space import canonical, read_space
 from recbole_poem.tune.searching import run_on_ray
 from recbole_poem.tune.trials import TrialStore
 from recbole_poem.tune.tuning import Tuning

@@ -15,7 +15,7 @@ from conftest import successor_log
 
 from recbole_poem import run_recbole_poem
 from recbole_poem.__main__ import main as train
-from recbole_poem.files import alone
+from recbole_poem.core.files import alone
 from recbole_poem.tune.__main__ import main
 from recbole_poem.tune.searching import TrialObjective
 

@@ -7,10 +7,10 @@ from typing import Any, Dict, List
 import pytest
 from conftest import random_log
 
-from recbole_poem import experiment
-from recbole_poem.config import Config
-from recbole_poem.errors import InputError
-from recbole_poem.quick_start import begin, trainer_of
+from recbole_poem.core.errors import InputError
+from recbole_poem.training import experiment
+from recbole_poem.training.config import Config
+from recbole_poem.training.quick_start import begin, trainer_of
 from recbole_poem.tune import sharing
 from recbole_poem.tune.sharing import ConfigView, SharedPreparation
 

@@ -23,7 +23,7 @@ from recbole_poem.benchmark.results import (
     runs_of_plan,
     write_jsonl,
 )
-from recbole_poem.files import whole_file, writing
+from recbole_poem.core.files import whole_file, writing
 
 _LEGEND = (
     " Scores are means over seeds ± their standard deviation; bold is the best of its column. "

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
-from recbole_poem.command import exit_status
+from recbole_poem.cli.command import exit_status
 from recbole_poem.data.convert import kuairand, kuairec
 
 

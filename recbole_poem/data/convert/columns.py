@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple
 import numpy as np
 import pandas as pd
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 #: Ids of users and items lie below; those of KuaiRand and KuaiRec are numbered from 0.
 LARGEST_ID = 2**31

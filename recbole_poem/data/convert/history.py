@@ -14,9 +14,9 @@ from typing import Any, Iterator, List, Tuple
 import numpy as np
 import pandas as pd
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.columns import COUNT, ID
 from recbole_poem.data.convert.reading import chunks, find, stem
-from recbole_poem.errors import InputError
 
 HISTORY = {"user_id": ID, "pos": COUNT, "video_id": ID, "is_like": COUNT, "long_view": COUNT}
 STEP_MS = 3_600_000

@@ -11,11 +11,11 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 import numpy as np
 import pandas as pd
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.columns import Column
 from recbole_poem.data.convert.duplicates import DuplicateFinder
 from recbole_poem.data.convert.reading import chunks
 from recbole_poem.data.convert.summary import Summary
-from recbole_poem.errors import InputError
 
 
 class LogFormat(NamedTuple):

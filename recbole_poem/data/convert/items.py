@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pandas as pd
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.columns import (
     CODE,
     ID,
@@ -19,7 +20,6 @@ from recbole_poem.data.convert.columns import (
     first_of_each,
 )
 from recbole_poem.data.convert.reading import header_of, text_lines, whole
-from recbole_poem.errors import InputError
 
 CATEGORY_COLUMNS: Dict[str, Column] = {"video_id": ID, "feat": LIST}
 CAPTION_COLUMNS: Dict[str, Column] = {

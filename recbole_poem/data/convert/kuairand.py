@@ -10,6 +10,7 @@ from typing import Dict, List, Optional
 
 import pandas as pd
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.columns import CODE, COUNT, ID, Column
 from recbole_poem.data.convert.conversion import Source, convert_source
 from recbole_poem.data.convert.history import History, find_history
@@ -18,7 +19,6 @@ from recbole_poem.data.convert.reading import data_folder, find, stem
 from recbole_poem.data.convert.summary import Summary
 from recbole_poem.data.convert.users import UserTable
 from recbole_poem.data.convert.videos import VideoTable
-from recbole_poem.errors import InputError
 
 FEEDBACK = [
     "is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate", "long_view",

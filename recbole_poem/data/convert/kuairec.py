@@ -13,6 +13,7 @@ from typing import Dict, Optional
 import numpy as np
 import pandas as pd
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.columns import CODE, COUNT, ID, NUMBER, TEXT, Column
 from recbole_poem.data.convert.conversion import Source, convert_source
 from recbole_poem.data.convert.interactions import LogFormat
@@ -20,7 +21,6 @@ from recbole_poem.data.convert.items import ItemTable
 from recbole_poem.data.convert.reading import data_folder, find, stem
 from recbole_poem.data.convert.summary import Summary
 from recbole_poem.data.convert.users import UserTable
-from recbole_poem.errors import InputError
 
 MATRIX_COLUMNS: Dict[str, Column] = {
     "user_id": ID,

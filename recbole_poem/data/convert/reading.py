@@ -11,9 +11,9 @@ from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
 import pandas as pd
 from tqdm import tqdm
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.columns import Column, as_numbers, as_text, check_header
 from recbole_poem.data.convert.row_check import RowCheck
-from recbole_poem.errors import InputError
 
 #: Rows that are in memory at a time.
 CHUNK_ROWS = 250_000

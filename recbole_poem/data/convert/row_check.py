@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 
 class RowCheck:

@@ -5,8 +5,8 @@ from typing import Dict, List
 import numpy as np
 import pandas as pd
 
-from recbole_poem.errors import InputError
-from recbole_poem.times import PER_SECOND
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.times import PER_SECOND
 
 _LATEST = 1e10  # seconds since 1970: the year 2286
 

@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterator, List
 import numpy as np
 import pandas as pd
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.columns import (
     ID,
     LIST,
@@ -20,7 +21,6 @@ from recbole_poem.data.convert.columns import (
     as_list,
 )
 from recbole_poem.data.convert.reading import chunks
-from recbole_poem.errors import InputError
 
 BASIC_COLUMNS: Dict[str, Column] = {
     "video_id": ID,

@@ -8,8 +8,8 @@ from typing import IO, Any, Dict, Mapping, Optional, Type
 
 import pandas as pd
 
-from recbole_poem.errors import InputError
-from recbole_poem.files import whole_file
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import whole_file
 
 #: The kinds of files that a converter may write.
 SUFFIXES = ("inter", "user", "item")

@@ -3,7 +3,7 @@
 import re
 from typing import List
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 #: a field between quotes, in which a quote is written twice, or one that begins with none
 _FIELD = re.compile(r'"((?:[^"]|"")*)"(?!")|([^",][^,]*|(?=,|\Z))')

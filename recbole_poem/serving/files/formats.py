@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Mapping, TypeVar
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 Format = TypeVar("Format")
 

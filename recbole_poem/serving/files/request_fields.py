@@ -4,7 +4,7 @@ from difflib import get_close_matches
 from math import nan
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.bounds import switch, whole_number
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import checked_times

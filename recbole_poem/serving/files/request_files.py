@@ -19,7 +19,7 @@ from pathlib import Path
 from re import compile as pattern
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Tuple, Union
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving import json_text
 from recbole_poem.serving.files.cells import value_of
 from recbole_poem.serving.files.csv_row import split_row

@@ -7,8 +7,8 @@ from typing import IO, Any, Callable, Dict, Iterator, Protocol, Sequence
 import numpy as np
 import pandas as pd
 
-from recbole_poem.errors import InputError
-from recbole_poem.files import whole_file
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import whole_file
 from recbole_poem.serving.files.formats import by_suffix, parquet
 from recbole_poem.serving.query import Answer
 

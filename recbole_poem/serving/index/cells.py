@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from tqdm import tqdm
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 _ROUNDS = 10  # of k-means
 _SAMPLE = 64  # items per cell that k-means sees

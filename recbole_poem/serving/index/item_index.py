@@ -13,7 +13,7 @@ from typing import Callable, NamedTuple, Optional, Tuple
 import numpy as np
 import torch
 
-from recbole_poem.files import whole_file
+from recbole_poem.core.files import whole_file
 from recbole_poem.serving.ascending import is_in
 from recbole_poem.serving.index.cells import Cells, cut
 from recbole_poem.serving.top_k import top_k

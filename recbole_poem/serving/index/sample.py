@@ -5,10 +5,10 @@ from typing import Optional
 import numpy as np
 import torch
 
+from recbole_poem.log.requests import RequestLog
 from recbole_poem.serving.entry_batch import EntryBatch
 from recbole_poem.serving.histories import FlatHistories
 from recbole_poem.serving.requests import Requests
-from recbole_poem.upstream.requests import RequestLog
 
 
 def sample_requests(

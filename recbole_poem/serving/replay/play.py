@@ -18,10 +18,7 @@ import pandas as pd
 from recbole.model.abstract_recommender import SequentialRecommender
 from tqdm import tqdm
 
-from recbole_poem import checkpoint
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import Experiment
-from recbole_poem.quick_start import load
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.loading import Loaded
 from recbole_poem.serving.query import Query
@@ -29,6 +26,9 @@ from recbole_poem.serving.recommender import Recommender
 from recbole_poem.serving.replay.rankings import Rankings
 from recbole_poem.serving.replay.traffic import Traffic
 from recbole_poem.serving.stores.store import RequestStore
+from recbole_poem.training import checkpoint
+from recbole_poem.training.experiment import Experiment
+from recbole_poem.training.quick_start import load
 
 
 def open_experiment(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:

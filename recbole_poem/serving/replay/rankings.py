@@ -1,16 +1,16 @@
 """The rankings of a request cache as a ranking stage sends them: raw tokens, one request at a time.
 
 Rows that were consumed from one ranking are one request (see
-`recbole_poem.upstream.cache.read_entries`).
+`recbole_poem.cache.request_cache.read_entries`).
 """
 
 from typing import Optional
 
 import numpy as np
 
+from recbole_poem.cache.request_cache import Entries, RequestCache, read_entries
+from recbole_poem.log.requests import RequestLog
 from recbole_poem.serving.entry import Entry
-from recbole_poem.upstream.cache import Entries, RequestCache, read_entries
-from recbole_poem.upstream.requests import RequestLog
 
 
 class Rankings:

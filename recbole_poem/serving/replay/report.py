@@ -7,11 +7,11 @@ from typing import Any, Dict, List
 import numpy as np
 import pandas as pd
 
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import Experiment
-from recbole_poem.files import whole_file
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import whole_file
+from recbole_poem.core.times import PER_SECOND, in_words
 from recbole_poem.serving.replay.traffic import Traffic
-from recbole_poem.times import PER_SECOND, in_words
+from recbole_poem.training.experiment import Experiment
 
 #: JSON values by name
 Report = Dict[str, Any]

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import Experiment
-from recbole_poem.fields import REQUEST_ID
-from recbole_poem.times import PER_SECOND, in_words
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import REQUEST_ID
+from recbole_poem.core.times import PER_SECOND, in_words
+from recbole_poem.training.experiment import Experiment
 
 #: the splits whose rows are asked, by the name of the choice
 ROWS = {"test": ("test",), "held_out": ("valid", "test"), "all": ("train", "valid", "test")}

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving import json_text
 from recbole_poem.serving.web.guard import Message, Receive, Send
 

@@ -45,7 +45,7 @@ def serve(
     Parameters
     ----------
     options : Namespace
-        Of the command, see `recbole_poem.serve.parse`.
+        Of the command, see `recbole_poem.cli.serve.parse`.
     keys : dict
         Of the configuration.
     listener : socket

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from logging import getLogger
 from typing import List, NamedTuple, Optional, Tuple
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import History

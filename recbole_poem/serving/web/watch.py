@@ -5,7 +5,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import Callable, Tuple
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 
 _Look = Tuple[int, int, int]
 

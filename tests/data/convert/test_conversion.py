@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 import worlds
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.columns import COUNT, ID, TEXT
 from recbole_poem.data.convert.conversion import Source, convert_source
 from recbole_poem.data.convert.interactions import LogFormat
 from recbole_poem.data.convert.summary import Summary
-from recbole_poem.errors import InputError
 
 LOG = LogFormat(
     "a log of toys",

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import worlds
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert import history, interactions, kuairand, reading, users
 from recbole_poem.data.convert.__main__ import main
-from recbole_poem.errors import InputError
 
 LOG = "log_standard_4_25_to_5_08_pure.csv"
 PART_AT_HAND = Path(__file__).parents[4] / "shared" / "data" / "kuairand-pure"

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 import worlds
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert import kuairec, reading
 from recbole_poem.data.convert.__main__ import main
-from recbole_poem.errors import InputError
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.files.request_fields import Request, parse_request
 
 ENTRY = {"items": ["i1", "i2"], "objectives": ["click"], "scores": [[0.5], [0.25]]}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.files.lines import BadLine
 from recbole_poem.serving.files.request_fields import Request, parse_request
 from recbole_poem.serving.files.request_files import answerable, read_requests

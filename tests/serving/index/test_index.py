@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.index.cells import Cells, cut
 from recbole_poem.serving.index.item_index import (
     RECALL,

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from recbole_poem.log.requests import RequestLog
 from recbole_poem.serving.index.sample import sample_requests
-from recbole_poem.upstream.requests import RequestLog
 
 
 def test_a_sample_holds_what_was_before_its_rows() -> None:

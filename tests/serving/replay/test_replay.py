@@ -11,18 +11,18 @@ import torch
 from conftest import random_log
 from toy_traffic import SMALL_POEM, SMALL_SASREC, logged_rankings
 
-from recbole_poem.cascade.fusion import fuse, rank_weights
-from recbole_poem.errors import InputError
-from recbole_poem.experiment import Experiment
-from recbole_poem.fields import CACHE_ITEM, REQUEST_ID
-from recbole_poem.quick_start import run_recbole_poem
+from recbole_poem.cache.request_cache import read_entries
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import CACHE_ITEM, REQUEST_ID
+from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
 from recbole_poem.serving.replay.play import open_experiment, play
 from recbole_poem.serving.replay.plot import figure_of, so_far
 from recbole_poem.serving.replay.rankings import Rankings
 from recbole_poem.serving.replay.report import report_of, table
 from recbole_poem.serving.replay.traffic import last_hours
 from recbole_poem.serving.stores.store import MemoryStore
-from recbole_poem.upstream.cache import read_entries
+from recbole_poem.training.experiment import Experiment
+from recbole_poem.training.quick_start import run_recbole_poem
 
 EVERYTHING = 1e6  # hours
 

@@ -10,7 +10,7 @@ import pytest
 import redis
 from redis_server import Server
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import History
 from recbole_poem.serving.stores.redis_client import RedisClient

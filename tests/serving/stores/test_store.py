@@ -5,7 +5,7 @@ from typing import List
 
 import pytest
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import History
 from recbole_poem.serving.stores.store import MemoryHistories, MemoryStore

@@ -7,7 +7,7 @@ from typing import List
 
 import pytest
 
-from recbole_poem.errors import InputError
+from recbole_poem.core.errors import InputError
 from recbole_poem.serving.web.watch import Watcher
 
 

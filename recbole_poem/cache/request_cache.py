@@ -1,0 +1,314 @@
+"""The request cache: for every request of the log, the ranking stage's candidates and scores.
+
+On disk an entry is N item ids and N x M scores, in two ``.npy`` files that are memory-mapped, so
+that a cache may be larger than memory. A cache is built once and found again by the hash of
+everything it depends on; its files carry a checksum, and one that was changed or cut short is
+built anew.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from logging import getLogger
+from pathlib import Path
+from typing import Any, Dict, Iterable, Optional, Protocol, Sequence, Tuple, runtime_checkable
+
+import numpy as np
+from tqdm import tqdm
+
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import in_turn
+from recbole_poem.core.workers import Map
+from recbole_poem.log.requests import RequestLog
+
+FORMAT = 2
+
+Entries = Tuple[np.ndarray, np.ndarray]
+
+
+class Ranks(Protocol):
+    """What fills the entries of a request cache."""
+
+    def rank(self, requests: np.ndarray) -> Entries:
+        """Rank for `requests` (B,): item ids (B, N), 0 = none, and raw scores (B, N, M).
+
+        Candidates stand best first, as the ranking stage orders them. The ranking of request r is
+        made from rows ``first[r]..r-1`` of the log alone, and does not depend on the others.
+        """
+
+
+class Ranker(Ranks, Protocol):
+    """An upstream, with what it depends on."""
+
+    @property
+    def objectives(self) -> Sequence[str]:
+        """Names of the M objectives, in the order of the scores."""
+
+    def depends_on(self) -> Dict[str, Any]:
+        """Return every setting that the ranking depends on, as JSON values."""
+
+    def request_start(self) -> np.ndarray:
+        """Return, for every row of the log, the first row that the same ranking led to, (R,)."""
+
+
+@runtime_checkable
+class EstimatingRanker(Ranker, Protocol):
+    """An upstream that estimates something from the log before it ranks, in parallel."""
+
+    def estimate(self, parallel_map: Map, show_progress: bool) -> Ranks:
+        """Return who ranks; its content has to travel to workers."""
+
+
+@dataclass(frozen=True)
+class RequestCache:
+    """N candidates and M scores of every request, read from disk when asked for.
+
+    Attributes
+    ----------
+    items : (R, N) int32 memory map
+        Candidates, best first as the ranker saw them; 0 = no candidate.
+    scores : (R, N, M) float32 memory map
+        Raw scores of the candidates, one column per objective.
+    objectives : tuple of str
+        Names of the M columns.
+    path : Path
+        The folder that holds the files.
+    request_start : (R,) int64
+        The first row that the same ranking led to: rows consumed from one list are one request.
+    """
+
+    items: np.ndarray
+    scores: np.ndarray
+    objectives: Tuple[str, ...]
+    path: Path
+    request_start: np.ndarray
+
+    def has_ranking(self) -> np.ndarray:
+        """Mark the requests with a candidate, (R,) bool; an entry has its best one first."""
+        return np.asarray(self.items[:, 0] > 0)
+
+    def read(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Return items (..., N) int64 and scores (..., N, M) of `requests` (...); -1 is empty."""
+        known = requests[..., None] >= 0
+        items = np.where(known, self.items[requests], 0).astype(np.int64)
+        return items, np.where(known[..., None], self.scores[requests], 0)
+
+
+def read_entries(
+    cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Read the entry that was written `lag` requests before each of `requests`.
+
+    Rows that were consumed from one ranking are one request: the previous request is the latest
+    row before them. The entry knows the history up to its own request only; candidates that the
+    user consumed since are dropped. Where the user has no such earlier request the entry is empty.
+
+    Parameters
+    ----------
+    requests : (...,) int64
+        Request ids; -1 stands for no request.
+    lag : int
+        0 reads the ranking of the same request.
+
+    Returns
+    -------
+    items (..., N) int64, 0 = none, and scores (..., N, M) float32.
+    """
+    written = written_at(cache, log, requests, lag)
+    items, scores = cache.read(written)
+    items = _without_consumed(items, log, requests, written)
+    return items, scores * (items > 0)[..., None]
+
+
+def reads_something(
+    cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int
+) -> np.ndarray:
+    """Mark the `requests` (B,) whose entry, see `read_entries`, has a candidate left, (B,) bool."""
+    written = written_at(cache, log, requests, lag)
+    items = np.where(written[:, None] >= 0, cache.items[written], 0)
+    return (_without_consumed(items, log, requests, written) > 0).any(axis=1)
+
+
+def _without_consumed(
+    items: np.ndarray, log: RequestLog, requests: np.ndarray, written: np.ndarray
+) -> np.ndarray:
+    """Drop from entries (..., N) what was consumed from where they were written on."""
+    ages = np.where(written >= 0, requests - written, 0)
+    for age in range(1, int(ages.max(initial=0)) + 1):
+        since = np.where(age <= ages, log.item[requests - age], -1)
+        items[items == since[..., None]] = 0
+    return items
+
+
+def written_at(cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int) -> np.ndarray:
+    """Return the request at which the entry was written that `requests` (...) read, -1 = none."""
+    written = requests
+    for _ in range(lag):
+        written = np.where(written >= 0, cache.request_start[written] - 1, -1)
+        written = np.where(written >= log.first[requests], written, -1)
+    return written
+
+
+def open_or_build(
+    folder: Path,
+    log: RequestLog,
+    ranker: Ranker,
+    chunk: int = 2048,
+    show_progress: bool = False,
+    parallel_map: Map = map,
+) -> RequestCache:
+    """Open the cache that `ranker` would fill for `log`, or build it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where caches lie; one sub-folder each, named by the hash of log and settings.
+    chunk : int
+        Requests ranked at a time, by one worker; it does not change the entries.
+    parallel_map : Map
+        What ranks the chunks; see `recbole_poem.core.workers`.
+
+    Raises
+    ------
+    InputError
+        If the files cannot be written (the disk is full, say); nothing half-written stays.
+    """
+    logger = getLogger()
+    key = fingerprint(log, ranker.depends_on())
+    path = folder / key[:16]
+    cache, why = _open(path, key, ranker)
+    if cache is not None:
+        logger.info(f"request cache: {len(log)} entries read from [{path}]")
+        return cache
+    logger.info(f"request cache: building {len(log)} entries in [{path}] ({why})")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = folder.parent / f".{folder.name}-{path.name}.lock"
+        with in_turn(lock, f"it builds {path}"):
+            if _open(path, key, ranker)[0] is None:  # nobody has built it meanwhile
+                _build(path, key, log, ranker, chunk, show_progress, parallel_map)
+    except OSError as error:
+        raise InputError(
+            f"request_cache_dir: the request cache cannot be written to {path}: "
+            f"{error.strerror or error}"
+        ) from error
+    cache, why = _open(path, key, ranker)
+    if cache is None:
+        raise InputError(f"request_cache_dir: {path} changed while it was written ({why})")
+    return cache
+
+
+def fingerprint(log: RequestLog, settings: Dict[str, Any]) -> str:
+    """Hash a log, its training part and the settings of whatever is made from them."""
+    digest = hashlib.blake2b(digest_size=32)
+    for name in ("user", "item", "time", "training"):
+        digest.update(np.ascontiguousarray(getattr(log, name)).data)
+    for name in sorted(log.values):
+        digest.update(name.encode() + np.ascontiguousarray(log.values[name]).data)
+    sizes = {"n_users": log.n_users, "n_items": log.n_items}
+    digest.update(json.dumps({"format": FORMAT, **sizes, **settings}, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _checksum(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=32)
+    with path.open("rb") as file:
+        while block := file.read(1 << 24):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _open(path: Path, key: str, ranker: Ranker) -> Tuple[Optional[RequestCache], str]:
+    """Return the cache in `path`, or None and the reason why it will not do."""
+    if not path.is_dir():
+        return None, "there is none for this data, split and keys"
+    try:
+        meta = json.loads((path / "meta.json").read_text())
+        if meta["key"] != key:
+            return None, "the one there was built from other data or keys"
+        for name in ("items", "scores"):
+            if _checksum(path / f"{name}.npy") != meta[name]:
+                return None, f"{name}.npy was changed or cut short"
+        items, scores = (
+            np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ("items", "scores")
+        )
+        objectives = tuple(meta["objectives"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return None, f"the one there cannot be read: {error}"
+    return RequestCache(items, scores, objectives, path, ranker.request_start()), ""
+
+
+def _build(
+    path: Path,
+    key: str,
+    log: RequestLog,
+    ranker: Ranker,
+    chunk: int,
+    show_progress: bool,
+    parallel_map: Map,
+) -> None:
+    """Fill a temporary folder and move it into place, so that no half-built cache is ever seen.
+
+    The caller holds the lock: what a killed build has left is nobody's any more.
+    """
+    for left in path.parent.glob(f".{path.name}-*"):
+        shutil.rmtree(left)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        entries = _ranked(log, ranker, chunk, show_progress, parallel_map)
+        _write(temporary, entries, len(log), show_progress)
+        meta = {
+            "key": key,
+            "objectives": list(ranker.objectives),
+            "settings": ranker.depends_on(),
+            "items": _checksum(temporary / "items.npy"),
+            "scores": _checksum(temporary / "scores.npy"),
+        }
+        (temporary / "meta.json").write_text(json.dumps(meta, indent=1))
+        # as readable as the folder it lies in; mkdtemp makes it private
+        temporary.chmod(path.parent.stat().st_mode & 0o777)
+        if path.exists():  # damaged, or of other data
+            shutil.rmtree(path)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _ranked(
+    log: RequestLog, ranker: Ranker, chunk: int, show_progress: bool, parallel_map: Map
+) -> Iterable[Entries]:
+    """Rank all requests, chunk by chunk, in order."""
+    ranks: Ranks = ranker
+    if isinstance(ranker, EstimatingRanker):
+        ranks = ranker.estimate(parallel_map, show_progress)
+    chunks = [(begin, min(begin + chunk, len(log))) for begin in range(0, len(log), chunk)]
+    return parallel_map(partial(_rank_range, ranks), chunks)
+
+
+def _rank_range(ranks: Ranks, bounds: Tuple[int, int]) -> Entries:
+    return ranks.rank(np.arange(*bounds))
+
+
+def _write(folder: Path, entries: Iterable[Entries], n_requests: int, show_progress: bool) -> None:
+    """Write the entries as they come: on a full disk a memory map would die of a bus error."""
+    with (folder / "items.npy").open("wb") as items_file, (folder / "scores.npy").open(
+        "wb"
+    ) as scores_file, tqdm(
+        total=n_requests, desc="Request cache", unit="request", disable=not show_progress
+    ) as bar:
+        for items, scores in entries:
+            if items_file.tell() == 0:
+                _write_header(items_file, "<i4", (n_requests, *items.shape[1:]))
+                _write_header(scores_file, "<f4", (n_requests, *scores.shape[1:]))
+            items_file.write(np.ascontiguousarray(items, "<i4").data)
+            scores_file.write(np.ascontiguousarray(scores, "<f4").data)
+            bar.update(len(items))
+
+
+def _write_header(file: Any, dtype: str, shape: Tuple[int, ...]) -> None:
+    header = {"descr": dtype, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)

@@ -1,1 +1,0 @@
-"""From raw multi-objective scores to a partially ordered sequence: pure functions on tensors."""

@@ -1,0 +1,69 @@
+"""What the plugin's commands share: keys as ``--key=value``, and errors in one line."""
+
+import argparse
+import os
+import sys
+from typing import Any, Callable, Dict, List, Tuple
+
+from recbole_poem.core import recbole_warnings, stack
+from recbole_poem.core.errors import InputError
+
+
+def split_keys(arguments: List[str]) -> Dict[str, Any]:
+    """Return the keys of a configuration that a command line gives as ``--key=value``.
+
+    Raises
+    ------
+    InputError
+        For an argument of another form, or a key given twice.
+    """
+    keys: Dict[str, Any] = {}
+    for argument in arguments:
+        name, equals, value = argument[2:].partition("=")
+        if not (argument.startswith("--") and equals and name):
+            raise InputError(f"cannot read the argument '{argument}'; write --key=value")
+        if name in keys:
+            raise InputError(f"--{name} is given twice")
+        keys[name] = value
+    return keys
+
+
+def read_arguments(
+    parser: argparse.ArgumentParser, arguments: List[str]
+) -> Tuple[argparse.Namespace, Dict[str, Any]]:
+    """Split a command line into the options that a parser knows, and keys of a configuration.
+
+    Raises
+    ------
+    InputError
+        For an argument of another form, and one that is given twice, of which argparse takes the
+        last.
+    """
+    names = [argument.partition("=")[0] for argument in arguments if argument.startswith("--")]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise InputError(f"{name} is given twice")
+    options, rest = parser.parse_known_args(arguments)
+    return options, split_keys(rest)
+
+
+def exit_status(command: Callable[[], int]) -> int:
+    """Run `command`; return its exit status, 2 for bad input, 130 for Ctrl-C."""
+    # torch's threads spin while they wait, which beside another busy process makes two of them
+    # many times slower than one; it is read when torch is loaded
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    recbole_warnings.ignore()
+    try:
+        return command()
+    except (InputError, stack.StackError) as error:
+        print(f"recbole_poem: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("recbole_poem"):
+            raise
+        # some of RecBole's models import more than RecBole requires
+        print(f"recbole_poem: this model needs the package '{error.name}'", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("recbole_poem: interrupted", file=sys.stderr)
+        return 130

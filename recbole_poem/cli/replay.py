@@ -1,0 +1,96 @@
+"""The command that plays the last hours of a log as live traffic.
+
+``python -m recbole_poem.cli.replay --dataset kuairand-pure --last_hours 1``
+
+After leave-one-out, RecBole's usual split, the model was trained on most rows of the last hours: of
+rows that it was trained on it says too much (``--rows=all``), and of held-out rows it knows what
+other users did in the same hours. The report counts both. Only after a split by time
+(``eval_args: {split: {split_by_time: ...}}``) is a replay what a service would have seen.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from recbole_poem.cli.command import exit_status, read_arguments
+from recbole_poem.core import stack
+from recbole_poem.core.errors import InputError
+
+
+def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
+    """Split a command line into the named options and the keys to change.
+
+    Raises
+    ------
+    InputError
+        For an argument of another form, or one that is given twice.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m recbole_poem.cli.replay",
+        description="Play the last hours of a checkpoint's log in the order of time as live "
+        "traffic: each request reads the ranking of the user's previous request from a store, is "
+        "answered, and the new ranking is written back. Reports hit rate, NDCG, cache hits, "
+        "pass-through (share of the answer that the ranking stage keeps on top) and latency.",
+        epilog="Keys of the configuration, such as --data_path=DIR or --topk=[10,50], may follow "
+        "as --key=value. After leave-one-out the model was trained on most rows of the last hours, "
+        "the report says on how many; only after a split by time it does not know these hours.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    one = parser.add_mutually_exclusive_group(required=True)
+    one.add_argument("--checkpoint", help="file that the training command wrote")
+    one.add_argument(
+        "--dataset", help="the youngest checkpoint of this data set in --checkpoint_dir (saved)"
+    )
+    add("--last_hours", "--last-hours", type=float, default=1.0, help="so many (default: 1)")
+    add(
+        "--rows",
+        choices=["test", "held_out", "all"],
+        default="test",
+        help="rows that are asked: of the test (default), of validation and test, or all, training "
+        "rows included; the others are played without a question",
+    )
+    add("--output", type=Path, help="folder of the report (default: replay/<name of checkpoint>)")
+    return read_arguments(parser, arguments)
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Run the command; return its exit status: 0, 2 (bad input) or 130 (Ctrl-C)."""
+    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: List[str]) -> int:
+    options, keys = parse(arguments)
+    stack.require()
+    # RecBole, torch and the rest are loaded now, after their versions have been checked
+    from recbole_poem.serving.replay.play import open_experiment, play
+    from recbole_poem.serving.replay.plot import write_plot
+    from recbole_poem.serving.replay.report import report_of, table, write_report
+    from recbole_poem.serving.replay.traffic import last_hours
+    from recbole_poem.serving.stores.store import MemoryStore
+    from recbole_poem.training.checkpoint import newest
+
+    checkpoint = options.checkpoint
+    if checkpoint is None:
+        checkpoint = str(newest(keys.get("checkpoint_dir", "saved"), options.dataset))
+    output = options.output or Path("replay", Path(checkpoint).stem)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--output: {output} cannot be made: {error.strerror}") from error
+    # whether its training showed progress is nothing to this command
+    experiment = open_experiment(checkpoint, {"show_progress": True, **keys})
+    traffic = last_hours(experiment, options.last_hours, options.rows)
+    # bounds would forget what an evaluation remembers
+    store = MemoryStore(max_entries=experiment.dataset.user_num, seconds_to_live=float("inf"))
+    found = play(experiment, traffic, store)
+    report = report_of(experiment, traffic, found, checkpoint, options.rows)
+    write_report(output / "report.json", report)
+    write_plot(output / "replay.html", report)
+    print(f"{table(report)}\n\n{output / 'report.json'}, {output / 'replay.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""Names of the batch fields that pass between the data and the model.
+
+Shapes: B windows (or prediction rows), W positions, R requests per window, N candidates,
+M objectives. At evaluation a batch has one request per row, and the request dimension is absent.
+"""
+
+#: (B,) or (B, R) int64: row of the log that the request wants to predict; -1 = no request
+REQUEST_ID = "request_id"
+#: (B, R) int64: number of the request's turn in training, another one in every epoch: the key of
+#: all that is drawn for it; at evaluation the request's id is
+DRAW_ID = "draw_id"
+#: (..., N) int64: candidates that the request reads from the cache; 0 = none
+CACHE_ITEM = "cache_item"
+#: (..., N, M) float32: their raw scores
+CACHE_SCORE = "cache_score"
+
+#: (B, W) int64: slot of the time between each row of the history and the row before it; 0 = not
+#: known; see `recbole_poem.log.gaps`
+HISTORY_GAP = "history_gap"
+
+#: (B, W, 1) int64, at evaluation (B, C): the step of time at which each target is asked for, from
+#: 1, 0 = before the first, and the hour of the day if it counts; see `recbole_poem.log.trends`
+TREND_STEP = "trend_step"
+
+#: (B, W) int64: the item to predict at each position of a training window; 0 = no target
+TARGET_ID = "target_id"
+#: (B, R) int64: position in the window of each request that carries a partial-order sequence
+REQUEST_POSITION = "request_position"
+#: (B, R, k) int64: what the ranking of the current request put on top; 0 = none
+SYSTEM_POSITIVE = "system_positive"
+#: (B, R, n) int64: hard negatives of the target; 0 = none
+HARD_NEGATIVE = "hard_negative"
+
+#: (K,) int64: negatives of the sampled softmax, shared by the batch
+SAMPLED_NEGATIVE = "sampled_negative"
+
+#: (B, H) int64: items of the user's latest rows before the exposure, the latest first; 0 = none
+RECENT_ITEM = "recent_item"
+#: (B,) int64: seconds since 1970 of the exposure, and since the user's last row; -1 = no last row
+REQUEST_TIME, REQUEST_GAP = "request_time", "request_gap"
+#: (B, M) float32: what came of the exposure for each task of a ranker; NaN = not known
+TASK_LABEL = "task_label"
+#: (B, n) int64: items that were not shown, beside each exposure
+UNEXPOSED_ITEM = "unexposed_item"

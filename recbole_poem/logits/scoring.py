@@ -1,0 +1,141 @@
+"""The score of an item: a dot product, what is popular when, and what single items get beside it.
+
+``x(u, i) = u . e_i + sum_c sum_p w_cp trend_cp,b_c(i) + the additional logits that name i``, at a
+request in step b_c of calendar c; see `recbole_poem.log.trends` and `recbole_poem.log.hours`.
+"""
+
+from typing import NamedTuple, Tuple
+
+import torch
+import torch.nn.functional as F
+
+
+class Calendar(NamedTuple):
+    """Trends of P kinds, which change from one step of time to the next.
+
+    Attributes
+    ----------
+    trend : (P, K + 1, n_items)
+        At the steps 0 to K; 0 at step 0.
+    weight : (P,)
+        w.
+    now : int
+        The first of the steps, up to K, in which somebody may still ask.
+    """
+
+    trend: torch.Tensor
+    weight: torch.Tensor
+    now: int
+
+
+class Items(NamedTuple):
+    """What the catalogue is scored by.
+
+    Attributes
+    ----------
+    embedding : (n_items, d)
+        e.
+    calendars : C of them
+    """
+
+    embedding: torch.Tensor
+    calendars: Tuple[Calendar, ...] = ()
+
+    def detach(self) -> "Items":
+        """Return the same without gradients."""
+        fixed = tuple(each._replace(weight=each.weight.detach()) for each in self.calendars)
+        return Items(self.embedding.detach(), fixed)
+
+    def from_now_on(self) -> torch.Tensor:
+        """Return vectors whose products with continued states are the scores of requests made now.
+
+        Additional logits apart; see `Interest.continued`.
+
+        Returns
+        -------
+        (n_items, d + D), where D counts all trends in all the steps in which somebody may ask.
+        """
+        trends = [each.trend[:, each.now :].flatten(0, 1).T for each in self.calendars]
+        return torch.cat([self.embedding, *trends], dim=1)
+
+
+class Interest(NamedTuple):
+    """What T requests ask for.
+
+    Attributes
+    ----------
+    state : (T, d)
+        u.
+    step : (T, C) int64
+        b_c, from 1; 0 for a request before the first step.
+    item : (T, S) int64
+        Items with an additional logit; one that stands there twice gets both, and 0 none.
+    logit : (T, S)
+        The additional logits.
+    """
+
+    state: torch.Tensor
+    step: torch.Tensor
+    item: torch.Tensor
+    logit: torch.Tensor
+
+    def continued(self, calendars: Tuple[Calendar, ...]) -> torch.Tensor:
+        """Return the states with the weights of the trends at their places, (T, d + D)."""
+        parts = [self.state]
+        for calendar, step in zip(calendars, self.step.unbind(1)):
+            steps = torch.arange(calendar.now, calendar.trend.shape[1], device=step.device)
+            here = (step.unsqueeze(1) == steps).to(self.state.dtype)  # (T, steps)
+            parts.append((calendar.weight.unsqueeze(1) * here.unsqueeze(1)).flatten(1))
+        return torch.cat(parts, dim=1)
+
+
+def plus(interest: Interest, item: torch.Tensor, logit: torch.Tensor) -> Interest:
+    """Add further logits (T, S) of the items (T, S)."""
+    return interest._replace(
+        item=torch.cat([interest.item, item], dim=1),
+        logit=torch.cat([interest.logit, logit], dim=1),
+    )
+
+
+def of_state(state: torch.Tensor, step: torch.Tensor) -> Interest:
+    """Return the interest of a state (T, d) at its steps (T, C), and nothing else."""
+    nothing = state.new_zeros(state.shape[0], 0)
+    return Interest(state, step, nothing.long(), nothing)
+
+
+def all_logits(interest: Interest, items: Items) -> torch.Tensor:
+    """Score the catalogue for every request: (T, n_items)."""
+    logits = interest.state @ items.embedding.T
+    for calendar, step in zip(items.calendars, interest.step.unbind(1)):
+        for weight, trend in zip(calendar.weight, calendar.trend):
+            logits = logits + weight * trend[step]
+    # under automatic mixed precision the product is of half precision, and what is added is not
+    return logits.scatter_add_(1, interest.item, interest.logit.to(logits.dtype))
+
+
+def logits_of(interest: Interest, items: Items, chosen: torch.Tensor) -> torch.Tensor:
+    """Score some items of each request: ids (T, P); returns (T, P)."""
+    logits = torch.einsum("td,tpd->tp", interest.state, items.embedding[chosen])
+    return logits + _added(interest, items, chosen)
+
+
+def shared_logits(interest: Interest, items: Items, shared: torch.Tensor) -> torch.Tensor:
+    """Score the same items for every request: ids (K,); returns (T, K)."""
+    chosen = shared.expand(len(interest.state), -1)
+    return interest.state @ items.embedding[shared].T + _added(interest, items, chosen)
+
+
+def _added(interest: Interest, items: Items, chosen: torch.Tensor) -> torch.Tensor:
+    """Sum the trends and the additional logits of the items `chosen` (T, P): (T, P)."""
+    added = interest.state.new_zeros(())
+    if interest.item.shape[1]:
+        item, order = interest.item.sort(dim=1)
+        summed = F.pad(interest.logit.gather(1, order).cumsum(dim=1), (1, 0))
+        chosen = chosen.contiguous()
+        begin = torch.searchsorted(item, chosen)
+        end = torch.searchsorted(item, chosen, right=True)
+        added = summed.gather(1, end) - summed.gather(1, begin)
+    for calendar, step in zip(items.calendars, interest.step.unbind(1)):
+        for weight, trend in zip(calendar.weight, calendar.trend):
+            added = added + weight * trend[step.unsqueeze(1), chosen]
+    return added

@@ -1,1 +1,0 @@
-"""POEM: two encoders, a gate, three losses."""

@@ -1,0 +1,42 @@
+"""The ranking stage alone, as a model to compare with: what feeds POEM, POEM must beat."""
+
+from typing import Any
+
+import torch
+from recbole.data.interaction import Interaction
+from recbole.model.abstract_recommender import SequentialRecommender
+from recbole.utils import InputType
+from torch import nn
+
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE
+from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
+
+
+class Upstream(SequentialRecommender):
+    """Ranks the cached candidates by fused score, everything else below them; nothing to train."""
+
+    input_type = InputType.POINTWISE
+
+    def __init__(self, config: Any, dataset: Any) -> None:
+        super().__init__(config, dataset)
+        self.rank_kappa, self.rank_power = config["rank_kappa"], config["rank_power"]
+        weights = torch.tensor(dataset.objective_weights, dtype=torch.float32)
+        self.register_buffer("objective_weights", weights, persistent=False)
+        self.unused = nn.Parameter(torch.zeros(1))  # RecBole's optimizer wants a parameter
+
+    def calculate_loss(self, interaction: Interaction) -> torch.Tensor:
+        """Return 0: there is nothing to learn."""
+        return 0 * self.unused.sum()
+
+    def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
+        """Return the fused scores over the catalogue, (B, n_items)."""
+        items, scores = interaction[CACHE_ITEM], interaction[CACHE_SCORE]
+        quintuple = rank_weights(scores, items > 0, self.rank_kappa, self.rank_power)
+        fused = fuse(quintuple, self.objective_weights)
+        everything = torch.zeros(len(items), self.n_items, device=items.device)
+        return everything.scatter_add(1, items, fused)
+
+    def predict(self, interaction: Interaction) -> torch.Tensor:
+        """Return the fused score of the item of each prediction row, (B,)."""
+        item = interaction[self.ITEM_ID].unsqueeze(1)
+        return self.full_sort_predict(interaction).gather(1, item).squeeze(1)

@@ -1,0 +1,219 @@
+"""What a multi-task ranker is fed: the user, the candidate, the user's recent items, and the time.
+
+Users and items are rows of two tables of fields. The recent items are pooled by their mean, or
+weighted by the candidate as in DIN (Zhou et al., KDD 2018). The products of the candidate with the
+user and with the interest are given beside them, since an MLP learns a dot product poorly (Rendle
+et al., RecSys 2020).
+"""
+
+from typing import Dict, NamedTuple, Sequence, Type
+
+import torch
+from torch import nn
+
+from recbole_poem.core.errors import InputError
+from recbole_poem.rankers.feature_fields import (
+    INITIAL_SCALE,
+    Field,
+    TableEncoder,
+    masked_average,
+)
+
+#: Gap slots: 0 = no earlier request, else 1 + floor(log2(1 + seconds)); the last is 34 years.
+N_GAP_SLOTS = 32
+_HOUR, _DAY = 3600, 86400
+
+
+class RankingRequests(NamedTuple):
+    """R requests of N candidates each; an exposure to learn from is a request with N = 1.
+
+    Attributes
+    ----------
+    user : (R,) int64
+        Rows of the user table.
+    candidates : (R, N) int64
+        Rows of the item table.
+    history : (R, H) int64
+        Rows of the item table; 0 = none.
+    time : (R,) int64
+        Seconds since 1970-01-01 UTC.
+    gap : (R,) int64
+        Seconds since the user's last request; negative where there was none.
+    """
+
+    user: torch.Tensor
+    candidates: torch.Tensor
+    history: torch.Tensor
+    time: torch.Tensor
+    gap: torch.Tensor
+
+
+class MeanPooling(nn.Module):
+    """The mean of the recent items, the same for every candidate.
+
+    Parameters
+    ----------
+    hidden_size : int
+        d.
+    """
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+
+    def forward(
+        self, history: torch.Tensor, present: torch.Tensor, candidates: torch.Tensor
+    ) -> torch.Tensor:
+        """Pool as `CandidateAttention` does."""
+        return masked_average(history, present).unsqueeze(1).expand_as(candidates)
+
+
+class CandidateAttention(nn.Module):
+    """Weights from a small network on (item, candidate, their product), a softmax over the items.
+
+    DIN leaves the weights unnormalised; the softmax keeps the interest in one range whatever the
+    number of recent items.
+
+    Parameters
+    ----------
+    hidden_size : int
+        d.
+    """
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.item = nn.Linear(hidden_size, hidden_size)
+        self.candidate = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.product = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.weight = nn.Linear(hidden_size, 1, bias=False)
+
+    def forward(
+        self, history: torch.Tensor, present: torch.Tensor, candidates: torch.Tensor
+    ) -> torch.Tensor:
+        """Pool the recent items for each candidate.
+
+        Parameters
+        ----------
+        history : (R, H, d)
+        present : (R, H) bool
+        candidates : (R, N, d)
+
+        Returns
+        -------
+        (R, N, d); zero where no recent item is present.
+        """
+        products = candidates.unsqueeze(2) * history.unsqueeze(1)  # (R, N, H, d)
+        hidden = self.product(products) + self.item(history).unsqueeze(1)
+        hidden = torch.relu(hidden + self.candidate(candidates).unsqueeze(2))
+        logits = self.weight(hidden).squeeze(-1)  # (R, N, H)
+        absent = ~present.unsqueeze(1)
+        # the lowest finite number: a request without recent items keeps finite gradients
+        logits = logits.masked_fill(absent, torch.finfo(logits.dtype).min)
+        return logits.softmax(dim=-1).masked_fill(absent, 0) @ history
+
+
+#: How the recent items are pooled, by the name that a configuration uses.
+POOLINGS: Dict[str, Type[nn.Module]] = {"mean": MeanPooling, "attention": CandidateAttention}
+
+
+class RankingFeatures(nn.Module):
+    """The features of each candidate of each request.
+
+    Parameters
+    ----------
+    user_fields, item_fields : sequence of Field
+        The two tables. Row 0 of the items is padding. The values are no part of the state that is
+        saved; the embeddings are.
+    embedding_size : int
+        Of a field.
+    hidden_size : int
+        d, of a user, an item, an interest.
+    pooling : str
+        A key of `POOLINGS`.
+    utc_offset : int
+        Seconds that the users' clocks are ahead of UTC (28,800 in China).
+
+    Attributes
+    ----------
+    output_size : int
+        F, the width of the features.
+
+    Raises
+    ------
+    InputError
+        If the pooling is not known, or as `TableEncoder`.
+    """
+
+    def __init__(
+        self,
+        user_fields: Sequence[Field],
+        item_fields: Sequence[Field],
+        embedding_size: int,
+        hidden_size: int,
+        pooling: str,
+        utc_offset: int,
+    ) -> None:
+        super().__init__()
+        if pooling not in POOLINGS:
+            raise InputError(f"pooling: unknown '{pooling}'; known: {', '.join(POOLINGS)}")
+        self.users = TableEncoder(user_fields, embedding_size, hidden_size)
+        self.items = TableEncoder(item_fields, embedding_size, hidden_size)
+        self.pooling = POOLINGS[pooling](hidden_size)
+        self.time = TimeEncoder(embedding_size, utc_offset)
+        self.output_size = 5 * hidden_size + self.time.output_size
+
+    def forward(self, requests: RankingRequests) -> torch.Tensor:
+        """Compute the features (R, N, F) of `requests`."""
+        n_candidates = requests.candidates.shape[1]
+        items = self.items(torch.cat([requests.candidates, requests.history], dim=1))
+        candidates, history = items[:, :n_candidates], items[:, n_candidates:]
+        interest = self.pooling(history, requests.history > 0, candidates)  # (R, N, d)
+        user = self.users(requests.user).unsqueeze(1).expand_as(candidates)
+        time = self.time(requests.time, requests.gap).unsqueeze(1).expand(-1, n_candidates, -1)
+        return torch.cat(
+            [user, candidates, interest, user * candidates, interest * candidates, time], dim=-1
+        )
+
+
+class TimeEncoder(nn.Module):
+    """Embeddings of the hour of the day, the day of the week and the gap, side by side."""
+
+    def __init__(self, embedding_size: int, utc_offset: int) -> None:
+        super().__init__()
+        self.utc_offset = utc_offset
+        embeddings = [nn.Embedding(n_slots, embedding_size) for n_slots in (24, 7, N_GAP_SLOTS)]
+        for embedding in embeddings:
+            nn.init.normal_(embedding.weight, std=INITIAL_SCALE)
+        self.embeddings = nn.ModuleList(embeddings)
+        self.output_size = 3 * embedding_size
+
+    def forward(self, time: torch.Tensor, gap: torch.Tensor) -> torch.Tensor:
+        """Encode times (R,) and gaps (R,), int64 seconds, as (R, 3 e)."""
+        slots = time_slots(time, gap, self.utc_offset).unbind(-1)
+        return torch.cat(
+            [embedding(slot) for embedding, slot in zip(self.embeddings, slots)], dim=-1
+        )
+
+
+def time_slots(time: torch.Tensor, gap: torch.Tensor, utc_offset: int) -> torch.Tensor:
+    """Hour of the day (0 to 23), day of the week (Monday = 0) and gap slot: (R, 3) int64.
+
+    Parameters
+    ----------
+    time, gap : (R,) int64
+        As in `RankingRequests`.
+    utc_offset : int
+        Seconds.
+
+    Raises
+    ------
+    TypeError
+        If the times are not int64: float32 rounds today's times to two minutes.
+    """
+    if time.dtype != torch.int64 or gap.dtype != torch.int64:
+        raise TypeError(f"time and gap must be int64 seconds, not {time.dtype} and {gap.dtype}")
+    local = time + utc_offset
+    hour = local.remainder(_DAY).div(_HOUR, rounding_mode="floor")
+    day = (local.div(_DAY, rounding_mode="floor") + 3).remainder(7)  # 1970-01-01 was a Thursday
+    gap_slot = 1 + gap.clamp(min=0).add(1).double().log2().floor().long()
+    gap_slot = gap_slot.clamp(max=N_GAP_SLOTS - 1).masked_fill(gap < 0, 0)
+    return torch.stack([hour, day, gap_slot], dim=-1)

@@ -1,0 +1,184 @@
+"""The embedded default of the ranking stage: multi-objective item-to-item ranking, cross-fitted.
+
+For objective m the score of candidate c at request r is
+
+    s_m(r, c) = sum over the user's last h rows j of  decay^age(j) * y_m(j) * sim_m(j, c)
+
+with y_m(j) = 1 where row j meets the objective's feedback and 0 elsewhere. Each similarity is
+estimated from the training rows that meet the same feedback. The users are cut into F folds, and
+the requests of a fold are scored with similarities estimated without its users: a ranker that had
+seen the rows it now ranks would hand the model the answer.
+
+Items that the user has consumed before the request are no candidates.
+"""
+
+import json
+from dataclasses import replace
+from functools import partial, reduce
+from logging import getLogger
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, TypeVar
+
+import numpy as np
+from scipy import sparse
+from tqdm import tqdm
+
+from recbole_poem.core.workers import Map
+from recbole_poem.log.feedback import positive_rows
+from recbole_poem.log.requests import RequestLog
+from recbole_poem.retrieval.counts import Counts
+from recbole_poem.retrieval.item_scores import ItemScores
+from recbole_poem.retrieval.objectives import Objective
+from recbole_poem.retrieval.selection import rank_weights
+from recbole_poem.retrieval.similarity import SIMILARITIES
+
+Result = TypeVar("Result")
+
+
+class ItemToItemRanker:
+    """Ranks the catalogue for any request of a log; see the module for the equation.
+
+    Parameters
+    ----------
+    log : RequestLog
+        Similarities are estimated from its training rows.
+    objectives : sequence of Objective
+        M objectives.
+    n_candidates : int
+        N, the candidates kept per request.
+    n_folds : int
+        F, at least 2.
+    top_k : int
+        Similar items kept per item and objective.
+    weights : (M,) float
+        a_m, the weight of each objective in the choice of the candidates.
+    kappa, power : float
+        Parameters of the rank weight ``(kappa + rank) ** -power``.
+    seed : int
+        Decides which user falls into which fold.
+    """
+
+    def __init__(
+        self,
+        log: RequestLog,
+        objectives: Sequence[Objective],
+        n_candidates: int,
+        n_folds: int,
+        top_k: int,
+        weights: np.ndarray,
+        kappa: float,
+        power: float,
+        seed: int,
+    ) -> None:
+        self.objectives = [objective.name for objective in objectives]
+        self._log = replace(log, values={})  # the workers need no more of it
+        self._specifications = list(objectives)
+        n_found = min(n_candidates, log.n_items - 1)
+        self._gains = np.asarray(weights, dtype=np.float32)[:, None] * rank_weights(
+            n_found, kappa, power
+        )
+        self._settings = {
+            "upstream": "item_to_item",
+            "objectives": [vars(objective) for objective in objectives],
+            "n_candidates": n_candidates,
+            "n_folds": n_folds,
+            "top_k": top_k,
+            "weights": [float(weight) for weight in weights],
+            "kappa": kappa,
+            "power": power,
+            "seed": seed,
+        }
+        if log.watch_time is not None:
+            self._settings["watch_time"] = vars(log.watch_time)
+        self._fold = np.random.default_rng(seed).permutation(log.n_users) % n_folds
+        self._positive = [
+            positive_rows(log, o.feedback, f"objectives.{o.name}.feedback") for o in objectives
+        ]
+        self._n_folds, self._top_k = n_folds, top_k
+        self._estimated: Optional[ItemScores] = None
+
+    def depends_on(self) -> Dict[str, Any]:
+        """Return every setting that the ranking depends on."""
+        return self._settings
+
+    def request_start(self) -> np.ndarray:
+        """Return the rows themselves: every row has a ranking of its own."""
+        return np.arange(len(self._log))
+
+    def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Rank the catalogue for `requests` (B,): items (B, N), 0 = none; scores (B, N, M)."""
+        if self._estimated is None:
+            self._estimated = self.estimate(map)
+        return self._estimated.rank(requests)
+
+    def estimate(self, parallel_map: Map, show_progress: bool = False) -> ItemScores:
+        """Estimate the similarities of every objective, one per fold, and return who ranks.
+
+        Objectives that ask the same of the same rows share them.
+        """
+        what = [
+            json.dumps([o.similarity, o.counting, o.weighing, o.feedback])
+            for o in self._specifications
+        ]
+        first_of = {question: what.index(question) for question in what}
+        getLogger().info(
+            f"request cache: estimating {len(first_of)} similarities without each of "
+            f"{self._n_folds} folds of users"
+        )
+        with tqdm(
+            total=2 * self._n_folds * len(first_of), desc="Similarities", disable=not show_progress
+        ) as bar:
+            found = [self._similarities(m, parallel_map, bar) for m in first_of.values()]
+        return ItemScores(
+            log=self._log,
+            fold=self._fold,
+            weight=_row_weights(self._specifications),
+            positive=np.stack(self._positive),
+            similarities=[sparse.vstack(of_fold, format="csr") for of_fold in zip(*found)],
+            which=np.array([list(first_of).index(question) for question in what]),
+            gains=self._gains,
+        )
+
+    def _similarities(self, m: int, parallel_map: Map, bar: tqdm) -> List[sparse.csr_matrix]:
+        """Estimate the similarities of objective m without the users of each fold in turn."""
+        objective = self._specifications[m]
+        similarity = SIMILARITIES[objective.similarity]
+        rows = np.flatnonzero(self._log.training & self._positive[m])
+        fold = self._fold[self._log.user[rows]]
+        count = partial(similarity.count, **objective.counting)
+        parts = _with_bar(
+            bar, parallel_map(partial(_count, count, self._log, rows, fold), range(self._n_folds))
+        )
+        everyone = reduce(Counts.plus, parts)
+        weigh = partial(similarity.weigh, top_k=self._top_k, **objective.weighing)
+        of_others = partial(_weigh_others, everyone, weigh)
+        return _with_bar(bar, parallel_map(of_others, parts))
+
+
+def _row_weights(objectives: Sequence[Objective]) -> np.ndarray:
+    """Return decay^age of the last rows where each objective looks, (M, h), and 0 elsewhere."""
+    age = np.arange(max(objective.history for objective in objectives))
+    rows = [np.where(age < o.history, o.decay**age, 0) for o in objectives]
+    return np.array(rows, dtype=np.float32)
+
+
+def _count(
+    count: Callable[..., Counts], log: RequestLog, rows: np.ndarray, fold: np.ndarray, f: int
+) -> Counts:
+    """Count the pairs of the users of fold f."""
+    return count(log, rows[fold == f])
+
+
+def _weigh_others(
+    everyone: Counts, weigh: Callable[[Counts], sparse.csr_matrix], part: Counts
+) -> sparse.csr_matrix:
+    """Return the similarities that everyone but a part of the users gives."""
+    return weigh(everyone.without(part))
+
+
+def _with_bar(bar: tqdm, results: Iterable[Result]) -> List[Result]:
+    """List the results, with a step of the bar for each."""
+    listed = []
+    for result in results:
+        listed.append(result)
+        bar.update()
+    return listed

@@ -1,0 +1,272 @@
+"""RecBole's configuration, plus the plugin's models and properties.
+
+Order of precedence, lowest first: RecBole's own files (overall, model, sample, data set,
+quick start), the plugin's files of the same names in ``properties/`` (a preset behind its model,
+what it says of a data set behind that one's file), ``config_files``, ``config_dict``. The command
+line reaches `Config` through ``config_dict`` alone: what else is in ``sys.argv`` belongs to whoever
+started the process.
+"""
+
+import ast
+import os
+import re
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Dict, FrozenSet, List, Optional, Tuple
+
+import recbole
+import recbole.config
+import torch
+import torch.distributed
+import yaml
+from recbole.utils import ModelType
+
+from recbole_poem.core.config_files import read_config_file
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.number_types import plain
+from recbole_poem.training.checks import check_given
+from recbole_poem.training.checks.names import check_dataset_name
+from recbole_poem.training.keys import POEM_RULES, RULES, check_values
+from recbole_poem.training.registry import MODELS, get_model
+
+_ROOT = Path(__file__).parents[1]
+_PACKAGED = _ROOT / "properties"
+#: The plugin's YAML files: inside the package once installed, beside it in a checkout.
+PROPERTIES = _PACKAGED if _PACKAGED.is_dir() else _ROOT.parent / "properties"
+
+#: Keys that the command and RecBole's launcher use, which stand in no properties file.
+_LAUNCH_KEYS = {
+    "model", "dataset", "config_files", "nproc", "world_size", "ip", "port", "offset",
+    "group_offset", "local_rank", "single_spec",
+}  # fmt: skip
+
+
+#: Keys that are refused elsewhere, with what to give instead.
+_UNLISTED = {"neg_sampling", "training_neg_sample_num"}
+
+
+@lru_cache(maxsize=None)
+def _keys_of_all_models() -> FrozenSet[str]:
+    """Return the keys that stand in any properties file of RecBole or the plugin."""
+    folders = (Path(recbole.__path__[0]) / "properties", PROPERTIES)
+    files = [file for folder in folders for file in folder.rglob("*.yaml")]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    return frozenset(re.findall(r"^(\w+):", text, re.MULTILINE))
+
+
+@lru_cache(maxsize=None)
+def _keys_in_code() -> FrozenSet[str]:
+    """Return the keys that RecBole's code reads, and no properties file lists."""
+    files = Path(recbole.__path__[0]).rglob("*.py")
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    return frozenset(re.findall(r"""config\[["'](\w+)["']\]""", text)) - _keys_of_all_models()
+
+
+class Config(recbole.config.Config):
+    """The configuration of one run.
+
+    Parameters
+    ----------
+    model : str or class, optional
+        Name or class of the model; default: key ``model`` of the files or the dictionary.
+    dataset : str, optional
+        Name of the data set; default: key ``dataset``.
+    config_file_list : list of str, optional
+        YAML files.
+    config_dict : dict, optional
+        Keys and values; strings are read as Python literals where they are.
+
+    Raises
+    ------
+    InputError
+        For whatever is wrong with a file, a key or a value.
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        dataset: Optional[str] = None,
+        config_file_list: Optional[List[str]] = None,
+        config_dict: Optional[Dict[str, Any]] = None,
+    ) -> None:
+        _check_arguments(model, config_file_list, config_dict)
+        try:
+            super().__init__(model, dataset, config_file_list, config_dict)
+        except InputError:
+            raise
+        except (ValueError, KeyError, TypeError, RuntimeError, NotImplementedError) as error:
+            # RecBole's own checks of the configuration, in its own words
+            raise InputError(f"configuration: {error.args[0] if error.args else error}") from error
+        check_values(self.final_config_dict)
+        self._refuse_misspelt()
+
+    def unknown_keys(self) -> List[Tuple[str, Optional[str]]]:
+        """List the given keys that nothing reads, each with the nearest known key or None."""
+        known = set(self.internal_config_dict) | _LAUNCH_KEYS | _UNLISTED
+        known = known.union(*self.parameters.values(), _keys_in_code())
+        if not self._is_of_recbole():  # its keys stand in no file
+            return []
+        return [
+            (key, next(iter(get_close_matches(key, known, n=1)), None))
+            for key in self.external_config_dict
+            if key not in known
+        ]
+
+    def _is_of_recbole(self) -> bool:
+        return self.model_class.__module__.split(".")[0] in ("recbole", "recbole_poem")
+
+    def _refuse_misspelt(self) -> None:
+        """Refuse a key that neither this model nor any other reads; those of others are told."""
+        for key, near in self.unknown_keys():
+            anywhere = _keys_of_all_models()
+            if key not in anywhere:
+                near = near or next(iter(get_close_matches(key, anywhere, n=1)), None)
+                hint = f"; the nearest is '{near}'" if near else ""
+                raise InputError(f"{key}: there is no such key of {self.model} or RecBole{hint}")
+
+    def is_given(self, key: str) -> bool:
+        """Tell whether the user gave a key, and not a file of the plugin or RecBole."""
+        return key in self.external_config_dict
+
+    def given(self) -> Dict[str, Any]:
+        """Return the keys that the user gave, from which an equal configuration can be made."""
+        launch = _LAUNCH_KEYS | {"resume"}
+        given = {k: v for k, v in self.external_config_dict.items() if k not in launch}
+        return {**given, "model": self.model, "dataset": self.dataset}
+
+    def _load_cmd_line(self) -> Dict[str, Any]:
+        return {}
+
+    def _convert_config_dict(self, config_dict: Dict[str, Any]) -> Dict[str, Any]:
+        """Read strings as literals; RecBole evaluates them as code (configurator.py:131)."""
+        return {key: _literal(plain(value)) for key, value in config_dict.items()}
+
+    def _load_config_files(self, file_list: Optional[List[str]]) -> Dict[str, Any]:
+        contents = map(read_config_file, file_list or [])
+        return {key: value for content in contents for key, value in content.items()}
+
+    def _get_model_and_dataset(self, model: Any, dataset: Optional[str]) -> Tuple[Any, Any, Any]:
+        model = self.external_config_dict.get("model") if model is None else model
+        _check_arguments(model, None, None)
+        if isinstance(model, str):
+            model = get_model(model)
+        names = super()._get_model_and_dataset(model, dataset)
+        check_dataset_name(names[2])
+        return names
+
+    def _load_internal_config_dict(self, model: str, model_class: Any, dataset: str) -> None:
+        super()._load_internal_config_dict(model, model_class, dataset)
+        files = [PROPERTIES / "overall.yaml"]
+        if model in MODELS:
+            # the ranking stage as a model of its own has POEM's keys, for it is what feeds POEM
+            named = ["POEM", model] if model == "Upstream" else [model]
+            files += [PROPERTIES / "model" / f"{name}.yaml" for name in named]
+            files += self._preset(model)
+        of_dataset = PROPERTIES / "dataset" / f"{dataset}.yaml"
+        files.append(of_dataset)
+        if RULES.get(model) is POEM_RULES:
+            files.append(PROPERTIES / "preset" / self._preset_name / f"{dataset}.yaml")
+        for file in files:
+            if file.is_file():
+                self._update_internal_config_dict(str(file))
+        internal, external = self.internal_config_dict, self.external_config_dict
+        stock = Path(recbole.__path__[0]) / "properties" / "dataset" / f"{dataset}.yaml"
+        if not stock.is_file() and not of_dataset.is_file() and internal["load_col"] is not None:
+            # RecBole's default is users and items alone, and no time; other files stay as named
+            internal["load_col"] = {**internal["load_col"], "inter": "*"}
+        if internal["MODEL_TYPE"] in (
+            ModelType.GENERAL,
+            ModelType.TRADITIONAL,
+            ModelType.KNOWLEDGE,
+        ):
+            # the task of the sequential models, so that all rows of a comparison are of one task
+            internal["eval_args"] = {
+                "split": {"LS": "valid_and_test"},
+                "order": "TO",
+                "group_by": "user",
+                "mode": "full",
+            }
+        loss = external.get("loss_type", internal.get("loss_type"))
+        if internal["MODEL_TYPE"] == ModelType.SEQUENTIAL and loss == "CE":
+            # RecBole's overall default, which its own check then refuses (configurator.py:350)
+            internal["train_neg_sample_args"] = None
+
+    def _get_final_config_dict(self) -> Dict[str, Any]:
+        """Merge the keys, and refuse what they cannot be, before RecBole reads them."""
+        keys: Dict[str, Any] = super()._get_final_config_dict()
+        if isinstance(keys.get("topk"), tuple):
+            keys["topk"] = list(keys["topk"])
+        asked, usual = (
+            part.get("eval_args") for part in (self.external_config_dict, self.internal_config_dict)
+        )
+        if isinstance(asked, dict) and isinstance(usual, dict) and "split" not in asked:
+            keys["eval_args"] = {**usual, **asked}  # a mode alone asks for no split by chance
+        check_given(self.model_class, keys, self.external_config_dict, self.internal_config_dict)
+        return keys
+
+    @property
+    def _preset_name(self) -> str:
+        return str(self.external_config_dict.get("preset", "best"))
+
+    def _preset(self, model: str) -> List[Path]:
+        """Return the file of the preset that the user chose, if it changes the defaults."""
+        preset = self._preset_name
+        if preset == "best" or RULES[model] is not POEM_RULES:
+            return []
+        file = PROPERTIES / "preset" / f"{preset}.yaml"
+        if not file.is_file():
+            known = ", ".join(sorted(known.stem for known in file.parent.glob("*.yaml")))
+            raise InputError(f"preset: expected best or one of {known}, not {preset!r}")
+        return [file]
+
+    def _init_device(self) -> None:
+        final = self.final_config_dict
+        if not final["use_gpu"]:
+            final["gpu_id"] = ""
+        on_gpu = final["use_gpu"] and torch.cuda.is_available()
+        if "local_rank" not in final or on_gpu:
+            super()._init_device()
+            return
+        # several processes on the CPU: RecBole knows nccl only (configurator.py:498)
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        torch.distributed.init_process_group(
+            backend="gloo",
+            rank=final["local_rank"] + final["offset"],
+            world_size=final["world_size"],
+            init_method=f"tcp://{final['ip']}:{final['port']}",
+        )
+        final["device"] = torch.device("cpu")
+        final["single_spec"] = False
+        if final["local_rank"] != 0:
+            final["state"] = "error"
+            final["show_progress"] = False
+            final["verbose"] = False
+
+
+def _check_arguments(model: Any, config_file_list: Any, config_dict: Any) -> None:
+    """Refuse what is no name of a model, no list of files, no mapping of keys."""
+    if model is not None and not isinstance(model, (str, type)):
+        raise InputError(f"model: expected a name such as POEM, not {model!r}")
+    if config_file_list is not None and not isinstance(config_file_list, (list, tuple)):
+        raise InputError(f"config_file_list: expected a list of files, not {config_file_list!r}")
+    if config_dict is not None and not isinstance(config_dict, dict):
+        raise InputError(f"config_dict: expected keys and their values, not {config_dict!r}")
+
+
+def _literal(value: Any) -> Any:
+    """Return the Python or YAML literal that a string spells, ``true`` and ``false`` included."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        pass
+    if value.startswith(("{", "[")):  # as a YAML file would write it: {rating: "[4,inf)"}
+        try:
+            return yaml.safe_load(value)
+        except yaml.YAMLError:
+            pass
+    return value

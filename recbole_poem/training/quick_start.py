@@ -1,0 +1,264 @@
+"""Run, load, tune: the functions that a user calls, in the manner of ``recbole.quick_start``.
+
+That module is never imported: it loads ray.
+"""
+
+import socket
+from functools import partial
+from logging import getLogger
+from pathlib import Path
+from traceback import format_exc
+from typing import Any, Callable, Dict, List, Optional
+
+import torch
+import torch.distributed
+import torch.multiprocessing
+from recbole.trainer import Trainer
+from recbole.utils import init_logger, set_color
+
+from recbole_poem.core import recbole_warnings
+from recbole_poem.core.errors import InputError
+from recbole_poem.data.known_tokens import KnownTokens
+from recbole_poem.training import checkpoint
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import Experiment, Preparation, assemble, prepare
+from recbole_poem.training.registry import get_trainer
+from recbole_poem.training.restoring import check_same_data, load_weights
+from recbole_poem.training.trainer import training_split
+
+
+def run_recbole_poem(
+    model: Optional[str] = None,
+    dataset: Optional[str] = None,
+    config_file_list: Optional[List[str]] = None,
+    config_dict: Optional[Dict[str, Any]] = None,
+    saved: bool = True,
+    callback_fn: Optional[Callable[[int, float], Any]] = None,
+) -> Dict[str, Any]:
+    """Train a model of the plugin or of RecBole to early stopping, and test it.
+
+    Parameters
+    ----------
+    model, dataset : str, optional
+        Names; default: the keys of the files or the dictionary.
+    config_file_list : list of str, optional
+        YAML files.
+    config_dict : dict, optional
+        Keys and values; ``resume`` continues a checkpoint, whose keys then hold where none is
+        given, and ``nproc`` trains on several processes.
+    saved : bool
+        Whether to write a checkpoint. Without one the model of the last epoch is tested.
+    callback_fn : callable, optional
+        Called after every evaluated epoch with its number, from 0, and its validation score, when
+        the checkpoint has been written. On several processes it is not called.
+
+    Returns
+    -------
+    dict
+        ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result``, ``test_result`` as
+        RecBole's, and ``model_file``, the checkpoint (None without one).
+
+    Raises
+    ------
+    InputError
+        For whatever is wrong with a file, a column, a key or a value.
+    """
+    given = dict(config_dict or {})
+    if given.get("resume") is not None:
+        given = {**checkpoint.read(given["resume"])["keys"], **given}
+    model = given.pop("model", None) if model is None else model
+    dataset = given.pop("dataset", None) if dataset is None else dataset
+    if _number_of_processes(given.get("nproc", 1)) > 1:
+        return _run_on_several(model, dataset, config_file_list, given, saved)
+    return _run(model, dataset, config_file_list, given, saved, callback_fn)
+
+
+def _number_of_processes(nproc: Any) -> int:
+    if not str(nproc).isdecimal() or int(nproc) < 1:
+        raise InputError(f"nproc: expected a whole number from 1, not {nproc!r}")
+    return int(nproc)
+
+
+@recbole_warnings.ignored()
+def _run(
+    model: Optional[str],
+    dataset: Optional[str],
+    config_file_list: Optional[List[str]],
+    config_dict: Dict[str, Any],
+    saved: bool,
+    callback_fn: Optional[Callable[[int, float], Any]] = None,
+) -> Dict[str, Any]:
+    config = Config(model, dataset, config_file_list, config_dict)
+    experiment = begin(config)
+    trainer = trainer_of(experiment)
+    show_progress = config["show_progress"]
+    best_valid_score, best_valid_result = trainer.fit(
+        experiment.train_data,
+        experiment.valid_data,
+        saved=saved,
+        show_progress=show_progress,
+        callback_fn=callback_fn,
+    )
+    test_result = trainer.evaluate(
+        experiment.test_data, load_best_model=saved, show_progress=show_progress
+    )
+    result = {
+        "best_valid_score": best_valid_score,
+        "valid_score_bigger": config["valid_metric_bigger"],
+        "best_valid_result": best_valid_result,
+        "test_result": test_result,
+        "model_file": trainer.saved_model_file if saved else None,
+    }
+    logger = getLogger()
+    logger.info(set_color("best valid ", "yellow") + f": {best_valid_result}")
+    logger.info(set_color("test result", "yellow") + f": {test_result}")
+    logger.info(set_color("checkpoint ", "yellow") + f": {result['model_file']}")
+    return result
+
+
+def begin(config: Config, preparation: Preparation = prepare) -> Experiment:
+    """Start RecBole's log for a run, and `assemble` what it needs."""
+    # RecBole looks for its folders and then makes them: two processes at once, and one fails.
+    for folder in (Path("log", config.model), Path(config["checkpoint_dir"])):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder}: this folder cannot be made: {error.strerror}") from error
+    init_logger(config)
+    logger = getLogger()
+    logger.info(config)
+    for key, near in config.unknown_keys():
+        hint = f"; the nearest known key is '{near}'" if near else ""
+        logger.warning(f"'{key}' is not a key of {config.model} or RecBole, and does nothing{hint}")
+    experiment = assemble(config, preparation)
+    logger.info(experiment.dataset)
+    logger.info(experiment.model)
+    return experiment
+
+
+def trainer_of(experiment: Experiment) -> Trainer:
+    """Return the trainer of an experiment; with ``resume``, where its checkpoint left off."""
+    config = experiment.config
+    trainer = get_trainer(config)(config, experiment.model)
+    if config["resume"] is not None:
+        state = checkpoint.read(config["resume"])
+        check_same_data(state, training_split(experiment.train_data), config["resume"])
+        _check_same_evaluation(state["keys"], config)
+        trainer.resume_checkpoint(config["resume"])
+    return trainer
+
+
+def _check_same_evaluation(keys: Dict[str, Any], config: Config) -> None:
+    """Refuse to validate a resumed run in another way: its best score would be another thing."""
+    given = dict(keys)
+    then = Config(given.pop("model"), given.pop("dataset"), config_dict=given)
+    for key in ("eval_args", "valid_metric", "mask_seen"):
+        if str(config[key]).lower() != str(then[key]).lower():
+            raise InputError(
+                f"{key}: the run that is resumed was validated with {then[key]!r}, not "
+                f"{config[key]!r}, and its best score stands; leave the key out, or train anew"
+            )
+
+
+@recbole_warnings.ignored()
+def load(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
+    """Return the experiment whose best epoch a checkpoint holds.
+
+    Its data set may have changed since: the rows may come in another order, and users may be new,
+    unless the model has weights for each, or missing. The items have to be those of the training.
+    Rows of equal time are taken in the order of the file.
+
+    Parameters
+    ----------
+    path : str
+        The checkpoint.
+    config_dict : dict, optional
+        Keys to change, such as ``data_path``, ``gpu_id`` or ``mask_seen``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, cut short or foreign, or does not fit its data set any more.
+    """
+    state = checkpoint.read(path)
+    given = {**state["keys"], **(config_dict or {})}
+    model, dataset = given.pop("model"), given.pop("dataset")
+    given.pop("nproc", None)
+    known = KnownTokens(str(path), state["tokens"])
+    config = Config(model, dataset, config_dict=given)
+    experiment = assemble(config, partial(prepare, known=known))
+    load_weights(experiment.model, state, path, experiment.dataset)
+    return experiment
+
+
+def objective_function(
+    config_dict: Optional[Dict[str, Any]] = None,
+    config_file_list: Optional[List[str]] = None,
+    saved: bool = True,
+) -> Dict[str, Any]:
+    """Train and test one configuration: the function that RecBole's `HyperTuning` calls."""
+    end_log()
+    given = {"show_progress": False, "state": "ERROR", **(config_dict or {})}
+    result = run_recbole_poem(config_file_list=config_file_list, config_dict=given, saved=saved)
+    return {"model": given.get("model"), **result}
+
+
+def end_log() -> None:
+    """Take the handlers of the last run from the log; RecBole would add those of the next."""
+    logger = getLogger()
+    for handler in logger.handlers[:]:
+        logger.removeHandler(handler)
+
+
+def _run_on_several(
+    model: Optional[str],
+    dataset: Optional[str],
+    config_file_list: Optional[List[str]],
+    config_dict: Dict[str, Any],
+    saved: bool,
+) -> Dict[str, Any]:
+    """Train on ``nproc`` processes of this machine; the first one's result is returned."""
+    nproc = int(config_dict["nproc"])
+    launch = {"world_size": nproc, "ip": "localhost", "port": _free_port(), "offset": 0}
+    given = {**launch, **config_dict}
+    queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
+    try:
+        torch.multiprocessing.spawn(
+            _worker, args=(queue, model, dataset, config_file_list, given, saved), nprocs=nproc
+        )
+    except torch.multiprocessing.ProcessRaisedException as error:
+        if queue.empty():
+            raise
+        raise queue.get() from error
+    return queue.get()
+
+
+def _worker(
+    rank: int,
+    queue: Any,
+    model: Optional[str],
+    dataset: Optional[str],
+    config_file_list: Optional[List[str]],
+    config_dict: Dict[str, Any],
+    saved: bool,
+) -> None:
+    try:
+        result = _run(model, dataset, config_file_list, {**config_dict, "local_rank": rank}, saved)
+        if rank == 0:
+            queue.put(result)
+    except InputError as error:
+        queue.put(error)
+        raise
+    except Exception:
+        # Said before the others see the connection close, so that the cause is read, not the echo.
+        queue.put(RuntimeError(f"process {rank} of {config_dict['nproc']} failed\n{format_exc()}"))
+        raise
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return str(probe.getsockname()[1])

@@ -1,0 +1,319 @@
+"""RecBole's trainers with checkpoints that survive a kill and runs that resume exactly.
+
+The mixin works over any of RecBole's trainers. Every random number of a training epoch is a
+function of the seed and the epoch, so a resumed run repeats what an uninterrupted one does.
+"""
+
+from contextlib import nullcontext
+from logging import getLogger
+from typing import Any, Callable, ContextManager, Dict, List, Optional, Tuple
+from uuid import uuid4
+
+import dgl
+import torch
+import torch.distributed
+from recbole.data.dataloader import KnowledgeBasedDataLoader
+from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
+from recbole.data.dataset import Dataset
+from recbole.evaluator import Collector
+from recbole.trainer import Trainer
+from recbole.trainer.trainer import AbstractTrainer
+from recbole.utils import EvaluatorType, init_seed, set_color
+from torch.nn.parallel import DistributedDataParallel
+
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.noise import Purpose, own_streams
+from recbole_poem.core.refusals import refusals_named
+from recbole_poem.rerankers.category_penalty import Diversity
+from recbole_poem.rerankers.reranking import reranking_of
+from recbole_poem.training import checkpoint
+from recbole_poem.training.restoring import check_ids, data_of, load_weights
+from recbole_poem.training.weight_average import WeightAverage
+
+
+def seed_everything(seed: int, reproducibility: bool) -> None:
+    """Seed Python, numpy, torch and DGL, which RecBole's `init_seed` leaves out."""
+    init_seed(seed % 2**32, reproducibility)
+    dgl.seed(seed % 2**31)
+
+
+class PlainCollector(Collector):
+    """RecBole's collector, for metrics that need more than tensors, of lists that are chosen.
+
+    RecBole calls ``.cpu()`` on everything it has collected (evaluator/collector.py:227), numbers
+    and counters included, so ItemCoverage, GiniIndex and the like fail.
+    """
+
+    #: how lists are chosen; None = by the scores alone
+    reranking: Optional[Diversity] = None
+
+    def eval_batch_collect(
+        self,
+        scores_tensor: torch.Tensor,
+        interaction: Any,
+        positive_u: torch.Tensor,
+        positive_i: torch.Tensor,
+    ) -> None:
+        """Collect what RecBole does; where it ranks items, after the last stage has seen them."""
+        ranks = self.config["eval_type"] == EvaluatorType.RANKING
+        if ranks and self.reranking is not None:
+            scores_tensor = self.reranking.reordered(scores_tensor)
+        super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
+
+    def get_data_struct(self) -> Any:
+        """Return what was collected, as RecBole does."""
+        collected = self.data_struct._data_dict
+        aside = {k: v for k, v in collected.items() if not isinstance(v, torch.Tensor)}
+        for key in aside:
+            del collected[key]
+        struct = super().get_data_struct()
+        for key, value in aside.items():
+            self.data_struct.set(key, value)
+            struct.set(key, value)
+        return struct
+
+
+class WrapForDevice(AbstractTrainer):
+    """Stands behind RecBole's `Trainer` and wraps the model for several processes on the CPU."""
+
+    def __init__(self, config: Any, model: Any) -> None:
+        if config["single_spec"] or config["device"].type == "cuda":
+            super().__init__(config, model)
+            return
+        self.config, self.model = config, model
+        # RecBole passes device_ids, which the CPU must not have (trainer/trainer.py:63)
+        self.distributed_model = DistributedDataParallel(model)
+
+
+def _loaders(train_data: Any) -> List[AbstractDataLoader]:
+    """List the loaders that draw an epoch's order; RecBole's knowledge-based one holds two."""
+    if isinstance(train_data, KnowledgeBasedDataLoader):
+        return [train_data.general_dataloader, train_data.kg_dataloader]
+    return [train_data]
+
+
+def training_split(train_data: Any) -> Dataset:
+    """Return the data set whose rows a training loader gives."""
+    return _loaders(train_data)[0]._dataset
+
+
+class TrainingMixin(Trainer):
+    """Mixin over RecBole's trainers: exact epochs, safe checkpoints, exact resumption.
+
+    With ``ema_decay`` above 0 the average of the weights is what is evaluated and kept as the best
+    epoch, and what the model has after `fit`; the optimizer moves the weights themselves.
+    """
+
+    saved_model_file: str
+
+    def __init__(self, config: Any, model: Any) -> None:
+        decay = config["ema_decay"]  # before RecBole's trainer builds its optimizers
+        self._average = WeightAverage(model, decay) if decay else None
+        super().__init__(config, model)
+        self.eval_collector = PlainCollector(config)
+        # two runs may start within the same second, and processes of one run in different ones
+        self.saved_model_file = self.saved_model_file.replace(".pth", f"-{uuid4().hex[:6]}.pth")
+        if not config["single_spec"]:
+            name = [self.saved_model_file]
+            torch.distributed.broadcast_object_list(name, src=0)
+            self.saved_model_file = name[0]
+        self._best: Optional[Dict[str, Any]] = None
+        self._validates = False
+
+    def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
+        optimizer = super()._build_optimizer(**kwargs)
+        if self._average is not None:
+            self._average.follow(optimizer)
+        return optimizer
+
+    def _averaged(self) -> ContextManager[None]:
+        """Within it, the model has the weights that are to be evaluated and kept."""
+        return nullcontext() if self._average is None else self._average.in_place()
+
+    def _valid_epoch(self, valid_data: Any, show_progress: bool = False) -> Any:
+        with self._averaged():
+            score, result = super()._valid_epoch(valid_data, show_progress=show_progress)
+        if score != score:
+            raise InputError(
+                f"valid_metric: {self.config['valid_metric']} of the validation rows is not a "
+                "number, so no epoch is the best; they may have one label only"
+            )
+        return score, result
+
+    def _train_epoch(
+        self,
+        train_data: Any,
+        epoch_idx: int,
+        loss_func: Optional[Callable[..., Any]] = None,
+        show_progress: bool = False,
+    ) -> Any:
+        seed = self.config["seed"] * 1_000_003 + epoch_idx
+        seed_everything(seed * 1_009 + self.config["local_rank"], self.config["reproducibility"])
+        for loader in _loaders(train_data):
+            loader.generator.manual_seed(seed)
+        set_epoch = getattr(train_data, "set_epoch", None)
+        if set_epoch is not None:
+            set_epoch(epoch_idx)
+        loss = super()._train_epoch(
+            train_data, epoch_idx, loss_func=loss_func, show_progress=show_progress
+        )
+        return loss if self.config["single_spec"] else self._average_over_processes(loss)
+
+    def _check_nan(self, loss: torch.Tensor) -> None:
+        if bool(torch.isnan(loss)):
+            raise InputError(
+                f"learning_rate: the training loss is not a number any more; {self.learning_rate} "
+                "may be too large, or a column holds values that are far from all others"
+            )
+
+    def _average_over_processes(self, loss: Any) -> Any:
+        """Average an epoch's loss, a number or a tuple of parts, over the processes."""
+        parts = torch.tensor(loss, dtype=torch.float64, device=self.device)
+        torch.distributed.all_reduce(parts)
+        averaged = parts / torch.distributed.get_world_size()
+        return tuple(averaged.tolist()) if isinstance(loss, tuple) else averaged.item()
+
+    def fit(
+        self,
+        train_data: Any,
+        valid_data: Any = None,
+        verbose: bool = True,
+        saved: bool = True,
+        show_progress: bool = False,
+        callback_fn: Optional[Callable[[int, float], Any]] = None,
+    ) -> Tuple[float, Optional[Dict[str, float]]]:
+        """Train as RecBole does; a checkpoint is written after every evaluated epoch.
+
+        Raises
+        ------
+        InputError
+            If one of RecBole's models cannot train with its keys, or a loss is NaN.
+        """
+        self._validates = bool(valid_data) and self.eval_step > 0
+        self._data = data_of(training_split(train_data))
+
+        def at_epoch_end(epoch: int, score: float) -> None:
+            if saved:
+                self._write(epoch, finished=self.cur_step > self.stopping_step)
+            if callback_fn is not None:
+                callback_fn(epoch, score)
+
+        try:
+            with refusals_named(self.config, "cannot train"):
+                result = super().fit(
+                    train_data,
+                    valid_data,
+                    verbose=verbose,
+                    saved=saved,
+                    show_progress=show_progress,
+                    callback_fn=at_epoch_end,
+                )
+        except KeyboardInterrupt:
+            if saved and self._best is not None:
+                getLogger().warning(f"interrupted; continue with --resume={self.saved_model_file}")
+            raise
+        if self._average is not None:
+            self._average.settle()
+        if not self.config["single_spec"]:
+            torch.distributed.barrier()  # the file is whole before another process reads it
+        return result
+
+    def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
+        """Remember the best weights; RecBole calls this when the score has improved."""
+        if epoch < 0 and self._best is not None:
+            return  # a resumed run that had finished: its file stays as it is
+        with self._averaged():
+            state_dict = {
+                name: value.detach().to("cpu", copy=True)
+                for name, value in self.model.state_dict().items()
+            }
+        other = checkpoint.plain(self.model.other_parameter(), "other_parameter")
+        self._best = {"state_dict": state_dict, "other_parameter": other}
+        if not self._validates:
+            self._write(epoch, finished=epoch + 1 >= self.epochs)
+
+    def _write(self, epoch: int, finished: bool) -> None:
+        """Write the best and the last epoch to `saved_model_file`, from the first process."""
+        if self.config["local_rank"] != 0 or self._best is None:
+            return
+        result = self.best_valid_result
+        state = {
+            "keys": checkpoint.plain(self.config.given(), "keys"),
+            **self._best,
+            "last_state_dict": dict(self.model.state_dict()),
+            "average": None if self._average is None else self._average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": epoch,
+            "finished": finished or epoch + 1 >= self.epochs,
+            "cur_step": self.cur_step,
+            "best_valid_score": float(self.best_valid_score),
+            "best_valid_result": checkpoint.plain(result, "best_valid_result"),
+            **self._data,
+        }
+        checkpoint.write(self.saved_model_file, state)
+
+    def save_pretrained_model(self, epoch: int, saved_model_file: str) -> None:
+        """Write the weights of a pre-training stage (RecBole's S3Rec and RaCT call this)."""
+        self.saved_model_file = saved_model_file
+        self._save_checkpoint(epoch)
+        self._write(epoch, finished=False)
+
+    def resume_checkpoint(self, resume_file: str) -> None:
+        """Continue the run whose checkpoint this is: its last epoch, its best epoch, its file.
+
+        An average that the run did not keep starts with its last weights.
+        """
+        state = checkpoint.read(resume_file)
+        self.saved_model_file = str(resume_file)
+        load_weights(self.model, state, resume_file)
+        self._best = {key: state[key] for key in ("state_dict", "other_parameter")}
+        self.cur_step = state["cur_step"]
+        self.best_valid_score = state["best_valid_score"]
+        self.best_valid_result = state["best_valid_result"]
+        more_epochs = self.cur_step <= self.stopping_step and state["epoch"] + 1 < self.epochs
+        self.start_epoch = state["epoch"] + 1 if more_epochs else self.epochs
+        if more_epochs:
+            self.model.load_state_dict(state["last_state_dict"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            for group in self.optimizer.param_groups:  # the keys of this run hold, new ones too
+                group["lr"], group["weight_decay"] = self.learning_rate, self.weight_decay
+        if self._average is not None:
+            self._average.start()
+            if more_epochs and state.get("average") is not None:
+                self._average.load_state_dict(state["average"])
+        self.logger.info(
+            set_color("Resuming", "blue") + f": {resume_file} after epoch {state['epoch']}"
+        )
+
+    @torch.no_grad()
+    def evaluate(
+        self,
+        eval_data: Any,
+        load_best_model: bool = True,
+        model_file: Optional[str] = None,
+        show_progress: bool = False,
+    ) -> Any:
+        """Evaluate as RecBole does, the best weights read by `checkpoint.read`.
+
+        What a model draws meanwhile depends on ``seed`` alone, as do the negatives that its loader
+        draws: equal weights have equal metrics, and training does not notice an evaluation.
+
+        Raises
+        ------
+        InputError
+            If one of RecBole's models cannot be evaluated with its keys.
+        """
+        if load_best_model and eval_data:
+            path = model_file or self.saved_model_file
+            state = checkpoint.read(path)
+            if model_file is not None:
+                check_ids(state, eval_data._dataset, path)
+            load_weights(self.model, state, path)
+            self.logger.info(f"Loading model structure and parameters from {path}")
+        if eval_data and self.eval_collector.reranking is None:  # else its file has been read
+            self.eval_collector.reranking = reranking_of(self.config, eval_data._dataset)
+        streams = own_streams(self.config["seed"], Purpose.EVALUATION)
+        with streams as start, refusals_named(self.config, "cannot be evaluated"):
+            if eval_data:
+                eval_data.generator.manual_seed(start)  # from it come the seeds of the workers
+            return super().evaluate(eval_data, load_best_model=False, show_progress=show_progress)

@@ -1,1 +1,0 @@
-"""Who fills the request cache: the rankings that the model reads at the next request."""

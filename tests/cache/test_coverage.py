@@ -1,0 +1,64 @@
+"""What a request cache covers, and what is said of it."""
+
+import logging
+
+import numpy as np
+import pytest
+from toy_logs import log_of
+
+from recbole_poem.cache.coverage import Coverage, coverage, say_coverage
+from recbole_poem.cache.request_cache import RequestCache
+from recbole_poem.core.errors import InputError
+
+#: three users; the second and the third row of the first one were consumed from one ranking
+LOG = log_of([[1, 2, 3, 4], [1, 2], [5]], n_items=6)
+START = np.array([0, 1, 1, 3, 4, 5, 6])
+
+
+def cache_of(ranked, tmp_path, item=5):
+    items = np.zeros((len(LOG), 3), np.int32)
+    items[ranked, 0] = item
+    return RequestCache(items, np.zeros((len(LOG), 3, 1), np.float32), ("a",), tmp_path, START)
+
+
+@pytest.mark.parametrize(
+    ("ranked", "lag", "n_read"),
+    [
+        ([0, 1, 2], 0, 3),
+        ([0, 1, 2], 1, 3),  # rows 1, 2 read row 0, row 3 reads row 2; row 5 reads row 4: nothing
+        ([2], 1, 1),
+        ([1], 1, 0),  # the latest row of that ranking is row 2
+        ([0], 2, 1),  # row 3 alone has two requests before it
+        ([3, 5, 6], 1, 0),
+    ],
+)
+def test_rows_that_read_a_ranking_are_counted(tmp_path, ranked, lag, n_read):
+    rows = np.array([0, 1, 2, 3, 5])
+    found = coverage(cache_of(ranked, tmp_path), LOG, rows, lag)
+    assert found == Coverage(7, len(ranked), 5, n_read)
+
+
+def test_a_candidate_that_was_consumed_since_is_none_to_read(tmp_path):
+    rows = np.array([1, 2, 3, 5])
+    cache = cache_of([0, 4], tmp_path, item=2)  # rows 1, 2 and 5 read it; row 1 consumes it
+    assert coverage(cache, LOG, rows, 1) == Coverage(7, 2, 4, 2)
+    cache = cache_of([0, 4], tmp_path, item=1)  # consumed at the very requests it was written for
+    assert coverage(cache, LOG, rows, 1) == Coverage(7, 2, 4, 0)
+
+
+def test_the_shares_are_said_and_few_are_warned_of(caplog):
+    for found, level in ((Coverage(200, 100, 80, 4), "INFO"), (Coverage(200, 9, 81, 4), "WARNING")):
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            say_coverage(found)
+        [record] = caplog.records
+        assert record.levelname == level
+    assert record.message == (
+        "request cache: 9 of 200 (4.5 %) requests have a ranking; "
+        "4 of 81 (4.9 %) rows to predict read one"
+    )
+
+
+def test_a_cache_that_nobody_reads_is_refused():
+    with pytest.raises(InputError, match=r"^request cache: 7 of 9 .*; 0 of 5 \(0\.0 %\) rows"):
+        say_coverage(Coverage(9, 7, 5, 0))

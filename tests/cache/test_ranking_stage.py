@@ -1,0 +1,165 @@
+"""The neural ranking stage: its scores and entries, and the runs that read them."""
+
+from typing import Any, Dict
+
+import numpy as np
+import pytest
+import torch
+from toy_exposures import TINY, TINY_POEM, exposure_log, write_exposures
+from toy_stage import BY_TIME, SPLITS, Counted, begins_of, build, exposure_keys, prepared
+
+from recbole_poem.core.errors import InputError
+from recbole_poem.rankers.features import RankingRequests
+from recbole_poem.training import ranking_stage
+from recbole_poem.training.quick_start import load, run_recbole_poem
+from recbole_poem.training.ranking_stage import multitask
+
+
+@pytest.fixture
+def keys(write_dataset: Any) -> Dict[str, Any]:
+    return exposure_keys(write_dataset)
+
+
+# -- scores and entries ----------------------------------------------------------------------------
+
+
+def test_a_score_is_the_networks_own_whoever_else_is_asked(
+    keys: Dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, dataset = prepared(keys)
+    stages = multitask(config, dataset).estimate(map)
+    _, ranker = stages.stages[-1]
+    log, of, model = dataset.log, ranker.exposures, ranker.model
+    assert not model.training
+    requests = np.random.default_rng(0).integers(0, len(log), 20)
+    items = np.random.default_rng(1).integers(0, log.n_items, (20, 5))
+    monkeypatch.setattr(ranking_stage, "_REQUESTS_AT_ONCE", 7)
+    scores = ranker.score(requests, items)
+    assert scores.shape == (20, 5, 3)
+    assert scores.dtype == np.float32
+    for request, candidates, found in zip(requests, items, scores):
+        history = log.item[log.first[request] : request][::-1][:4].tolist()
+        gap = log.time[request] - log.time[request - 1] if log.position[request] else -1
+        asked = RankingRequests(
+            *(torch.from_numpy(column) for column in (log.user[[request]], candidates[None])),
+            torch.tensor([history + [0] * (4 - len(history))]),
+            torch.tensor([int(log.time[request])]),
+            torch.tensor([int(gap)]),
+        )
+        np.testing.assert_allclose(found, model.score(asked)[0].detach(), rtol=1e-4, atol=1e-6)
+    assert of.n_recent == 4
+
+
+def test_threads_rank_as_one_does(keys: Dict[str, Any]) -> None:
+    result = {}
+    for threads in (1, 3):
+        folder = f"threads-{threads}"
+        run = {**keys, "threads": threads, "request_cache_dir": folder, "model": "Upstream"}
+        result[threads] = run_recbole_poem(config_dict=run, saved=False)["test_result"]
+    torch.set_num_threads(1)
+    assert result[1] == result[3]
+
+
+@SPLITS
+def test_entries_hold_what_the_user_has_not_consumed_and_block_0_holds_nothing(
+    keys: Dict[str, Any], split: Dict[str, Any]
+) -> None:
+    config, dataset = prepared({**keys, **split})
+    log, (items, scores) = dataset.log, build(config, dataset)
+    first_block = log.time < begins_of(config, dataset)[0]
+    assert not items[first_block].any()
+    assert not scores[first_block].any()
+    assert (items[~first_block & (log.position > 2)] > 0).any(axis=1).mean() > 0.9
+    for request in range(len(log)):
+        found = set(items[request][items[request] > 0].tolist())
+        assert not found & set(log.item[log.first[request] : request].tolist())
+    assert scores.shape == (len(log), 8, 4)
+    assert ((scores >= 0) & (scores[..., :1] <= 1)).all()
+    assert not scores[items == 0].any()
+
+
+# -- whole runs ------------------------------------------------------------------------------------
+
+
+@SPLITS
+@pytest.mark.parametrize("model", ["POEM", "Upstream"])
+def test_it_feeds_a_run_that_saves_and_loads(
+    keys: Dict[str, Any], model: str, split: Dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = Counted(monkeypatch)
+    result = run_recbole_poem(config_dict={**keys, "model": model, **split})
+    learned = counted.batches
+    loaded = load(result["model_file"])
+    assert loaded.evaluate("test") == result["test_result"]
+    assert counted.batches == learned > 0
+    assert result["test_result"]["hit@5"] > 0
+    objectives = loaded.train_data._dataset.cache.objectives
+    assert objectives == ("click", "like", "seconds", "retrieval")
+
+
+def test_several_processes_train_with_the_cache_that_the_first_one_builds(
+    keys: Dict[str, Any],
+) -> None:
+    """The others wait for it while it trains the rankers, whose losses are its own alone."""
+    result = run_recbole_poem(config_dict={**keys, "nproc": 2, "epochs": 1})
+    assert load(result["model_file"]).evaluate("test") == pytest.approx(result["test_result"])
+
+
+def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
+    """Users click what is of their parity; popularity and neighbours say nothing of it."""
+    log = exposure_log(n_users=40, n_items=24, length=24, planted=True)
+    keys = {**write_exposures(write_dataset, log), **TINY_POEM, "model": "POEM"}
+    keys["tasks"] = {"click": keys["tasks"]["click"]}
+    keys["ranker"] = {**TINY, "epochs": 10, "learning_rate": 0.05, "train_batch_size": 64}
+    keys["ranker"]["unexposed_negatives"] = 0
+    keys["objective_weights"] = [1, 0]  # the order of the click alone, not the retrieval's
+    config, dataset = prepared({**keys, "ranker_blocks": 2, **BY_TIME})
+    items, scores = build(config, dataset)
+    last = np.flatnonzero(dataset.log.time >= begins_of(config, dataset)[-1])
+    names = dataset.id2token
+    parity = np.array([0] + [int(n[1:]) % 2 for n in names("item_id", range(1, dataset.item_num))])
+    own = np.array([0] + [int(n[1:]) % 2 for n in names("user_id", range(1, dataset.user_num))])
+    fits = parity[items[last]] == own[dataset.log.user[last]][:, None]
+    assert (scores[last][..., 0][fits & (items[last] > 0)] > 0.9).mean() > 0.95
+    assert (scores[last][..., 0][~fits & (items[last] > 0)] < 0.1).mean() > 0.95
+    assert fits[:, 0].mean() > 0.95
+    assert fits[:, -1].mean() < 0.3
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"ranker": 3}, r"^ranker: expected a mapping of MultiTaskRanker's keys, not 3$"),
+        (
+            {"ranker": {"n_expert": 3}},
+            r"^ranker: n_expert: there is no such key of MultiTaskRanker or .* is 'n_experts'$",
+        ),
+        ({"ranker": {"zzzzzz": 3}}, r"^ranker: zzzzzz: there is no such key of Mul"),
+        ({"ranker": {"n_candidates": 3}}, r"^ranker: 'n_candidates' is no key of MultiTaskRanker"),
+        (
+            {"ranker": {"hidden_size": 0}},
+            r"^ranker: hidden_size: expected a whole number from 1, not 0$",
+        ),
+        ({"ranker": {"pooling": "max"}}, r"^pooling: unknown 'max'"),
+        ({"tasks": None}, r"^tasks: expected a mapping"),
+        ({"tasks": {"t": {"feedback": {"stars": "[1,1]"}}}}, r"^tasks\.t\.feedback: .* 'stars'"),
+        ({"watch_time": None}, r"^tasks\.seconds: say which columns tell it"),
+        ({"ranker_blocks": 1}, r"^ranker_blocks: expected a whole number from 2, not 1$"),
+        ({"ranker_blocks": 500}, r"^ranker_blocks: the \d+ training rows .* for 500 blocks$"),
+        ({"objective_weights": [1, 2]}, r"^objective_weights: expected 4 numbers from 0"),
+        ({"upstream": "multi"}, r"there is no 'multi'; known are item_to_item, logged, multitask$"),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(
+    keys: Dict[str, Any], change: Dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        run_recbole_poem(config_dict={**keys, **change})
+    assert "\n" not in str(caught.value)
+
+
+def test_tasks_of_the_rankers_own_are_the_objectives_of_the_cache(keys: Dict[str, Any]) -> None:
+    tasks = {"click": keys["tasks"]["click"]}
+    for own in ({"tasks": tasks}, {"ranker": {**keys["ranker"], "tasks": tasks}}):
+        assert multitask(*prepared({**keys, **own})).objectives == ["click", "retrieval"]
+        assert build(*prepared({**keys, **own}))[1].shape[-1] == 2

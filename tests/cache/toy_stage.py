@@ -1,0 +1,70 @@
+"""What the tests of the neural ranking stage share: splits, the cache of a data set, a counter."""
+
+from typing import Any, Dict, Optional, Tuple
+
+import numpy as np
+import pytest
+from toy_exposures import TINY_POEM, exposure_log, write_exposures
+
+from recbole_poem.cache.build import request_cache
+from recbole_poem.cache.multitask import block_begins
+from recbole_poem.data.ranking_dataset import exposures_of
+from recbole_poem.log.requests import RequestLog
+from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
+from recbole_poem.training.ranking_stage import multitask, ranker_config
+
+LEAVE_ONE_OUT: Dict[str, Any] = {}
+BY_TIME = {
+    "eval_args": {
+        "split": {"split_by_time": {"valid": "1500 seconds", "test": "last 1500 seconds"}},
+        "order": "TO",
+        "mode": "full",
+    }
+}
+SPLITS = pytest.mark.parametrize(
+    "split", [LEAVE_ONE_OUT, BY_TIME], ids=["leave one out", "by time"]
+)
+
+
+def exposure_keys(write_dataset: Any) -> Dict[str, Any]:
+    """Write a data set of exposures, and return the keys of a tiny POEM on it."""
+    return {**write_exposures(write_dataset, exposure_log()), **TINY_POEM, "model": "POEM"}
+
+
+class Counted:
+    """Counts the batches that rankers learn from; may end the run at one of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.batches, self.ends_at = 0, None  # type: int, Optional[int]
+        learn = MultiTaskRanker.calculate_loss
+
+        def counting(model: MultiTaskRanker, interaction: Any) -> Any:
+            self.batches += 1
+            if self.batches == self.ends_at:
+                raise KeyboardInterrupt
+            return learn(model, interaction)
+
+        monkeypatch.setattr(MultiTaskRanker, "calculate_loss", counting)
+
+
+def prepared(keys: Dict[str, Any]) -> Tuple[Config, Any]:
+    """Return the configuration and a data set that knows its training part."""
+    config = Config(config_dict=keys)
+    return config, create_dataset(config).build()[0]
+
+
+def build(config: Config, dataset: Any, log: Optional[RequestLog] = None) -> Any:
+    """Open or build the cache of the data set, with another log in its place if one is given."""
+    kept = dataset.log
+    dataset.log = kept if log is None else log
+    try:
+        cache = request_cache(config, dataset, {"multitask": multitask})
+        return np.array(cache.items), np.array(cache.scores)
+    finally:
+        dataset.log = kept
+
+
+def begins_of(config: Config, dataset: Any) -> np.ndarray:
+    return block_begins(exposures_of(ranker_config(config), dataset), config["ranker_blocks"])

@@ -1,0 +1,140 @@
+"""Fusion by rank: the equation itself, and that nothing but ranks enters it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from recbole_poem.fusion.reciprocal_rank import competition_ranks, fuse, rank_weights
+
+SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 7), st.integers(1, 3))
+
+
+@st.composite
+def entries(draw, spread=2):
+    """Scores (R, N, M) with many ties, and the mask of the slots that hold a candidate."""
+    shape = draw(SHAPES)
+    scores = draw(hnp.arrays(np.float32, shape, elements=st.integers(-spread, spread)))
+    valid = draw(hnp.arrays(bool, shape[:2]))
+    return torch.from_numpy(scores), torch.from_numpy(valid)
+
+
+def slow_quintuple(scores, valid, kappa, power):
+    """Equation of the module's head, for one request and one objective, in plain Python."""
+    weights = []
+    for i, here in enumerate(valid):
+        rank = 1 + sum(there and scores[j] > scores[i] for j, there in enumerate(valid))
+        weights.append((kappa + rank) ** -power if here else 0.0)
+    return [weight / sum(weights) if any(valid) else 0.0 for weight in weights]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    entry=entries(),
+    kappa=st.sampled_from([0, 0.5, 60]),
+    power=st.sampled_from([0.5, 1, 3]),
+)
+def test_weights_equal_the_equation_in_plain_python(entry, kappa, power):
+    scores, valid = entry
+    found = rank_weights(scores, valid, kappa, power)
+    assert found.shape == scores.shape
+    for r in range(scores.shape[0]):
+        for m in range(scores.shape[2]):
+            expected = slow_quintuple(scores[r, :, m].tolist(), valid[r].tolist(), kappa, power)
+            assert found[r, :, m].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_tied_candidates_share_the_best_of_their_ranks():
+    scores = torch.tensor([[3.0], [1.0], [3.0], [2.0], [1.0]])
+    ranks = competition_ranks(scores, torch.ones(5, dtype=torch.bool))
+    assert ranks.flatten().tolist() == [1, 4, 1, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("kappa", "power", "by_hand"),
+    [
+        (0, 1, [6 / 11, 3 / 11, 2 / 11]),  # 1 : 1/2 : 1/3
+        (0, 2, [36 / 49, 9 / 49, 4 / 49]),  # 1 : 1/4 : 1/9
+        (1, 1, [6 / 13, 4 / 13, 3 / 13]),  # 1/2 : 1/3 : 1/4
+    ],
+)
+def test_kappa_and_power_by_hand(kappa, power, by_hand):
+    scores = torch.tensor([[0.9], [0.5], [0.1]])
+    weights = rank_weights(scores, torch.ones(3, dtype=torch.bool), kappa, power)
+    assert weights.flatten().tolist() == pytest.approx(by_hand)
+
+
+@settings(max_examples=100, deadline=None)
+@given(entry=entries(spread=40), which=st.integers(0, 2), seed=st.integers(0, 10**6))
+@pytest.mark.parametrize("curve", ["constant", "exponential", "table"])
+def test_no_increasing_map_of_any_objective_changes_anything(entry, which, seed, curve):
+    scores, valid = entry
+    m = which % scores.shape[2]
+    rng = np.random.default_rng(seed)
+    values, place = np.unique(scores[..., m].numpy(), return_inverse=True)
+    curves = {
+        "constant": values * np.float32(10.0 ** rng.uniform(-6, 6)),
+        "exponential": np.exp(values),
+        "table": np.cumsum(rng.uniform(0.01, 5, len(values))) - 20,
+    }
+    mapped = scores.clone()
+    mapped[..., m] = torch.from_numpy(
+        curves[curve][place].astype(np.float32).reshape(scores.shape[:2])
+    )
+    for kappa, power in ((0, 1), (60, 2)):
+        before = rank_weights(scores, valid, kappa, power)
+        assert torch.equal(rank_weights(mapped, valid, kappa, power), before)
+
+
+@settings(max_examples=60, deadline=None)
+@given(entry=entries(), kappa=st.floats(0, 100), power=st.floats(0.01, 60))
+def test_weights_of_a_request_sum_to_one_for_any_kappa_and_power(entry, kappa, power):
+    # (60 + rank) ** -30 is 0 in single precision: the weights must not all vanish with it
+    scores, valid = entry
+    weights = rank_weights(scores, valid, kappa, power)
+    expected = valid.any(dim=1, keepdim=True).float().expand(-1, scores.shape[2])
+    torch.testing.assert_close(weights.sum(dim=1), expected)
+    equal = torch.full((scores.shape[2],), 1 / scores.shape[2])
+    torch.testing.assert_close(fuse(weights, equal).sum(dim=1), expected[:, 0])
+
+
+def test_an_empty_entry_is_zero_whatever_stands_in_its_slots():
+    scores = torch.tensor([[0.0, 1.0], [torch.nan, torch.inf], [-torch.inf, 7.0]])
+    weights = rank_weights(scores, torch.zeros(3, dtype=torch.bool), 0, 1)
+    assert torch.equal(weights, torch.zeros(3, 2))
+
+
+@settings(max_examples=60, deadline=None)
+@given(entry=entries(), rubbish=st.sampled_from([np.nan, np.inf, -np.inf, 99.0]))
+def test_what_stands_in_a_slot_without_candidate_does_not_matter(entry, rubbish):
+    scores, valid = entry
+    spoilt = torch.where(valid.unsqueeze(-1), scores, rubbish)
+    assert torch.equal(rank_weights(spoilt, valid, 0, 1), rank_weights(scores, valid, 0, 1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(entry=entries(), seed=st.integers(0, 10**6))
+def test_permuting_the_candidates_permutes_the_weights(entry, seed):
+    scores, valid = entry
+    rng = torch.Generator().manual_seed(seed)
+    order = torch.randperm(scores.shape[1], generator=rng)
+    expected = rank_weights(scores, valid, 0, 1)[:, order]
+    torch.testing.assert_close(rank_weights(scores[:, order], valid[:, order], 0, 1), expected)
+
+
+def test_requests_of_any_leading_shape_do_not_touch_each_other():
+    rng = torch.Generator().manual_seed(0)
+    scores = torch.randn(2, 3, 6, 4, generator=rng)
+    valid = torch.rand(2, 3, 6, generator=rng) < 0.7
+    together = rank_weights(scores, valid, 0, 1)
+    for a in range(2):
+        for b in range(3):
+            assert torch.equal(together[a, b], rank_weights(scores[a, b], valid[a, b], 0, 1))
+
+
+def test_fused_score_weighs_the_objectives():
+    quintuple = torch.tensor([[0.5, 0.2], [0.3, 0.2], [0.2, 0.6]])
+    fused = fuse(quintuple, torch.tensor([0.75, 0.25]))
+    assert fused.tolist() == pytest.approx([0.425, 0.275, 0.3])

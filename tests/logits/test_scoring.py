@@ -1,0 +1,70 @@
+"""Scores with additional logits against the definition, item by item."""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recbole_poem.logits.scoring import (
+    Calendar,
+    Items,
+    all_logits,
+    logits_of,
+    of_state,
+    plus,
+    shared_logits,
+)
+
+
+def interest_of(generator: torch.Generator, n_items: int, n_named: int) -> tuple:
+    """Draw three requests, items that may be named twice, and what scores them."""
+    state = torch.randn(3, 4, generator=generator)
+    embedding = torch.randn(n_items, 4, generator=generator)
+    calendars = []
+    for n_trends, n_steps in ((2, 3), (1, 5)):
+        trend = torch.randn(n_trends, n_steps, n_items, generator=generator)
+        calendars.append(Calendar(trend, torch.randn(n_trends, generator=generator), n_steps - 2))
+    items = Items(embedding, tuple(calendars))
+    step = torch.stack([torch.randint(0, k, (3,), generator=generator) for k in (3, 5)], dim=1)
+    named = torch.randint(0, n_items, (3, n_named), generator=generator)
+    logit = torch.randn(3, n_named, generator=generator) * (named > 0)
+    return plus(of_state(state, step), named, logit), items
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), n_named=st.integers(0, 9))
+def test_every_way_to_score_gives_the_sum_of_the_definition(seed: int, n_named: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    interest, items = interest_of(generator, 7, n_named)
+    expected = interest.state @ items.embedding.T
+    for row in range(3):
+        for calendar, step in zip(items.calendars, interest.step[row]):
+            expected[row] += calendar.weight @ calendar.trend[:, step]
+        for item, logit in zip(interest.item[row], interest.logit[row]):
+            expected[row, item] += logit
+    torch.testing.assert_close(all_logits(interest, items), expected)
+    chosen = torch.randint(0, 7, (3, 5), generator=generator)
+    torch.testing.assert_close(logits_of(interest, items, chosen), expected.gather(1, chosen))
+    torch.testing.assert_close(shared_logits(interest, items, chosen[0]), expected[:, chosen[0]])
+
+
+def test_from_now_on_the_score_is_one_product() -> None:
+    """Wherever nobody asks in a step that is over; an hour that is not known has no trend."""
+    interest, items = interest_of(torch.Generator().manual_seed(0), 7, 0)
+    lately, hours = items.calendars
+    hours.trend[:, 0] = 0
+    items = Items(items.embedding, (lately, hours._replace(now=1)))
+    asked = of_state(interest.state, torch.tensor([[2, 4], [1, 0], [2, 1]]))
+    product = asked.continued(items.calendars) @ items.from_now_on().T
+    assert items.from_now_on().shape == (7, 4 + 2 * 2 + 4)
+    torch.testing.assert_close(product, all_logits(asked, items))
+    over = of_state(interest.state, torch.tensor([[0, 4], [0, 0], [0, 1]]))
+    product = over.continued(items.calendars) @ items.from_now_on().T
+    assert not torch.allclose(product, all_logits(over, items))
+
+
+def test_an_added_logit_is_trained_wherever_its_item_is_scored() -> None:
+    interest, items = interest_of(torch.Generator().manual_seed(0), 7, 0)
+    logit = torch.zeros(3, 2, requires_grad=True)
+    named = plus(interest, torch.tensor([[1, 2], [3, 3], [4, 5]]), logit)
+    logits_of(named, items, torch.tensor([[2], [3], [6]])).sum().backward()
+    torch.testing.assert_close(logit.grad, torch.tensor([[0.0, 1], [1, 1], [0, 0]]))

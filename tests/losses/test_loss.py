@@ -1,0 +1,102 @@
+"""Losses against torch's own functions and against their definitions."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from recbole_poem.logits.scoring import Items, of_state, plus
+from recbole_poem.losses.loss import (
+    full_log_probability,
+    margin_loss,
+    sampled_log_probability,
+    weighted_mean,
+)
+
+STATES = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+ITEMS = torch.randn(9, 4, generator=torch.Generator().manual_seed(1))
+CATALOGUE = Items(ITEMS)
+NOW = torch.zeros(6, 0, dtype=torch.int64)
+INTEREST = of_state(STATES, NOW)
+POSITIVES = torch.tensor([[1, 2], [3, 0], [8, 1], [4, 4], [5, 7], [6, 0]])
+
+
+def test_full_log_probability_equals_cross_entropy_without_padding() -> None:
+    ours = full_log_probability(INTEREST, CATALOGUE, POSITIVES)
+    reference = F.cross_entropy(STATES @ ITEMS[1:].T, POSITIVES[:, 0] - 1, reduction="none")
+    assert torch.allclose(-ours[:, 0], reference)
+
+
+def test_added_logits_enter_both_softmaxes() -> None:
+    item = torch.tensor([[8, 3, 0], [0, 0, 0], [1, 8, 8], [2, 4, 6], [5, 5, 5], [7, 1, 6]])
+    logit = torch.linspace(-1, 1, 18).view(6, 3) * (item > 0)
+    named = plus(INTEREST, item, logit)
+    logits = STATES @ ITEMS.T
+    for row, (items, added) in enumerate(zip(item.tolist(), logit.tolist())):
+        for one, value in zip(items, added):
+            logits[row, one] += value
+    reference = logits[:, 1:].log_softmax(-1).gather(1, (POSITIVES - 1).clamp_min(0))
+    present = POSITIVES > 0
+    full = full_log_probability(named, CATALOGUE, POSITIVES)
+    torch.testing.assert_close(full[present], reference[present])
+    everything, log_q = torch.arange(1, 9), torch.full((9,), -2.0)
+    sampled = sampled_log_probability(named, CATALOGUE, POSITIVES, everything, log_q)
+    torch.testing.assert_close(sampled[present], reference[present])
+
+
+def test_sampled_softmax_over_every_item_is_the_full_softmax() -> None:
+    """Each item once, with equal probability: the sample is the catalogue."""
+    log_q = torch.full((9,), -2.0)
+    ours = sampled_log_probability(INTEREST, CATALOGUE, POSITIVES, torch.arange(1, 9), log_q)
+    full = full_log_probability(INTEREST, CATALOGUE, POSITIVES)
+    present = POSITIVES > 0
+    assert torch.allclose(ours[present], full[present], atol=1e-5)
+    assert (ours[~present] == 0).all()
+
+
+def test_log_q_corrects_a_skewed_sample() -> None:
+    """With many draws from any distribution the sampled loss tends to the full one."""
+    log_q = torch.tensor([0, 30.0, 20, 10, 10, 10, 10, 5, 5]).div(100).log()
+    drawn = torch.multinomial(
+        log_q.exp(), 60_000, replacement=True, generator=torch.Generator().manual_seed(0)
+    )
+    # a draw stands for 1 / (K q) items; the positive, kept out of the draws, for itself
+    log_count = log_q + torch.tensor(60_000.0).log()
+    row, state = POSITIVES[:1, :1], STATES[:1]
+    negatives = (state @ ITEMS[drawn].T - log_count[drawn]).masked_fill(drawn == row, -torch.inf)
+    positive = (state * ITEMS[row[0]]).sum(-1, keepdim=True)
+    corrected = torch.cat([positive, negatives], 1).log_softmax(-1)[0, 0]
+    full = full_log_probability(of_state(state, NOW[:1]), CATALOGUE, row)[0, 0]
+    assert corrected == pytest.approx(float(full), abs=0.02)
+
+
+def test_gradient_of_the_sampled_softmax_leaves_other_items_alone() -> None:
+    items = ITEMS.clone().requires_grad_()
+    negatives, log_q = torch.tensor([2, 3]), torch.zeros(9)
+    sampled_log_probability(
+        of_state(STATES[:1], NOW[:1]), Items(items), POSITIVES[:1, :1], negatives, log_q
+    ).sum().backward()
+    assert items.grad.abs().sum(1).nonzero().flatten().tolist() == [1, 2, 3]
+
+
+def test_margin_is_the_mean_hinge_over_the_negatives_there_are() -> None:
+    positive = torch.tensor([2.0, 0.0])
+    negative = torch.tensor([[0.0, 1.5], [0.5, 99.0]])
+    present = torch.tensor([[True, True], [True, False]])
+    # hinges: 1 - 2 + 0 < 0, 1 - 2 + 1.5 = 0.5, 1 - 0 + 0.5 = 1.5
+    assert margin_loss(positive, negative, present, 1.0) == pytest.approx((0 + 0.5 + 1.5) / 3)
+
+
+def test_a_mean_weighs_and_leaves_out_what_weighs_nothing() -> None:
+    values = torch.tensor([1.0, 4.0, torch.inf], requires_grad=True)
+    mean = weighted_mean(values, torch.tensor([3.0, 1.0, 0.0]))
+    mean.backward()
+    assert mean.item() == pytest.approx((3 * 1 + 4) / 4)
+    assert values.grad.tolist() == [0.75, 0.25, 0]
+
+
+def test_mean_over_nothing_is_zero_with_zero_gradient() -> None:
+    values = torch.tensor([torch.inf, 2.0], requires_grad=True)
+    mean = weighted_mean(values, torch.tensor([False, False]))
+    mean.backward()
+    assert mean == 0
+    assert values.grad.tolist() == [0, 0]

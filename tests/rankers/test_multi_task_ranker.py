@@ -1,0 +1,176 @@
+"""The ranker as a model of its own: its features and losses, and whole runs on known worlds."""
+
+from typing import Any, Dict
+
+import numpy as np
+import pytest
+import torch
+from toy_exposures import TASKS, TINY, exposure_log, write_exposures
+
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import TASK_LABEL, UNEXPOSED_ITEM
+from recbole_poem.log.tasks import parse_tasks
+from recbole_poem.rankers.features import RankingRequests
+from recbole_poem.rankers.multi_task_ranker import losses_of, table_fields
+from recbole_poem.rankers.task_loss import BinaryTask, WatchTimeTask, task_losses
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble
+from recbole_poem.training.quick_start import load, run_recbole_poem
+
+RESULT = ["gauc", "gauc click", "auc click", "gauc like", "auc like", "mae seconds", "xauc seconds"]
+
+
+@pytest.fixture
+def keys(write_dataset: Any) -> Dict[str, Any]:
+    return {**write_exposures(write_dataset, exposure_log()), "model": "MultiTaskRanker", **TINY}
+
+
+def test_the_tasks_become_losses_with_their_settings() -> None:
+    click, like, seconds = losses_of(parse_tasks(TASKS))
+    assert click == BinaryTask("click")
+    assert like == BinaryTask("like", positive_weight=2)
+    assert seconds == WatchTimeTask("seconds", weight=0.5)
+    with pytest.raises(InputError, match=r"^tasks: weight of 't' must not be negative$"):
+        losses_of(parse_tasks({"t": {"kind": "watch_time", "weight": -1}}))
+    with pytest.raises(InputError, match=r"^tasks: every weight is 0"):
+        losses_of(parse_tasks({"t": {"kind": "watch_time", "weight": 0}}))
+
+
+def test_the_columns_of_the_tables_are_the_features(keys: Dict[str, Any]) -> None:
+    dataset = assemble(Config(config_dict=keys)).dataset
+    users = table_fields(dataset, "user_id", dataset.user_feat)
+    items = table_fields(dataset, "item_id", dataset.item_feat)
+    kinds = {field.name: field.kind for field in users}
+    assert kinds == {"user_id": "token", "taste": "token", "height": "float"}
+    kinds = {field.name: field.kind for field in items}  # not the vector, a float_seq
+    assert kinds == {"item_id": "token", "tags": "token_seq", "length": "float"}
+    for fields, id_field in ((users, "user_id"), (items, "item_id")):
+        assert fields[0].values.tolist() == list(range(dataset.num(id_field)))
+        assert {len(field.values) for field in fields} == {dataset.num(id_field)}
+    of = dataset.token2id("user_id", "u7")
+    taste = users[1].values[of]
+    assert dataset.id2token("taste", int(taste)) == "t1"
+    assert users[2].values[of] == 157
+    tags = items[1].values[dataset.token2id("item_id", "i8")]
+    assert set(dataset.id2token("tags", tags.numpy())) >= {"parity0", "third2"}
+    assert items[2].values[dataset.token2id("item_id", "i8")] == 8
+
+
+def test_without_tables_the_ids_are_all_there_is(keys: Dict[str, Any]) -> None:
+    keys = {**keys, "load_col": {"inter": keys["load_col"]["inter"]}}
+    experiment = assemble(Config(config_dict=keys))
+    fields = table_fields(experiment.dataset, "user_id", experiment.dataset.user_feat)
+    assert [field.name for field in fields] == ["user_id"]
+    assert len(experiment.model.features.items.fields) == 1
+
+
+def test_the_parts_of_the_loss_sum_to_the_average_of_the_tasks(keys: Dict[str, Any]) -> None:
+    experiment = assemble(Config(config_dict={**keys, "unexposed_negatives": 0}))
+    model, batch = experiment.model.eval(), next(iter(experiment.train_data))
+    labels = batch[TASK_LABEL]
+    assert labels.isnan().any()
+    assert not labels.isnan().all()
+    requests = RankingRequests(
+        batch["user_id"], batch["item_id"][:, None], batch["recent_item"],
+        batch["request_time"], batch["request_gap"],
+    )  # fmt: skip
+    outputs = model.forward(requests)[:, 0]
+    total, losses = task_losses(outputs, labels, model.tasks)
+    parts = model.calculate_loss(batch)
+    assert len(parts) == 3
+    assert torch.allclose(sum(parts), total)
+    assert torch.allclose(torch.stack(parts), losses * torch.tensor([1, 1, 0.5]) / 2.5)
+    # what is predicted are chances and seconds, of exposures as of candidates
+    predicted = model.predict_tasks(batch)
+    odds = outputs[:, 1].exp() / 2  # of like, whose positives count twice
+    expected = [outputs[:, 0].sigmoid(), odds / (1 + odds), outputs[:, 2].clamp(min=0).expm1()]
+    assert torch.allclose(predicted, torch.stack(expected, dim=1), atol=1e-6)
+    assert torch.equal(model.predict(batch), predicted[:, 0])
+    assert torch.allclose(model.score(requests)[:, 0], predicted)
+
+
+def test_an_unexposed_item_came_to_nothing_where_the_exposure_is_known(
+    keys: Dict[str, Any],
+) -> None:
+    experiment = assemble(Config(config_dict={**keys, "unexposed_negatives": 3}))
+    model, batch = experiment.model.eval(), next(iter(experiment.train_data))
+    labels = batch[TASK_LABEL]
+    candidates = torch.cat([batch["item_id"][:, None], batch[UNEXPOSED_ITEM]], dim=1)
+    requests = RankingRequests(
+        batch["user_id"], candidates, batch["recent_item"],
+        batch["request_time"], batch["request_gap"],
+    )  # fmt: skip
+    outputs, parts = model.forward(requests), model.calculate_loss(batch)
+    for m, (task, weight) in enumerate(zip(model.tasks, (1, 1, 0.5))):
+        known = ~labels[:, m].isnan()
+        expected = torch.zeros(int(known.sum()), 4)
+        expected[:, 0] = labels[known, m]
+        losses = task.loss(outputs[known, :, m].flatten(), expected.flatten())
+        assert torch.allclose(parts[m], losses.mean() * weight / 2.5)
+
+
+def test_a_run_reports_every_task_saves_and_loads(keys: Dict[str, Any]) -> None:
+    result = run_recbole_poem(config_dict={**keys, "epochs": 2})
+    assert list(result["test_result"]) == RESULT
+    assert result["best_valid_score"] == result["best_valid_result"]["gauc"]
+    assert all(np.isfinite(value) for value in result["test_result"].values())
+    torch.load(result["model_file"], weights_only=True)
+    loaded = load(result["model_file"])
+    assert loaded.evaluate("test") == result["test_result"]
+    assert loaded.evaluate("valid") == result["best_valid_result"]
+    again = run_recbole_poem(config_dict={**keys, "epochs": 2}, saved=False)
+    assert again["best_valid_result"] == result["best_valid_result"]
+
+
+@pytest.mark.parametrize("pooling", ["mean", "attention"])
+def test_it_learns_who_clicks_what(write_dataset: Any, pooling: str) -> None:
+    """A click is a matter of the user's taste and the item's tag; likes are noise."""
+    log = exposure_log(n_users=60, n_items=30, length=30, planted=True)
+    keys = {**write_exposures(write_dataset, log), "model": "MultiTaskRanker", "pooling": pooling}
+    keys["unexposed_negatives"] = 0
+    keys.update(embedding_size=8, hidden_size=8, n_experts=2, expert_sizes=[16], tower_sizes=[])
+    result = run_recbole_poem(
+        config_dict={**keys, "learning_rate": 0.02, "train_batch_size": 128, "epochs": 8}
+    )["test_result"]
+    assert result["gauc click"] > 0.97
+    assert result["auc click"] > 0.97
+    assert 0.3 < result["gauc like"] < 0.7
+    # clicked 4 to 6 seconds, else 1 to 3: who knows the click misses by 2/3, who does not by 3/2
+    assert result["mae seconds"] < 1.2
+    assert result["xauc seconds"] > 0.7
+    weaker = run_recbole_poem(config_dict={**keys, "epochs": 0})["test_result"]
+    assert weaker["gauc click"] < 0.7
+
+
+def test_two_processes_judge_by_all_exposures(keys: Dict[str, Any]) -> None:
+    """Were each to judge by its own half, they would not stop at the same epoch."""
+    result = run_recbole_poem(config_dict={**keys, "epochs": 2, "nproc": 2})
+    loaded = load(result["model_file"])
+    for part, phase in (("best_valid_result", "valid"), ("test_result", "test")):
+        assert result[part] == pytest.approx(loaded.evaluate(phase), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"tasks": None}, r"^tasks: expected a mapping"),
+        ({"pooling": "max"}, r"^pooling: unknown 'max'"),
+        ({"expert_sizes": []}, r"^expert_sizes: an expert needs at least one layer"),
+        ({"n_experts": 0}, r"^n_experts: expected a whole number from 1, not 0"),
+        ({"utc_offset": 90_000}, r"^utc_offset: expected seconds of less than a day"),
+        (
+            {"metrics": ["NDCG"], "valid_metric": "NDCG@10"},
+            r"^valid_metric: expected GAUC, what its evaluation returns, not 'NDCG@10'",
+        ),
+        (
+            {"eval_args": {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "labeled"}},
+            r"^tasks: no user has evaluated exposures of both answers for a yes/no task",
+        ),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(
+    keys: Dict[str, Any], change: Dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        run_recbole_poem(config_dict={**keys, "epochs": 1, **change})
+    assert "\n" not in str(caught.value)

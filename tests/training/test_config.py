@@ -1,0 +1,295 @@
+"""The configuration: RecBole's, the plugin's properties on top, and no surprises from outside."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any, Dict, List
+
+import numpy as np
+import pytest
+import yaml
+
+from recbole_poem.core.errors import InputError
+from recbole_poem.training.config import PROPERTIES, Config
+from recbole_poem.training.keys import OVERALL_RULES, RULES
+
+FILES = [file for file in sorted(PROPERTIES.rglob("*.yaml")) if file.parent.name != "benchmark"]
+
+
+def make(model: str = "POEM", **keys: Any) -> Config:
+    return Config(model, "ml-100k", config_dict=keys)
+
+
+def test_precedence_of_files_dictionary_and_defaults(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("n_groups: 7\nmargin: 3.5\n")
+    config = Config("POEM", "ml-100k", ["mine.yaml"], {"margin": "2.5"})
+    assert config["n_groups"] == 7
+    assert config["margin"] == 2.5
+    assert (
+        config["n_candidates"]
+        == yaml.safe_load((PROPERTIES / "model" / "POEM.yaml").read_text())["n_candidates"]
+    )
+    # the data set's file overrides the model's
+    assert list(config["objectives"]) == ["watched", "liked", "next", "soon", "together"]
+
+
+def test_a_preset_stands_between_its_model_and_the_data_set() -> None:
+    added = {"fusion": "residual", "cascade_head": True, "repeat_logit": True}
+    added.update(history_state="mixture", entry_training="stacked")
+    paper = {"fusion": "gate", "cascade_head": False, "repeat_logit": False}
+    paper.update(history_state="transformer", entry_training="joint")
+    for model in ("POEM", "Upstream"):
+        for preset, expected in (
+            ({}, added),
+            ({"preset": "best"}, added),
+            ({"preset": "paper"}, paper),
+        ):
+            config = make(model, **preset)
+            assert {key: config[key] for key in expected} == expected
+    assert make(preset="paper", cascade_head=True)["cascade_head"] is True
+    assert make(preset="paper")["objectives"] == make()["objectives"]
+    assert "fusion" not in make("SASRec", preset="paper").final_config_dict
+
+
+def test_the_best_preset_may_know_a_data_set() -> None:
+    def keys(model: str, dataset: str, **given: Any) -> List[Any]:
+        config = Config(model, dataset, config_dict=given)
+        return [config[key] for key in ("n_layers", "hidden_size", "objectives")]
+
+    poem, general = keys("POEM", "kuairand-pure"), keys("POEM", "ml-100k")
+    assert poem[:2] == [1, 256]
+    assert general[:2] == [2, 64]
+    assert keys("POEM", "kuairand-pure", hidden_size=32)[1] == 32
+    assert keys("POEM", "kuairand-pure", preset="paper") == [*general[:2], poem[2]]
+    assert keys("Upstream", "kuairand-pure") == poem  # the stage that feeds POEM has its keys
+    assert keys("SASRec", "kuairand-pure")[:2] == [2, 64]  # its own
+    assert keys("MultiTaskRanker", "kuairand-pure")[:2] == [None, 32]
+
+
+def test_command_line_of_the_host_process_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RecBole evaluates it: `pytest --cov=os.path.x` would crash (config/configurator.py:131)."""
+    monkeypatch.setattr(sys, "argv", ["pytest", "--n_groups=9", "--cov=os.path.x"])
+    assert make()["n_groups"] != 9
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("0.5", 0.5),
+        ("1e-3", 0.001),
+        ("true", True),
+        ("False", False),
+        ("None", None),
+        ("[5, 10]", [5, 10]),
+        ("{'rating': '[4,inf)'}", {"rating": "[4,inf)"}),
+        ('{rating: "[4,inf)"}', {"rating": "[4,inf)"}),
+        ("[NDCG, Hit]", ["NDCG", "Hit"]),
+        ("NDCG@10", "NDCG@10"),
+        ("__import__('os').getcwd()", "__import__('os').getcwd()"),
+    ],
+)
+def test_strings_are_literals_never_code(text: str, value: Any) -> None:
+    assert make(aggregator=text)["aggregator"] == value
+
+
+def test_numbers_of_numpy_are_numbers_and_truth_values_are_none() -> None:
+    config = make(epochs=np.int64(3), temperature=np.float32(0.5), topk=[np.int32(10)])
+    found = [config["epochs"], config["temperature"], *config["topk"]]
+    assert found == [3, 0.5, 10]
+    assert [type(value) for value in found] == [int, float, int]
+    for key, value in (("epochs", np.bool_(True)), ("temperature", True), ("margin", np.inf)):
+        with pytest.raises(InputError, match=f"^{key}: expected a"):
+            make(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("n_group", "; the nearest is 'n_groups'"),
+        ("learning_rat", "; the nearest is 'learning_rate'"),
+        ("user_inter_num_intervall", "; the nearest is 'user_inter_num_interval'"),
+        ("deny", ""),
+        ("zzzzzz", ""),
+    ],
+)
+def test_a_key_that_nothing_reads_is_refused_with_the_nearest(key: str, hint: str) -> None:
+    with pytest.raises(InputError, match=f"^{key}: there is no such key of POEM or RecBole{hint}$"):
+        make(**{key: 3})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"model": 3}, "model: expected a name such as POEM, not 3"),
+        (
+            {"config_file_list": "a.yaml"},
+            "config_file_list: expected a list of files",
+        ),
+        ({"config_dict": "x"}, "config_dict: expected keys and their values, not 'x'"),
+        (
+            {"config_dict": {"model": ["POEM"]}},
+            r"model: expected a name such as POEM, not",
+        ),
+        (
+            {"config_dict": {"valid_metric": "NDCG"}},
+            "valid_metric: NDCG is of a list; write ND",
+        ),
+        (
+            {"config_dict": {"valid_metric_bigger": False}},
+            "valid_metric_bigger: .* valid_metric",
+        ),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(arguments: Dict[str, Any], words: str) -> None:
+    keys = {"model": "POEM", "dataset": "ml-100k", **arguments}
+    if isinstance(keys.get("config_dict"), dict) and "model" in keys["config_dict"]:
+        del keys["model"]
+    with pytest.raises(InputError, match=f"^{words}"):
+        Config(**keys)
+
+
+def test_paths_and_tuples_are_what_they_say() -> None:
+    config = make(data_path=Path("dataset"), topk=(5, 10))
+    assert config["topk"] == [5, 10] and config.given()["data_path"] == "dataset"
+
+
+def test_a_mode_alone_leaves_the_split_as_it_is() -> None:
+    usual, asked = make("BPR"), make("BPR", eval_args={"mode": "uni20"})
+    assert asked["eval_args"] == {
+        **usual["eval_args"],
+        "mode": {"valid": "uni20", "test": "uni20"},
+    }
+    assert asked["eval_args"]["order"] == "TO"
+
+
+def test_a_key_of_another_model_is_told_with_the_nearest() -> None:
+    assert make(embedding_size=3).unknown_keys()[0][0] == "embedding_size"
+
+
+def test_every_key_of_recbole_and_the_plugin_is_known() -> None:
+    keys = {"nproc": 2, "benchmark_filename": None, "valid_metric": "MRR@10", "resume": None}
+    assert make(**keys, mask_seen=True, numerical_features=[]).unknown_keys() == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_key_of_the_properties_has_a_comment(file: Path) -> None:
+    lines = file.read_text().splitlines()
+    keys = [line for line in lines if re.match(r"^\w+:", line)]
+    assert keys
+    blocks = ("objectives:", "load_col:", "tasks:")
+    bare = [line for line in keys if "#" not in line and not line.startswith(blocks)]
+    assert [line for line in bare if file.stem != "Upstream"] == []
+
+
+def test_every_rule_is_of_a_key_that_exists_and_the_defaults_keep_them() -> None:
+    for model, rules in RULES.items():
+        config = make(model)  # raises for a default out of range
+        ruled = [*OVERALL_RULES, *rules]
+        assert [key for key in ruled if key not in config.internal_config_dict] == [], model
+
+
+def test_every_model_has_its_own_keys_and_the_ranking_stage_alone_those_of_poem() -> None:
+    poem, upstream, ranker = (make(model) for model in ("POEM", "Upstream", "MultiTaskRanker"))
+    for key in set(RULES["POEM"]) - {"use_system_positives", "use_hard_negatives"}:
+        assert upstream[key] == poem[key], key
+    assert poem["use_hard_negatives"] is not upstream["use_hard_negatives"]
+    assert (poem["n_experts"], ranker["n_experts"]) == (None, 4)
+    assert (poem["n_candidates"], ranker["n_candidates"]) == (100, None)
+    assert make("MultiTaskRanker", n_candidates=3).unknown_keys() == [("n_candidates", None)]
+    assert [key for key, _ in make(n_experts=3).unknown_keys()] == ["n_experts"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"request_lag": -1}, "request_lag: expected a whole number from 0, not -1"),
+        ({"hidden_dropout_prob": 1.0}, "hidden_dropout_prob: expected a number from 0, below 1"),
+        ({"use_partial_order": "maybe"}, "use_partial_order: expected True or False, not 'maybe'"),
+        ({"upstream_folds": 1}, "upstream_folds: expected a whole number from 2, not 1"),
+        ({"topk": [0]}, "topk: expected a whole number from 1, or a list"),
+    ],
+)
+def test_values_out_of_range_are_refused_by_name(keys: Dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make(**keys)
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        *(3, [], [0], [3, [24, 0.5]], [[3]], [[3, -1]], [[0, 1]]),
+        *([[2, 0.5, 14]], [[3.0, 0.5, 14]], [[25, 0.5, 14]], [[3, 0.5, 0]], [[3, 1, 1, 1]]),
+    ],
+)
+def test_windows_that_are_neither_hours_nor_weighed_are_refused(windows: Any) -> None:
+    with pytest.raises(InputError, match="trend_windows: expected a list of hours above 0 or"):
+        make(trend_windows=windows)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"n_experts": 0}, "n_experts: expected a whole number from 1, not 0"),
+        ({"tower_sizes": [8, 0]}, r"tower_sizes: expected a list of whole numbers from 1, not \[8"),
+        ({"expert_sizes": 8}, "expert_sizes: expected a list of whole numbers from 1, not 8"),
+        ({"dropout_prob": 1}, "dropout_prob: expected a number from 0, below 1, not 1"),
+        ({"metrics": ["NDCG"], "valid_metric": "NDCG@10"}, "valid_metric: expected GAUC, what"),
+    ],
+)
+def test_values_of_the_ranker_are_its_own_to_check(keys: Dict[str, Any], words: str) -> None:
+    make(**keys)  # POEM has no such key, or takes that value
+    with pytest.raises(InputError, match=words):
+        make("MultiTaskRanker", **keys)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("a: [1", "mine.yaml cannot be read"), ("- 1", "holds no mapping"), ("", "holds no mapping")],
+)
+def test_unreadable_files_are_named(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "mine.yaml").write_text(content)
+    with pytest.raises(InputError, match=words):
+        Config("POEM", "ml-100k", ["mine.yaml"])
+    with pytest.raises(InputError, match=r"nowhere.yaml cannot be read"):
+        Config("POEM", "ml-100k", ["nowhere.yaml"])
+
+
+def test_general_models_get_the_task_of_the_sequential_ones() -> None:
+    for model in ("BPR", "Pop", "CKE"):
+        assert Config(model, "ml-100k")["eval_args"] == make()["eval_args"], model
+
+
+def test_columns_of_other_files_stay_as_recbole_names_them() -> None:
+    for model, suffixes in (("POEM", {"inter"}), ("CKE", {"inter", "kg", "link"})):
+        config = Config(model, "mine", config_dict={"data_path": "data"})
+        assert config["load_col"]["inter"] == "*"
+        assert set(config["load_col"]) == suffixes, model
+
+
+def test_recboles_ce_models_need_no_extra_key() -> None:
+    """RecBole refuses its own default train_neg_sample_args beside CE (configurator.py:350)."""
+    assert Config("SASRec", "ml-100k")["train_neg_sample_args"]["distribution"] == "none"
+    pairwise = Config("SASRec", "ml-100k", config_dict={"loss_type": "BPR"})
+    assert pairwise["train_neg_sample_args"]["distribution"] == "uniform"
+
+
+def test_no_gpu_means_the_cpu() -> None:
+    assert make(use_gpu=False)["device"].type == "cpu"
+
+
+def test_given_keys_make_an_equal_configuration() -> None:
+    config = make(n_groups=3, objectives={"only": {"similarity": "cosine"}}, resume=None)
+    given = config.given()
+    again = Config(given.pop("model"), given.pop("dataset"), config_dict=given)
+    assert again.final_config_dict == config.final_config_dict
+
+
+def test_the_search_space_is_recboles_format_and_of_known_keys() -> None:
+    pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
+    from recbole.trainer import HyperTuning
+
+    space = HyperTuning._build_space_from_file(PROPERTIES / "tune" / "POEM.hyper")
+    assert len(space) >= 5
+    keys = {**dict.fromkeys(space, 0.1), "n_groups": 2, "group_samples": 2}
+    assert make(**keys).unknown_keys() == []

@@ -1,0 +1,350 @@
+"""From the configuration to a result: run, save, load, resume, mask, tune, several processes."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+import torch
+from conftest import random_log, successor_log
+from toy_training import Unmade, killed_after
+
+from recbole_poem.core.errors import InputError
+from recbole_poem.training import checkpoint
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble
+from recbole_poem.training.quick_start import load, objective_function, run_recbole_poem
+from recbole_poem.training.registry import get_trainer
+
+SMALL = {
+    "MAX_ITEM_LIST_LENGTH": 6,
+    "hidden_size": 8,
+    "inner_size": 8,
+    "n_candidates": 8,
+    "n_groups": 2,
+    "group_samples": 2,
+    "requests_per_window": 3,
+    "epochs": 4,
+    "topk": [5],
+    "valid_metric": "NDCG@5",
+    "metric_decimal_place": 8,
+}
+
+
+@pytest.fixture
+def keys(write_dataset: Any) -> Dict[str, Any]:
+    log = random_log(1, n_users=40, n_items=25, longest=20)
+    return {**write_dataset(log), **SMALL, "model": "POEM"}
+
+
+STOCK = ["SASRec", "GRU4Rec", "BPR", "Pop", "ItemKNN", "EASE", "FEARec", "BERT4Rec"]
+
+
+@pytest.mark.parametrize("model", ["POEM", "Upstream", *STOCK])
+def test_every_kind_of_model_runs_saves_and_loads(keys: Dict[str, Any], model: str) -> None:
+    keys = {**keys, "model": model, "epochs": 1, "k": 5, "train_batch_size": 64}
+    result = run_recbole_poem(config_dict=keys)
+    torch.load(result["model_file"], weights_only=True)
+    loaded = load(result["model_file"])
+    assert loaded.evaluate("test") == result["test_result"]
+    assert loaded.evaluate("valid") == result["best_valid_result"]
+    assert not torch.is_anomaly_enabled()
+
+
+def test_knowledge_based_models_run_save_and_load() -> None:
+    """Their loader holds two others, for interactions and for triples."""
+    keys = {"model": "CKE", "dataset": "ml-100k", "epochs": 1, "threads": 1}
+    keys.update(val_interval={"user_id": [str(u) for u in range(1, 40)]}, show_progress=False)
+    result = run_recbole_poem(config_dict=keys)
+    assert load(result["model_file"]).evaluate("test") == result["test_result"]
+
+
+@pytest.mark.parametrize("model", ["POEM", "SASRec", "BPR"])
+@pytest.mark.parametrize("killed", [0, 2])
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    keys: Dict[str, Any], model: str, killed: int
+) -> None:
+    keys = {**keys, "model": model, "train_batch_size": 64, "learning_rate": 0.02}
+    whole = run_recbole_poem(config_dict=keys)
+
+    file = killed_after(killed, keys)
+    resumed = run_recbole_poem(config_dict={"resume": file})
+    for part in ("best_valid_score", "best_valid_result", "test_result"):
+        assert resumed[part] == whole[part]
+    assert resumed["model_file"] == file
+    ours, theirs = (checkpoint.read(result["model_file"]) for result in (whole, resumed))
+    for name, weight in ours["last_state_dict"].items():
+        assert torch.equal(weight, theirs["last_state_dict"][name]), name
+
+
+@pytest.mark.parametrize(
+    "change", [{"valid_metric": "MRR@5"}, {"mask_seen": True}, {"eval_args": {"mode": "uni3"}}]
+)
+def test_a_run_is_not_resumed_under_another_evaluation(
+    keys: Dict[str, Any], change: Dict[str, Any]
+) -> None:
+    file = run_recbole_poem(config_dict={**keys, "epochs": 1})["model_file"]
+    (key,) = change
+    with pytest.raises(InputError, match=f"^{key}: the run that is resumed was validated with"):
+        run_recbole_poem(config_dict={"resume": file, "epochs": 2, **change})
+
+
+def test_resuming_a_finished_run_repeats_its_result_and_keeps_its_file(
+    keys: Dict[str, Any],
+) -> None:
+    whole = run_recbole_poem(config_dict={**keys, "stopping_step": 0, "learning_rate": 0.1})
+    before = Path(whole["model_file"]).read_bytes()
+    assert run_recbole_poem(config_dict={"resume": whole["model_file"]}) == whole
+    assert Path(whole["model_file"]).read_bytes() == before
+
+
+def test_same_seed_same_numbers_other_seed_other_numbers(keys: Dict[str, Any]) -> None:
+    first, again, other = (
+        run_recbole_poem(config_dict={**keys, "seed": seed}, saved=False)["test_result"]
+        for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+def test_without_saving_nothing_is_written(keys: Dict[str, Any]) -> None:
+    result = run_recbole_poem(config_dict={**keys, "use_partial_order": False}, saved=False)
+    assert result["model_file"] is None
+    assert not list(Path(keys["checkpoint_dir"]).glob("*.pth"))
+
+
+@pytest.mark.parametrize("model", ["POEM", "SASRec"])
+def test_mask_seen_masks_exactly_what_the_user_consumed(keys: Dict[str, Any], model: str) -> None:
+    masked = assemble(Config(config_dict={**keys, "model": model, "mask_seen": True})).test_data
+    log = masked._dataset.log
+    seen = 0
+    for interaction, (row, item), positive_u, positive_i in masked:
+        for b, request in enumerate(interaction["request_id"].tolist()):
+            mine = set(log.item[log.first[request] : request].tolist())
+            target = int(positive_i[positive_u == b])
+            assert set(item[row == b].tolist()) == mine - {target}
+            seen += len(mine)
+    assert seen > 100
+    stock = assemble(Config(config_dict={**keys, "model": model})).test_data
+    assert all(history is None for _, history, _, _ in stock)
+
+
+def test_masked_items_leave_the_recommendations(keys: Dict[str, Any]) -> None:
+    config = Config(config_dict={**keys, "mask_seen": True})
+    experiment = assemble(config)
+    trainer = get_trainer(config)(config, experiment.model.eval())
+    trainer.tot_item_num = experiment.dataset.item_num
+    for batch in experiment.test_data:
+        _, scores, _, _ = trainer._full_sort_batch_eval(batch)
+        assert torch.isneginf(scores[batch[1]]).all()
+        assert torch.isfinite(scores[batch[2], batch[3]]).all()
+
+
+def test_metrics_that_need_more_than_tensors(keys: Dict[str, Any]) -> None:
+    """RecBole's collector calls .cpu() on counters (evaluator/collector.py:227)."""
+    metrics = ["NDCG", "ItemCoverage", "GiniIndex", "AveragePopularity", "ShannonEntropy"]
+    result = run_recbole_poem(config_dict={**keys, "metrics": metrics, "epochs": 2})
+    assert 0 < result["test_result"]["itemcoverage@5"] <= 1
+    assert load(result["model_file"]).evaluate("test") == result["test_result"]
+
+
+@pytest.mark.parametrize("mode", ["uni5", "pop5"])
+def test_sampled_evaluation_works(keys: Dict[str, Any], mode: str) -> None:
+    split = {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user", "mode": mode}
+    result = run_recbole_poem(config_dict={**keys, "eval_args": split, "epochs": 1})
+    assert 0 < result["test_result"]["hit@5"] <= 1
+
+
+def test_two_processes_give_a_result(keys: Dict[str, Any]) -> None:
+    result = run_recbole_poem(config_dict={**keys, "nproc": 2, "epochs": 2})
+    assert 0 <= result["test_result"]["hit@5"] <= 1
+    assert checkpoint.read(result["model_file"])["epoch"] == 1
+
+
+def test_two_processes_learn_what_one_does(keys: Dict[str, Any], caplog: Any) -> None:
+    """At equal global batch, losses and weights agree up to rounding; dropout alone is theirs."""
+    more = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "state": "INFO"}
+    more.update(item_dropout=0.0, train_batch_size=48)
+    losses, weights = [], []
+    caplog.set_level("INFO")
+    for nproc in (1, 2):
+        result = run_recbole_poem(config_dict={**keys, **more, "nproc": nproc})
+        weights.append(checkpoint.read(result["model_file"])["last_state_dict"])
+        # pytest catches what this process logs; other processes write their file
+        files = "".join(path.read_text() for path in Path("log", "POEM").glob("*.log"))
+        log = caplog.text if nproc == 1 else files
+        lines = re.findall(r"epoch \d+ training.*", log)[:4]
+        losses.append(
+            [[float(x) for x in re.findall(r"loss\d\S*: ([\d.]+)", line)] for line in lines]
+        )
+    assert len(losses[0]) == 4
+    assert len(losses[0][0]) == 4
+    assert torch.allclose(*map(torch.tensor, losses), atol=2e-4)  # four decimals are logged
+    for name, weight in weights[0].items():
+        assert torch.allclose(weight, weights[1][name], atol=1e-4), name
+
+
+def test_two_processes_report_bad_input_as_one_does(keys: Dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"^upstream: there is no .oracle."):
+        run_recbole_poem(config_dict={**keys, "nproc": 2, "upstream": "oracle"})
+
+
+def test_two_processes_report_the_failure_and_not_its_echo(keys: Dict[str, Any]) -> None:
+    with pytest.raises(
+        RuntimeError, match=r"^process [01] of 2 failed\n(.*\n)*ValueError: not made"
+    ):
+        run_recbole_poem(model=Unmade, config_dict={**keys, "nproc": 2})  # type: ignore[arg-type]
+
+
+def test_two_processes_report_what_recboles_model_refuses(keys: Dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"^SASRec cannot be made: .*heads .3."):
+        run_recbole_poem(model="SASRec", config_dict={**keys, "nproc": 2, "n_heads": 3})
+
+
+@pytest.mark.parametrize("nproc", [0, -1, 1.5, "two"])
+def test_processes_are_at_least_one(keys: Dict[str, Any], nproc: Any) -> None:
+    with pytest.raises(InputError, match="nproc: expected a whole number from 1, not"):
+        run_recbole_poem(config_dict={**keys, "nproc": nproc})
+
+
+def test_recboles_tuning_finds_the_better_value(write_dataset: Any, tmp_path: Path) -> None:
+    """A model outside RecBole: https://github.com/RUCAIBox/RecBole/issues/1600."""
+    pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
+    from recbole.trainer import HyperTuning
+
+    # a world in which there is something to learn, and at a rate of 1e-9 nothing is learned
+    keys = {**write_dataset(successor_log()), **SMALL, "model": "POEM", "train_batch_size": 60}
+    config_file = tmp_path / "fixed.yaml"
+    config_file.write_text("\n".join(f"{key}: {value!r}" for key, value in keys.items()))
+    (tmp_path / "space.hyper").write_text("learning_rate choice [1e-9, 0.05]\n")
+    tuning = HyperTuning(
+        objective_function,
+        params_file=str(tmp_path / "space.hyper"),
+        fixed_config_file_list=[str(config_file)],
+        algo="exhaustive",
+    )
+    tuning.run()
+    assert tuning.best_params == {"learning_rate": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model": "SASRecc"}, "model: there is no model named 'SASRecc'.*nearest name is sasrec"),
+        ({"model": "sasrec"}, "model: did you mean SASRec, not 'sasrec'"),
+        ({"model": "poem"}, "model: did you mean POEM"),
+        ({"model": "Upstream", "use_partial_order": False}, "it cannot be off"),
+        (
+            {
+                "model": "FM",
+                "positive_feedback": {"rating": "[4,5]"},
+                "valid_metric": "AUC",
+                "metrics": ["AUC"],
+                "threshold": {"rating": 4},
+            },
+            "FM learns the labels of all rows",
+        ),
+        ({"model": "Pop", "mask_seen": "maybe"}, "mask_seen: expected True or False"),
+        ({"preset": "fastest"}, "preset: expected best or one of paper, not 'fastest'"),
+        ({"threads": 0}, "threads: expected a whole number from 1"),
+        ({"seed": -1}, "seed: expected a whole number from 0"),
+        ({"valid_metric": "Foo@5"}, "valid_metric: Foo@5 is none of metrics"),
+        ({"topk": [5, 1000]}, "asks for more than 25 items"),
+        ({"upstream_folds": 99}, "99 folds are too many for 40 users"),
+        (
+            {"eval_args": {"split": {"LS": "valid_and_test"}, "order": "RO", "mode": "full"}},
+            "eval_args: .*has to be 'TO'",
+        ),
+        ({"model": "LightGBM"}, "model: LightGBM needs the package 'lightgbm' as well"),
+        ({"model": "os.system"}, "there is no model named 'os.system'"),
+        ({"dataset": "nowhere"}, "data_path: there is no folder .*nowhere"),
+        ({"n_groups": 0}, "n_groups: expected a whole number from 1, not 0"),
+        (
+            {"fusion": "gate"},
+            "entry_training: stacked needs fusion residual",
+        ),
+        ({"hidden_size": 9}, "hidden_size: 9 is no multiple of n_heads, 2"),
+        ({"upstream": "oracle"}, "upstream: there is no 'oracle'; known are item_to_item, logged"),
+        ({"upstream": "logged"}, r"toy.cand: upstream 'logged' needs this file"),
+        ({"metrics": ["NDGC"]}, "NDGC"),
+        ({"partial_order_attention": "some"}, "expected one of better, all, not 'some'"),
+        (
+            {"positive_feedback": {"stars": "[4,5]"}},
+            "positive_feedback: .* no float column 'stars'",
+        ),
+        ({"resume": "nowhere.pth"}, "nowhere.pth: there is no such checkpoint"),
+        ({"resume": "data"}, "data is a folder, not a checkpoint; there is none in it"),
+        (
+            {"dataset": "toy", "data_path": "data/toy"},
+            "there is no folder .*toy/toy; put toy.inter",
+        ),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(
+    keys: Dict[str, Any], change: Dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        run_recbole_poem(config_dict={**keys, **change})
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_size_are_refused(keys: Dict[str, Any]) -> None:
+    result = run_recbole_poem(config_dict={**keys, "epochs": 1})
+    with pytest.raises(InputError, match="its weights do not fit the POEM"):
+        load(result["model_file"], {"hidden_size": 16})
+
+
+def test_a_phase_that_is_none_is_named(keys: Dict[str, Any]) -> None:
+    experiment = assemble(Config(config_dict={**keys, "model": "Pop"}))
+    for phase in ("tst", "train", None):
+        with pytest.raises(InputError, match=f"phase: expected 'valid' or 'test', not {phase!r}"):
+            experiment.evaluate(phase)  # type: ignore[arg-type]
+
+
+def test_entries_of_other_objectives_are_refused(keys: Dict[str, Any]) -> None:
+    """Their scores would be read as what they are not."""
+    liked, near = {"liked": {}, "near": {"similarity": "session"}}, {"near": {}, "liked": {}}
+    file = run_recbole_poem(config_dict={**keys, "epochs": 1, "objectives": liked})["model_file"]
+    words = "was trained on the objectives liked, near, and the data set's entries have near, liked"
+    for continues in (
+        lambda: load(file, {"objectives": near}),
+        lambda: run_recbole_poem(config_dict={"resume": file, "objectives": near}),
+    ):
+        with pytest.raises(InputError, match=words):
+            continues()
+
+
+def test_a_key_given_at_resumption_holds(keys: Dict[str, Any]) -> None:
+    file = run_recbole_poem(config_dict={**keys, "epochs": 1})["model_file"]
+    run_recbole_poem(config_dict={"resume": file, "epochs": 2, "learning_rate": 0.5})
+    assert checkpoint.read(file)["optimizer"]["param_groups"][0]["lr"] == 0.5
+
+
+def test_a_hostile_configuration_inside_a_checkpoint_executes_nothing(keys: Dict[str, Any]) -> None:
+    """RecBole would eval() every string (config/configurator.py:131)."""
+    result = run_recbole_poem(config_dict={**keys, "epochs": 1})
+    state = checkpoint.read(result["model_file"])
+    state["keys"]["aggregator"] = "__import__('os').mkdir('executed')"
+    state.pop("format")
+    checkpoint.write(result["model_file"], state)
+    load(result["model_file"])
+    assert not Path("executed").exists()
+
+
+def test_a_run_leaves_no_trace_in_home_and_loads_no_ray(tmp_path: Path) -> None:
+    """Import everything, and one of RecBole's models, where HOME cannot be written."""
+    home = tmp_path / "home"
+    home.mkdir()
+    script = (
+        "import sys, torch, recbole_poem\n"
+        "from recbole_poem.training.registry import get_model\n"
+        "recbole_poem.run_recbole_poem, get_model('SASRec')\n"
+        "assert 'ray' not in sys.modules\n"
+        "assert not torch.is_anomaly_enabled()\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "DGLBACKEND"}
+    environment.update(HOME=str(home))
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], env=environment, check=True)
+    assert list(home.iterdir()) == []
