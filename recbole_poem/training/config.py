@@ -22,9 +22,13 @@ import torch.distributed
 import yaml
 from recbole.utils import ModelType
 
+from recbole_poem.core.blocks import block_of, stacked
 from recbole_poem.core.config_files import read_config_file
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.number_types import plain
+from recbole_poem.core.renamed import RENAMED
+from recbole_poem.core.stage import Stage, written
+from recbole_poem.core.stages import NESTED, STAGES
 from recbole_poem.training.checks import check_given
 from recbole_poem.training.checks.names import check_dataset_name
 from recbole_poem.training.keys import POEM_RULES, RULES, check_values
@@ -41,6 +45,9 @@ _LAUNCH_KEYS = {
     "group_offset", "local_rank", "single_spec",
 }  # fmt: skip
 
+
+#: Stages of a model that names none: RecBole's.
+EVERY_MODEL: Tuple[Stage, ...] = ()
 
 #: Keys that are refused elsewhere, with what to give instead.
 _UNLISTED = {"neg_sampling", "training_neg_sample_num"}
@@ -83,6 +90,9 @@ class Config(recbole.config.Config):
         For whatever is wrong with a file, a key or a value.
     """
 
+    internal_config_dict: Dict[str, Any]
+    external_config_dict: Dict[str, Any]
+
     def __init__(
         self,
         model: Any = None,
@@ -105,12 +115,13 @@ class Config(recbole.config.Config):
         """List the given keys that nothing reads, each with the nearest known key or None."""
         known = set(self.internal_config_dict) | _LAUNCH_KEYS | _UNLISTED
         known = known.union(*self.parameters.values(), _keys_in_code())
+        stages = {stage.key for stage in self._stages()}
         if not self._is_of_recbole():  # its keys stand in no file
             return []
         return [
-            (key, next(iter(get_close_matches(key, known, n=1)), None))
+            (key, next(iter(get_close_matches(key, known | stages, n=1)), None))
             for key in self.external_config_dict
-            if key not in known
+            if key not in known and key.partition(".")[0] not in stages
         ]
 
     def _is_of_recbole(self) -> bool:
@@ -119,8 +130,16 @@ class Config(recbole.config.Config):
     def _refuse_misspelt(self) -> None:
         """Refuse a key that neither this model nor any other reads; those of others are told."""
         for key, near in self.unknown_keys():
-            anywhere = _keys_of_all_models()
-            if key not in anywhere:
+            head = key.partition(".")[0]
+            if head in RENAMED:
+                raise InputError(f"{key}: this key has another name now; write {RENAMED[head]}")
+            if head in (stage.key for stage in NESTED):
+                raise InputError(
+                    f"{key}: a {head} is a setting of what reads it; write history_encoder.{key} "
+                    "or the like (recbole-poem components lists the settings)"
+                )
+            anywhere = _keys_of_all_models() | set(STAGES)
+            if head not in anywhere:
                 near = near or next(iter(get_close_matches(key, anywhere, n=1)), None)
                 hint = f"; the nearest is '{near}'" if near else ""
                 raise InputError(f"{key}: there is no such key of {self.model} or RecBole{hint}")
@@ -128,6 +147,51 @@ class Config(recbole.config.Config):
     def is_given(self, key: str) -> bool:
         """Tell whether the user gave a key, and not a file of the plugin or RecBole."""
         return key in self.external_config_dict
+
+    # -- components ------------------------------------------------------------------------------
+
+    def component(self, path: str) -> Any:
+        """Return what was chosen at a stage, or in a setting of a component.
+
+        Parameters
+        ----------
+        path : str
+            The key of a stage, ``history_encoder``; or behind it, with dots, components by their
+            names and settings: ``losses.margin.negatives``.
+
+        Returns
+        -------
+        Choice, dict of names to Choice, a setting's value, or None where nothing is chosen
+        """
+        head, *parts = path.split(".")
+        found = self._chosen[head]
+        for part in parts:
+            if found is None:
+                return None
+            found = found.get(part) if isinstance(found, dict) else getattr(found.settings, part)
+        return found
+
+    def _stages(self) -> Tuple[Stage, ...]:
+        """Return the stages that the model has."""
+        return tuple(getattr(self.model_class, "stages", EVERY_MODEL))
+
+    def _choose(self, keys: Dict[str, Any]) -> Dict[str, Any]:
+        """Choose the components that some keys ask for; return the keys with all settings."""
+        self._chosen: Dict[str, Any] = {}
+        heads = {stage.key: stage for stage in self._stages()}
+        flat = {key: keys[key] for key in keys if str(key).partition(".")[0] not in heads}
+        for key, stage in heads.items():
+            chosen = stage.choose(block_of(stage, keys), key)
+            self._chosen[key], flat[key] = chosen, written(stage, chosen)
+        return flat
+
+    def __getitem__(self, item: str) -> Any:
+        """Return the value of a key; of a setting where the key is dotted; None without one."""
+        head, *parts = item.split(".") if isinstance(item, str) else [item]
+        found = super().__getitem__(head)
+        for part in parts:
+            found = found.get(part) if isinstance(found, dict) else None
+        return found
 
     def given(self) -> Dict[str, Any]:
         """Return the keys that the user gave, from which an equal configuration can be made."""
@@ -144,7 +208,21 @@ class Config(recbole.config.Config):
 
     def _load_config_files(self, file_list: Optional[List[str]]) -> Dict[str, Any]:
         contents = map(read_config_file, file_list or [])
-        return {key: value for content in contents for key, value in content.items()}
+        keys: Dict[str, Any] = {}
+        for content in contents:
+            keys = stacked(keys, content, STAGES)
+        return keys
+
+    def _merge_external_config_dict(self) -> None:
+        """Lay what a caller gives over the files; RecBole's own knows nothing of stages."""
+        given = {**self.variable_config_dict, **self.cmd_config_dict}
+        self.external_config_dict = stacked(self.file_config_dict, given, STAGES)
+
+    def _update_internal_config_dict(self, file: str) -> Any:
+        below = dict(self.internal_config_dict)
+        content = super()._update_internal_config_dict(file)
+        self.internal_config_dict = stacked(below, content or {}, STAGES)
+        return content
 
     def _get_model_and_dataset(self, model: Any, dataset: Optional[str]) -> Tuple[Any, Any, Any]:
         model = self.external_config_dict.get("model") if model is None else model
@@ -195,6 +273,7 @@ class Config(recbole.config.Config):
     def _get_final_config_dict(self) -> Dict[str, Any]:
         """Merge the keys, and refuse what they cannot be, before RecBole reads them."""
         keys: Dict[str, Any] = super()._get_final_config_dict()
+        keys = self._choose(stacked(self.internal_config_dict, self.external_config_dict, STAGES))
         if isinstance(keys.get("topk"), tuple):
             keys["topk"] = list(keys["topk"])
         asked, usual = (

@@ -67,6 +67,11 @@ class ConfigView:
         self._remember("given", key)
         return self._config.is_given(key)
 
+    def component(self, path: str) -> Any:
+        """Return a component that was chosen; see `Config.component`."""
+        self._remember("item", path)
+        return self._config.component(path)
+
     def __setitem__(self, key: str, value: Any) -> None:
         self._written[key] = value
         self._config[key] = value

@@ -1,0 +1,106 @@
+"""How the keys of stages are laid over each other: a value replaces, a dotted key changes.
+
+``history_encoder: transformer`` replaces whatever a file below says of the history encoder.
+``history_encoder.dropout: 0.1`` changes one setting and leaves the others; a block without the
+component's name is a short form of such keys. Of several components, ``losses.margin: none`` takes
+one away, and ``losses.margin: True`` adds one as its defaults have it.
+"""
+
+import dataclasses
+from typing import Any, Dict, List, Mapping
+
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.settings import default_of
+from recbole_poem.core.stage import NONE, Form, Stage
+
+
+def stacked(
+    lower: Mapping[str, Any], upper: Mapping[str, Any], stages: Mapping[str, Stage]
+) -> Dict[str, Any]:
+    """Lay some keys over others.
+
+    Parameters
+    ----------
+    lower, upper : mapping
+        Keys to values, dotted keys among them.
+    stages : mapping
+        Keys of stages to the stages. All other keys of `upper` replace those of `lower`.
+
+    Returns
+    -------
+    dict
+    """
+    result = dict(lower)
+    for key in sorted(upper, key=_depth):  # what stands beside its own block changes it
+        head = key.partition(".")[0] if isinstance(key, str) else key
+        if head not in stages:
+            result[key] = upper[key]
+        elif key == head and _is_nameless(stages[head], upper[key]):
+            for name, value in upper[key].items():
+                _replace(result, f"{head}.{name}", value)
+        else:
+            _replace(result, key, upper[key])
+    return result
+
+
+def _depth(key: Any) -> int:
+    return str(key).count(".")
+
+
+def _is_nameless(stage: Stage, value: Any) -> bool:
+    is_block = isinstance(value, dict) and bool(value) and stage.form is Form.ONE
+    return is_block and stage.word not in value
+
+
+def _replace(keys: Dict[str, Any], key: str, value: Any) -> None:
+    """Set a key, and forget what was said of its parts."""
+    for other in [name for name in keys if isinstance(name, str) and name.startswith(f"{key}.")]:
+        del keys[other]
+    keys.pop(key, None)
+    keys[key] = value
+
+
+def block_of(stage: Stage, keys: Mapping[str, Any]) -> Any:
+    """Return what `stacked` keys say of one stage, in the long form that its `choose` reads.
+
+    Raises
+    ------
+    InputError
+        For a dotted key that names no setting.
+    """
+    block: Any = stage.blocks(keys.get(stage.key), stage.key)
+    changes = [key for key in keys if isinstance(key, str) and key.startswith(f"{stage.key}.")]
+    for key in sorted(changes, key=_depth):
+        block = _changed(stage, block, key.split(".")[1:], keys[key], stage.key)
+    return block
+
+
+def _changed(stage: Stage, block: Any, path: List[str], value: Any, where: str) -> Any:
+    """Return the block of a stage with the part at `path` changed."""
+    name, rest = path[0], path[1:]
+    if stage.form is not Form.ONE:
+        return _with_member(stage, block, name, rest, value, where)
+    if not rest:
+        return {**block, name: value}
+    component = stage.component(block.get(stage.word, stage.usual), where)
+    fields = {field.name: field for field in dataclasses.fields(component.Settings)}
+    inner = fields[name].metadata.get("stage") if name in fields else None
+    if inner is None:
+        raise InputError(f"{where}.{name}: it has no settings of its own, such as '{rest[0]}'")
+    below = inner.blocks(block.get(name, default_of(fields[name])), f"{where}.{name}")
+    return {**block, name: _changed(inner, below, rest, value, f"{where}.{name}")}
+
+
+def _with_member(
+    stage: Stage, blocks: Dict[str, Any], name: str, rest: List[str], value: Any, where: str
+) -> Dict[str, Any]:
+    """Return the blocks of several components with one of them added, changed or taken away."""
+    if not rest and (value is None or value is False or value == NONE):
+        return {key: block for key, block in blocks.items() if key != name}
+    if not rest:
+        added = stage.blocks({name: {} if value is True else value}, where)
+        return {**blocks, **added}
+    one = blocks.get(name, {} if stage.form is Form.NAMED else {stage.word: name})
+    single = Stage(stage.key, stage.room, stage.meaning, word=stage.word, usual=stage.usual)
+    single._components = stage._components
+    return {**blocks, name: _changed(single, one, rest, value, f"{where}.{name}")}
