@@ -3,47 +3,24 @@
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
-import numpy as np
-
 from recbole_poem.cache.logged import LoggedRanker
 from recbole_poem.cache.request_cache import Ranker, RequestCache, open_or_build
 from recbole_poem.core.atomic import Format
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.workers import Map
+from recbole_poem.fusion.scores import ScoreFusion
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
 from recbole_poem.retrieval.objectives import parse_objectives
-from recbole_poem.retrieval.selection import Fusion
 
 
-def objective_weights(config: Any, n_objectives: int) -> List[float]:
-    """Read a, the weights of the objectives in the fused score, scaled to sum 1.
-
-    Raises
-    ------
-    InputError
-        For a wrong number of weights, one that is no number from 0, or only zeros.
-    """
-    weights = config["objective_weights"]
-    if weights is None:
-        return [1 / n_objectives] * n_objectives
-    valid = isinstance(weights, (list, tuple)) and len(weights) == n_objectives
-    valid = valid and all(isinstance(w, (int, float)) and 0 <= w < np.inf for w in weights)
-    if not valid or sum(weights) <= 0:
-        raise InputError(
-            f"objective_weights: expected {n_objectives} numbers from 0, one per objective, not "
-            f"all 0, and got {weights!r}"
-        )
-    return [float(weight) / sum(weights) for weight in weights]
-
-
-def fusion_of(config: Any, n_objectives: int) -> Fusion:
+def fusion_of(config: Any, n_objectives: int) -> ScoreFusion:
     """Return how a configuration fuses so many objectives."""
-    weights = np.array(objective_weights(config, n_objectives))
-    return Fusion(weights, config["rank_kappa"], config["rank_power"])
+    fusion: ScoreFusion = config.component("score_fusion").make(n_objectives)
+    return fusion
 
 
-def item_to_item(config: Any, log: RequestLog, weights: np.ndarray) -> ItemToItemRanker:
+def item_to_item(config: Any, log: RequestLog, fusion: ScoreFusion) -> ItemToItemRanker:
     """Return the item-to-item ranker of a configuration.
 
     Parameters
@@ -51,8 +28,8 @@ def item_to_item(config: Any, log: RequestLog, weights: np.ndarray) -> ItemToIte
     config : Config
     log : RequestLog
         Similarities are estimated from its training rows.
-    weights : (M,) float
-        Of the key ``objectives`` in the choice of the candidates.
+    fusion : ScoreFusion
+        Of the key ``objectives``, by which the candidates are chosen.
     """
     if config["upstream_folds"] >= log.n_users:
         raise InputError(
@@ -65,16 +42,14 @@ def item_to_item(config: Any, log: RequestLog, weights: np.ndarray) -> ItemToIte
         n_candidates=config["n_candidates"],
         n_folds=config["upstream_folds"],
         top_k=config["upstream_neighbours"],
-        weights=weights,
-        kappa=config["rank_kappa"],
-        power=config["rank_power"],
+        fusion=fusion,
         seed=config["seed"],
     )
 
 
 def _item_to_item(config: Any, dataset: Any) -> Ranker:
     n_objectives = len(parse_objectives(config["objectives"]))
-    return item_to_item(config, dataset.log, np.array(objective_weights(config, n_objectives)))
+    return item_to_item(config, dataset.log, fusion_of(config, n_objectives))
 
 
 def _logged(config: Any, dataset: Any) -> Ranker:

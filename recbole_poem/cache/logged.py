@@ -30,8 +30,9 @@ from recbole_poem.core.atomic.alike_tokens import warn_of_alike_tokens
 from recbole_poem.core.atomic.row_counts import FileRows, RowCounts
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.times import span_in_words
+from recbole_poem.fusion.scores import ScoreFusion
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.retrieval.selection import Fusion, in_fused_order
+from recbole_poem.retrieval.selection import in_fused_order
 
 _FEW = 0.05  # of the requests, below which hardly any has a ranking
 
@@ -75,7 +76,7 @@ class LoggedRanker:
         fields: Tuple[str, str, str],
         form: Format,
         n_candidates: int,
-        fusion: Callable[[int], Fusion],
+        fusion: Callable[[int], ScoreFusion],
         objectives: Optional[Sequence[str]] = None,
         time_unit: str = "s",
     ) -> None:
@@ -117,9 +118,7 @@ class LoggedRanker:
             "objectives": list(self.objectives),
             "content": content.hexdigest(),
             "n_candidates": self._n_candidates,
-            "weights": [float(weight) for weight in self._by.weights],
-            "kappa": self._by.kappa,
-            "power": self._by.power,
+            "score_fusion": self._by.fingerprint(),
         }
 
     def request_start(self) -> np.ndarray:

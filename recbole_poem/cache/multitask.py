@@ -27,9 +27,10 @@ import numpy as np
 from recbole_poem.cache.request_cache import EstimatingRanker, Ranks
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.workers import Map
+from recbole_poem.fusion.scores import ScoreFusion
 from recbole_poem.log.exposures import Exposures
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.retrieval.selection import Fusion, in_fused_order
+from recbole_poem.retrieval.selection import in_fused_order
 
 
 class ScoresCandidates(Protocol):
@@ -73,7 +74,7 @@ class MultiTaskUpstream:
     retrieval : function
         See `Retrieval`.
     training : Trains
-    by : Fusion
+    by : ScoreFusion
         How the M + 1 scores decide the order of the candidates.
     settings : dict
         What the training depends on beside the log, as JSON values.
@@ -92,7 +93,7 @@ class MultiTaskUpstream:
         n_candidates: int,
         retrieval: Retrieval,
         training: Trains,
-        by: Fusion,
+        by: ScoreFusion,
         settings: Dict[str, Any],
     ) -> None:
         self.objectives = [*objectives, RETRIEVAL]
@@ -108,7 +109,7 @@ class MultiTaskUpstream:
             "upstream": "multitask",
             "blocks": [float(time) for time in self._begin],
             "retrieval": self._retrieval(self._exposures.log).depends_on(),
-            "weights": [float(weight) for weight in self._by.weights],
+            "score_fusion": self._by.fingerprint(),
             **self._settings,
         }
 
@@ -146,7 +147,7 @@ class Stages:
     begin : (K,) float64
         When each stage's block begins, ascending.
     stages : sequence of K pairs of retrieval and ranker
-    by : Fusion
+    by : ScoreFusion
     shape : (N, M + 1)
         Numbers of candidates and objectives.
     """
@@ -154,7 +155,7 @@ class Stages:
     time: np.ndarray
     begin: np.ndarray
     stages: Sequence[Tuple[Ranks, ScoresCandidates]]
-    by: Fusion
+    by: ScoreFusion
     shape: Tuple[int, int]
 
     def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ the model reads and learns from beside the history. The windows, their order and
 on the seed, the epoch and the row alone, so that several processes share one epoch's batches.
 """
 
-from typing import Any, Optional, Union
+from typing import Any, Callable, Mapping, Optional
 
 import numpy as np
 import torch
@@ -17,20 +17,21 @@ from recbole_poem.core.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
     DRAW_ID,
-    HARD_NEGATIVE,
     HISTORY_GAP,
     REQUEST_ID,
     REQUEST_POSITION,
     SAMPLED_NEGATIVE,
-    SYSTEM_POSITIVE,
     TARGET_ID,
     TREND_STEP,
 )
 from recbole_poem.core.noise import Purpose, uniform
 from recbole_poem.core.processes import n_processes
 from recbole_poem.data.dataset import POEMDataset
-from recbole_poem.data.sampler import GraphNegatives, SharedNegatives, UniformNegatives
+from recbole_poem.data.shared_negatives import SharedNegatives
 from recbole_poem.data.windows import cut_into_windows, gather_windows
+
+#: from request ids, draw ids and the batch so far to a field of the batch
+FieldMaker = Callable[[torch.Tensor, torch.Tensor, Interaction], torch.Tensor]
 
 
 class POEMTrainDataLoader(AbstractDataLoader):
@@ -45,8 +46,11 @@ class POEMTrainDataLoader(AbstractDataLoader):
     config : Config
     dataset : POEMDataset
         The training split.
-    hard_negatives : GraphNegatives, UniformNegatives or None
-        Source of hard negatives, where the model uses them.
+    fields : mapping
+        What makes the fields that the terms of the loss need, by their names: of request ids
+        (B, R), draw ids (B, R) and the batch so far.
+    reads_rankings : bool
+        Whether requests carry the rankings of the requests before them.
     shared_negatives : SharedNegatives or None
         Source of the sampled softmax's negatives, where the catalogue is too large for all items.
     shuffle : bool
@@ -56,7 +60,8 @@ class POEMTrainDataLoader(AbstractDataLoader):
         self,
         config: Any,
         dataset: POEMDataset,
-        hard_negatives: Union[GraphNegatives, UniformNegatives, None] = None,
+        fields: Mapping[str, FieldMaker],
+        reads_rankings: bool,
         shared_negatives: Optional[SharedNegatives] = None,
         shuffle: bool = False,
     ) -> None:
@@ -70,7 +75,8 @@ class POEMTrainDataLoader(AbstractDataLoader):
         self._is_target[dataset.inter_feat[REQUEST_ID]] = True
         trends = dataset.trends
         self._trend_step = None if trends is None else trends.step(log.time).unsqueeze(1)
-        self._hard_negatives, self._shared_negatives = hard_negatives, shared_negatives
+        self._fields, self._reads_rankings = fields, reads_rankings
+        self._shared_negatives = shared_negatives
         self._n_requests = config["requests_per_window"]
         self._gap_dropout = config["gap_dropout"]
         self._max_length = config["MAX_ITEM_LIST_LENGTH"]
@@ -145,11 +151,8 @@ class POEMTrainDataLoader(AbstractDataLoader):
         request = torch.where(ticket >= 0, row.gather(1, position), -1)
         draw = draw.gather(1, position)
         batch[REQUEST_ID], batch[REQUEST_POSITION], batch[DRAW_ID] = request, position, draw
-        if self.config["use_partial_order"]:
+        if self._reads_rankings:
             items, scores = dataset.entries(request.numpy(), self.config["request_lag"])
             batch[CACHE_ITEM], batch[CACHE_SCORE] = items, scores
-        if self.config["use_system_positives"]:
-            batch[SYSTEM_POSITIVE] = dataset.system_positives(request.numpy())
-        if self._hard_negatives is not None:
-            preferred = batch.interaction.get(SYSTEM_POSITIVE)
-            batch[HARD_NEGATIVE] = self._hard_negatives.draw(request, draw, preferred)
+        for name, make in self._fields.items():
+            batch[name] = make(request, draw, batch)

@@ -100,7 +100,7 @@ class POEMDataset(FlatSequentialDataset):
 
     Once a cache is attached, every row has the raw entry that its request reads:
     ``cache_item`` (N,) int64, 0 where there is no candidate, and ``cache_score`` (N, M) float32.
-    The keys ``shuffle_cache`` and, in evaluation, ``hide_target`` tamper with it; see
+    The keys ``shuffle_rankings`` and, in evaluation, ``hide_target`` tamper with it; see
     `recbole_poem.data.controls`.
     """
 
@@ -113,9 +113,8 @@ class POEMDataset(FlatSequentialDataset):
     trends: Optional[Trends] = None
     #: log probability of each item as a sampled negative, (n_items,); None = the softmax is exact
     log_q: Optional[torch.Tensor] = None
-    #: names of the M objectives of an entry, and a, the weight of each in the fused score
+    #: names of the M objectives of a ranking
     objectives: Tuple[str, ...] = ()
-    objective_weights: List[float]
 
     def build(self) -> List[Dataset]:
         """Split; slot the times for all splits, and count the trends of the training part."""
@@ -154,11 +153,11 @@ class POEMDataset(FlatSequentialDataset):
             trends = trends._replace(hours=hour_trends(train.log, clock, daily))
         return trends._replace(weight=weight)
 
-    def attach(self, cache: RequestCache, objective_weights: List[float]) -> None:
+    def attach(self, cache: RequestCache) -> None:
         """Let the rows of this split carry entries of `cache`."""
         self.cache = self.read_cache = cache
-        self.objectives, self.objective_weights = tuple(cache.objectives), objective_weights
-        if self.config["shuffle_cache"]:
+        self.objectives = tuple(cache.objectives)
+        if self.config["shuffle_rankings"]:
             self.read_cache = ShuffledCache.of(cache, self.log, self.config["seed"])
 
     def entries(self, requests: np.ndarray, lag: int) -> Tuple[torch.Tensor, torch.Tensor]:
@@ -170,11 +169,11 @@ class POEMDataset(FlatSequentialDataset):
         if self.read_cache is None:
             raise RuntimeError("the data set has no request cache; call attach() first")
         entries = read_entries(self.read_cache, self.log, requests, lag)
-        if self.config["shuffle_cache"]:
+        if self.config["shuffle_rankings"]:
             entries = without_history(entries, self.log, requests)
         return entries
 
-    def system_positives(self, requests: np.ndarray) -> torch.Tensor:
+    def top_of_rankings(self, requests: np.ndarray, k: int) -> torch.Tensor:
         """Return what the rankings of `requests` (...) themselves put on top, (..., k).
 
         They are labels: the controls leave them alone.
@@ -182,7 +181,7 @@ class POEMDataset(FlatSequentialDataset):
         if self.cache is None:
             raise RuntimeError("the data set has no request cache; call attach() first")
         items, _ = self.cache.read(requests)
-        return torch.from_numpy(items[..., : self.config["system_positives"]])
+        return torch.from_numpy(items[..., :k])
 
     def gap_windows(self, start: torch.Tensor, length: torch.Tensor, width: int) -> torch.Tensor:
         """Return the slots of the gaps in windows (...) of the log, (..., width), 0 beyond them."""

@@ -5,9 +5,8 @@ loaders: a pickle runs whatever it holds, and RecBole's ignores the plugin's key
 """
 
 from logging import getLogger
-from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
-import dgl
 import numpy as np
 import torch
 from recbole.data.dataloader import (
@@ -20,26 +19,24 @@ from recbole.data.dataset import Dataset
 from recbole.data.utils import create_samplers, get_dataloader
 from recbole.sampler import KGSampler
 from recbole.utils import ModelType
-from scipy import sparse
 
-from recbole_poem.cache.build import UPSTREAMS, Upstream, objective_weights, request_cache
+from recbole_poem.cache.build import UPSTREAMS, Upstream, request_cache
 from recbole_poem.cache.coverage import coverage, say_coverage
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.core.processes import first_process_first
 from recbole_poem.core.refusals import refusals_named
-from recbole_poem.core.workers import Map, open_map
-from recbole_poem.data.dataloader import POEMTrainDataLoader
+from recbole_poem.core.workers import open_map
+from recbole_poem.data.dataloader import FieldMaker, POEMTrainDataLoader
 from recbole_poem.data.dataset import POEMDataset
-from recbole_poem.data.negatives import check_negatives
+from recbole_poem.data.enough_negatives import check_negatives
+from recbole_poem.data.negatives import TrainingData
 from recbole_poem.data.ranking_dataset import ExposureDataLoader, RankingDataset, training_loader
 from recbole_poem.data.request_log import LogMixin, PredictedRowsMixin
 from recbole_poem.data.sampled_evaluation import RepeatableEvalDataLoader
-from recbole_poem.data.sampler import GraphNegatives, SharedNegatives, UniformNegatives
 from recbole_poem.data.seen import ContextMaskingDataLoader, SeenMaskingDataLoader
+from recbole_poem.data.shared_negatives import SharedNegatives
 from recbole_poem.data.split_sizes import check_split, split_words
-from recbole_poem.graph.neighbours import HardNegativeSampler
-from recbole_poem.graph.swing import item_graph, swing
 from recbole_poem.log.requests import RequestLog
 
 #: for training, validation (None = the split asks for no such rows) and test
@@ -120,23 +117,25 @@ def _poem_train_loader(
     splits: Sequence[POEMDataset],
 ) -> POEMTrainDataLoader:
     """Build the cache and the graph, let the `splits` read the cache, make the loader."""
-    hard: Union[GraphNegatives, UniformNegatives, None] = None
+    reads = config.model_class.reads_rankings(config)
+    terms = (config.component("losses") or {}).values()
+    fields: Dict[str, FieldMaker] = {}
     with open_map(torch.get_num_threads(), config["ray"]) as parallel_map:
-        if config["use_partial_order"] or config["use_system_positives"]:
+        if reads or any(term.component.reads_rankings(term.settings) for term in terms):
             cache = first_process_first(
                 config, lambda: request_cache(config, train, upstreams, parallel_map)
             )
-            weights = objective_weights(config, len(cache.objectives))
             for split in splits:
-                split.attach(cache, weights)
+                split.attach(cache)
             rows = np.concatenate([split.inter_feat[REQUEST_ID].numpy() for split in splits])
-            lag = config["request_lag"] if config["use_partial_order"] else 0
+            lag = config["request_lag"] if reads else 0
             say_coverage(coverage(cache, train.log, rows, lag))
-        if config["use_hard_negatives"]:
-            hard = _hard_negatives(config, train.log, parallel_map)
+        data = TrainingData(config, train, train.log, parallel_map)
+        for term in terms:
+            fields.update(term.component.fields(term.settings, data))
     shared = _shared_negatives(config, train.log)
     train.log_q = shared.log_q if shared is not None else None
-    return POEMTrainDataLoader(config, train, hard, shared, shuffle=config["shuffle"])
+    return POEMTrainDataLoader(config, train, fields, reads, shared, shuffle=config["shuffle"])
 
 
 def _exposure_loaders(config: Any, splits: Sequence[RankingDataset]) -> Loaders:
@@ -175,47 +174,6 @@ def _eval_loader(config: Any, split: Dataset, phase: str) -> Callable[..., Abstr
         getLogger().warning("mask_seen: sampled evaluation is left as RecBole does it")
         return loader
     return SeenMaskingDataLoader
-
-
-def _hard_negatives(
-    config: Any, log: RequestLog, parallel_map: Map
-) -> Union[GraphNegatives, UniformNegatives]:
-    if config["hard_negative_source"] == "uniform":
-        return UniformNegatives(
-            log, config["hard_negatives"], config["hard_negative_share"], config["seed"]
-        )
-    sampler = HardNegativeSampler(
-        swing_graph(config, log, parallel_map),
-        hops=config["hard_negative_hops"],
-        epsilon=config["hard_negative_epsilon"],
-    )
-    return GraphNegatives(
-        sampler,
-        log,
-        number=config["hard_negatives"],
-        share=config["hard_negative_share"],
-        n_recent=config["hard_negative_context"],
-        seed=config["seed"],
-    )
-
-
-def swing_graph(config: Any, log: RequestLog, parallel_map: Map = map) -> dgl.DGLGraph:
-    """Build the item graph of a log's training rows, by the keys of a configuration."""
-    rows = log.training.nonzero()[0]
-    interactions = sparse.csr_matrix(
-        (np.ones(len(rows)), (log.user[rows], log.item[rows])), (log.n_users, log.n_items)
-    )
-    similarity = swing(
-        interactions,
-        alpha=config["swing_alpha"],
-        max_users_per_item=config["swing_max_users_per_item"],
-        max_items_per_user=config["swing_max_items_per_user"],
-        seed=config["seed"],
-        top_k=config["swing_neighbours"],
-        show_progress=config["show_progress"],
-        parallel_map=parallel_map,
-    )
-    return item_graph(similarity, config["swing_neighbours"])
 
 
 def _shared_negatives(config: Any, log: RequestLog) -> Optional[SharedNegatives]:

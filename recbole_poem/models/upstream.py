@@ -1,6 +1,6 @@
 """The ranking stage alone, as a model to compare with: what feeds POEM, POEM must beat."""
 
-from typing import Any
+from typing import Any, ClassVar, Tuple
 
 import torch
 from recbole.data.interaction import Interaction
@@ -9,20 +9,26 @@ from recbole.utils import InputType
 from torch import nn
 
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE
-from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
+from recbole_poem.core.stage import Stage
+from recbole_poem.core.stages import SCORE_FUSIONS
 
 
 class Upstream(SequentialRecommender):
     """Ranks the cached candidates by fused score, everything else below them; nothing to train."""
 
     input_type = InputType.POINTWISE
+    stages: ClassVar[Tuple[Stage, ...]] = (SCORE_FUSIONS,)
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
-        self.rank_kappa, self.rank_power = config["rank_kappa"], config["rank_power"]
-        weights = torch.tensor(dataset.objective_weights, dtype=torch.float32)
-        self.register_buffer("objective_weights", weights, persistent=False)
+        self.objectives = list(dataset.objectives)
+        self.score_fusion = config.component("score_fusion").make(len(self.objectives))
         self.unused = nn.Parameter(torch.zeros(1))  # RecBole's optimizer wants a parameter
+
+    @staticmethod
+    def reads_rankings(config: Any) -> bool:
+        """Return True: rankings are all that it has."""
+        return True
 
     def calculate_loss(self, interaction: Interaction) -> torch.Tensor:
         """Return 0: there is nothing to learn."""
@@ -31,8 +37,7 @@ class Upstream(SequentialRecommender):
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
         """Return the fused scores over the catalogue, (B, n_items)."""
         items, scores = interaction[CACHE_ITEM], interaction[CACHE_SCORE]
-        quintuple = rank_weights(scores, items > 0, self.rank_kappa, self.rank_power)
-        fused = fuse(quintuple, self.objective_weights)
+        fused = self.score_fusion(scores, items > 0).score
         everything = torch.zeros(len(items), self.n_items, device=items.device)
         return everything.scatter_add(1, items, fused)
 

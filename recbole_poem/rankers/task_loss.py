@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.losses.loss import weighted_mean
+from recbole_poem.losses.softmax import weighted_mean
 
 
 class BinaryTask(NamedTuple):

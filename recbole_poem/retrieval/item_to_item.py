@@ -23,12 +23,12 @@ from scipy import sparse
 from tqdm import tqdm
 
 from recbole_poem.core.workers import Map
+from recbole_poem.fusion.scores import ScoreFusion
 from recbole_poem.log.feedback import positive_rows
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.retrieval.counts import Counts
 from recbole_poem.retrieval.item_scores import ItemScores
 from recbole_poem.retrieval.objectives import Objective
-from recbole_poem.retrieval.selection import rank_weights
 from recbole_poem.retrieval.similarity import SIMILARITIES
 
 Result = TypeVar("Result")
@@ -49,10 +49,8 @@ class ItemToItemRanker:
         F, at least 2.
     top_k : int
         Similar items kept per item and objective.
-    weights : (M,) float
-        a_m, the weight of each objective in the choice of the candidates.
-    kappa, power : float
-        Parameters of the rank weight ``(kappa + rank) ** -power``.
+    fusion : ScoreFusion
+        Of the M objectives; the candidates are chosen by its gains.
     seed : int
         Decides which user falls into which fold.
     """
@@ -64,27 +62,21 @@ class ItemToItemRanker:
         n_candidates: int,
         n_folds: int,
         top_k: int,
-        weights: np.ndarray,
-        kappa: float,
-        power: float,
+        fusion: ScoreFusion,
         seed: int,
     ) -> None:
         self.objectives = [objective.name for objective in objectives]
         self._log = replace(log, values={})  # the workers need no more of it
         self._specifications = list(objectives)
         n_found = min(n_candidates, log.n_items - 1)
-        self._gains = np.asarray(weights, dtype=np.float32)[:, None] * rank_weights(
-            n_found, kappa, power
-        )
+        self._gains = fusion.gains(n_found)
         self._settings = {
             "upstream": "item_to_item",
             "objectives": [vars(objective) for objective in objectives],
             "n_candidates": n_candidates,
             "n_folds": n_folds,
             "top_k": top_k,
-            "weights": [float(weight) for weight in weights],
-            "kappa": kappa,
-            "power": power,
+            "score_fusion": fusion.fingerprint(),
             "seed": seed,
         }
         if log.watch_time is not None:

@@ -4,31 +4,15 @@ Pure functions on arrays; every row is a request of its own, and its result depe
 the row. Ties go to the lower column.
 """
 
-from typing import NamedTuple, Tuple
+from typing import Tuple
 
 import numpy as np
 import torch
 
-from recbole_poem.fusion import reciprocal_rank as fusion
+from recbole_poem.fusion.scores import ScoreFusion
 
 _COLUMN = 0xFFFFFFFF
 _SMALLEST = np.nextafter(np.float32(0), np.float32(1))
-
-
-class Fusion(NamedTuple):
-    """How the rankings of the objectives become one.
-
-    Attributes
-    ----------
-    weights : (M,) float
-        a_m, the weight of each objective.
-    kappa, power : float
-        Of the rank weight ``(kappa + rank) ** -power``.
-    """
-
-    weights: np.ndarray
-    kappa: float
-    power: float
 
 
 def largest(values: np.ndarray, n: int) -> Tuple[np.ndarray, np.ndarray]:
@@ -81,14 +65,6 @@ def _lower_bound(values: np.ndarray, n: int) -> np.ndarray:
     return np.maximum(maxima[:, n_blocks - n], _SMALLEST)
 
 
-def rank_weights(n: int, kappa: float, power: float) -> np.ndarray:
-    """Return ``(kappa + rank) ** -power`` of the ranks 1..n, relative to the first, (n,) float32.
-
-    Relative, so that a large power does not underflow all of them.
-    """
-    return (((kappa + np.arange(1, n + 1)) / (kappa + 1)) ** -power).astype(np.float32)
-
-
 def best_fused(scores: np.ndarray, gains: np.ndarray) -> np.ndarray:
     """Choose the N columns that the fusion of the M rankings puts on top, best first.
 
@@ -119,7 +95,7 @@ def best_fused(scores: np.ndarray, gains: np.ndarray) -> np.ndarray:
 
 
 def in_fused_order(
-    items: np.ndarray, scores: np.ndarray, by: Fusion, n: int
+    items: np.ndarray, scores: np.ndarray, by: ScoreFusion, n: int
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Sort the candidates of each request by their fused score, and keep the first `n`.
 
@@ -128,7 +104,7 @@ def in_fused_order(
     items : (R, W) int64
         0 = no candidate. Ties keep the order that they stand in.
     scores : (R, W, M) float32
-    by : Fusion
+    by : ScoreFusion
     n : int
         At most W.
 
@@ -138,8 +114,7 @@ def in_fused_order(
     """
     item = torch.from_numpy(items)
     score = torch.from_numpy(scores) * (item > 0).unsqueeze(-1)
-    weights = torch.as_tensor(by.weights, dtype=torch.float32)
-    fused = fusion.fuse(fusion.rank_weights(score, item > 0, by.kappa, by.power), weights)
+    fused = by(score, item > 0).score
     # a stable sort: what topk does with ties depends on the width
     order = torch.where(item > 0, fused, -1.0).argsort(dim=1, descending=True, stable=True)
     best = order[:, :n]

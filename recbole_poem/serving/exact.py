@@ -1,12 +1,12 @@
 """The scores of the whole catalogue, and the best of them."""
 
-from typing import Any, Callable, List, Tuple
+from typing import Callable, Optional, Tuple
 
 import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 
-from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
+from recbole_poem.fusion.scores import ScoreFusion
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.entry_batch import EntryBatch
 from recbole_poem.serving.limits import Limits
@@ -19,28 +19,25 @@ class ExactRanker:
 
     Parameters
     ----------
-    config : Config
     batches : BatchMaker
     score : function
         From a batch of B requests to the scores of the catalogue, (B, n_items).
     popularity : (n_items,) float32
         Shares, below 1: what is left to say where there is no history.
-    objective_weights : list of float
-        Of the scores in an entry.
+    fusion : ScoreFusion, optional
+        Of the scores in a ranking; None where the model reads none.
     """
 
     def __init__(
         self,
-        config: Any,
         batches: BatchMaker,
         score: Callable[[Interaction], torch.Tensor],
         popularity: np.ndarray,
-        objective_weights: List[float],
+        fusion: Optional[ScoreFusion],
     ) -> None:
-        self._kappa, self._power = config["rank_kappa"], config["rank_power"]
         self._batches, self._score = batches, score
         self._popularity = torch.from_numpy(popularity)
-        self._objective_weights = torch.tensor(objective_weights, dtype=torch.float32)
+        self._fusion = fusion
 
     @torch.inference_mode()
     def best(self, requests: Requests, limits: Limits, k: int) -> Tuple[np.ndarray, np.ndarray]:
@@ -80,9 +77,8 @@ class ExactRanker:
     def _without_history(self, entries: EntryBatch) -> torch.Tensor:
         """Score where there is no history: candidates from 1, other items by popularity below."""
         scores = self._popularity.expand(len(entries.items), -1).clone()
-        if entries.items.shape[1]:
+        if entries.items.shape[1] and self._fusion is not None:
             valid = entries.items > 0
-            quintuple = rank_weights(entries.scores, valid, self._kappa, self._power)
-            fused = 1 + fuse(quintuple, self._objective_weights)
+            fused = 1 + self._fusion(entries.scores, valid).score
             scores = scores.scatter_reduce(1, entries.items, fused * valid, "amax")
         return scores

@@ -11,7 +11,6 @@ from typing import List, Tuple
 import torch
 from recbole.data.interaction import Interaction
 
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID, TREND_STEP
 from recbole_poem.logits.scoring import Interest, Items, all_logits
 from recbole_poem.models.poem import POEM
 
@@ -28,13 +27,7 @@ class Interests:
     """
 
     def __init__(self, model: POEM, example: Interaction) -> None:
-        self._fields: List[str] = [model.ITEM_SEQ, model.ITEM_SEQ_LEN]
-        if model.reads_gaps:
-            self._fields.append(HISTORY_GAP)
-        if model.trend is not None:
-            self._fields.append(TREND_STEP)
-        if model.entry_reader is not None:
-            self._fields += [CACHE_ITEM, CACHE_SCORE, REQUEST_ID]
+        self._fields: List[str] = model.request_fields
         model.requires_grad_(False)
         with warnings.catch_warnings():
             # the shapes that Python looks at here do not depend on the batch

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from recbole.model.abstract_recommender import SequentialRecommender
 
-from recbole_poem.cache.build import objective_weights
 from recbole_poem.core import recbole_warnings
+from recbole_poem.core.blocks import stacked
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import States, states
+from recbole_poem.core.stages import STAGES
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.known_tokens import KnownTokens, are_same
 from recbole_poem.models.upstream import Upstream
@@ -69,7 +70,7 @@ def open_checkpoint(
         model that is not sequential.
     """
     state, digest = checkpoint.read(path), _digest(path)
-    given = {**state["keys"], "hide_target": False, **(config_dict or {})}
+    given = stacked({**state["keys"], "hide_target": False}, config_dict or {}, STAGES)
     given = {key: value for key, value in given.items() if key != "nproc"}
     name = given.pop("model")
     config = Config(name, given.pop("dataset"), config_dict=given)
@@ -87,7 +88,6 @@ def open_checkpoint(
         if not isinstance(names, list):
             raise InputError(f"{path}: the checkpoint names no objectives; train it again")
         train.objectives = tuple(map(str, names))
-        train.objective_weights = objective_weights(config, len(names)) if names else []
     model = config.model_class(config, train).to(config["device"])
     load_weights(model, state, path, train)
     return Loaded(config, model.eval(), train, f"{Path(path).name} {digest}", files)

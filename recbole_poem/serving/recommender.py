@@ -16,9 +16,10 @@ import torch
 from recbole.data.interaction import Interaction
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.stages import NEGATIVES
 from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.dataset import POEMDataset
-from recbole_poem.data.preparation import swing_graph
+from recbole_poem.data.negatives.graph import GraphNegatives, swing_graph
 from recbole_poem.graph.neighbours import similar_items
 from recbole_poem.logits.scoring import Items
 from recbole_poem.models.poem import POEM
@@ -78,8 +79,8 @@ class Recommender:
             interests = Interests(self.model, self._batches(self._reader.example()))
             items = self.model.scoring_items().detach()
             score = Catalogue(interests, items)
-        weights = getattr(self._dataset, "objective_weights", [])
-        exact = ExactRanker(self.config, self._batches, score, popularity(self._dataset), weights)
+        fusion = getattr(self.model, "score_fusion", None)
+        exact = ExactRanker(self._batches, score, popularity(self._dataset), fusion)
         self._ranker: Ranker = exact
         self._approximate = index is not None
         if index is not None:
@@ -140,7 +141,7 @@ class Recommender:
     @property
     def objectives(self) -> List[str]:
         """Names of the scores that the model reads in an entry; empty if it reads none."""
-        reads = getattr(self.model, "entry_reader", None) is not None
+        reads = getattr(self.model, "ranking_reader", None) is not None
         return list(self.model.objectives) if reads else []
 
     # -- recommending ---------------------------------------------------------------------------
@@ -297,7 +298,10 @@ class Recommender:
 
     @cached_property
     def _graph(self) -> dgl.DGLGraph:
-        return swing_graph(self.config, self._dataset.log)
+        source = self.config.component("losses.margin.negatives")
+        if source is None or source.component is not GraphNegatives:
+            source = NEGATIVES.choose("graph", "negatives")
+        return swing_graph(source.settings, self.config, self._dataset.log)
 
     def similar_items(self, item: Any, k: int = 10) -> pd.DataFrame:
         """Return the neighbours of an item in the Swing graph: item, similarity, best first.

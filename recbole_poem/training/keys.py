@@ -122,16 +122,10 @@ OVERALL_RULES: Dict[str, _Rule] = {
 
 #: of the keys of POEM, and of the ranking stage alone
 POEM_RULES: Dict[str, _Rule] = {
-    "use_partial_order": _FLAG,
-    "use_system_positives": _FLAG,
-    "use_hard_negatives": _FLAG,
-    "use_quintuple": _FLAG,
-    "shuffle_entries": _FLAG,
-    "shuffle_cache": _FLAG,
+    "shuffle_scores": _FLAG,
+    "shuffle_rankings": _FLAG,
     "hide_target": _FLAG,
-    "hard_negative_source": _one_of("graph", "uniform"),
-    "cascade_head": _FLAG,
-    "repeat_logit": _FLAG,
+    "ranking_training": _one_of("joint", "stacked"),
     "time_gaps": _FLAG,
     "gap_dropout": _SHARE,
     "trend_windows": _Rule(
@@ -140,11 +134,6 @@ POEM_RULES: Dict[str, _Rule] = {
         "or alone triples [odd hours below 24, weight from 0, days above 0]; or ~",
     ),
     "trend_step": _POSITIVE,
-    "history_state": _one_of("transformer", "mixture"),
-    "temperature": _POSITIVE,
-    "item_dropout": _PROBABILITY,
-    "fusion": _one_of("gate", "residual"),
-    "entry_training": _one_of("joint", "stacked"),
     "request_weight": _POSITIVE,
     "n_layers": _FROM_1,
     "n_heads": _FROM_1,
@@ -156,27 +145,8 @@ POEM_RULES: Dict[str, _Rule] = {
     "n_candidates": _FROM_1,
     "upstream_folds": _FROM_2,
     "upstream_neighbours": _FROM_1,
-    "rank_kappa": _WEIGHT,
-    "rank_power": _POSITIVE,
     "request_lag": _FROM_0,
-    "n_groups": _FROM_1,
-    "group_samples": _FROM_1,
-    "partial_order_layers": _FROM_1,
-    "partial_order_attention": _one_of("better", "all"),
     "requests_per_window": _FROM_1,
-    "system_positives": _FROM_1,
-    "system_weight": _WEIGHT,
-    "hard_negatives": _FROM_1,
-    "hard_negative_share": _SHARE,
-    "hard_negative_context": _FROM_1,
-    "hard_negative_epsilon": _POSITIVE,
-    "hard_negative_hops": _FROM_1,
-    "swing_alpha": _POSITIVE,
-    "swing_neighbours": _FROM_1,
-    "swing_max_users_per_item": _CAP,
-    "swing_max_items_per_user": _CAP,
-    "margin": _WEIGHT,
-    "margin_weight": _WEIGHT,
     "full_softmax_limit": _FROM_0,
     "sampled_negatives": _FROM_1,
     "negative_distribution": _one_of("uniform", "popularity"),
@@ -222,13 +192,6 @@ def check_values(config: Dict[str, Any]) -> None:
         raise InputError(f"valid_metric: {config['valid_metric']} is of a list; write {at}")
     if RULES.get(model) is not POEM_RULES:
         return
-    if model == "Upstream" and not config["use_partial_order"]:
-        raise InputError("use_partial_order: Upstream is the cache alone, it cannot be off")
-    if config["entry_training"] == "stacked" and config["fusion"] == "gate":
-        raise InputError(
-            "entry_training: stacked needs fusion residual, as a gate has no part that is on top; "
-            "set entry_training: joint"
-        )
     if config["hidden_size"] % config["n_heads"]:
         raise InputError(
             f"hidden_size: {config['hidden_size']} is no multiple of n_heads, {config['n_heads']}"

@@ -23,11 +23,13 @@ from recbole_poem.cache.build import cache_folder, fusion_of, item_to_item
 from recbole_poem.cache.multitask import MultiTaskUpstream, block_begins
 from recbole_poem.cache.request_cache import fingerprint
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.stages import SCORE_FUSIONS
 from recbole_poem.data.ranking_dataset import (
     ExposureDataLoader,
     exposures_of,
     training_loader,
 )
+from recbole_poem.fusion.scores import ScoreFusion
 from recbole_poem.log.exposures import Exposures
 from recbole_poem.log.tasks import parse_tasks
 from recbole_poem.rankers.features import RankingRequests
@@ -82,13 +84,18 @@ def multitask(config: Any, dataset: Any) -> MultiTaskUpstream:
         names,
         n_blocks=config["ranker_blocks"],
         n_candidates=min(config["n_candidates"], dataset.log.n_items - 1),
-        retrieval=partial(
-            item_to_item, config, weights=np.full(n_retrieval, 1 / n_retrieval, np.float32)
-        ),
+        retrieval=partial(item_to_item, config, fusion=equally(n_retrieval)),
         training=partial(trained_ranker, of_ranker, dataset, exposures, folder),
         by=fusion_of(config, len(names) + 1),
         settings=settings,
     )
+
+
+def equally(n_objectives: int) -> ScoreFusion:
+    """Return how retrieval weighs so many objectives: by reciprocal ranks, all alike."""
+    usual = SCORE_FUSIONS.choose("reciprocal_rank", "score_fusion")
+    fusion: ScoreFusion = usual.make(n_objectives)
+    return fusion
 
 
 def ranker_config(config: Any) -> Config:

@@ -1,43 +1,15 @@
-"""From fused scores to the partially ordered sequence: groups, and a draw from each.
+"""Draws from ordered groups: the partially ordered sequence.
 
-The candidates of a request, sorted by fused score, are cut into G contiguous groups; n items are
-drawn without replacement from each group and concatenated, best group first (POEM,
-arXiv 2606.29946). Between groups the order is asserted, inside a group it is not.
+The candidates of a request, sorted by fused score, fall into G groups; n items are drawn without
+replacement from each and concatenated, best group first (POEM, arXiv 2606.29946). Between groups
+the order is asserted, inside a group it is not.
 """
 
 from typing import Tuple
 
 import torch
 
-
-def assign_groups(
-    fused: torch.Tensor, items: torch.Tensor, valid: torch.Tensor, n_groups: int
-) -> torch.Tensor:
-    """Cut the candidates of each request into groups of (almost) equal size.
-
-    Parameters
-    ----------
-    fused : (..., N) float
-        Fused scores, higher is better.
-    items : (..., N) int64
-        Item ids, which break ties, so that the groups do not depend on the order of the slots.
-    valid : (..., N) bool
-    n_groups : int
-        G.
-
-    Returns
-    -------
-    (..., N) int64
-        0 (best) to G - 1; G where there is no candidate.
-    """
-    by_item = items.argsort(dim=-1, stable=True)
-    fused = fused.masked_fill(~valid, -torch.inf).gather(-1, by_item)
-    order = by_item.gather(-1, fused.argsort(dim=-1, descending=True, stable=True))
-    place = torch.arange(fused.shape[-1], device=fused.device).expand_as(order)
-    n_valid = valid.sum(dim=-1, keepdim=True)
-    group = (place * n_groups).div(n_valid.clamp_min(1), rounding_mode="floor")
-    group = torch.where(place < n_valid, group, n_groups)
-    return torch.empty_like(group).scatter_(-1, order, group)
+from recbole_poem.core.noise import Purpose, uniform
 
 
 def draw(
@@ -48,7 +20,7 @@ def draw(
     Parameters
     ----------
     groups : (..., N) int64
-        From `assign_groups`.
+        0 (best) to G - 1; G where there is no candidate.
     noise : (..., N) float in [0, 1)
         Independent and uniform for a uniform draw.
     n_groups, per_group : int
@@ -71,7 +43,7 @@ def draw(
 
 
 def shuffle_scores(scores: torch.Tensor, valid: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-    """Give the scores of each entry to its candidates at random: an order that means nothing.
+    """Give the scores of each ranking to its candidates at random: an order that means nothing.
 
     Parameters
     ----------
@@ -91,3 +63,20 @@ def shuffle_scores(scores: torch.Tensor, valid: torch.Tensor, noise: torch.Tenso
     shape = (-1, -1, scores.shape[-1])
     given = scores.gather(1, giver.unsqueeze(-1).expand(shape))
     return torch.empty_like(scores).scatter_(1, receiver.unsqueeze(-1).expand(shape), given)
+
+
+def shuffled_scores(
+    seed: int, items: torch.Tensor, scores: torch.Tensor, draws: torch.Tensor
+) -> torch.Tensor:
+    """Shuffle the scores (Q, N, M) of rankings by keyed noise: a control.
+
+    Parameters
+    ----------
+    seed : int
+    items : (Q, N) int64, 0 = no candidate
+    scores : (Q, N, M)
+    draws : (Q,) int64
+        Draw ids, the keys of the noise.
+    """
+    noise = uniform(seed, Purpose.SHUFFLE, draws.unsqueeze(1), items)
+    return shuffle_scores(scores, items > 0, noise)

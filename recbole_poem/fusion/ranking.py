@@ -1,0 +1,31 @@
+"""A ranking as the model reads it: its candidates, with what a score fusion makes of them."""
+
+from typing import NamedTuple
+
+import torch
+
+
+class Ranking(NamedTuple):
+    """The rankings of Q requests.
+
+    Attributes
+    ----------
+    items : (Q, N) int64
+        The candidates, 0 = none.
+    valid : (Q, N) bool
+        Which slots have a candidate.
+    features : (Q, N, F)
+        Of each candidate, from the score fusion: the quintuple, for POEM's.
+    fused : (Q, N)
+        Fused scores.
+    """
+
+    items: torch.Tensor
+    valid: torch.Tensor
+    features: torch.Tensor
+    fused: torch.Tensor
+
+    @property
+    def known(self) -> torch.Tensor:
+        """(Q, 1) bool, whether a ranking has a candidate at all."""
+        return self.valid.any(dim=1, keepdim=True)

@@ -1,0 +1,122 @@
+"""How POEM learns of a batch: what it makes of the positions, and which terms of the loss read it.
+
+Joint training learns everything from one user state. In stacked training the history learns as if
+there were no rankings, and what reads them learns on top: gradients of the second part stop at the
+states of the history and at what scores the items, which are those of evaluation.
+"""
+
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from recbole.data.interaction import Interaction
+
+from recbole_poem.core.fields import (
+    CACHE_ITEM,
+    CACHE_SCORE,
+    DRAW_ID,
+    REQUEST_ID,
+    SAMPLED_NEGATIVE,
+    TARGET_ID,
+)
+from recbole_poem.fusion.ranking import Ranking
+from recbole_poem.logits.scoring import Items
+from recbole_poem.losses.softmax import full_log_probability, sampled_log_probability
+from recbole_poem.losses.terms import Learnt, LossTerm
+from recbole_poem.losses.terms.feedback import Feedback
+from recbole_poem.models.positions import Positions, positions
+
+
+class Read(NamedTuple):
+    """The rankings of Q requests, and what their reader made of them.
+
+    Attributes
+    ----------
+    ranking : Ranking
+    state : (Q, d)
+        p; meaningless where a ranking is empty.
+    """
+
+    ranking: Ranking
+    state: torch.Tensor
+
+
+def log_probability_of(batch: Interaction, items: Items, log_q: Optional[torch.Tensor]) -> Any:
+    """Return the function of an interest and positives (T, P) to their log softmax (T, P).
+
+    It is exact where `log_q` is None, else over the batch's sample.
+    """
+    if log_q is None:
+        return lambda interest, wanted: full_log_probability(interest, items, wanted)
+    negatives = batch[SAMPLED_NEGATIVE]
+    return lambda interest, wanted: sampled_log_probability(
+        interest, items, wanted, negatives, log_q
+    )
+
+
+def parts_of(terms: Sequence[LossTerm], learnt: Learnt) -> List[torch.Tensor]:
+    """Return the part of each term; the log probabilities they ask for are computed at once."""
+    wanted = [term.positives(learnt) for term in terms]
+    widths = [each.shape[1] for each in wanted]
+    found = learnt.log_probability(learnt.asking, torch.cat(wanted, dim=1))
+    return [term(learnt, part) for term, part in zip(terms, found.split(widths, dim=1))]
+
+
+def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
+    """Return the weighted parts of the loss of a batch.
+
+    Parameters
+    ----------
+    model : POEM
+    batch : Interaction
+        From `recbole_poem.data.dataloader.POEMTrainDataLoader`.
+    """
+    target = batch[TARGET_ID]  # (B, W)
+    carrying, others = positions(batch, target > 0)
+    asks = batch[REQUEST_ID] >= 0  # (B, R), Q of them hold
+    history, items = model.states(batch), model.scoring_items()
+    read = None
+    if model.ranking_reader is not None:
+        table = model.item_embedding.weight
+        rankings = (batch[field][asks] for field in (CACHE_ITEM, CACHE_SCORE, DRAW_ID))
+        read = model.read(table.detach() if model.is_stacked else table, *rankings)
+    seen, steps = carrying.up_to(batch[model.ITEM_SEQ]), model.steps(batch, target)
+    before = others.up_to(batch[model.ITEM_SEQ])
+    terms = list(model.losses.values())
+    below = None if model.is_stacked else read
+    asking = model.interest(history[carrying], steps[carrying], seen, below, items)
+    learnt = Learnt(
+        batch=batch,
+        asks=asks,
+        asking=asking,
+        target=target[carrying],
+        others=model.interest(history[others], steps[others], before, None, items),
+        other_target=target[others],
+        items=items,
+        log_probability=log_probability_of(batch, items, model.log_q),
+        request_weight=model.request_weight,
+        n_processes=model.n_processes,
+    )
+    if not model.is_stacked:
+        return tuple(parts_of(terms, learnt))
+    state, fixed = at_rest(model, batch, carrying)
+    on_top = learnt._replace(
+        asking=model.interest(state, steps[carrying], seen, read, fixed, at_rest=True),
+        others=None,
+        items=fixed,
+        log_probability=log_probability_of(batch, fixed, model.log_q),
+    )
+    feedback = [term for term in terms if isinstance(term, Feedback)]
+    return tuple(parts_of(terms, learnt) + parts_of(feedback, on_top))
+
+
+def at_rest(model: Any, batch: Interaction, where: Positions) -> Tuple[torch.Tensor, Items]:
+    """Return the history states at positions, (P, d), and what scores items, as in evaluation.
+
+    What learns on top of them would learn to trust them as little as dropout leaves of them.
+    """
+    model.history_encoder.eval()
+    with torch.no_grad():
+        states = model.states(batch)
+        items = model.scoring_items()
+    model.history_encoder.train(model.training)
+    return states[where], items.detach()  # parts of which are parameters as they are
