@@ -7,16 +7,23 @@ from typing import Any, Callable, List
 BITS = "sha256"
 
 
+IsSame = Callable[[Any, Any], bool]
+
+
 def is_equal(frozen: Any, found: Any) -> bool:
     """Tell whether two values are equal to the last bit."""
     return bool(frozen == found)
 
 
-def is_close(frozen: Any, found: Any) -> bool:
-    """Tell whether two values are equal as far as processors agree on floats."""
-    if isinstance(frozen, float) and isinstance(found, float):
-        return math.isclose(frozen, found, rel_tol=1e-5, abs_tol=1e-6)
-    return is_equal(frozen, found)
+def within(relative: float, absolute: float) -> IsSame:
+    """Return what tells whether two values are equal, and floats so near each other."""
+
+    def is_near(frozen: Any, found: Any) -> bool:
+        if isinstance(frozen, float) and isinstance(found, float):
+            return math.isclose(frozen, found, rel_tol=relative, abs_tol=absolute)
+        return is_equal(frozen, found)
+
+    return is_near
 
 
 def without_bits(result: Any) -> Any:
@@ -29,9 +36,7 @@ def without_bits(result: Any) -> Any:
     return {name: without_bits(part) for name, part in kept.items()}
 
 
-def differences(
-    frozen: Any, found: Any, is_same: Callable[[Any, Any], bool], where: str
-) -> List[str]:
+def differences(frozen: Any, found: Any, is_same: IsSame, where: str) -> List[str]:
     """Name each value that is not the same, one line each."""
     if isinstance(frozen, dict) and isinstance(found, dict):
         names = sorted(set(frozen) | set(found))

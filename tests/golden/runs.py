@@ -33,7 +33,7 @@ OVERALL = {
     "MAX_ITEM_LIST_LENGTH": 8,
     "train_batch_size": 64,
     "eval_batch_size": 4096,
-    "learning_rate": 0.01,
+    "learning_rate": 0.003,
     "epochs": 2,
     "topk": [5, 10],
     "metric_decimal_place": 12,
