@@ -26,4 +26,4 @@ def test_a_run_gives_what_was_frozen(tmp_path: Path, name: str) -> None:
     frozen, found = without_bits(frozen), without_bits(result_of(name, tmp_path))
     steps = frozen.pop("steps"), found.pop("steps")
     assert differences(*steps, within(1e-5, 1e-6), f"{name}/steps") == []
-    assert differences(frozen, found, within(1e-4, 1e-4), name) == []
+    assert differences(frozen, found, within(1e-4, 5e-4), name) == []
