@@ -144,8 +144,13 @@ RUNS: Dict[str, Dict[str, Any]] = {
         "lazy_sequences": True,
     },
 }
-#: raw histories, the last one with an item that no model knows
-HISTORIES = [["i3", "i5", "i6", "i8"], ["i40"], [f"i{i}" for i in range(60, 75)], ["i9", "new"]]
+#: raw histories: one with an item that no model knows, and an empty one
+HISTORIES: List[List[str]] = [
+    ["i3", "i5", "i6", "i8"],
+    [f"i{i}" for i in range(60, 75)],
+    ["i9", "new"],
+    [],
+]
 HOUR = 3600.0
 END = 1.6e9 + 11 * 24 * HOUR
 
