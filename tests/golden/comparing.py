@@ -1,10 +1,24 @@
-"""What differs between frozen results and those of a run."""
+"""Arrays in brief, and what differs between frozen results and those of a run."""
 
+import hashlib
 import math
 from typing import Any, Callable, List
 
+import numpy as np
+
 #: begins the names of checksums of floats, which hold on one kind of processor alone
 BITS = "sha256"
+
+
+def checksum(array: np.ndarray, dtype: str) -> str:
+    """Return the checksum of an array's bytes, as numbers of a type."""
+    return hashlib.sha256(np.ascontiguousarray(array, dtype).tobytes()).hexdigest()
+
+
+def some_of(array: np.ndarray) -> List[float]:
+    """Return five numbers from all over an array, none of them 0."""
+    flat = array[array != 0]
+    return [float(flat[place]) for place in np.linspace(0, flat.size - 1, 5).astype(int)]
 
 
 IsSame = Callable[[Any, Any], bool]

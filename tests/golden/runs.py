@@ -6,7 +6,6 @@ that froze them. The test beside this file allows for processors that round diff
 """
 
 import argparse
-import hashlib
 import json
 import math
 import os
@@ -18,7 +17,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 import numpy as np
 import torch
-from comparing import BITS, differences, is_equal
+from comparing import BITS, checksum, differences, is_equal, some_of
 from recbole.utils import init_seed
 from toy_platform import write_platform
 
@@ -226,28 +225,18 @@ def _scores(experiment: Any) -> Dict[str, Any]:
     """Score the catalogue for the first test rows."""
     batch = next(iter(experiment.test_data))[0][:16]
     scores = experiment.model.eval().full_sort_predict(batch).view(16, -1)[:, 1:].numpy()
-    return {BITS: _checksum(scores, "<f4"), "some": _five(scores)}
+    return {BITS: checksum(scores, "<f4"), "some": some_of(scores)}
 
 
 def _rankings(items: np.ndarray, scores: np.ndarray, starts: np.ndarray) -> Dict[str, Any]:
     """Say what the request cache holds for every row of the log."""
     return {
-        f"{BITS}_items": _checksum(items, "<i8"),
-        f"{BITS}_scores": _checksum(scores, "<f4"),
-        "request_start": _checksum(starts, "<i8"),
+        f"{BITS}_items": checksum(items, "<i8"),
+        f"{BITS}_scores": checksum(scores, "<f4"),
+        "request_start": checksum(starts, "<i8"),
         "candidates": int((items > 0).sum()),
-        "some": _five(scores[items > 0]),
+        "some": some_of(scores[items > 0]),
     }
-
-
-def _checksum(array: np.ndarray, dtype: str) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array, dtype).tobytes()).hexdigest()
-
-
-def _five(array: np.ndarray) -> List[float]:
-    """Return five numbers from all over an array, none of them 0."""
-    flat = array[array != 0]
-    return [float(flat[place]) for place in np.linspace(0, flat.size - 1, 5).astype(int)]
 
 
 def _answers(recommender: Any) -> Dict[str, Any]:
