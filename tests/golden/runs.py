@@ -1,0 +1,306 @@
+"""Small runs whose results are frozen in ``golden.json``, so that no change moves them unnoticed.
+
+``python tests/golden/runs.py --freeze`` writes the results anew, for a change that is meant to
+move them. ``python tests/golden/runs.py --check`` compares them to the last bit, on the machine
+that froze them. The test beside this file allows for processors that round differently.
+"""
+
+import argparse
+import json
+import math
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Tuple
+
+import numpy as np
+import torch
+from comparing import BITS, checksum, differences, is_equal, some_of
+from recbole.utils import init_seed
+from toy_platform import write_platform
+
+from recbole_poem import Config, Recommender, load, run_recbole_poem
+from recbole_poem import Entry as Ranking
+from recbole_poem.experiment import assemble
+from recbole_poem.registry import get_trainer
+
+FROZEN = Path(__file__).with_name("golden.json")
+
+OVERALL = {
+    "MAX_ITEM_LIST_LENGTH": 8,
+    "train_batch_size": 64,
+    "eval_batch_size": 4096,
+    "learning_rate": 0.003,
+    "epochs": 2,
+    "topk": [5, 10],
+    "metric_decimal_place": 12,
+    "show_progress": False,
+    "state": "ERROR",
+    "use_gpu": False,
+    "threads": 1,
+}
+RANKED_LISTS = {**OVERALL, "metrics": ["Hit", "NDCG", "MRR"], "valid_metric": "NDCG@10"}
+TASKS = {
+    "click": {"feedback": {"click": "[1,1]"}},
+    "like": {"feedback": {"like": "[1,1]"}, "positive_weight": 2},
+    "seconds": {"kind": "watch_time", "weight": 0.5},
+}
+WATCH_TIME = {"play": "play", "duration": "duration", "unit": "ms"}
+SMALL_RANKER = {
+    "embedding_size": 4,
+    "hidden_size": 8,
+    "n_experts": 2,
+    "expert_sizes": [8],
+    "tower_sizes": [4],
+    "train_batch_size": 128,
+}
+BY_TIME = {"split_by_time": {"valid": "24 hours", "test": "last 24 hours"}}
+CACHE = {
+    **RANKED_LISTS,
+    "n_candidates": 12,
+    "upstream_folds": 3,
+    "upstream_neighbours": 40,
+}
+POEM = {
+    **CACHE,
+    "model": "POEM",
+    "hidden_size": 16,
+    "inner_size": 32,
+    "n_groups": 3,
+    "group_samples": 2,
+    "partial_order_layers": 2,
+    "requests_per_window": 3,
+    "swing_neighbours": 20,
+}
+#: name of a run -> its keys
+RUNS: Dict[str, Dict[str, Any]] = {
+    "paper": {**POEM, "preset": "paper"},
+    "best": {**POEM, "time_gaps": True},
+    "joint": {
+        **POEM,
+        "entry_training": "joint",
+        "fusion": "gate",
+        "trend_windows": [[24, 0.6], [72, 0.8], [3, 0.5, 3]],
+        "trend_step": 12,
+        "full_softmax_limit": 0,
+        "sampled_negatives": 30,
+        "hard_negative_source": "uniform",
+        "category_field": "tags",
+        "diversity_penalty": 0.3,
+        "diversity_pool": 20,
+    },
+    "logged": {
+        **POEM,
+        "upstream": "logged",
+        "objectives": ["click_score", "like_score"],
+        "objective_weights": [0.7, 0.3],
+        "rank_kappa": 2,
+        "positive_feedback": {"click": "[1,1]"},
+    },
+    "multitask": {
+        **POEM,
+        "upstream": "multitask",
+        "objectives": {
+            "consumed": {"similarity": "cosine", "history": 5},
+            "next": {"similarity": "transition", "steps": 2},
+        },
+        "tasks": TASKS,
+        "watch_time": WATCH_TIME,
+        "ranker_blocks": 2,
+        "ranker_epochs": 1,
+        "ranker_unexposed": 2,
+        "ranker": {**SMALL_RANKER, "MAX_ITEM_LIST_LENGTH": 4},
+        "eval_args": {"split": BY_TIME, "order": "TO", "mode": "full"},
+    },
+    "ranking_alone": {**CACHE, "model": "Upstream"},
+    "ranker": {
+        **OVERALL,
+        **SMALL_RANKER,
+        "model": "MultiTaskRanker",
+        "tasks": TASKS,
+        "watch_time": WATCH_TIME,
+        "unexposed_negatives": 1,
+        "metrics": ["GAUC"],
+        "valid_metric": "GAUC",
+        "eval_args": {"split": BY_TIME, "order": "TO", "group_by": "none", "mode": "labeled"},
+    },
+    "sasrec": {
+        **RANKED_LISTS,
+        "model": "SASRec",
+        "hidden_size": 16,
+        "inner_size": 32,
+        "mask_seen": True,
+        "train_neg_sample_args": None,
+    },
+    "gru4rec": {
+        **RANKED_LISTS,
+        "model": "GRU4Rec",
+        "embedding_size": 16,
+        "hidden_size": 16,
+        "loss_type": "BPR",
+        "lazy_sequences": True,
+    },
+}
+#: raw histories: one with an item that no model knows, and an empty one
+HISTORIES: List[List[str]] = [
+    ["i3", "i5", "i6", "i8"],
+    [f"i{i}" for i in range(60, 75)],
+    ["i9", "new"],
+    [],
+]
+HOUR = 3600.0
+END = 1.6e9 + 11 * 24 * HOUR
+
+
+def result_of(name: str, folder: Path) -> Dict[str, Any]:
+    """Do one run in an empty folder, and return all that is frozen of it."""
+    keys = {
+        **RUNS[name],
+        **write_platform(folder / "data"),
+        "checkpoint_dir": str(folder / "saved"),
+    }
+    result: Dict[str, Any] = {"steps": list(_first_steps(keys))}
+    trained = run_recbole_poem(config_dict=keys)
+    result["best_valid_score"] = float(trained["best_valid_score"])
+    result["test"] = {metric: float(value) for metric, value in trained["test_result"].items()}
+    if keys["model"] == "MultiTaskRanker":
+        return result
+    experiment = load(trained["model_file"])
+    result["scores"] = _scores(experiment)
+    cache = getattr(experiment.train_data._dataset, "cache", None)
+    if cache is not None:
+        rows = np.arange(len(experiment.train_data._dataset.log))
+        result["cache"] = _rankings(*cache.read(rows), cache.request_start)
+    if keys["model"] != "Upstream":  # which is no model to serve
+        result["answers"] = _answers(Recommender.load(trained["model_file"]))
+    if name == "best" and has_index():
+        result["answers_by_index"] = _answers(
+            Recommender.load(trained["model_file"], approximate=True)
+        )
+    return result
+
+
+def has_index() -> bool:
+    """Tell whether the library of the index is installed."""
+    try:
+        import faiss  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _first_steps(keys: Dict[str, Any]) -> Iterator[Dict[str, Any]]:
+    """Train on the first three batches of the first epoch, and say what each of them did."""
+    config = Config(config_dict=keys)
+    experiment = assemble(config)
+    loader, model = experiment.train_data, experiment.model.train()
+    optimizer = get_trainer(config)(config, model).optimizer
+    init_seed(7, True)
+    loader.generator.manual_seed(7)
+    if hasattr(loader, "set_epoch"):
+        loader.set_epoch(0)
+    for _, batch in zip(range(3), loader):
+        optimizer.zero_grad()
+        loss = model.calculate_loss(batch)
+        parts = loss if isinstance(loss, tuple) else (loss,)
+        sum(parts).backward()
+        norms = [
+            float(parameter.grad.double().norm())
+            for parameter in model.parameters()
+            if parameter.grad is not None
+        ]
+        yield {
+            "loss": [float(part.detach()) for part in parts],
+            # neither depends on the names, the modules and the order of the parameters
+            "gradient": math.sqrt(math.fsum(norm**2 for norm in norms)),
+            "gradients": sorted(norms),
+        }
+        optimizer.step()
+
+
+@torch.no_grad()
+def _scores(experiment: Any) -> Dict[str, Any]:
+    """Score the catalogue for the first test rows."""
+    batch = next(iter(experiment.test_data))[0][:16]
+    scores = experiment.model.eval().full_sort_predict(batch).view(16, -1)[:, 1:].numpy()
+    return {BITS: checksum(scores, "<f4"), "some": some_of(scores)}
+
+
+def _rankings(items: np.ndarray, scores: np.ndarray, starts: np.ndarray) -> Dict[str, Any]:
+    """Say what the request cache holds for every row of the log."""
+    return {
+        f"{BITS}_items": checksum(items, "<i8"),
+        f"{BITS}_scores": checksum(scores, "<f4"),
+        "request_start": checksum(starts, "<i8"),
+        "candidates": int((items > 0).sum()),
+        "some": some_of(scores[items > 0]),
+    }
+
+
+def _answers(recommender: Any) -> Dict[str, Any]:
+    """Answer raw histories alone and, where a model reads them, with rankings and times."""
+    answers = {"bare": _lists(recommender.recommend(HISTORIES, k=5))}
+    if recommender.objectives:
+        full = recommender.recommend(
+            HISTORIES,
+            k=5,
+            entries=_previous_rankings(recommender.objectives),
+            times=[END + HOUR * place for place in range(len(HISTORIES))],
+            item_times=[[END - HOUR * n for n in range(len(h), 0, -1)] for h in HISTORIES],
+        )
+        answers["full"] = _lists(full)
+    return answers
+
+
+def _previous_rankings(objectives: List[str]) -> List[Any]:
+    """Draw what the ranking stage said at the previous request of each history."""
+    rng = np.random.default_rng(5)
+    shape = 9, len(objectives)
+    drawn = [(rng.choice(80, shape[0], replace=False), rng.random(shape)) for _ in HISTORIES]
+    return [Ranking.of([f"i{i}" for i in items], objectives, scores) for items, scores in drawn]
+
+
+def _lists(found: Any) -> Dict[str, Any]:
+    return {
+        "items": found["item"].tolist(),
+        "scores": [float(score) for score in found["score"]],
+        "unknown": int(found.attrs["unknown_items"]),
+    }
+
+
+def _arguments() -> Tuple[bool, List[str]]:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--freeze", action="store_true", help="write golden.json anew")
+    what.add_argument("--check", action="store_true", help="compare to the last bit")
+    parser.add_argument("runs", nargs="*", help="names of runs; default: all")
+    given = parser.parse_args()
+    del sys.argv[1:]  # which RecBole's configuration would read
+    warnings.filterwarnings("ignore", module="recbole")
+    return given.freeze, given.runs or list(RUNS)
+
+
+def main() -> int:
+    """Freeze runs, or check them; return the exit status."""
+    freezes, names = _arguments()
+    frozen = json.loads(FROZEN.read_text()) if FROZEN.exists() else {}
+    lines: List[str] = []
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            found = result_of(name, Path(folder))
+            os.chdir(FROZEN.parent)
+        lines += differences(frozen.get(name), found, is_equal, name)
+        frozen[name] = found
+        print(name, flush=True)
+    if freezes:
+        in_order = {name: frozen[name] for name in RUNS if name in frozen}
+        FROZEN.write_text(json.dumps(in_order, indent=0) + "\n")
+    print("\n".join(lines) or "nothing differs")
+    return int(bool(lines) and not freezes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
