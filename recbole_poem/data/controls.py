@@ -1,7 +1,7 @@
 """Controls: entries of the request cache that were tampered with, to see where a gain comes from.
 
-Neither is for use. A shuffled cache (key ``shuffle_rankings``) has entries like the real ones that say
-nothing of the reader. Without the target (key ``hide_target``) the entry of an evaluated row no
+Neither is for use. A shuffled cache (key ``shuffle_rankings``) has entries like the real ones that
+say nothing of the reader. Without the target (key ``hide_target``) the entry of an evaluated row no
 longer says where the ranking put what is to be predicted.
 """
 

@@ -161,10 +161,12 @@ class Config(recbole.config.Config):
 
         Returns
         -------
-        Choice, dict of names to Choice, a setting's value, or None where nothing is chosen
+        Choice, dict of names to Choice, a setting's value, or None where nothing is chosen and for
+        a stage that the model does not have
         """
         head, *parts = path.split(".")
-        found = self._chosen[head]
+        assert head in STAGES, head
+        found = self._chosen.get(head)
         for part in parts:
             if found is None:
                 return None

@@ -23,8 +23,8 @@ from toy_platform import write_platform
 
 from recbole_poem import Config, Recommender, load, run_recbole_poem
 from recbole_poem import Entry as Ranking
-from recbole_poem.experiment import assemble
-from recbole_poem.registry import get_trainer
+from recbole_poem.training.experiment import assemble
+from recbole_poem.training.registry import get_trainer
 
 FROZEN = Path(__file__).with_name("golden.json")
 
@@ -68,39 +68,44 @@ POEM = {
     "model": "POEM",
     "hidden_size": 16,
     "inner_size": 32,
-    "n_groups": 3,
-    "group_samples": 2,
-    "partial_order_layers": 2,
+    "grouping.n_groups": 3,
+    "ranking_reader": {
+        "name": "partial_order",
+        "n_layers": 2,
+        "mask": "better",
+        "group_samples": 2,
+    },
     "requests_per_window": 3,
-    "swing_neighbours": 20,
 }
+FEW_NEIGHBOURS = {"losses.margin.negatives.neighbours": 20}
 #: name of a run -> its keys
 RUNS: Dict[str, Dict[str, Any]] = {
-    "paper": {**POEM, "preset": "paper"},
-    "best": {**POEM, "time_gaps": True},
+    "paper": {**POEM, **FEW_NEIGHBOURS, "preset": "paper"},
+    "best": {**POEM, **FEW_NEIGHBOURS, "time_gaps": True},
     "joint": {
         **POEM,
-        "entry_training": "joint",
-        "fusion": "gate",
+        "ranking_training": "joint",
+        "state_fusion": "gate",
         "trend_windows": [[24, 0.6], [72, 0.8], [3, 0.5, 3]],
         "trend_step": 12,
         "full_softmax_limit": 0,
         "sampled_negatives": 30,
-        "hard_negative_source": "uniform",
+        "losses.margin.negatives": "uniform",
         "category_field": "tags",
         "diversity_penalty": 0.3,
         "diversity_pool": 20,
     },
     "logged": {
         **POEM,
+        **FEW_NEIGHBOURS,
         "upstream": "logged",
         "objectives": ["click_score", "like_score"],
-        "objective_weights": [0.7, 0.3],
-        "rank_kappa": 2,
+        "score_fusion": {"weights": [0.7, 0.3], "kappa": 2},
         "positive_feedback": {"click": "[1,1]"},
     },
     "multitask": {
         **POEM,
+        **FEW_NEIGHBOURS,
         "upstream": "multitask",
         "objectives": {
             "consumed": {"similarity": "cosine", "history": 5},

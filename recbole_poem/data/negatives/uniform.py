@@ -37,7 +37,7 @@ class UniformNegatives:
     def draw(
         self, requests: torch.Tensor, draws: torch.Tensor, preferred: Optional[torch.Tensor]
     ) -> torch.Tensor:
-        """Draw negatives for the requests of a batch; see `recbole_poem.data.negatives.NegativeSource.draw`."""
+        """Draw negatives for the requests of a batch; see `NegativeSource.draw`."""
         which = torch.arange(self._number)
         noise = uniform(self._seed, Purpose.UNIFORM_NEGATIVE, draws.unsqueeze(-1), which)
         item = 1 + (noise * (self._log.n_items - 1)).long()
