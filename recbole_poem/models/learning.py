@@ -5,7 +5,7 @@ there were no rankings, and what reads them learns on top: gradients of the seco
 states of the history and at what scores the items, which are those of evaluation.
 """
 
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
 from recbole.data.interaction import Interaction
@@ -18,26 +18,11 @@ from recbole_poem.core.fields import (
     SAMPLED_NEGATIVE,
     TARGET_ID,
 )
-from recbole_poem.fusion.ranking import Ranking
 from recbole_poem.logits.scoring import Items
 from recbole_poem.losses.softmax import full_log_probability, sampled_log_probability
 from recbole_poem.losses.terms import Learnt, LossTerm
 from recbole_poem.losses.terms.feedback import Feedback
 from recbole_poem.models.positions import Positions, positions
-
-
-class Read(NamedTuple):
-    """The rankings of Q requests, and what their reader made of them.
-
-    Attributes
-    ----------
-    ranking : Ranking
-    state : (Q, d)
-        p; meaningless where a ranking is empty.
-    """
-
-    ranking: Ranking
-    state: torch.Tensor
 
 
 def log_probability_of(batch: Interaction, items: Items, log_q: Optional[torch.Tensor]) -> Any:
@@ -75,10 +60,10 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     asks = batch[REQUEST_ID] >= 0  # (B, R), Q of them hold
     history, items = model.states(batch), model.scoring_items()
     read = None
-    if model.ranking_reader is not None:
+    if model.ranking_side is not None:
         table = model.item_embedding.weight
-        rankings = (batch[field][asks] for field in (CACHE_ITEM, CACHE_SCORE, DRAW_ID))
-        read = model.read(table.detach() if model.is_stacked else table, *rankings)
+        ranked = [batch[field][asks] for field in (CACHE_ITEM, CACHE_SCORE, DRAW_ID)]
+        read = model.ranking_side(table.detach() if model.is_stacked else table, ranked)
     seen, steps = carrying.up_to(batch[model.ITEM_SEQ]), model.steps(batch, target)
     before = others.up_to(batch[model.ITEM_SEQ])
     terms = list(model.losses.values())

@@ -27,17 +27,13 @@ from recbole_poem.core.stages import (
     SCORE_FUSIONS,
     STATE_FUSIONS,
 )
-from recbole_poem.encoders.fusion import StateFusion
-from recbole_poem.encoders.ranking import RankingReader
 from recbole_poem.encoders.sizes import Sizes, initialise
-from recbole_poem.fusion.draws import shuffled_scores
-from recbole_poem.fusion.ranking import Ranking
-from recbole_poem.fusion.scores import ScoreFusion
 from recbole_poem.log.gaps import N_SLOTS
+from recbole_poem.logits.added import LogitTerms
 from recbole_poem.logits.popularity_trend import scored_by, trend_of
-from recbole_poem.logits.scoring import Interest, Items, all_logits, logits_of, of_state, plus
-from recbole_poem.logits.terms import Asked
-from recbole_poem.models.learning import Read, calculate_parts
+from recbole_poem.logits.scoring import Interest, Items, all_logits, logits_of, of_state
+from recbole_poem.models.learning import calculate_parts
+from recbole_poem.models.ranking_side import RankingSide, Read
 
 
 class POEM(SequentialRecommender):
@@ -59,8 +55,7 @@ class POEM(SequentialRecommender):
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
         chosen = config.component
-        self.hide_target, self.shuffles_scores = config["hide_target"], config["shuffle_scores"]
-        self.n_processes, self.seed = n_processes(config), config["seed"]
+        self.hide_target, self.n_processes = config["hide_target"], n_processes(config)
         #: log probability of each item as a sampled negative; None = the softmax is exact
         self.log_q: Optional[torch.Tensor]
         self.register_buffer("log_q", dataset.log_q, persistent=False)
@@ -74,34 +69,22 @@ class POEM(SequentialRecommender):
         n_slots = N_SLOTS if self.reads_gaps else 0
         self.history_encoder = chosen("history_encoder").make(sizes, n_slots)
         self.trend = trend_of(dataset.trends)
-        self.ranking_reader: Optional[RankingReader] = None
-        self.score_fusion: Optional[ScoreFusion] = None
-        self.state_fusion: Optional[StateFusion] = None
-        n_features = 0
-        if chosen("ranking_reader") is not None:
-            self.score_fusion = chosen("score_fusion").make(len(self.objectives))
-            n_features = self.score_fusion.n_features
-            grouping = chosen("grouping").make()
-            self.ranking_reader = chosen("ranking_reader").make(sizes, n_features, grouping)
-            self.state_fusion = chosen("state_fusion").make(sizes.hidden_size)
-        self.logit_terms = nn.ModuleDict(
-            {
-                name: term.make(n_features, config["n_candidates"])
-                for name, term in chosen("logit_terms").items()
-                if self.ranking_reader is not None or not term.component.reads_ranking
-            }
-        )
+        self.ranking_side: Optional[RankingSide] = None
+        if self.reads_rankings(config):
+            self.ranking_side = RankingSide(config, sizes, len(self.objectives))
+        n_features = self.ranking_side.score_fusion.n_features if self.ranking_side else 0
+        self.logit_terms = LogitTerms(chosen("logit_terms"), n_features, config["n_candidates"])
         self.losses = {name: term.make() for name, term in chosen("losses").items()}
         is_stacked = config["ranking_training"] == "stacked"
-        self.is_stacked = is_stacked and self.ranking_reader is not None
-        is_joint = self.ranking_reader is not None and not self.is_stacked
+        self.is_stacked = is_stacked and self.ranking_side is not None
+        is_joint = self.ranking_side is not None and not is_stacked
         self.request_weight = config["request_weight"] if is_joint else 1.0
-        initialise(self.item_embedding, config["initializer_range"])
-        for part in (self.history_encoder, self.ranking_reader, self.state_fusion):
-            if part is not None:
-                part.reset_parameters(config["initializer_range"])
-        for term in self.logit_terms.values():
-            term.reset_parameters(config["initializer_range"])
+        std = config["initializer_range"]
+        initialise(self.item_embedding, std)
+        self.history_encoder.reset_parameters(std)
+        if self.ranking_side is not None:
+            self.ranking_side.reset_parameters(std)
+        self.logit_terms.reset_parameters(std)
 
     @staticmethod
     def reads_rankings(config: Any) -> bool:
@@ -113,7 +96,7 @@ class POEM(SequentialRecommender):
         """Fields of a batch that `forward` reads."""
         fields = [self.ITEM_SEQ, self.ITEM_SEQ_LEN]
         fields += [HISTORY_GAP] * self.reads_gaps + [TREND_STEP] * (self.trend is not None)
-        reads = self.ranking_reader is not None
+        reads = self.ranking_side is not None
         return fields + [CACHE_ITEM, CACHE_SCORE, REQUEST_ID] * reads
 
     # -- the parts of a score -------------------------------------------------------------------
@@ -135,21 +118,6 @@ class POEM(SequentialRecommender):
         items = self.item_embedding(batch[self.ITEM_SEQ])
         states: torch.Tensor = self.history_encoder(items, self.gaps(batch))
         return states
-
-    def read(
-        self, table: torch.Tensor, items: torch.Tensor, scores: torch.Tensor, draws: torch.Tensor
-    ) -> Optional[Read]:
-        """Read the rankings of Q requests: items (Q, N) and scores (Q, N, M), drawn by `draws`.
-
-        `table` (n_items, d) has the embeddings of the items. None without a ranking reader.
-        """
-        if self.ranking_reader is None or self.score_fusion is None:
-            return None
-        valid = items > 0
-        if self.shuffles_scores:
-            scores = shuffled_scores(self.seed, items, scores, draws)
-        ranking = Ranking(items, valid, *self.score_fusion(scores, valid))
-        return Read(ranking, self.ranking_reader(table, ranking, draws))
 
     def interest(
         self,
@@ -176,21 +144,10 @@ class POEM(SequentialRecommender):
         at_rest : bool
             Whether gradients stop at the terms that read no ranking.
         """
-        state = history
-        if self.state_fusion is not None and read is None:
-            state = self.state_fusion.without_ranking(history)
-        elif self.state_fusion is not None and read is not None:
-            state = self.state_fusion(history, read.state, read.ranking.known)
-        interest = of_state(state, step)
-        for term in self.logit_terms.values():
-            ranking = None if read is None else read.ranking
-            named = term(Asked(interest, seen, ranking, items))
-            if named is not None:
-                fixed = at_rest and not term.reads_ranking
-                interest = plus(
-                    interest, named.item, named.logit.detach() if fixed else named.logit
-                )
-        return interest
+        user = history if self.ranking_side is None else self.ranking_side.fused(history, read)
+        ranking = None if read is None else read.ranking
+        interest = of_state(user, step)
+        return self.logit_terms.added_to(interest, seen, ranking, items, at_rest)
 
     # -- training and evaluation ------------------------------------------------------------------
 
@@ -214,9 +171,9 @@ class POEM(SequentialRecommender):
         seen, last = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN] - 1
         history = self.history_encoder.at(self.item_embedding(seen), self.gaps(interaction), last)
         items, read = self.scoring_items(), None
-        if self.ranking_reader is not None:
-            rankings = (interaction[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
-            read = self.read(self.item_embedding.weight, *rankings)
+        if self.ranking_side is not None:
+            ranked = [interaction[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID)]
+            read = self.ranking_side(self.item_embedding.weight, ranked)
         return self.interest(history, self.steps(interaction, last), seen, read, items)
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:

@@ -79,7 +79,8 @@ class Recommender:
             interests = Interests(self.model, self._batches(self._reader.example()))
             items = self.model.scoring_items().detach()
             score = Catalogue(interests, items)
-        fusion = getattr(self.model, "score_fusion", None)
+        side = getattr(self.model, "ranking_side", None)
+        fusion = None if side is None else side.score_fusion
         exact = ExactRanker(self._batches, score, popularity(self._dataset), fusion)
         self._ranker: Ranker = exact
         self._approximate = index is not None
@@ -141,7 +142,7 @@ class Recommender:
     @property
     def objectives(self) -> List[str]:
         """Names of the scores that the model reads in an entry; empty if it reads none."""
-        reads = getattr(self.model, "ranking_reader", None) is not None
+        reads = getattr(self.model, "ranking_side", None) is not None
         return list(self.model.objectives) if reads else []
 
     # -- recommending ---------------------------------------------------------------------------

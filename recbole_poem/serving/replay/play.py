@@ -58,7 +58,7 @@ def open_experiment(path: str, config_dict: Optional[Dict[str, Any]] = None) -> 
             f"{path}: {experiment.config.model} is not sequential, it knows its users by number"
         )
     lag = experiment.config["request_lag"]
-    if getattr(experiment.model, "ranking_reader", None) is not None and lag != 1:
+    if getattr(experiment.model, "ranking_side", None) is not None and lag != 1:
         raise InputError(
             f"{path}: request_lag is {lag}, and a store holds the ranking of the previous request; "
             "--request_lag=1 replays the checkpoint with it all the same"
