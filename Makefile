@@ -7,8 +7,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-# RecBole 1.2.1 needs ray 2.6.3, and POEM dgl 1.1.3: neither has a wheel for Python 3.12
-FITS = import sys; sys.exit(not (3, 8) <= sys.version_info[:2] < (3, 12))
+# what is run; RecBole 1.2.1 needs ray 2.6.3, and POEM dgl 1.1.3: neither has a wheel for Python 3.12
+FITS = import sys; sys.exit(sys.version_info[:2] != (3, 11))
 
 .PHONY: run test clean
 
@@ -25,7 +25,7 @@ test: $(VENV)/installed
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(VENV)/installed: setup.cfg pyproject.toml constraints.txt
+$(VENV)/installed: setup.cfg setup.py pyproject.toml constraints.txt
 	@$(BIN)/python -c '$(FITS)' 2>/dev/null || { $(ENVIRONMENT); }
 	$(BIN)/python -m pip install -c constraints.txt --editable ".[test]"
 	touch $@
@@ -38,7 +38,7 @@ elif command -v uv >/dev/null; then \
 	echo "$(PYTHON) does not fit: uv brings Python 3.11" >&2; uv venv --seed --python 3.11 $(VENV); \
 else \
 	found=$$($(PYTHON) --version 2>&1 | head -n 1); \
-	echo "recbole_poem needs Python 3.11 (3.8 to 3.11), and $(PYTHON) says '$$found': get it by uv" \
+	echo "recbole_poem needs Python 3.11, and $(PYTHON) says '$$found': get it by uv" \
 		"(pip install uv, then make again), by pyenv (pyenv install 3.11, then make" \
 		"PYTHON=\$$(pyenv prefix 3.11)/bin/python) or by Docker (docker run --rm -it" \
 		"-v \"\$$PWD\":/w -w /w python:3.11 make run)" >&2; \

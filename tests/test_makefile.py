@@ -24,7 +24,7 @@ chmod +x "$last/bin/python"
 
 def make(folder: Path, programs: Dict[str, str], *arguments: str) -> "subprocess.CompletedProcess":
     """Run make in `folder`, where some programs come before the machine's own."""
-    for name in ("Makefile", "setup.cfg", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "setup.cfg", "setup.py", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, folder)
     tools = folder / "bin"
     tools.mkdir()

@@ -7,7 +7,7 @@ Multi-Interest Framework for Recommendation*, KDD 2020).
 """
 
 import re
-from typing import Callable, Dict, Iterable, Optional, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ _GAINS: Dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "NDCG": lambda rank: 1.0 / np.log2(rank + 1.0),
     "MRR": lambda rank: 1.0 / rank,
 }
+_KINDS = (*_GAINS, "coverage", "diversity")
 _ENTRIES = 1 << 24  # of the arrays that diversity holds at once
 
 
@@ -34,6 +35,13 @@ def parse_metric(metric: str) -> Tuple[str, int]:
         known = ", ".join(f"{name}@k" for name in _GAINS)
         raise InputError(f"metric: '{metric}' is none of {known} with a whole number k from 1")
     return match[1], int(match[2])
+
+
+def in_order(metrics: Iterable[str]) -> List[str]:
+    """Sort metrics such as ``coverage@10`` as a table has them: by kind, then by cut-off."""
+    parts = (metric.split("@") for metric in metrics)
+    order = sorted((_KINDS.index(kind), int(k)) for kind, k in parts)
+    return [f"{_KINDS[kind]}@{k}" for kind, k in order]
 
 
 def user_values(ranks: np.ndarray, metric: str) -> np.ndarray:

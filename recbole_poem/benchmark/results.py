@@ -1,14 +1,18 @@
-"""Reading a results folder: the plan, the records of its runs, and their stored ranks."""
+"""A results folder: its plan, and the records of its runs.
+
+A run writes its record into its own folder, as ``record.json``. A report gathers the records of the
+plan in ``runs.jsonl``, one a line. That line speaks for a run which has not begun here: a copy of
+the folder needs no record of a run's own.
+"""
 
 import json
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
-import numpy as np
 import yaml
 
+from recbole_poem.benchmark.ranking import in_order
+from recbole_poem.benchmark.stored_ranks import Ranks, read_ranks
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import whole_file, writing
 
@@ -22,23 +26,12 @@ _FINISHED = {
     "seconds": dict,
     "peak_memory_mib": (int, float),
     "n_parameters": int,
+    "metrics": dict,
 }
 
 
-class Ranks(NamedTuple):
-    """What a run gave each of U users; the dictionaries' keys are the protocols."""
-
-    user: np.ndarray  # (U,) str
-    target: np.ndarray  # (U,) str
-    rank: Dict[str, np.ndarray]  # (U,) int, 1 = first
-    top: Dict[str, np.ndarray]  # (U, K) int, best first
-    ks: List[int]
-    n_items: int  # with the padding item
-    category: Optional[np.ndarray]  # (n_items, C) bool
-
-
 class Run(NamedTuple):
-    """One run that is over: its folder, and its record as read from ``record.json``."""
+    """One run that is over: its folder, and its record."""
 
     folder: Path
     record: Dict[str, Any]
@@ -53,15 +46,20 @@ class Run(NamedTuple):
         """Whether the model of a finished run learns; RecBole's that do not have one parameter."""
         return self.record["n_parameters"] > 1
 
+    def measures(self, protocol: str) -> Dict[str, float]:
+        """Return the metrics of a finished run on its test rows, in the order of a table."""
+        found = self.record["metrics"][protocol]["test"]
+        return {metric: found[metric] for metric in in_order(found)}
+
     def ranks(self) -> Ranks:
-        """Read ``ranks.npz``.
+        """Read the ranks of the test rows.
 
         Raises
         ------
         InputError
-            If the file is missing or damaged.
+            If they are missing or damaged.
         """
-        return _read_ranks(self.folder / "ranks.npz")
+        return read_ranks(self.folder)
 
 
 class Plan(NamedTuple):
@@ -103,37 +101,25 @@ def read_plan(folder: Union[str, Path]) -> Plan:
 
 
 def read_run(folder: Union[str, Path]) -> Run:
-    """Read the record of one run.
+    """Read the record of one run: its own ``record.json``, or its line in ``runs.jsonl``.
 
     Raises
     ------
     InputError
-        If ``record.json`` is missing, damaged, or lacks a key.
+        If there is neither, or it is damaged or lacks a key.
     """
-    path = Path(folder, "record.json")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; is this a run that is over?") from error
-    except ValueError as error:
-        raise InputError(f"{path}: damaged, no JSON ({_first_line(error)})") from error
-    if not isinstance(record, dict):
-        raise InputError(f"{path}: damaged, a record is one JSON object")
-    finished_test = (record.get("status"), record.get("purpose")) == ("finished", "test")
-    for key, kind in {**_RECORD, **(_FINISHED if finished_test else {})}.items():
-        if not isinstance(record.get(key), kind):  # type: ignore[arg-type]
-            raise InputError(f"{path}: damaged, '{key}' is missing or of the wrong type")
-    return Run(Path(folder), record)
+    home = Path(folder)
+    return _run_at(home, _gathered(home.resolve().parent.parent))
 
 
-def read_runs(folder: Union[str, Path], asked: Optional[List[str]] = None) -> List[Run]:
+def read_runs(folder: Union[str, Path], asked: Optional[Iterable[str]] = None) -> List[Run]:
     """Read the records of the runs that are over, in the order of their ids.
 
     Parameters
     ----------
     folder : path
         Of the results.
-    asked : list of str, optional
+    asked : iterable of str, optional
         Ids; others are not looked at. None = all.
 
     Raises
@@ -141,8 +127,10 @@ def read_runs(folder: Union[str, Path], asked: Optional[List[str]] = None) -> Li
     InputError
         If a record is damaged.
     """
-    homes = sorted(path.parent for path in Path(folder, "runs").glob("*/record.json"))
-    return [read_run(home) for home in homes if asked is None or home.name in asked]
+    runs, gathered = Path(folder, "runs"), _gathered(Path(folder))
+    known = {path.parent.name for path in runs.glob("*/record.json")} | set(gathered)
+    wanted = known if asked is None else known & set(asked)
+    return [_run_at(runs / name, gathered) for name in sorted(wanted)]
 
 
 def runs_of_plan(folder: Union[str, Path]) -> List[Run]:
@@ -184,40 +172,6 @@ def rows_of(runs: List[Run], plan: Plan, dataset: str) -> Dict[str, List[Run]]:
     return {name: [seeds[seed] for seed in sorted(seeds)] for name, seeds in rows.items()}
 
 
-def pairing(reference: Tuple[str, Ranks], other: Tuple[str, Ranks]) -> np.ndarray:
-    """Return the order that puts `other`'s users and targets into `reference`'s.
-
-    Parameters
-    ----------
-    reference, other : (name, Ranks)
-        The names are for the message.
-
-    Returns
-    -------
-    (U,) int
-
-    Raises
-    ------
-    InputError
-        If they hold other users or targets.
-    """
-    (name, one), (other_name, two) = reference, other
-    if np.array_equal(one.user, two.user) and np.array_equal(one.target, two.target):
-        return np.arange(len(one.user))
-    first, second = np.lexsort((one.target, one.user)), np.lexsort((two.target, two.user))
-    if not (
-        np.array_equal(one.user[first], two.user[second])
-        and np.array_equal(one.target[first], two.target[second])
-    ):
-        raise InputError(
-            f"{name} and {other_name}: they ranked different users or targets, so they cannot be "
-            "paired; were they run on the same data and split?"
-        )
-    order = np.empty(len(first), dtype=np.int64)
-    order[first] = second
-    return order
-
-
 def write_jsonl(folder: Union[str, Path]) -> Path:
     """Write ``runs.jsonl``, one record of the plan's a line, and return its path."""
     lines = (json.dumps(run.record, sort_keys=True) for run in runs_of_plan(folder))
@@ -227,29 +181,57 @@ def write_jsonl(folder: Union[str, Path]) -> Path:
     return path
 
 
-def _read_ranks(path: Path) -> Ranks:
+def _gathered(folder: Path) -> Dict[str, Tuple[str, Any]]:
+    """Return the lines of ``runs.jsonl`` by run: of each its place and its record.
+
+    Those of runs that have begun here are left out.
+    """
+    path = folder / "runs.jsonl"
+    if not path.is_file():
+        return {}
+    found = {}
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        where = f"{path}, line {number}"
+        record = _as_record(where, line)
+        if not isinstance(record.get("id"), str):
+            raise InputError(f"{where}: damaged, 'id' is missing or of the wrong type")
+        if not (folder / "runs" / record["id"] / "job.json").exists():
+            found[record["id"]] = (where, record)
+    return found
+
+
+def _run_at(home: Path, gathered: Dict[str, Tuple[str, Any]]) -> Run:
+    path = home / "record.json"
+    name = home.resolve().name
+    if name in gathered and not path.exists():
+        return Run(home, _checked(*gathered[name]))
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file; only finished runs have one") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: damaged ({_first_line(error)})") from error
-    users = ["user", "target", *(f"{kind}_{p}" for kind in ("rank", "top") for p in PROTOCOLS)]
-    missing = [name for name in (*users, "ks", "n_items") if name not in arrays]
-    if missing:
-        raise InputError(f"{path}: damaged, it lacks {', '.join(missing)}")
-    if len({len(arrays[name]) for name in users}) > 1:
-        raise InputError(f"{path}: damaged, its arrays speak of different numbers of users")
-    return Ranks(
-        user=arrays["user"],
-        target=arrays["target"],
-        rank={p: arrays[f"rank_{p}"] for p in PROTOCOLS},
-        top={p: arrays[f"top_{p}"] for p in PROTOCOLS},
-        ks=[int(k) for k in arrays["ks"]],
-        n_items=int(arrays["n_items"]),
-        category=arrays.get("category"),
-    )
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; is this a run that is over?") from error
+    return Run(home, _checked(str(path), _as_record(str(path), content)))
+
+
+def _as_record(where: str, content: bytes) -> Dict[str, Any]:
+    try:
+        record = json.loads(content)
+    except ValueError as error:
+        raise InputError(f"{where}: damaged, no JSON ({_first_line(error)})") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{where}: damaged, a record is one JSON object")
+    return record
+
+
+def _checked(where: str, record: Dict[str, Any]) -> Dict[str, Any]:
+    """Return a record, in which all is there that a report needs."""
+    finished_test = (record.get("status"), record.get("purpose")) == ("finished", "test")
+    for key, kind in {**_RECORD, **(_FINISHED if finished_test else {})}.items():
+        if not isinstance(record.get(key), kind):  # type: ignore[arg-type]
+            raise InputError(f"{where}: damaged, '{key}' is missing or of the wrong type")
+    for protocol in PROTOCOLS if finished_test else ():
+        if "test" not in record["metrics"].get(protocol, {}):
+            raise InputError(f"{where}: damaged, 'metrics' lacks the test rows of '{protocol}'")
+    return record
 
 
 def _first_line(error: Exception) -> str:

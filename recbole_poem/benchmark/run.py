@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-import numpy as np
 import torch
 from recbole.utils import ModelType
 
@@ -22,7 +21,6 @@ from recbole_poem.benchmark.clock import Clock, TimeLimit
 from recbole_poem.benchmark.effective import effective_keys
 from recbole_poem.benchmark.evaluation import (
     PROTOCOLS,
-    Recommendations,
     as_sequential,
     recommend,
     validation_protocol,
@@ -31,6 +29,7 @@ from recbole_poem.benchmark.lifeline import end_with_runner
 from recbole_poem.benchmark.plan import Job
 from recbole_poem.benchmark.progress import best_point, write_progress
 from recbole_poem.benchmark.readiness import check_ready
+from recbole_poem.benchmark.stored_ranks import Ranks, write_ranks
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import whole_file
 from recbole_poem.data.categories import read_categories
@@ -46,7 +45,8 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
     ----------
     job : Job
     folder : Path
-        Where ``ranks.npz`` is written, for a job that tests, and meanwhile ``progress.json``.
+        Where ``ranks.npz`` is written, for a job that tests, and meanwhile ``progress.json``; the
+        test rows are written beside it (`stored_ranks`).
 
     Returns
     -------
@@ -110,7 +110,7 @@ def _fit(trainer: Any, experiment: Experiment, clock: Clock) -> str:
 
 
 def _evaluate(checkpoint: str, ks: List[int], folder: Path) -> Dict[str, Any]:
-    """Recommend for validation and test rows by the best epoch; keep the latter in `folder`."""
+    """Recommend for validation and test rows by the best epoch; keep the ranks of the latter."""
     experiment = quick_start.load(checkpoint, {"mask_seen": True})
     trainer = quick_start.trainer_of(experiment)
     category = read_categories(experiment.config, experiment.dataset)
@@ -125,29 +125,8 @@ def _evaluate(checkpoint: str, ks: List[int], folder: Path) -> Dict[str, Any]:
             metrics[protocol][phase] = ranking.metrics(
                 found.rank[protocol], found.top[protocol], ks, n_items, category
             )
-    _write_ranks(folder / "ranks.npz", found, ks, n_items, category)
+    write_ranks(folder, Ranks(found.user, found.target, found.rank))
     return metrics
-
-
-def _write_ranks(
-    path: Path, found: Recommendations, ks: List[int], n_items: int, category: Optional[np.ndarray]
-) -> None:
-    arrays: Dict[str, Any] = {
-        "user": found.user,
-        "target": found.target,
-        "ks": np.array(ks),
-        "n_items": np.array(n_items),
-    }
-    for protocol in PROTOCOLS:
-        arrays[f"rank_{protocol}"] = found.rank[protocol]
-        arrays[f"top_{protocol}"] = found.top[protocol]
-        if category is not None:
-            each = [ranking.diversity(found.top[protocol], category, k) for k in ks]
-            arrays[f"diversity_{protocol}"] = np.stack(each, axis=1).astype(np.float32)
-    if category is not None:
-        arrays["category"] = category
-    with whole_file(path) as file:
-        np.savez_compressed(file, **arrays)
 
 
 def _peaks() -> Dict[str, Optional[int]]:

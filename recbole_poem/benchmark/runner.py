@@ -10,7 +10,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Set, Tuple
 
 from tqdm import tqdm
 
@@ -18,7 +18,7 @@ from recbole_poem.benchmark import plan as plans
 from recbole_poem.benchmark.clock import SPARE_SECONDS
 from recbole_poem.benchmark.plan import Job, Plan
 from recbole_poem.benchmark.progress import forget_progress, read_progress, words
-from recbole_poem.benchmark.results import Run
+from recbole_poem.benchmark.results import Run, read_runs
 from recbole_poem.benchmark.rows import Row
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import whole_file, writing
@@ -80,10 +80,10 @@ def run_all(
     Jobs of one configuration, which two trials may draw, are one run.
     """
     jobs = list({job.id: job for job in jobs}.values())
-    left = [job for job in jobs if _finished(folder, job) is None]
-    for job in left:  # what a former attempt left behind
-        for name in ("record.json", "ranks.npz"):
-            (_home(folder, job) / name).unlink(missing_ok=True)
+    finished = _finished(folder, jobs)
+    left = [job for job in jobs if job.id not in finished]
+    for job in left:
+        _begin(folder, job)
     bar = tqdm(total=len(jobs), initial=len(jobs) - len(left), desc=title, unit="run",
                bar_format=_BAR, disable=not show_progress)  # fmt: skip
     with bar, _Processes(folder) as processes, ThreadPoolExecutor(at_once) as pool:
@@ -142,9 +142,6 @@ class _Processes:
         if self._stopped.is_set():
             return
         home = _home(self._folder, job)
-        checkpoints = str(self._folder / "checkpoints")
-        job = job._replace(given={"checkpoint_dir": checkpoints, **job.given})
-        _write(home / "job.json", json.dumps(job._asdict()))
         forget_progress(home)
         self._running[home] = (job, time.monotonic())
         try:
@@ -184,6 +181,15 @@ class _Processes:
         return f"it ended with exit status {child.returncode}; see log.txt"
 
 
+def _begin(folder: Path, job: Job) -> None:
+    """Write what a run is to do, and remove what a former attempt at it left behind."""
+    home = _home(folder, job)
+    given = {"checkpoint_dir": str(folder / "checkpoints"), **job.given}
+    _write(home / "job.json", json.dumps(job._replace(given=given)._asdict()))
+    for name in ("record.json", "ranks.npz"):
+        (home / name).unlink(missing_ok=True)
+
+
 def _configurations(plan: Plan, row: Row) -> List[Dict[str, Any]]:
     """Return what is tried for a row: its defaults, then random draws from its search space.
 
@@ -200,10 +206,11 @@ def _best(
 ) -> Dict[Tuple[str, str], Dict[str, Any]]:
     """Return for each data set and row the keys of the trial with the best validation score."""
     best: Dict[Tuple[str, str], Tuple[float, Dict[str, Any]]] = {}
+    finished = _finished(folder, [job for _, _, job in trials])
     for dataset, row, job in trials:
-        record = _finished(folder, job)
-        if record is None:
+        if job.id not in finished:
             continue
+        record = finished[job.id]
         sign = 1 if record["config"]["valid_metric_bigger"] else -1
         score, where = sign * record["best_valid_score"], (dataset, row.name)
         if where not in best or score > best[where][0]:
@@ -228,23 +235,26 @@ def _home(folder: Path, job: Job) -> Path:
     return folder / "runs" / job.id
 
 
-def _finished(folder: Path, job: Job) -> Optional[Dict[str, Any]]:
-    """Return the record of a run that has finished and left all that a report needs, or None.
+def _finished(folder: Path, jobs: List[Job]) -> Dict[str, Dict[str, Any]]:
+    """Return the records, by id, of the jobs that have finished and left all a report needs."""
+    by_id = {job.id: job for job in jobs}
+    runs = read_runs(folder, by_id)
+    return {run.folder.name: run.record for run in runs if _counts(run, by_id[run.folder.name])}
 
-    One that a shorter limit has stopped has not; records of former versions lack the limit.
+
+def _counts(run: Run, job: Job) -> bool:
+    """Tell whether a run need not be repeated.
+
+    One that a shorter limit has stopped is; records of former versions lack the limit.
     """
-    home = _home(folder, job)
-    if not (home / "record.json").exists():
-        return None
-    record = json.loads((home / "record.json").read_text(encoding="utf-8"))
-    if record["status"] != "finished":
-        return None
-    limit = record.get("time_limit", job.time_limit)
-    if record.get("stopped") == "time limit" and limit < job.time_limit:
-        return None
+    if not run.finished:
+        return False
+    limit = run.record.get("time_limit", job.time_limit)
+    if run.record.get("stopped") == "time limit" and limit < job.time_limit:
+        return False
     if job.purpose == "test":
         try:
-            Run(home, record).ranks()
+            run.ranks()
         except InputError:
-            return None
-    return record
+            return False
+    return True

@@ -7,7 +7,8 @@ from typing import List, NamedTuple, Sequence, Union
 import numpy as np
 
 from recbole_poem.benchmark.ranking import parse_metric, user_values
-from recbole_poem.benchmark.results import PROTOCOLS, Run, pairing, read_run
+from recbole_poem.benchmark.results import PROTOCOLS, Run, read_run
+from recbole_poem.benchmark.stored_ranks import pairing
 from recbole_poem.core.errors import InputError
 
 #: folder of a finished run, or those of several seeds of one row, which are averaged

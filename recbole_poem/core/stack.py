@@ -13,7 +13,7 @@ try:
 except ModuleNotFoundError:  # reported by problems(), like every other missing package
     SpecifierSet = None  # type: ignore[assignment,misc]
 
-PYTHON = ">=3.8,<3.12"
+PYTHON = ">=3.11,<3.12"
 
 #: package -> (bounds, what goes wrong outside them)
 BOUNDS: Dict[str, "tuple[str, str]"] = {
@@ -85,7 +85,7 @@ def findings() -> List[Finding]:
 def problems() -> List[str]:
     """One sentence for every requirement that is not met; empty where all is well."""
     sentences = [finding.sentence for finding in findings() if not finding.fits]
-    if not (3, 8) <= sys.version_info[:2] < (3, 12):
+    if sys.version_info[:2] != (3, 11):
         sentences.insert(
             0,
             f"Python {sys.version.split()[0]} is running, but recbole_poem needs Python {PYTHON} "

@@ -335,6 +335,25 @@ def test_rows_of_other_users_are_not_compared(tmp_path: Path) -> None:
         write_report(tmp_path)
 
 
+def test_rows_that_were_measured_by_other_metrics_are_not_compared(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"POEM": "POEM", "Pop": "Pop"})
+    write_run(tmp_path, "POEM", "POEM", 0, toy_ranks(0.9, 0))
+    write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.1, 0, categories=False))
+    words = r"toy-Pop-0-0123abcd and .*toy-POEM-0-0123abcd: .*measured by HR@10.*the same 'topk'"
+    with pytest.raises(InputError, match=words):
+        write_report(tmp_path)
+
+
+def test_a_copy_without_the_records_of_the_runs_gives_the_same_report(
+    folder: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / folder.name
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("record.json", "report.*"))
+    write_report(copy)
+    for name in ("report.md", "report.html", "runs.jsonl"):
+        assert (copy / name).read_bytes() == (folder / name).read_bytes()
+
+
 def test_a_browser_draws_every_chart(folder: Path, tmp_path: Path) -> None:
     names = ("chromium", "chromium-browser", "google-chrome")
     browser = next(filter(None, map(shutil.which, names)), None)

@@ -3,10 +3,9 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
-from toy_results import NASTY, in_another_order, toy_ranks, write_plan, write_run, write_toy_results
+from toy_results import NASTY, toy_ranks, write_plan, write_run, write_toy_results
 
 from recbole_poem.benchmark import results
 from recbole_poem.core.errors import InputError
@@ -17,8 +16,7 @@ def test_runs_are_those_that_are_over(tmp_path: Path) -> None:
     (tmp_path / "runs" / "interrupted").mkdir()
     (run,) = results.read_runs(tmp_path)
     assert run.finished and run.record["row"] == "Pop"
-    ranks = run.ranks()
-    assert ranks.ks == [10, 50] and ranks.user[3] == "u003" and set(ranks.rank) == set(ranks.top)
+    assert run.ranks().user[3] == "u003"
     assert results.read_runs(tmp_path / "nowhere") == []
 
 
@@ -68,43 +66,10 @@ def test_a_finished_record_needs_what_the_report_says(tmp_path: Path) -> None:
         results.read_runs(tmp_path)
 
 
-def test_damaged_ranks_are_named(tmp_path: Path) -> None:
-    ranks = toy_ranks(0.0, 0)
-    path = write_run(tmp_path, "Pop", "Pop", 0, ranks)
-    (run,) = results.read_runs(tmp_path)
-    whole = (path / "ranks.npz").read_bytes()
-    (path / "ranks.npz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"ranks.npz: damaged"):
-        run.ranks()
-    np.savez_compressed(path / "ranks.npz", **{**ranks, "user": ranks["user"][1:]})
-    with pytest.raises(InputError, match="different numbers of users"):
-        run.ranks()
-    del ranks["top_masked"], ranks["target"]
-    np.savez_compressed(path / "ranks.npz", **ranks)
-    with pytest.raises(InputError, match="lacks target, top_masked"):
-        run.ranks()
-    np.savez_compressed(path / "ranks.npz", user=np.array([{}], dtype=object))
-    with pytest.raises(InputError, match=r"ranks.npz: damaged"):  # a pickle is not opened
-        run.ranks()
-    (path / "ranks.npz").unlink()
-    with pytest.raises(InputError, match="no such file"):
-        run.ranks()
-
-
-def test_pairing_puts_the_same_users_into_one_order_and_refuses_others(tmp_path: Path) -> None:
-    arrays = toy_ranks(0.0, 0)
-    mixed = in_another_order(arrays)
-    other = {**arrays, "target": np.roll(arrays["target"], 1)}
-    runs = [
-        results.read_run(write_run(tmp_path, "Pop", "Pop", seed, ranks))
-        for seed, ranks in enumerate([arrays, mixed, other])
-    ]
-    one, two, three = [(run.folder.name, run.ranks()) for run in runs]
-    found = results.pairing(one, two)
-    assert np.array_equal(two[1].user[found], one[1].user)
-    assert np.array_equal(two[1].rank["masked"][found], one[1].rank["masked"])
-    with pytest.raises(InputError, match=rf"{one[0]} and {three[0]}: .*different users or targets"):
-        results.pairing(one, three)
+def test_a_finished_record_needs_the_metrics_of_both_protocols(tmp_path: Path) -> None:
+    write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.0, 0), metrics={"masked": {"test": {}}})
+    with pytest.raises(InputError, match="'metrics' lacks the test rows of 'recbole'"):
+        results.read_runs(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -144,3 +109,63 @@ def test_runs_of_a_former_plan_are_not_looked_at(tmp_path: Path) -> None:
     (run,) = results.runs_of_plan(tmp_path)
     assert run.folder == asked
     assert len(results.write_jsonl(tmp_path).read_text().splitlines()) == 1
+
+
+def without_records(folder: Path) -> None:
+    """Leave what a copy of the folder has: the plan, the gathered records, and the ranks."""
+    results.write_jsonl(folder)
+    for path in folder.glob("runs/*/record.json"):
+        path.unlink()
+
+
+def test_gathered_records_stand_for_those_of_the_runs(tmp_path: Path) -> None:
+    write_toy_results(tmp_path)
+    before = results.read_runs(tmp_path)
+    without_records(tmp_path)
+    assert results.read_runs(tmp_path) == before
+    assert [results.read_run(run.folder) for run in before] == before
+    (one,) = results.read_runs(tmp_path, [before[3].folder.name])
+    assert one == before[3]
+    assert results.write_jsonl(tmp_path).read_text().count("\n") == len(before)
+
+
+def test_a_record_of_a_run_s_own_and_a_run_that_began_come_before_a_gathered_one(
+    tmp_path: Path,
+) -> None:
+    write_plan(tmp_path, {"Pop": "Pop"})
+    again, begun = (write_run(tmp_path, "Pop", "Pop", seed) for seed in (0, 1))
+    without_records(tmp_path)
+    write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.0, 0))
+    (begun / "job.json").write_text("{}")
+    (run,) = results.read_runs(tmp_path)
+    assert run.folder == again and run.finished
+    with pytest.raises(InputError, match="is this a run that is over"):
+        results.read_run(begun)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{", "damaged, no JSON"),
+        ("[]", "a record is one JSON object"),
+        ("{}", "'id' is missing"),
+        ('{"id": "a"}', "'row' is missing"),
+    ],
+)
+def test_a_damaged_line_of_gathered_records_is_named(tmp_path: Path, line: str, words: str) -> None:
+    write_plan(tmp_path, {"Pop": "Pop"})
+    write_run(tmp_path, "Pop", "Pop", 0)
+    without_records(tmp_path)
+    with (tmp_path / "runs.jsonl").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(InputError, match=rf"runs.jsonl, line 2: .*{words}"):
+        results.read_runs(tmp_path)
+
+
+def test_metrics_come_in_the_order_of_a_table(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"Pop": "Pop"})
+    write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.0, 0))
+    without_records(tmp_path)  # in which keys are sorted as words
+    (run,) = results.read_runs(tmp_path)
+    kinds = ("HR", "NDCG", "MRR", "coverage", "diversity")
+    assert list(run.measures("masked")) == [f"{kind}@{k}" for kind in kinds for k in (10, 50)]

@@ -4,11 +4,13 @@ import weakref
 from pathlib import Path
 from typing import Any, Dict, List
 
+import numpy as np
 import pytest
 from conftest import random_log
 
 from recbole_poem.benchmark import run
 from recbole_poem.benchmark.plan import Job
+from recbole_poem.benchmark.stored_ranks import read_ranks
 from recbole_poem.training import quick_start
 
 
@@ -40,13 +42,43 @@ def test_what_was_trained_is_gone_when_it_is_evaluated(
     assert record["peak_memory_mib"] > 100
 
 
+def test_figures_are_those_of_the_lists_and_only_ranks_are_kept(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Item i has the one category i % 3."""
+    recommend, lists = run.recommend, []
+
+    def watched(*arguments: Any) -> Any:
+        lists.append(recommend(*arguments))
+        return lists[-1]
+
+    category = np.arange(200)[:, None] % 3 == np.arange(3)
+    monkeypatch.setattr(run, "recommend", watched)
+    monkeypatch.setattr(
+        run, "read_categories", lambda config, dataset: category[: dataset.item_num]
+    )
+    home = tmp_path / "runs" / "a"
+    record = run.run(job._replace(model="GRU4Rec"), home)
+    test = lists[1]
+    for protocol in ("masked", "recbole"):
+        kinds = test.top[protocol] % 3  # (U, 5)
+        pairs = (kinds[:, :, None] != kinds[:, None, :]).sum((1, 2)) / 20
+        measures = record["metrics"][protocol]["test"]
+        assert measures["diversity@5"] == pytest.approx(pairs.mean())
+        n_items = len(np.unique(test.top[protocol]))
+        assert measures["coverage@5"] * 15 == pytest.approx(n_items)
+        assert np.array_equal(read_ranks(home).rank[protocol], test.rank[protocol])
+    assert len(list(tmp_path.glob("runs/**/*.npz"))) == 2  # the other holds the test rows
+
+
 @pytest.mark.parametrize("purpose", ["test", "trial"])
 def test_no_checkpoint_is_left(job: Job, tmp_path: Path, purpose: str) -> None:
     saved = Path(job.given["checkpoint_dir"])
     (saved / "request_cache").mkdir(parents=True)
-    run.run(job._replace(purpose=purpose), tmp_path)
+    home = tmp_path / "runs" / "a"
+    run.run(job._replace(purpose=purpose), home)
     assert [path.name for path in saved.iterdir()] == ["request_cache"]
-    assert (tmp_path / "ranks.npz").exists() == (purpose == "test")
+    assert (home / "ranks.npz").exists() == (purpose == "test")
 
 
 @pytest.mark.parametrize(

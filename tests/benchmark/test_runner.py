@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-from toy_results import toy_ranks, write_run
+from toy_results import toy_ranks, write_plan, write_run
 from toy_runs import job, records, running_now
 
 from recbole_poem.benchmark import runner
 from recbole_poem.benchmark.plan import Job, make_plan
-from recbole_poem.benchmark.results import read_plan
+from recbole_poem.benchmark.results import read_plan, read_runs, write_jsonl
 from recbole_poem.core.errors import InputError
 
 
@@ -59,6 +59,7 @@ def test_what_starts_while_all_is_stopped_is_ended_too(
 
     monkeypatch.setattr(subprocess, "Popen", start_too_late)
     begin = time.monotonic()
+    runner._begin(tmp_path, job(tmp_path))
     processes.run(job(tmp_path))
     assert time.monotonic() - begin < 300
     assert records(tmp_path) == {}
@@ -97,13 +98,40 @@ def test_jobs_of_one_id_are_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_run_without_its_ranks_is_repeated(tmp_path: Path) -> None:
     one = job(tmp_path)
     home = write_run(tmp_path, one.row, one.model, one.seed, toy_ranks(0.0, 1), run=one.id)
-    finished = runner._finished(tmp_path, one)
-    assert finished is not None and finished["id"] == one.id
+    assert runner._finished(tmp_path, [one])[one.id]["id"] == one.id
     whole = (home / "ranks.npz").read_bytes()
     (home / "ranks.npz").write_bytes(whole[: len(whole) // 2])
-    assert runner._finished(tmp_path, one) is None
+    assert runner._finished(tmp_path, [one]) == {}
     (home / "ranks.npz").unlink()
-    assert runner._finished(tmp_path, one) is None
+    assert runner._finished(tmp_path, [one]) == {}
+
+
+def test_a_copy_with_gathered_records_alone_runs_nothing_again(tmp_path: Path) -> None:
+    one = job(tmp_path)
+    home = write_run(tmp_path, one.row, one.model, one.seed, toy_ranks(0.0, 1), run=one.id)
+    write_plan(tmp_path, {one.row: one.model})
+    write_jsonl(tmp_path)
+    (home / "record.json").unlink()
+    runner.run_all([one], tmp_path, 1, "runs", show_progress=False)
+    assert sorted(path.name for path in home.iterdir()) == ["ranks.npz"]
+
+
+def test_what_is_to_be_repeated_and_is_interrupted_is_not_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its former record, which was gathered, says nothing any more."""
+
+    def interrupt(self: Any, given: Job) -> None:
+        raise KeyboardInterrupt
+
+    one = job(tmp_path)
+    write_run(tmp_path, one.row, one.model, one.seed, run=one.id)  # it had failed
+    write_plan(tmp_path, {one.row: one.model})
+    write_jsonl(tmp_path)
+    monkeypatch.setattr(runner._Processes, "run", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run_all([one], tmp_path, 1, "runs", show_progress=False)
+    assert read_runs(tmp_path) == []
 
 
 def test_a_run_that_a_shorter_limit_has_stopped_is_repeated(tmp_path: Path) -> None:
@@ -116,8 +144,16 @@ def test_a_run_that_a_shorter_limit_has_stopped_is_repeated(tmp_path: Path) -> N
     write_run(tmp_path, "r", "Pop", 3, toy_ranks(0.0, 1), run=over.id, time_limit=60.0)
     for limit, repeated in ((59.0, []), (60.0, []), (61.0, [stopped.id])):
         jobs = [one._replace(time_limit=limit) for one in (stopped, former, over)]
-        left = [one.id for one in jobs if runner._finished(tmp_path, one) is None]
-        assert left == repeated
+        finished = runner._finished(tmp_path, jobs)
+        assert [one.id for one in jobs if one.id not in finished] == repeated
+
+
+def _write_record(folder: Path, of: Job, status: str, score: float, bigger: bool) -> None:
+    write_run(
+        folder, of.row, of.model, of.seed, toy_ranks(0.0, 1), dataset=of.dataset, run=of.id,
+        purpose=of.purpose, status=status, best_valid_score=score,
+        config={"valid_metric_bigger": bigger},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("bigger", [True, False])
@@ -134,11 +170,7 @@ def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
         ran.append(given)
         rate = given.given.get("learning_rate", 0.001)
         failed = given.purpose == "trial" and len(ran) == 4
-        record = {"status": "failed" if failed else "finished", "best_valid_score": rate}
-        record["config"] = {"valid_metric_bigger": bigger}
-        home = tmp_path / "runs" / given.id
-        home.mkdir(parents=True)
-        (home / "record.json").write_text(json.dumps(record))
+        _write_record(tmp_path, given, "failed" if failed else "finished", rate, bigger)
 
     monkeypatch.setattr(runner._Processes, "run", run)
     by_hand = {"row": "by hand", "model": "POEM", "tuned_as": None, "keys": {"learning_rate": 0.7}}
@@ -165,10 +197,7 @@ def test_tuning_that_goes_on_and_is_interrupted_keeps_what_was_tested(
 ) -> None:
     def run(self: Any, given: Job) -> None:
         rate = given.given.get("learning_rate", 0.001)
-        record = {"status": "finished", "best_valid_score": rate}
-        record["config"] = {"valid_metric_bigger": True}
-        (tmp_path / "runs" / given.id).mkdir(parents=True)
-        (tmp_path / "runs" / given.id / "record.json").write_text(json.dumps(record))
+        _write_record(tmp_path, given, "finished", rate, True)
 
     def interrupt(self: Any, given: Job) -> None:
         raise KeyboardInterrupt

@@ -7,6 +7,9 @@ from typing import Any, Dict, Optional
 import numpy as np
 import yaml
 
+from recbole_poem.benchmark import ranking
+from recbole_poem.benchmark.stored_ranks import Ranks, write_ranks
+
 N_USERS, N_ITEMS, KS = 120, 70, [10, 50]
 PROTOCOLS = ("recbole", "masked")
 
@@ -37,6 +40,12 @@ def toy_ranks(
     return arrays
 
 
+def measures(ranks: Dict[str, np.ndarray], protocol: str) -> Dict[str, float]:
+    """Return what a run measures when it evaluates, of ranks and lists."""
+    rank, top = ranks[f"rank_{protocol}"], ranks[f"top_{protocol}"]
+    return ranking.metrics(rank, top, KS, N_ITEMS, ranks.get("category"))
+
+
 def in_another_order(ranks: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
     """Return the same results with the users in another order."""
     order = np.random.default_rng(0).permutation(len(ranks["user"]))
@@ -59,7 +68,7 @@ def write_run(
     """Write one run that is over, and return its folder; without ranks it is a failed one."""
     name = run or f"{dataset}-{row}-{seed}-0123abcd".replace(" ", "_").replace(":", "_")
     path = folder / "runs" / "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
-    path.mkdir(parents=True)
+    path.mkdir(parents=True, exist_ok=True)
     record: Dict[str, Any] = {
         "id": path.name,
         "row": row,
@@ -72,7 +81,8 @@ def write_run(
         "given": {"epochs": 20, "stopping_step": 10},
     }
     if ranks is not None:
-        np.savez_compressed(path / "ranks.npz", **ranks)
+        by_protocol = {protocol: ranks[f"rank_{protocol}"] for protocol in PROTOCOLS}
+        write_ranks(path, Ranks(ranks["user"], ranks["target"], by_protocol))
         n_epochs = 12 + seed
         score = 0.08 * (1 - np.exp(-0.3 * np.arange(n_epochs)))
         record.update(
@@ -99,6 +109,7 @@ def write_run(
             peak_memory_mib=612,
             peak_gpu_memory_mib=None,
             n_parameters=123456,
+            metrics={protocol: {"test": measures(ranks, protocol)} for protocol in PROTOCOLS},
         )
     record.update(changed)
     (path / "record.json").write_text(json.dumps(record))

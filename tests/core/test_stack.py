@@ -71,6 +71,13 @@ def test_a_wrong_version_is_one_sentence_that_says_what_to_install(
     assert "\n" not in str(caught.value)
 
 
+def test_a_python_that_is_not_run_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in ((3, 10, 13), (3, 12, 1)):
+        monkeypatch.setattr(sys, "version_info", version)
+        (sentence,) = stack.problems()
+        assert "is running, but recbole_poem needs Python >=3.11,<3.12" in sentence
+
+
 def test_the_doctor_reports_a_broken_stack(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

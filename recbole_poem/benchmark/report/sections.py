@@ -80,9 +80,6 @@ def reason(runs: List[Run]) -> str:
 
 def _scores(results: Results, rows: Dict[str, List[Run]], names: Dict[str, str]) -> Table:
     metrics = list(next(iter(results.metrics.values())))
-    # kinds beside each other: HR@10 HR@50 NDCG@10 ...
-    kinds = list(dict.fromkeys(metric.split("@")[0] for metric in metrics))
-    metrics.sort(key=lambda metric: kinds.index(metric.split("@")[0]))
     found = [results.metrics[name] for name in rows if name in results.metrics]
     best = {m: max(row[m].mean for row in found) for m in metrics} if found else {}
     lines = []

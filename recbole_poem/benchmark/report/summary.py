@@ -1,13 +1,13 @@
 """What a report says of one data set, in numbers: means over seeds, intervals, and tests."""
 
 from functools import partial
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from tqdm import tqdm
 
 from recbole_poem.benchmark import ranking
-from recbole_poem.benchmark.results import Ranks, Run, pairing
+from recbole_poem.benchmark.results import Run
 from recbole_poem.benchmark.statistics import (
     ALPHA,
     detectable_difference,
@@ -17,6 +17,8 @@ from recbole_poem.benchmark.statistics import (
     resampled_means,
     standard_error,
 )
+from recbole_poem.benchmark.stored_ranks import pairing
+from recbole_poem.core.errors import InputError
 
 _OURS = ("POEM", "Upstream")
 
@@ -75,8 +77,13 @@ class Results(NamedTuple):
     variants: List[Family]  # one a row that has variants and a tested metric: against that row
 
 
+def cut_offs(metrics: Iterable[str]) -> List[int]:
+    """Return the cut-offs k of the metrics of a run, smallest first; each has an NDCG@k."""
+    return [ranking.parse_metric(metric)[1] for metric in metrics if metric.startswith("NDCG@")]
+
+
 def tested_metrics(ks: List[int]) -> List[str]:
-    """Return NDCG at 10 (at the first cut-off without 10), and HR at 50 if that is one."""
+    """Return NDCG at 10 (at the smallest cut-off without 10), and HR at 50 if that is one."""
     return [f"NDCG@{10 if 10 in ks else ks[0]}", *(["HR@50"] if 50 in ks else [])]
 
 
@@ -114,7 +121,8 @@ def summarise(
     Raises
     ------
     InputError
-        If ranks are missing or damaged, or two runs ranked different users.
+        If ranks are missing or damaged, or two runs ranked different users or have different
+        metrics.
     """
     finished = {name: [run for run in runs if run.finished] for name, runs in rows.items()}
     finished = {name: runs for name, runs in finished.items() if runs}
@@ -123,8 +131,7 @@ def summarise(
     models = {name: runs[0].record["model"] for name, runs in finished.items()}
     first = next(iter(finished.values()))[0]
     reference = (str(first.folder), first.ranks())
-    ks = reference[1].ks
-    tested = tested_metrics(ks)
+    tested = tested_metrics(cut_offs(first.measures(protocols[0])))
     metrics: Dict[str, Dict[str, List[Dict[str, float]]]] = {p: {} for p in protocols}
     values: Dict[str, Dict[str, np.ndarray]] = {p: {} for p in protocols}
     listed = [(name, run) for name, runs in finished.items() for run in runs]
@@ -132,7 +139,7 @@ def summarise(
         ranks = run.ranks()
         order = pairing(reference, (str(run.folder), ranks))
         for protocol in protocols:
-            metrics[protocol].setdefault(name, []).append(_metrics(ranks, protocol, ks))
+            metrics[protocol].setdefault(name, []).append(_measures(run, first, protocol))
             mine = [ranking.user_values(ranks.rank[protocol][order], m) for m in tested]
             share = np.stack(mine, axis=1) / len(finished[name])  # (N, tested)
             values[protocol][name] = values[protocol].get(name, 0.0) + share
@@ -140,10 +147,15 @@ def summarise(
     return [_results(p, user, metrics[p], values[p], models, variant_of, tested) for p in protocols]
 
 
-def _metrics(ranks: Ranks, protocol: str, ks: List[int]) -> Dict[str, float]:
-    return ranking.metrics(
-        ranks.rank[protocol], ranks.top[protocol], ks, ranks.n_items, ranks.category
-    )
+def _measures(run: Run, first: Run, protocol: str) -> Dict[str, float]:
+    """Return the metrics of a run, which have to be those of the first."""
+    measures, others = run.measures(protocol), first.measures(protocol)
+    if measures.keys() != others.keys():
+        raise InputError(
+            f"{run.folder} and {first.folder}: they were measured by {', '.join(measures)} and by "
+            f"{', '.join(others)}; give all rows the same 'topk' and the same data"
+        )
+    return measures
 
 
 def _results(
