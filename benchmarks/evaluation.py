@@ -18,9 +18,9 @@ from recbole_poem.training.registry import get_trainer
 PAPER = {"preset": "paper"}
 PLAIN = {
     **PAPER,
-    "use_partial_order": False,
-    "use_system_positives": False,
-    "use_hard_negatives": False,
+    "ranking_reader": "none",
+    "losses.system": "none",
+    "losses.margin": "none",
 }
 
 

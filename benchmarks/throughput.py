@@ -25,9 +25,9 @@ BATCH_SIZE = {50: 2048, 200: 512}  # targets by history length
 PAPER = {"preset": "paper"}
 PLAIN = {
     **PAPER,
-    "use_partial_order": False,
-    "use_system_positives": False,
-    "use_hard_negatives": False,
+    "ranking_reader": "none",
+    "losses.system": "none",
+    "losses.margin": "none",
 }
 SAME = {
     "n_layers": 2,

@@ -12,8 +12,8 @@ SMALL_POEM = {
     "hidden_size": 8,
     "inner_size": 8,
     "n_candidates": 8,
-    "n_groups": 2,
-    "group_samples": 2,
+    "grouping.n_groups": 2,
+    "ranking_reader.group_samples": 2,
 }
 
 

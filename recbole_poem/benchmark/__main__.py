@@ -13,6 +13,7 @@ from recbole_poem.benchmark.results import runs_of_plan
 from recbole_poem.benchmark.runner import carry_out
 from recbole_poem.cli.command import exit_status, split_keys
 from recbole_poem.core import stack
+from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import alone
 
@@ -70,7 +71,7 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
         parser.error("name the --models to compare, or a --config file of them")
     options, rest = parser.parse_known_args(arguments)
     asked = read_plan(options.config) if options.config is not None else {}
-    keys = {**(asked.pop("keys", None) or {}), **split_keys(rest)}
+    keys = laid(asked.pop("keys", None) or {}, split_keys(rest))
     named = {
         "rows": options.models,
         "datasets": options.datasets,

@@ -14,6 +14,7 @@ from recbole_poem.benchmark.report.document import number, p_equation, percent
 from recbole_poem.benchmark.results import PROTOCOLS
 from recbole_poem.benchmark.sides import Pairs, Paths, over, paired_values, runs_of_side, title_of
 from recbole_poem.benchmark.significance import Difference, difference
+from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.training.config import Config
@@ -64,8 +65,8 @@ def difference_of(pairs: Pairs, part: np.ndarray) -> Difference:
 
 
 def _test_rows(record: Dict[str, Any]) -> RankedRows:
-    files = {key: value for file in record.get("config_files", []) for key, value in file.items()}
-    config = Config("POEM", record["dataset"], config_dict={**files, **record["given"]})
+    keys = laid(*record.get("config_files", []), record["given"])
+    config = Config("POEM", record["dataset"], config_dict=keys)
     test = create_dataset(config).build()[2]
     rows = test[torch.arange(len(test))]
     fields = (test.uid_field, test.iid_field)

@@ -16,6 +16,7 @@ from recbole_poem.benchmark.rows import (
     refuse_unknown,
     row_of,
 )
+from recbole_poem.core.blocks import laid
 from recbole_poem.core.config_files import read_config_file, read_yaml
 from recbole_poem.core.errors import InputError
 from recbole_poem.training.search_space import check_storable
@@ -94,7 +95,7 @@ class Job(NamedTuple):
     @property
     def keys(self) -> Dict[str, Any]:
         """Every key of its configuration."""
-        return {**_merged(self.config_files), **self.given}
+        return laid(*self.config_files, self.given)
 
     @property
     def id(self) -> str:
@@ -235,19 +236,14 @@ def trial_job(plan: Plan, row: Row, dataset: str, tried: Dict[str, Any]) -> Job:
 
 def fixed_keys(plan: Plan, row: Row) -> Set[str]:
     """Return the keys that are chosen for a row, by hand or by its preset, and not to be tuned."""
-    keys = {**_merged(plan.config_files), **plan.keys, **row.keys}
+    keys = laid(*plan.config_files, plan.keys, row.keys)
     return set(keys) | preset_keys(keys.get("preset", "best"))
 
 
 def _job(plan: Plan, row: Row, dataset: str, seed: int, purpose: str, tuned: Dict[str, Any]) -> Job:
-    in_files = _merged(plan.config_files)
+    in_files = laid(*plan.config_files)
     shared = {key: value for key, value in SHARED.items() if key not in in_files}
-    given = {**shared, **plan.keys, **tuned, **row.keys}
+    given = laid(shared, plan.keys, tuned, row.keys)
     return Job(
         row.name, row.model, dataset, seed, purpose, given, plan.config_files, plan.time_limit
     )
-
-
-def _merged(contents: List[Dict[str, Any]]) -> Dict[str, Any]:
-    """Return the keys of several files; the last one that names a key counts."""
-    return {key: value for content in contents for key, value in content.items()}

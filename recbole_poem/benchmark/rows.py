@@ -4,6 +4,7 @@ from difflib import get_close_matches
 from typing import Any, Dict, List, NamedTuple, Optional, Set
 
 from recbole_poem.benchmark.asked import check_mapping
+from recbole_poem.core.blocks import laid
 from recbole_poem.core.config_files import read_yaml
 from recbole_poem.core.errors import InputError
 from recbole_poem.training.config import PROPERTIES
@@ -71,7 +72,7 @@ def ablations(base: Row) -> List[Row]:
     """Return the rows that remove one part of POEM each; they take the tuned keys of `base`."""
     content = read_yaml(PROPERTIES / "benchmark" / "ablations.yaml")
     return [
-        Row(f"{base.name}: {name}", base.model, {**base.keys, **keys}, base.tuned_as or base.name)
+        Row(f"{base.name}: {name}", base.model, laid(base.keys, keys), base.tuned_as or base.name)
         for name, keys in content.items()
     ]
 

@@ -12,6 +12,15 @@ from typing import Any, Dict, List, Mapping
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.settings import default_of
 from recbole_poem.core.stage import NONE, Form, Stage
+from recbole_poem.core.stages import STAGES
+
+
+def laid(*levels: Mapping[str, Any]) -> Dict[str, Any]:
+    """Lay mappings of keys over each other, the lowest first; see `stacked`."""
+    keys: Dict[str, Any] = {}
+    for level in levels:
+        keys = stacked(keys, level, STAGES)
+    return keys
 
 
 def stacked(

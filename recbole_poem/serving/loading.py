@@ -9,10 +9,9 @@ import torch
 from recbole.model.abstract_recommender import SequentialRecommender
 
 from recbole_poem.core import recbole_warnings
-from recbole_poem.core.blocks import stacked
+from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import States, states
-from recbole_poem.core.stages import STAGES
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.known_tokens import KnownTokens, are_same
 from recbole_poem.models.upstream import Upstream
@@ -70,7 +69,7 @@ def open_checkpoint(
         model that is not sequential.
     """
     state, digest = checkpoint.read(path), _digest(path)
-    given = stacked({**state["keys"], "hide_target": False}, config_dict or {}, STAGES)
+    given = laid({**state["keys"], "hide_target": False}, config_dict or {})
     given = {key: value for key, value in given.items() if key != "nproc"}
     name = given.pop("model")
     config = Config(name, given.pop("dataset"), config_dict=given)

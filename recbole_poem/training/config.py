@@ -22,7 +22,7 @@ import torch.distributed
 import yaml
 from recbole.utils import ModelType
 
-from recbole_poem.core.blocks import block_of, stacked
+from recbole_poem.core.blocks import block_of, laid
 from recbole_poem.core.config_files import read_config_file
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.number_types import plain
@@ -210,20 +210,17 @@ class Config(recbole.config.Config):
 
     def _load_config_files(self, file_list: Optional[List[str]]) -> Dict[str, Any]:
         contents = map(read_config_file, file_list or [])
-        keys: Dict[str, Any] = {}
-        for content in contents:
-            keys = stacked(keys, content, STAGES)
-        return keys
+        return laid(*contents)
 
     def _merge_external_config_dict(self) -> None:
         """Lay what a caller gives over the files; RecBole's own knows nothing of stages."""
         given = {**self.variable_config_dict, **self.cmd_config_dict}
-        self.external_config_dict = stacked(self.file_config_dict, given, STAGES)
+        self.external_config_dict = laid(self.file_config_dict, given)
 
     def _update_internal_config_dict(self, file: str) -> Any:
         below = dict(self.internal_config_dict)
         content = super()._update_internal_config_dict(file)
-        self.internal_config_dict = stacked(below, content or {}, STAGES)
+        self.internal_config_dict = laid(below, content or {})
         return content
 
     def _get_model_and_dataset(self, model: Any, dataset: Optional[str]) -> Tuple[Any, Any, Any]:
@@ -275,7 +272,7 @@ class Config(recbole.config.Config):
     def _get_final_config_dict(self) -> Dict[str, Any]:
         """Merge the keys, and refuse what they cannot be, before RecBole reads them."""
         keys: Dict[str, Any] = super()._get_final_config_dict()
-        keys = self._choose(stacked(self.internal_config_dict, self.external_config_dict, STAGES))
+        keys = self._choose(laid(self.internal_config_dict, self.external_config_dict))
         if isinstance(keys.get("topk"), tuple):
             keys["topk"] = list(keys["topk"])
         asked, usual = (

@@ -17,9 +17,8 @@ from recbole.trainer import Trainer
 from recbole.utils import init_logger, set_color
 
 from recbole_poem.core import recbole_warnings
-from recbole_poem.core.blocks import stacked
+from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.stages import STAGES
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.training import checkpoint
 from recbole_poem.training.config import Config
@@ -67,7 +66,7 @@ def run_recbole_poem(
     """
     given = dict(config_dict or {})
     if given.get("resume") is not None:
-        given = stacked(checkpoint.read(given["resume"])["keys"], given, STAGES)
+        given = laid(checkpoint.read(given["resume"])["keys"], given)
     model = given.pop("model", None) if model is None else model
     dataset = given.pop("dataset", None) if dataset is None else dataset
     if _number_of_processes(given.get("nproc", 1)) > 1:
@@ -183,7 +182,7 @@ def load(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
         If the file is missing, cut short or foreign, or does not fit its data set any more.
     """
     state = checkpoint.read(path)
-    given = stacked(state["keys"], config_dict or {}, STAGES)
+    given = laid(state["keys"], config_dict or {})
     model, dataset = given.pop("model"), given.pop("dataset")
     given.pop("nproc", None)
     known = KnownTokens(str(path), state["tokens"])

@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from recbole.trainer import Trainer
 
+from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import alone, writing
 from recbole_poem.core.workers import environment, ray_session
@@ -62,7 +63,7 @@ class TrialObjective:
         No checkpoint is written, and the test rows are not looked at.
         """
         end_log()
-        given = {"show_progress": False, "state": "ERROR", **self._keys, **params}
+        given = {"show_progress": False, "state": "ERROR", **laid(self._keys, params)}
         config = Config(config_file_list=self._files, config_dict=given)
         experiment = begin(config, self._preparation)
         data = experiment.train_data, experiment.valid_data
@@ -120,7 +121,7 @@ class Search:
 
     def configuration(self, params: Dict[str, Any]) -> Dict[str, Any]:
         """Return fixed and tuned keys as a configuration file holds them."""
-        config = Config(config_file_list=self.files, config_dict={**self.keys, **params})
+        config = Config(config_file_list=self.files, config_dict=laid(self.keys, params))
         given = config.given()
         return {"model": given.pop("model"), "dataset": given.pop("dataset"), **given}
 

@@ -77,7 +77,7 @@ def test_two_models_and_a_failure_end_in_one_report(command: List[str], capsys: 
     assert (folder / "runs" / poem["id"] / "record.json").stat().st_mtime_ns == written
 
     # another plan of the same name: what it does not ask for stays, and is not reported
-    assert main([*command[:1], "Upstream", *command[4:], "--rank_power=2"]) == 0
+    assert main([*command[:1], "Upstream", *command[4:], "--score_fusion.power=2"]) == 0
     assert len(list(folder.glob("runs/*/record.json"))) == 4
     report = (folder / "report.md").read_text()
     assert "1 of 1 runs finished" in report
@@ -127,7 +127,7 @@ def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     file.write_text("rows: [POEM]\ndatasets: [a]\nseeds: 5\nkeys: {epochs: 3, n_groups: 2}\n")
     options, plan = parse(["--config", str(file), "--seeds", "1", "--epochs=9"])
     assert options.name == "mine"
-    assert plan.keys == {"epochs": "9", "n_groups": 2}
+    assert plan.keys == {"epochs": "9", "grouping.n_groups": 2}
     assert plan.seeds == [2020]
     assert parse(["--seeds", "1"])[1].datasets == ["ml-100k"]
     with pytest.raises(InputError, match="cannot read the argument"):

@@ -30,8 +30,13 @@ def test_a_row_is_a_name_or_a_mapping():
     assert row_of("SASRec") == ("SASRec", "SASRec", {}, "SASRec")
     assert row_of("Upstream-lag0") == ("Upstream-lag0", "Upstream", {"request_lag": 0}, None)
     assert row_of({"model": "Pop", "row": "popular"}) == ("popular", "Pop", {}, None)
-    blind = {"row": "blind", "model": "POEM", "tuned_as": "POEM", "keys": {"shuffle_cache": True}}
-    assert row_of(blind) == ("blind", "POEM", {"shuffle_cache": True}, "POEM")
+    blind = {
+        "row": "blind",
+        "model": "POEM",
+        "tuned_as": "POEM",
+        "keys": {"shuffle_rankings": True},
+    }
+    assert row_of(blind) == ("blind", "POEM", {"shuffle_rankings": True}, "POEM")
     wide = row_of({"model": "POEM", "row": "wide", "keys": {"n_candidates": 200}})
     assert wide == ("wide", "POEM", {"n_candidates": 200}, "wide")
     by_hand = {"model": "POEM", "tuned_as": None, "keys": {"learning_rate": 0.01}}
@@ -88,7 +93,7 @@ def test_another_configuration_is_another_run_and_another_limit_is_not():
     plan = make_plan(["POEM"], ["a"])
     (job,) = jobs_of(plan, {})
     assert job.id == jobs_of(plan._replace(time_limit=5.0), {})[0].id
-    assert job.id != jobs_of(plan._replace(keys={"n_groups": 2}), {})[0].id
+    assert job.id != jobs_of(plan._replace(keys={"grouping.n_groups": 2}), {})[0].id
     assert job.id != trial_job(plan, plan.rows[0], "a", {}).id
     hasty = plan._replace(tune_time_limit=5.0)
     assert trial_job(hasty, plan.rows[0], "a", {}).time_limit == 5.0
@@ -99,7 +104,7 @@ def test_another_configuration_is_another_run_and_another_limit_is_not():
 
 def test_ablations_take_the_tuned_keys_of_their_row_and_change_what_the_model_knows():
     plan = make_plan(["POEM"], ["a"], ablate=True)
-    tuned = {("a", "POEM"): {"learning_rate": 0.5, "n_groups": 10}}
+    tuned = {("a", "POEM"): {"learning_rate": 0.5, "grouping.n_groups": 10}}
     jobs = {job.row: job.given for job in jobs_of(plan, tuned)}
     assert len(jobs) == len(plan.rows) == 1 + len(ablations(plan.rows[0])) > 10
     assert all(given["learning_rate"] == 0.5 for given in jobs.values())
@@ -140,9 +145,13 @@ def test_ablations_of_a_row_that_is_not_tuned_are_its_variants():
     [
         (["Pop", "PEOM"], {}, "PEOM: model: there is no model named 'PEOM'.*nearest name is POEM"),
         (["Pop", "POEM"], {"n_group": 3}, "Pop: n_group: there is no such key .*'n_groups'"),
-        (["Pop", "BPR"], {"n_groups": 3}, "no model of the rows has a key 'n_groups'"),
-        ([{"model": "Pop", "keys": {"n_groups": 3}}], {}, "Pop: Pop has no key 'n_groups'"),
-        (["POEM"], {"n_groups": 0}, "POEM: n_groups: expected a whole number from 1"),
+        (["Pop", "BPR"], {"grouping.n_groups": 3}, "no model of the rows has a key 'n_groups'"),
+        (
+            [{"model": "Pop", "keys": {"grouping.n_groups": 3}}],
+            {},
+            "Pop: Pop has no key 'n_groups'",
+        ),
+        (["POEM"], {"grouping.n_groups": 0}, "POEM: n_groups: expected a whole number from 1"),
     ],
 )
 def test_a_slip_of_the_pen_is_found_before_any_run(rows, keys, words):
@@ -161,7 +170,9 @@ def test_a_model_that_lacks_a_package_does_not_hold_up_the_others(monkeypatch):
     check_configurations(make_plan(["LDiffRec", "Pop"], ["ml-100k"]))
     check_configurations(make_plan(["LDiffRec"], ["ml-100k"], keys={"epochs": 3}))
     with pytest.raises(InputError, match="no model of the rows has a key 'n_groups'"):
-        check_configurations(make_plan(["LDiffRec", "Pop"], ["ml-100k"], keys={"n_groups": 3}))
+        check_configurations(
+            make_plan(["LDiffRec", "Pop"], ["ml-100k"], keys={"grouping.n_groups": 3})
+        )
     (job,) = jobs_of(make_plan(["LDiffRec"], ["ml-100k"]), {})
     with pytest.raises(InputError, match="LDiffRec needs the package 'kmeans_pytorch'"):
         effective_keys(job)  # with which its run begins
@@ -183,11 +194,13 @@ def test_a_folder_that_nobody_named_keeps_its_rows(tmp_path):
 
 
 def test_a_key_of_some_rows_is_no_slip():
-    check_configurations(make_plan(["Pop", "POEM"], ["ml-100k"], keys={"n_groups": 3}))
+    check_configurations(make_plan(["Pop", "POEM"], ["ml-100k"], keys={"grouping.n_groups": 3}))
 
 
 def test_a_model_gets_the_keys_that_it_has_a_use_for_and_its_job_keeps_all():
-    plan = make_plan(["SASRec", "GRU4Rec", "Pop", "Upstream"], ["ml-100k"], keys={"n_groups": 3})
+    plan = make_plan(
+        ["SASRec", "GRU4Rec", "Pop", "Upstream"], ["ml-100k"], keys={"grouping.n_groups": 3}
+    )
     jobs = {job.row: job for job in jobs_of(plan, {})}
     lacks = {row: set(job.given) - set(effective_keys(job)) for row, job in jobs.items()}
     assert lacks == {
@@ -196,7 +209,7 @@ def test_a_model_gets_the_keys_that_it_has_a_use_for_and_its_job_keeps_all():
         "Pop": {"embedding_size", "epochs"},
         "Upstream": {"embedding_size", "epochs"},
     }
-    assert all(job.given == {**SHARED, "n_groups": 3} for job in jobs.values())
+    assert all(job.given == {**SHARED, "grouping.n_groups": 3} for job in jobs.values())
     for job in (jobs["Upstream"], jobs["Pop"]):
         rarely = job._replace(given={**job.given, "eval_step": 5})
         config = Config(job.model, job.dataset, config_dict=effective_keys(rarely))
@@ -258,7 +271,11 @@ def test_a_plan_is_written_out_and_a_file_is_read(tmp_path):
 
 
 def test_what_was_chosen_by_hand_or_by_a_preset_is_not_tuned():
-    paper = {"row": "POEM paper", "model": "POEM", "keys": {"preset": "paper", "n_groups": 2}}
+    paper = {
+        "row": "POEM paper",
+        "model": "POEM",
+        "keys": {"preset": "paper", "grouping.n_groups": 2},
+    }
     plan = make_plan([paper, "POEM", "SASRec"], ["ml-100k"], tune=8, keys={"n_layers": 1})
     preset = {"history_state", "fusion", "entry_training"}
     preset |= {"cascade_head", "repeat_logit", "request_weight", "ema_decay", "time_gaps"}
@@ -277,7 +294,7 @@ def test_what_a_config_file_holds_is_part_of_the_run_and_its_name_is_not(tmp_pat
     for file in files:
         file.write_text("learning_rate: 1e-2\nepochs: 3\nn_groups: 4\n")
     one, two = (make_plan(["POEM"], ["a"], config_files=[str(file)], tune=2) for file in files)
-    assert one.config_files == [{"learning_rate": 0.01, "epochs": 3, "n_groups": 4}]
+    assert one.config_files == [{"learning_rate": 0.01, "epochs": 3, "grouping.n_groups": 4}]
     (job,) = jobs_of(one, {})
     assert job.id == jobs_of(two, {})[0].id
     files[1].write_text("learning_rate: 1e-2\nepochs: 4\nn_groups: 4\n")

@@ -174,7 +174,7 @@ def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
 
     monkeypatch.setattr(runner._Processes, "run", run)
     by_hand = {"row": "by hand", "model": "POEM", "tuned_as": None, "keys": {"learning_rate": 0.7}}
-    few = {"row": "few", "model": "POEM", "tuned_as": "by hand", "keys": {"n_groups": 2}}
+    few = {"row": "few", "model": "POEM", "tuned_as": "by hand", "keys": {"grouping.n_groups": 2}}
     plan = make_plan(["POEM", "Pop", by_hand, few], ["d"], seeds=2, tune=4)
     runner.carry_out(plan, tmp_path, show_progress=False)
     trials = [one for one in ran if one.purpose == "trial"]

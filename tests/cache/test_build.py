@@ -32,12 +32,12 @@ def config(tmp_path):
     keys = {
         "upstream": "item_to_item",
         "objectives": OBJECTIVES,
-        "objective_weights": [3, 1],
+        "score_fusion.weights": [3, 1],
         "n_candidates": 5,
         "upstream_folds": 3,
         "upstream_neighbours": 4,
-        "rank_kappa": 2.0,
-        "rank_power": 0.5,
+        "score_fusion.kappa": 2.0,
+        "score_fusion.power": 0.5,
         "seed": 7,
         "request_cache_dir": None,
         "checkpoint_dir": str(tmp_path / "saved"),
@@ -117,7 +117,7 @@ def test_logged_reads_the_file_beside_the_data_set(config, dataset, tmp_path):
     (tmp_path / "toy.cand").write_text("\n".join([header, *lines]))
     logged = {"upstream": "logged", "field_separator": "|", "n_candidates": 2}
     for weights, best in (([3, 1], [3, 2]), ([1, 3], [1, 2])):
-        keys = Keys({**config, **logged, "objective_weights": weights})
+        keys = Keys({**config, **logged, "score_fusion.weights": weights})
         cache = request_cache(keys, dataset)
         assert cache.objectives == ("click", "like")
         first = LOG.first[-1]  # nothing of the list is consumed yet
@@ -128,7 +128,7 @@ def test_logged_reads_the_file_beside_the_data_set(config, dataset, tmp_path):
 def test_logged_reads_the_objectives_that_the_user_names(config, dataset, tmp_path):
     header = "user_id:token\ttimestamp:float\titem_id:token\tclick:float\tlike:float"
     (tmp_path / "toy.cand").write_text(f"{header}\nu{LOG.user[-1]}\t0\ti1\t1\t3\n")
-    keys = {**config, "upstream": "logged", "objective_weights": None}
+    keys = {**config, "upstream": "logged", "score_fusion.weights": None}
     cache = request_cache(Keys(keys, objectives=["like"]), dataset)
     assert cache.objectives == ("like",)
     for wrong in (OBJECTIVES, "click", [], ["click", "click"], [1]):
@@ -149,9 +149,9 @@ def test_an_unknown_upstream_is_named_with_the_known_ones(config, dataset):
 
 
 def test_weights_are_scaled_to_sum_one():
-    assert objective_weights({"objective_weights": [1, 3]}, 2) == [0.25, 0.75]
+    assert objective_weights({"score_fusion.weights": [1, 3]}, 2) == [0.25, 0.75]
     assert objective_weights({"objective_weights": (0, 2.5)}, 2) == [0.0, 1.0]
-    assert objective_weights({"objective_weights": None}, 4) == [0.25] * 4
+    assert objective_weights({"score_fusion.weights": None}, 4) == [0.25] * 4
 
 
 @pytest.mark.parametrize(
@@ -171,5 +171,5 @@ def test_weights_are_scaled_to_sum_one():
 )
 def test_weights_that_cannot_be_are_named(weights):
     with pytest.raises(InputError, match=r"^objective_weights: expected 2 numbers") as caught:
-        objective_weights({"objective_weights": weights}, 2)
+        objective_weights({"score_fusion.weights": weights}, 2)
     assert repr(weights) in str(caught.value)

@@ -96,7 +96,7 @@ def test_what_has_a_say_gets_rankers_of_its_own_and_what_has_none_shares_them(
         {"threads": 2},
         {"ranker": {**ranker, "threads": 2}, "n_candidates": 5},
         {"objectives": {"consumed": {"similarity": "cosine"}}},
-        {"objective_weights": [1, 2, 3, 4]},
+        {"score_fusion.weights": [1, 2, 3, 4]},
         {"learning_rate": 0.5},
     ):
         build(*prepared({**keys, **same}))

@@ -146,7 +146,7 @@ def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
         ({"watch_time": None}, r"^tasks\.seconds: say which columns tell it"),
         ({"ranker_blocks": 1}, r"^ranker_blocks: expected a whole number from 2, not 1$"),
         ({"ranker_blocks": 500}, r"^ranker_blocks: the \d+ training rows .* for 500 blocks$"),
-        ({"objective_weights": [1, 2]}, r"^objective_weights: expected 4 numbers from 0"),
+        ({"score_fusion.weights": [1, 2]}, r"^objective_weights: expected 4 numbers from 0"),
         ({"upstream": "multi"}, r"there is no 'multi'; known are item_to_item, logged, multitask$"),
     ],
 )

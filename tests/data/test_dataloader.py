@@ -29,8 +29,8 @@ SMALL = {
     "MAX_ITEM_LIST_LENGTH": 6,
     "train_batch_size": 24,
     "n_candidates": 8,
-    "n_groups": 2,
-    "group_samples": 2,
+    "grouping.n_groups": 2,
+    "ranking_reader.group_samples": 2,
     "requests_per_window": 3,
     "hidden_size": 8,
     "inner_size": 8,
@@ -114,7 +114,7 @@ def test_hard_negatives_are_never_padding_history_or_positive(experiment: Experi
 
 def test_share_of_requests_with_hard_negatives(write_dataset: Any) -> None:
     log = random_log(1, n_users=60, n_items=40, longest=20)
-    keys = {**write_dataset(log), **SMALL, "hard_negative_share": 0.3}
+    keys = {**write_dataset(log), **SMALL, "losses.margin.negatives.share": 0.3}
     batches = list(assemble(Config(config_dict=keys)).train_data)
     has = torch.cat([(b[HARD_NEGATIVE] > 0).any(-1)[b[REQUEST_ID] >= 0] for b in batches])
     assert 0.15 < has.float().mean() < 0.35

@@ -37,7 +37,7 @@ def keys_of(write_dataset: Any) -> Any:
     return keys_of
 
 
-SMALL = {"n_candidates": 4, "n_groups": 2, "group_samples": 2}
+SMALL = {"n_candidates": 4, "grouping.n_groups": 2, "ranking_reader.group_samples": 2}
 
 
 @pytest.mark.parametrize("model", ["POEM", "SASRec"])
@@ -200,8 +200,8 @@ WORDS = {
 
 
 def said(keys, model, caplog, **more):
-    given = {**keys, "use_hard_negatives": False, "use_partial_order": False, **more}
-    config = Config(model, config_dict={**given, "use_system_positives": False})
+    given = {**keys, "losses.margin": "none", "ranking_reader": "none", **more}
+    config = Config(model, config_dict={**given, "losses.system": "none"})
     with caplog.at_level(logging.INFO):
         data_preparation(config, create_dataset(config))
     [words] = [r.getMessage() for r in caplog.records if r.getMessage().startswith("split: ")]

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from recbole_poem.encoders.history_encoder import HistoryEncoder, MixtureEncoder
 
 BLOCK = {"n_heads": 2, "inner_size": 16, "dropout": 0.3, "attention_dropout": 0.3}
@@ -16,7 +15,13 @@ def history_encoder(
     if state == "transformer":
         return HistoryEncoder(8, 10, n_layers, n_gap_slots, **BLOCK).eval()
     encoder = MixtureEncoder(
-        8, 10, n_layers, n_gap_slots, temperature=0.1, item_dropout=0.2, **BLOCK
+        8,
+        10,
+        n_layers,
+        n_gap_slots,
+        **{"history_encoder.temperature": 0.1},
+        **{"history_encoder.item_dropout": 0.2},
+        **BLOCK,
     ).eval()
     torch.nn.init.normal_(encoder.gain)
     return encoder

@@ -72,8 +72,8 @@ KEYS = {
     **SMALL_POEM,
     "topk": [3],
     "valid_metric": "NDCG@3",
-    "use_system_positives": False,
-    "use_hard_negatives": False,
+    "losses.system": "none",
+    "losses.margin": "none",
 }
 
 

@@ -132,7 +132,9 @@ def test_evaluation_takes_the_weights_that_are_given_and_training_its_own(
     write_dataset: Any,
 ) -> None:
     keys = {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20, ties=False)), **KEYS}
-    keys.update(use_partial_order=False, use_system_positives=False, use_hard_negatives=False)
+    keys.update(
+        **{"ranking_reader": "none"}, **{"losses.system": "none"}, **{"losses.margin": "none"}
+    )
     scores = {}
     for name, windows in {"given": [[100, 0.5], [30, 0.25]], "learned": [100, 30]}.items():
         config = Config(config_dict={**keys, "trend_windows": windows, "trend_step": 50})
@@ -171,8 +173,8 @@ def test_what_is_popular_lately_is_recommended(write_dataset: Any, training: str
     )
     keys = {**write_dataset(log), **KEYS, "topk": [3], "valid_metric": "NDCG@3"}
     keys.update(train_batch_size=60, epochs=8, learning_rate=0.01, stopping_step=30)
-    keys.update(use_partial_order=training == "stacked", entry_training=training)
-    keys.update(use_system_positives=False, use_hard_negatives=False)
+    keys.update(use_partial_order=training == "stacked", **{"ranking_training": training})
+    keys.update(**{"losses.system": "none"}, **{"losses.margin": "none"})
     informed = run_recbole_poem(config_dict={**keys, "trend_windows": [24, 6], "trend_step": 6})
     blind = run_recbole_poem(config_dict=keys)
     assert informed["best_valid_score"] > blind["best_valid_score"] + 0.1

@@ -52,7 +52,7 @@ def test_the_times_alone_tell_what_comes_next(write_dataset: Any) -> None:
     )
     keys = {**write_dataset(log), **SMALL, **ALL_OFF, "train_batch_size": 60, "topk": [4]}
     keys.update(learning_rate=0.01, epochs=30, hidden_dropout_prob=0.1, stopping_step=30)
-    keys.update(valid_metric="hit@4", repeat_logit=False, ema_decay=0.9)
+    keys.update(valid_metric="hit@4", **{"logit_terms.repeat": False}, ema_decay=0.9)
     told = run_recbole_poem(config_dict=keys)["test_result"]["hit@4"]
     untold = run_recbole_poem(config_dict={**keys, "time_gaps": False})["test_result"]["hit@4"]
     assert told > 0.9
@@ -80,9 +80,15 @@ def test_the_cache_alone_tells_what_comes_next(write_dataset: Any) -> None:
             score = 1.0 / (1 + place)
             lines.append(f"{row.user_id}\t{row.timestamp}\t{item}\t{score}\t{score**2}")
     keys = write_dataset(log, cand="\n".join(lines) + "\n")
-    keys.update(SMALL, upstream="logged", n_candidates=6, n_groups=6, group_samples=1)
+    keys.update(
+        SMALL,
+        upstream="logged",
+        n_candidates=6,
+        **{"grouping.n_groups": 6},
+        **{"ranking_reader.group_samples": 1},
+    )
     keys.update(learning_rate=0.01, epochs=25, hidden_dropout_prob=0.1, train_batch_size=120)
-    keys.update(requests_per_window=6, use_system_positives=False, use_hard_negatives=False)
+    keys.update(requests_per_window=6, **{"losses.system": "none"}, **{"losses.margin": "none"})
     informed = run_recbole_poem(config_dict=keys)["test_result"]["hit@5"]
     blind = run_recbole_poem(config_dict={**keys, **ALL_OFF})["test_result"]["hit@5"]
     assert blind < 0.45
@@ -125,7 +131,7 @@ def test_order_of_the_cached_candidates_changes_nothing(keys: Dict[str, Any]) ->
 def test_with_an_empty_entry_it_is_what_its_history_encoder_is(
     keys: Dict[str, Any], state: str
 ) -> None:
-    keys = {**keys, "history_state": state}
+    keys = {**keys, "history_encoder": state}
     experiment, plain = make(keys), make(keys, **ALL_OFF)
     wake(experiment.model)
     plain.model.load_state_dict(experiment.model.state_dict(), strict=False)
@@ -185,7 +191,7 @@ def test_the_paper_preset_adds_nothing_to_the_paper(keys: Dict[str, Any]) -> Non
 
 
 def test_the_cache_moves_the_scores_and_switching_it_off_forgets_it(keys: Dict[str, Any]) -> None:
-    for more, reads in (({}, True), ({"use_partial_order": False}, False)):
+    for more, reads in (({}, True), ({"ranking_reader": "none"}, False)):
         experiment = make(keys, **more)
         model, batch = experiment.model.eval(), rows(experiment)
         wake(model)
@@ -214,7 +220,7 @@ def test_each_loss_has_its_own_part_and_its_own_input(
 
 def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> None:
     """Its loss equals cross-entropy of the history states; it has no other weights."""
-    experiment = make(keys, **ALL_OFF, history_state="transformer")
+    experiment = make(keys, **ALL_OFF, **{"history_encoder": "transformer"})
     model, batch = experiment.model.eval(), next(iter(experiment.train_data))
     assert {name.split(".")[0] for name, _ in model.named_parameters()} == {
         "item_embedding",
@@ -230,7 +236,9 @@ def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> N
 
 
 def test_the_mixture_is_scored_by_the_cosine(keys: Dict[str, Any]) -> None:
-    experiment = make(keys, **ALL_OFF, history_state="mixture", temperature=0.5)
+    experiment = make(
+        keys, **ALL_OFF, **{"history_encoder": "mixture"}, **{"history_encoder.temperature": 0.5}
+    )
     model, batch = experiment.model.eval(), rows(experiment)
     scores = model.full_sort_predict(batch)
     items = model.item_embedding.weight[1:]
@@ -246,7 +254,7 @@ def test_the_mixture_is_scored_by_the_cosine(keys: Dict[str, Any]) -> None:
 def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any], state: str) -> None:
     """The state of a window's last position is that of the prediction row with this window."""
     # times that every window knows; a window begins with a user, so that both know as many
-    more = {"MAX_ITEM_LIST_LENGTH": 30, "history_state": state, "gap_dropout": 0.0}
+    more = {"MAX_ITEM_LIST_LENGTH": 30, "history_encoder": state, "gap_dropout": 0.0}
     experiment = make(keys, **ALL_OFF, **more)
     model = experiment.model.eval()
     train = experiment.train_data._dataset
@@ -264,7 +272,7 @@ def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any], state:
 
 @pytest.mark.parametrize("state", ["transformer", "mixture"])
 def test_padding_never_gets_a_gradient_or_a_probability(keys: Dict[str, Any], state: str) -> None:
-    experiment = make(keys, history_state=state)
+    experiment = make(keys, **{"history_encoder": state})
     sum(experiment.model.calculate_loss(next(iter(experiment.train_data)))).backward()
     assert (experiment.model.item_embedding.weight.grad[0] == 0).all()
 
@@ -272,7 +280,12 @@ def test_padding_never_gets_a_gradient_or_a_probability(keys: Dict[str, Any], st
 @pytest.mark.parametrize("state", ["transformer", "mixture"])
 @pytest.mark.parametrize("fusion", ["gate", "residual"])
 def test_every_weight_is_trained_jointly(keys: Dict[str, Any], fusion: str, state: str) -> None:
-    experiment = make(keys, fusion=fusion, history_state=state, entry_training="joint")
+    experiment = make(
+        keys,
+        **{"state_fusion": fusion},
+        **{"history_encoder": state},
+        **{"ranking_training": "joint"},
+    )
     wake(experiment.model)
     parts = experiment.model.calculate_loss(next(iter(experiment.train_data)))
     assert len(parts) == 3
@@ -295,7 +308,7 @@ def test_a_batch_of_context_alone_has_a_finite_loss_of_zero(keys: Dict[str, Any]
     assert loss == 0
 
 
-@pytest.mark.parametrize("more", [{}, {"preset": "paper"}, {"entry_training": "joint"}])
+@pytest.mark.parametrize("more", [{}, {"preset": "paper"}, {"ranking_training": "joint"}])
 def test_it_trains_with_recboles_mixed_precision(
     keys: Dict[str, Any], more: Dict[str, Any]
 ) -> None:
@@ -307,9 +320,9 @@ def test_uniform_negatives_are_drawn_for_the_requests_that_would_get_hard_ones(
     keys: Dict[str, Any],
 ) -> None:
     drawn = {}
-    keys = {**keys, "hard_negatives": 20, "hard_negative_share": 0.5}
+    keys = {**keys, "losses.margin.negatives.number": 20, "losses.margin.negatives.share": 0.5}
     for source in ("uniform", "graph"):
-        loader = make(keys, hard_negative_source=source).train_data
+        loader = make(keys, **{"losses.margin.negatives": source}).train_data
         drawn[source] = torch.cat(
             [(batch[HARD_NEGATIVE] > 0).any(-1).flatten() for batch in loader]
         )
@@ -319,7 +332,7 @@ def test_uniform_negatives_are_drawn_for_the_requests_that_would_get_hard_ones(
 
 
 def test_uniform_negatives_are_no_item_the_user_wanted(keys: Dict[str, Any]) -> None:
-    loader = make(keys, hard_negative_source="uniform").train_data
+    loader = make(keys, **{"losses.margin.negatives": "uniform"}).train_data
     log, drawn = loader._dataset.log, []
     for batch in loader:
         asks = batch[REQUEST_ID] >= 0

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import random_log
+from recbole_poem.encoders.ranking_reader import Reading
 from toy_poem import SMALL, make, rows, wake
 
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
-from recbole_poem.encoders.ranking_reader import Reading
 from recbole_poem.training.experiment import Experiment
 
 
@@ -29,7 +29,7 @@ def test_a_stacked_model_learns_to_read_entries_without_moving_what_reads_none(
     keys: Dict[str, Any],
 ) -> None:
     """Its loss has two kinds of parts, and no weight is moved by both."""
-    experiment, plain = make(keys), make(keys, use_partial_order=False)
+    experiment, plain = make(keys), make(keys, **{"ranking_reader": "none"})
     model = experiment.model.eval()
     wake(model)
     plain.model.load_state_dict(model.state_dict(), strict=False)
@@ -76,7 +76,7 @@ def test_upstream_ranks_cached_candidates_by_fused_score(keys: Dict[str, Any]) -
 
 def test_shuffled_entries_keep_their_candidates_and_lose_their_order(keys: Dict[str, Any]) -> None:
     """In the order of the cache the groups follow the scores; shuffled, they are a lottery."""
-    plain, shuffled = make(keys), make(keys, shuffle_entries=True)
+    plain, shuffled = make(keys), make(keys, **{"shuffle_scores": True})
     shuffled.model.load_state_dict(plain.model.state_dict())
     batch = rows(plain)
     one, two, again = (read(e, batch) for e in (plain, shuffled, shuffled))
@@ -87,12 +87,12 @@ def test_shuffled_entries_keep_their_candidates_and_lose_their_order(keys: Dict[
 
 
 def test_without_the_quintuple_only_the_order_of_the_scores_counts(keys: Dict[str, Any]) -> None:
-    experiment = make({**keys, "use_quintuple": False, "n_groups": 1})
+    experiment = make({**keys, "ranking_reader.features": False, "grouping.n_groups": 1})
     batch = rows(experiment)
     turned = rows(experiment)
     turned[CACHE_SCORE] = turned[CACHE_SCORE].flip(1)
     torch.testing.assert_close(read(experiment, batch).state, read(experiment, turned).state)
-    with_quintuple = make({**keys, "n_groups": 1})
+    with_quintuple = make({**keys, "grouping.n_groups": 1})
     states = [read(with_quintuple, entries).state for entries in (batch, turned)]
     assert not torch.allclose(*states)
     # the tokens alone lose it: the head goes on reading the ranks

@@ -13,13 +13,13 @@ SMALL = {
     "hidden_size": 16,
     "inner_size": 16,
     "n_candidates": 8,
-    "n_groups": 2,
-    "group_samples": 2,
+    "grouping.n_groups": 2,
+    "ranking_reader.group_samples": 2,
     "requests_per_window": 3,
     "topk": [1, 5],
     "valid_metric": "NDCG@5",
 }
-ALL_OFF = {"use_partial_order": False, "use_system_positives": False, "use_hard_negatives": False}
+ALL_OFF = {"ranking_reader": "none", "losses.system": "none", "losses.margin": "none"}
 
 
 def make(keys: Dict[str, Any], **more: Any) -> Experiment:

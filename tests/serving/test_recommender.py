@@ -21,8 +21,8 @@ SMALL = {
     "hidden_size": 16,
     "inner_size": 16,
     "n_candidates": 8,
-    "n_groups": 2,
-    "group_samples": 2,
+    "grouping.n_groups": 2,
+    "ranking_reader.group_samples": 2,
     "topk": [1, 5],
     "epochs": 2,
     "train_batch_size": 60,
@@ -74,8 +74,8 @@ def entries_of(dataset: Any, batch: Any) -> List[Entry]:
     ("model", "more"),
     [
         ("POEM", {}),
-        ("POEM", {"use_partial_order": False}),
-        ("POEM", {"history_state": "transformer"}),
+        ("POEM", {"ranking_reader": "none"}),
+        ("POEM", {"history_encoder": "transformer"}),
         ("POEM", {"time_gaps": False}),
         ("POEM", {"trend_windows": [0.004], "trend_step": 0.002}),
         ("POEM", {"trend_windows": [[0.004, 0.6]], "trend_step": 0.002}),
@@ -411,8 +411,8 @@ def test_who_names_no_time_asks_a_service_now_and_a_list_at_no_hour(
 
 
 def test_a_model_without_entries_answers_whatever_their_weights_were(keys: Dict[str, Any]) -> None:
-    off = {"use_partial_order": False, "use_system_positives": False}
-    path = trained(keys, model="POEM", objective_weights=[1, 1, 1, 1, 1], **off)
+    off = {"ranking_reader": "none", "losses.system": "none"}
+    path = trained(keys, model="POEM", **{"score_fusion.weights": [1, 1, 1, 1, 1]}, **off)
     assert len(Recommender.load(path).recommend([["i1"]], k=3)) == 3
 
 

@@ -22,7 +22,7 @@ def make(model: str = "POEM", **keys: Any) -> Config:
 
 def test_precedence_of_files_dictionary_and_defaults(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("n_groups: 7\nmargin: 3.5\n")
-    config = Config("POEM", "ml-100k", ["mine.yaml"], {"margin": "2.5"})
+    config = Config("POEM", "ml-100k", ["mine.yaml"], {"losses.margin.margin": "2.5"})
     assert config["n_groups"] == 7
     assert config["margin"] == 2.5
     assert (
@@ -34,10 +34,18 @@ def test_precedence_of_files_dictionary_and_defaults(tmp_path: Path) -> None:
 
 
 def test_a_preset_stands_between_its_model_and_the_data_set() -> None:
-    added = {"fusion": "residual", "cascade_head": True, "repeat_logit": True}
-    added.update(history_state="mixture", entry_training="stacked")
-    paper = {"fusion": "gate", "cascade_head": False, "repeat_logit": False}
-    paper.update(history_state="transformer", entry_training="joint")
+    added = {
+        "state_fusion": "residual",
+        "logit_terms.candidate_head": True,
+        "logit_terms.repeat": True,
+    }
+    added.update(**{"history_encoder": "mixture"}, **{"ranking_training": "stacked"})
+    paper = {
+        "state_fusion": "gate",
+        "logit_terms.candidate_head": False,
+        "logit_terms.repeat": False,
+    }
+    paper.update(**{"history_encoder": "transformer"}, **{"ranking_training": "joint"})
     for model in ("POEM", "Upstream"):
         for preset, expected in (
             ({}, added),
@@ -46,7 +54,7 @@ def test_a_preset_stands_between_its_model_and_the_data_set() -> None:
         ):
             config = make(model, **preset)
             assert {key: config[key] for key in expected} == expected
-    assert make(preset="paper", cascade_head=True)["cascade_head"] is True
+    assert make(preset="paper", **{"logit_terms.candidate_head": True})["cascade_head"] is True
     assert make(preset="paper")["objectives"] == make()["objectives"]
     assert "fusion" not in make("SASRec", preset="paper").final_config_dict
 
@@ -68,7 +76,7 @@ def test_the_best_preset_may_know_a_data_set() -> None:
 
 def test_command_line_of_the_host_process_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """RecBole evaluates it: `pytest --cov=os.path.x` would crash (config/configurator.py:131)."""
-    monkeypatch.setattr(sys, "argv", ["pytest", "--n_groups=9", "--cov=os.path.x"])
+    monkeypatch.setattr(sys, "argv", ["pytest", "--grouping.n_groups=9", "--cov=os.path.x"])
     assert make()["n_groups"] != 9
 
 
@@ -205,7 +213,10 @@ def test_every_model_has_its_own_keys_and_the_ranking_stage_alone_those_of_poem(
     [
         ({"request_lag": -1}, "request_lag: expected a whole number from 0, not -1"),
         ({"hidden_dropout_prob": 1.0}, "hidden_dropout_prob: expected a number from 0, below 1"),
-        ({"use_partial_order": "maybe"}, "use_partial_order: expected True or False, not 'maybe'"),
+        (
+            {"ranking_reader": "partial_order"},
+            "use_partial_order: expected True or False, not 'maybe'",
+        ),
         ({"upstream_folds": 1}, "upstream_folds: expected a whole number from 2, not 1"),
         ({"topk": [0]}, "topk: expected a whole number from 1, or a list"),
     ],
@@ -279,7 +290,9 @@ def test_no_gpu_means_the_cpu() -> None:
 
 
 def test_given_keys_make_an_equal_configuration() -> None:
-    config = make(n_groups=3, objectives={"only": {"similarity": "cosine"}}, resume=None)
+    config = make(
+        **{"grouping.n_groups": 3}, objectives={"only": {"similarity": "cosine"}}, resume=None
+    )
     given = config.given()
     again = Config(given.pop("model"), given.pop("dataset"), config_dict=given)
     assert again.final_config_dict == config.final_config_dict
@@ -291,5 +304,5 @@ def test_the_search_space_is_recboles_format_and_of_known_keys() -> None:
 
     space = HyperTuning._build_space_from_file(PROPERTIES / "tune" / "POEM.hyper")
     assert len(space) >= 5
-    keys = {**dict.fromkeys(space, 0.1), "n_groups": 2, "group_samples": 2}
+    keys = {**dict.fromkeys(space, 0.1), "grouping.n_groups": 2, "ranking_reader.group_samples": 2}
     assert make(**keys).unknown_keys() == []

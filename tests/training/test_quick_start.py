@@ -24,8 +24,8 @@ SMALL = {
     "hidden_size": 8,
     "inner_size": 8,
     "n_candidates": 8,
-    "n_groups": 2,
-    "group_samples": 2,
+    "grouping.n_groups": 2,
+    "ranking_reader.group_samples": 2,
     "requests_per_window": 3,
     "epochs": 4,
     "topk": [5],
@@ -110,7 +110,7 @@ def test_same_seed_same_numbers_other_seed_other_numbers(keys: Dict[str, Any]) -
 
 
 def test_without_saving_nothing_is_written(keys: Dict[str, Any]) -> None:
-    result = run_recbole_poem(config_dict={**keys, "use_partial_order": False}, saved=False)
+    result = run_recbole_poem(config_dict={**keys, "ranking_reader": "none"}, saved=False)
     assert result["model_file"] is None
     assert not list(Path(keys["checkpoint_dir"]).glob("*.pth"))
 
@@ -166,7 +166,7 @@ def test_two_processes_give_a_result(keys: Dict[str, Any]) -> None:
 def test_two_processes_learn_what_one_does(keys: Dict[str, Any], caplog: Any) -> None:
     """At equal global batch, losses and weights agree up to rounding; dropout alone is theirs."""
     more = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "state": "INFO"}
-    more.update(item_dropout=0.0, train_batch_size=48)
+    more.update(**{"history_encoder.item_dropout": 0.0}, train_batch_size=48)
     losses, weights = [], []
     caplog.set_level("INFO")
     for nproc in (1, 2):
@@ -235,7 +235,7 @@ def test_recboles_tuning_finds_the_better_value(write_dataset: Any, tmp_path: Pa
         ({"model": "SASRecc"}, "model: there is no model named 'SASRecc'.*nearest name is sasrec"),
         ({"model": "sasrec"}, "model: did you mean SASRec, not 'sasrec'"),
         ({"model": "poem"}, "model: did you mean POEM"),
-        ({"model": "Upstream", "use_partial_order": False}, "it cannot be off"),
+        ({"model": "Upstream", "ranking_reader": "none"}, "it cannot be off"),
         (
             {
                 "model": "FM",
@@ -260,16 +260,16 @@ def test_recboles_tuning_finds_the_better_value(write_dataset: Any, tmp_path: Pa
         ({"model": "LightGBM"}, "model: LightGBM needs the package 'lightgbm' as well"),
         ({"model": "os.system"}, "there is no model named 'os.system'"),
         ({"dataset": "nowhere"}, "data_path: there is no folder .*nowhere"),
-        ({"n_groups": 0}, "n_groups: expected a whole number from 1, not 0"),
+        ({"grouping.n_groups": 0}, "n_groups: expected a whole number from 1, not 0"),
         (
-            {"fusion": "gate"},
+            {"state_fusion": "gate"},
             "entry_training: stacked needs fusion residual",
         ),
         ({"hidden_size": 9}, "hidden_size: 9 is no multiple of n_heads, 2"),
         ({"upstream": "oracle"}, "upstream: there is no 'oracle'; known are item_to_item, logged"),
         ({"upstream": "logged"}, r"toy.cand: upstream 'logged' needs this file"),
         ({"metrics": ["NDGC"]}, "NDGC"),
-        ({"partial_order_attention": "some"}, "expected one of better, all, not 'some'"),
+        ({"ranking_reader.mask": "some"}, "expected one of better, all, not 'some'"),
         (
             {"positive_feedback": {"stars": "[4,5]"}},
             "positive_feedback: .* no float column 'stars'",

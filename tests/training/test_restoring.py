@@ -28,8 +28,8 @@ OF_POEM = {
     "hidden_size": 8,
     "inner_size": 8,
     "n_candidates": 8,
-    "n_groups": 2,
-    "group_samples": 2,
+    "grouping.n_groups": 2,
+    "ranking_reader.group_samples": 2,
     "requests_per_window": 3,
 }
 LOG = random_log(1, n_users=40, n_items=25, longest=20, ties=False)

@@ -19,8 +19,8 @@ SMALL = {
     "hidden_size": 8,
     "inner_size": 8,
     "n_candidates": 8,
-    "n_groups": 2,
-    "group_samples": 2,
+    "grouping.n_groups": 2,
+    "ranking_reader.group_samples": 2,
     "requests_per_window": 3,
     "train_batch_size": 64,
     "epochs": 2,
@@ -63,8 +63,8 @@ SAMPLED = {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user",
 @pytest.mark.parametrize(
     ("model", "more", "changes"),
     [
-        ("POEM", {}, {"learning_rate": [0.01, 0.03, 0.01], "n_groups": [2, 3, 2]}),
-        ("POEM", {"full_softmax_limit": 5}, {"group_samples": [1, 2, 1]}),
+        ("POEM", {}, {"learning_rate": [0.01, 0.03, 0.01], "grouping.n_groups": [2, 3, 2]}),
+        ("POEM", {"full_softmax_limit": 5}, {"ranking_reader.group_samples": [1, 2, 1]}),
         ("SASRec", {"mask_seen": True}, {"learning_rate": [0.01, 0.03, 0.01]}),
         ("SASRec", {"lazy_sequences": True}, {"n_layers": [1, 2, 1]}),
         # its loader writes keys into the configuration, which the model reads
@@ -160,9 +160,9 @@ def config(**keys: Any) -> Config:
 
 
 def test_what_was_read_and_how_decides() -> None:
-    view = ConfigView(config(n_groups=1))
+    view = ConfigView(config(**{"grouping.n_groups": 1}))
     assert view["n_candidates"] == 1
-    assert view.fits(config(n_groups=2))
+    assert view.fits(config(**{"grouping.n_groups": 2}))
     assert not view.fits(config(n_candidates=2))
     assert not view.fits(config(n_candidates=1.0))
     assert not view.fits(config(n_candidates=True))
