@@ -1,8 +1,9 @@
 """How POEM learns of a batch: what it makes of the positions, and which terms of the loss read it.
 
-Joint training learns everything from one user state. In stacked training the history learns as if
-there were no rankings, and what reads them learns on top: gradients of the second part stop at the
-states of the history and at what scores the items, which are those of evaluation.
+All terms of the loss act on the user state that evaluation uses. In joint training they move all
+of the model. In stacked training the history learns as if there were no rankings, from the terms
+that teach it; all terms act on the user state, and their gradients stop at the history states and
+at what scores the items, which are those of evaluation.
 """
 
 from typing import Any, List, Optional, Sequence, Tuple
@@ -21,7 +22,6 @@ from recbole_poem.core.fields import (
 from recbole_poem.logits.scoring import Items
 from recbole_poem.losses.softmax import full_log_probability, sampled_log_probability
 from recbole_poem.losses.terms import Learnt, LossTerm
-from recbole_poem.losses.terms.feedback import Feedback
 from recbole_poem.models.positions import Positions, positions
 
 
@@ -90,8 +90,8 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
         items=fixed,
         log_probability=log_probability_of(batch, fixed, model.log_q),
     )
-    feedback = [term for term in terms if isinstance(term, Feedback)]
-    return tuple(parts_of(terms, learnt) + parts_of(feedback, on_top))
+    of_history = [term for term in terms if term.teaches_history]
+    return tuple(parts_of(of_history, learnt) + parts_of(terms, on_top))
 
 
 def at_rest(model: Any, batch: Interaction, where: Positions) -> Tuple[torch.Tensor, Items]:

@@ -13,8 +13,8 @@ from typing import Dict, NamedTuple, Sequence, Tuple, Type, Union
 import torch
 import torch.nn.functional as F
 
+from recbole_poem.core.averages import weighted_mean
 from recbole_poem.core.errors import InputError
-from recbole_poem.losses.softmax import weighted_mean
 
 
 class BinaryTask(NamedTuple):

@@ -52,6 +52,9 @@ class Learnt(NamedTuple):
 class LossTerm(Protocol):
     """A component of the stage ``losses``, made of its settings."""
 
+    #: whether, in stacked training, it also acts on the history states as if there were no rankings
+    teaches_history: bool
+
     @staticmethod
     def fields(settings: Any, data: Any) -> Dict[str, FieldMaker]:
         """Return what makes the fields of a batch that the term needs, by their names.

@@ -5,15 +5,17 @@ from typing import Any, Dict
 
 import torch
 
+from recbole_poem.core.averages import weighted_mean
 from recbole_poem.core.settings import FROM_0, setting
 from recbole_poem.core.stages import LOSSES
-from recbole_poem.losses.softmax import weighted_mean
 from recbole_poem.losses.terms import FieldMaker, Learnt
 
 
 @LOSSES.register("feedback")
 class Feedback:
     """Cross-entropy of the next item at every position (POEM's feedback positives)."""
+
+    teaches_history = True
 
     @dataclass(frozen=True)
     class Settings:

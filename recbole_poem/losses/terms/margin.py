@@ -19,6 +19,8 @@ from recbole_poem.losses.terms import FieldMaker, Learnt
 class Margin:
     """Pairwise hinge between the target and its hard negatives (POEM's margin loss)."""
 
+    teaches_history = False
+
     @dataclass(frozen=True)
     class Settings:
         """Of the term, and of its negatives."""

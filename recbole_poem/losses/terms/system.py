@@ -6,10 +6,10 @@ from typing import Any, Dict, cast
 import torch
 from recbole.data.interaction import Interaction
 
+from recbole_poem.core.averages import weighted_mean
 from recbole_poem.core.fields import SYSTEM_POSITIVE
 from recbole_poem.core.settings import FROM_0, at_least, setting
 from recbole_poem.core.stages import LOSSES
-from recbole_poem.losses.softmax import weighted_mean
 from recbole_poem.losses.terms import FieldMaker, Learnt
 
 
@@ -19,6 +19,8 @@ class System:
 
     The ranking is a label here, and never an input.
     """
+
+    teaches_history = False
 
     @dataclass(frozen=True)
     class Settings:
