@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Optional
 
+import numpy as np
 import torch
 
 from recbole_poem.core.noise import Purpose, uniform
@@ -10,6 +11,7 @@ from recbole_poem.core.settings import SHARE, at_least, setting
 from recbole_poem.core.stages import NEGATIVES
 from recbole_poem.data.negatives import TrainingData
 from recbole_poem.data.negatives.lots import asks, consumed_keys, contains
+from recbole_poem.log.requests import RequestLog
 
 
 @NEGATIVES.register("uniform")
@@ -30,9 +32,14 @@ class UniformNegatives:
         share: float = setting(1.0, SHARE, "of the requests that get negatives")
 
     def __init__(self, settings: Any, data: TrainingData) -> None:
+        self._cumulative = torch.from_numpy(np.cumsum(self.weights(data.log)))
         self._log, self._seed = data.log, data.config["seed"]
         self._number, self._share = settings.number, settings.share
         self._consumed = consumed_keys(data.log)
+
+    def weights(self, log: RequestLog) -> np.ndarray:
+        """Return in proportion to what items are drawn, (n_items,) float64; 0 for padding."""
+        return np.r_[0.0, np.ones(log.n_items - 1)]
 
     def draw(
         self, requests: torch.Tensor, draws: torch.Tensor, preferred: Optional[torch.Tensor]
@@ -40,7 +47,7 @@ class UniformNegatives:
         """Draw negatives for the requests of a batch; see `NegativeSource.draw`."""
         which = torch.arange(self._number)
         noise = uniform(self._seed, Purpose.UNIFORM_NEGATIVE, draws.unsqueeze(-1), which)
-        item = 1 + (noise * (self._log.n_items - 1)).long()
+        item = torch.searchsorted(self._cumulative, noise * self._cumulative[-1], right=True)
         user = torch.from_numpy(self._log.user[requests.clamp_min(0).numpy()]).unsqueeze(-1)
         excluded = contains(self._consumed, user * self._log.n_items + item)
         excluded |= ~asks(requests, draws, self._share, self._seed).unsqueeze(-1)
