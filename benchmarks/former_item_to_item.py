@@ -7,12 +7,12 @@ from typing import List, Tuple
 
 import numpy as np
 import torch
+from recbole_poem.retrieval.objectives import Objective
+from recbole_poem.retrieval.similarity import SIMILARITIES
 from scipy import sparse
 
 from recbole_poem.retrieval.counts import Counts
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
-from recbole_poem.retrieval.objectives import Objective
-from recbole_poem.retrieval.similarity import SIMILARITIES
 
 Ranked = Tuple[np.ndarray, np.ndarray]
 

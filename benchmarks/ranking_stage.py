@@ -14,12 +14,12 @@ from typing import Any, Dict
 import measure
 import numpy as np
 import torch
+from recbole_poem.retrieval.objectives import parse_objectives
 
 from recbole_poem.cache.build import item_to_item
 from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
 from recbole_poem.log.feedback import positive_rows
 from recbole_poem.rankers.trainer import measures, weighted_gauc
-from recbole_poem.retrieval.objectives import parse_objectives
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import trainer_of

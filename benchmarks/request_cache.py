@@ -18,6 +18,7 @@ import measure
 import numpy as np
 import torch
 from former_item_to_item import Former
+from recbole_poem.retrieval.objectives import parse_objectives
 
 from recbole_poem.benchmark.machine import peak_memory
 from recbole_poem.cache.build import UPSTREAMS
@@ -25,7 +26,6 @@ from recbole_poem.cache.request_cache import open_or_build
 from recbole_poem.core.workers import Map, open_map
 from recbole_poem.log.requests import RequestLog, first_rows
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
-from recbole_poem.retrieval.objectives import parse_objectives
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import create_dataset
 

@@ -5,7 +5,7 @@ loaders: a pickle runs whatever it holds, and RecBole's ignores the plugin's key
 """
 
 from logging import getLogger
-from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Optional, Sequence, Tuple, Union
 
 import dgl
 import numpy as np
@@ -22,7 +22,7 @@ from recbole.sampler import KGSampler
 from recbole.utils import ModelType
 from scipy import sparse
 
-from recbole_poem.cache.build import UPSTREAMS, Upstream, objective_weights, request_cache
+from recbole_poem.cache.build import objective_weights, request_cache
 from recbole_poem.cache.coverage import coverage, say_coverage
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID
@@ -46,17 +46,13 @@ from recbole_poem.log.requests import RequestLog
 Loaders = Tuple[AbstractDataLoader, Optional[AbstractDataLoader], AbstractDataLoader]
 
 
-def data_preparation(
-    config: Any, dataset: Dataset, upstreams: Mapping[str, Upstream] = UPSTREAMS
-) -> Loaders:
+def data_preparation(config: Any, dataset: Dataset) -> Loaders:
     """Split `dataset` and return the loaders for training, validation and test.
 
     Parameters
     ----------
     config : Config
     dataset : Dataset
-    upstreams : mapping
-        What may fill POEM's request cache, by name.
 
     Raises
     ------
@@ -85,7 +81,7 @@ def data_preparation(
         samplers = create_samplers(config, dataset, [train, valid, test])
         if isinstance(dataset, POEMDataset):
             train_loader: AbstractDataLoader = _poem_train_loader(
-                config, upstreams, train, (train, valid, test)
+                config, train, (train, valid, test)
             )
         else:
             train_loader = _stock_train_loader(config, dataset, train, samplers[0])
@@ -114,18 +110,13 @@ def check_maskable(config: Any) -> None:
 
 
 def _poem_train_loader(
-    config: Any,
-    upstreams: Mapping[str, Upstream],
-    train: POEMDataset,
-    splits: Sequence[POEMDataset],
+    config: Any, train: POEMDataset, splits: Sequence[POEMDataset]
 ) -> POEMTrainDataLoader:
     """Build the cache and the graph, let the `splits` read the cache, make the loader."""
     hard: Union[GraphNegatives, UniformNegatives, None] = None
     with open_map(torch.get_num_threads(), config["ray"]) as parallel_map:
         if config["use_partial_order"] or config["use_system_positives"]:
-            cache = first_process_first(
-                config, lambda: request_cache(config, train, upstreams, parallel_map)
-            )
+            cache = first_process_first(config, lambda: request_cache(config, train, parallel_map))
             weights = objective_weights(config, len(cache.objectives))
             for split in splits:
                 split.attach(cache, weights)

@@ -66,9 +66,6 @@ _CAP = _Rule(lambda v: v is None or _FROM_1.holds(v), "a whole number from 1, or
 _WEIGHT = _Rule(lambda v: is_number(v) and v >= 0, "a number from 0")
 _POSITIVE = _Rule(lambda v: is_number(v) and v > 0, "a number above 0")
 _SHARE = _Rule(lambda v: is_number(v) and 0 <= v <= 1, "a number from 0 to 1")
-_SIZES = _Rule(
-    lambda v: isinstance(v, list) and all(map(_FROM_1.holds, v)), "a list of whole numbers from 1"
-)
 _LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop")
 _STATES = ("debug", "info", "warning", "error", "critical")
 _PROBABILITY = _Rule(lambda v: is_number(v) and 0 <= v < 1, "a number from 0, below 1")
@@ -153,9 +150,6 @@ POEM_RULES: Dict[str, _Rule] = {
     "hidden_dropout_prob": _PROBABILITY,
     "attn_dropout_prob": _PROBABILITY,
     "initializer_range": _POSITIVE,
-    "n_candidates": _FROM_1,
-    "upstream_folds": _FROM_2,
-    "upstream_neighbours": _FROM_1,
     "rank_kappa": _WEIGHT,
     "rank_power": _POSITIVE,
     "request_lag": _FROM_0,
@@ -180,22 +174,15 @@ POEM_RULES: Dict[str, _Rule] = {
     "full_softmax_limit": _FROM_0,
     "sampled_negatives": _FROM_1,
     "negative_distribution": _one_of("uniform", "popularity"),
-    "ranker_blocks": _FROM_2,
-    "ranker_epochs": _FROM_1,
-    "ranker_unexposed": _FROM_0,
     "MAX_ITEM_LIST_LENGTH": _FROM_1,
 }
 
-#: of the keys of the multi-task ranker; its modules check the sizes of their layers
+#: of the keys of the multi-task ranker
 RANKER_RULES: Dict[str, _Rule] = {
     "MAX_ITEM_LIST_LENGTH": _FROM_1,
     "embedding_size": _FROM_1,
     "hidden_size": _FROM_1,
-    "n_experts": _FROM_1,
     "unexposed_negatives": _FROM_0,
-    "expert_sizes": _SIZES,
-    "tower_sizes": _SIZES,
-    "dropout_prob": _PROBABILITY,
     "valid_metric": _Rule(lambda v: str(v).lower() == "gauc", "GAUC, what its evaluation returns"),
 }
 

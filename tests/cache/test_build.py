@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from recbole_poem.retrieval.objectives import parse_objectives
 from toy_logs import random_log
 
 from recbole_poem.cache import build
@@ -13,7 +14,6 @@ from recbole_poem.cache.request_cache import open_or_build
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.workers import open_map
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
-from recbole_poem.retrieval.objectives import parse_objectives
 
 LOG = random_log(1, n_users=16)
 OBJECTIVES = {"together": {"history": 3}, "next": {"similarity": "transition", "history": 1}}

@@ -5,9 +5,9 @@ import logging
 
 import numpy as np
 import pytest
+from recbole_poem.cache.logged import LoggedRanker
 from toy_logs import log_of
 
-from recbole_poem.cache.logged import LoggedRanker
 from recbole_poem.cache.request_cache import open_or_build, read_entries
 from recbole_poem.core.atomic import Format
 from recbole_poem.core.errors import InputError

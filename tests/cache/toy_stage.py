@@ -4,10 +4,10 @@ from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 import pytest
+from recbole_poem.cache.multitask import block_begins
 from toy_exposures import TINY_POEM, exposure_log, write_exposures
 
 from recbole_poem.cache.build import request_cache
-from recbole_poem.cache.multitask import block_begins
 from recbole_poem.data.ranking_dataset import exposures_of
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recbole_poem.log.tasks import parse_tasks
 from toy_logs import log_of, random_log
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.log.exposures import exposures
-from recbole_poem.log.tasks import parse_tasks
 from recbole_poem.log.watch_time import WatchTime
 
 NAN = np.nan

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from recbole_poem.log.tasks import TaskSpecification, parse_tasks
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.log.tasks import TaskSpecification, parse_tasks
 
 CLICK = {"is_click": "[1,1]"}
 

@@ -5,14 +5,14 @@ from typing import Any, Dict
 import numpy as np
 import pytest
 import torch
+from recbole_poem.log.tasks import parse_tasks
+from recbole_poem.rankers.task_loss import BinaryTask, WatchTimeTask, task_losses
 from toy_exposures import TASKS, TINY, exposure_log, write_exposures
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import TASK_LABEL, UNEXPOSED_ITEM
-from recbole_poem.log.tasks import parse_tasks
 from recbole_poem.rankers.features import RankingRequests
 from recbole_poem.rankers.multi_task_ranker import losses_of, table_fields
-from recbole_poem.rankers.task_loss import BinaryTask, WatchTimeTask, task_losses
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import load, run_recbole_poem

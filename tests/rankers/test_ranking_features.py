@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recbole_poem.rankers.mixture_of_experts import MixtureOfExperts
+from recbole_poem.rankers.task_loss import BinaryTask, task_losses
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.rankers.feature_fields import Field
@@ -18,8 +20,6 @@ from recbole_poem.rankers.features import (
     time_slots,
 )
 from recbole_poem.rankers.measures import auc
-from recbole_poem.rankers.mixture_of_experts import MixtureOfExperts
-from recbole_poem.rankers.task_loss import BinaryTask, task_losses
 
 N_USERS, N_ITEMS = 4, 9
 D, E = 6, 5  # hidden and embedding sizes

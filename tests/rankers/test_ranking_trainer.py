@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from recbole_poem.rankers.task_loss import BinaryTask, WatchTimeTask
 from toy_exposures import TINY, exposure_log, write_exposures
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID, TASK_LABEL
 from recbole_poem.data.ranking_dataset import ExposureDataLoader
 from recbole_poem.rankers.measures import auc, gauc, mean_absolute_error, xauc
-from recbole_poem.rankers.task_loss import BinaryTask, WatchTimeTask
 from recbole_poem.rankers.trainer import measures, weighted_gauc
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from recbole_poem.retrieval.objectives import parse_objectives
+from recbole_poem.retrieval.similarity import SIMILARITIES
 from toy_logs import log_of, random_log, with_items
 
 from recbole_poem.retrieval import item_scores
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
-from recbole_poem.retrieval.objectives import parse_objectives
-from recbole_poem.retrieval.similarity import SIMILARITIES
 
 THREE = {
     "liked": {"feedback": {"rating": "[3,inf)"}, "history": 4, "decay": 0.8, "shrinkage": 1.0},

@@ -1,9 +1,9 @@
 """The key ``objectives``: its defaults, and what is refused by name."""
 
 import pytest
+from recbole_poem.retrieval.objectives import Objective, parse_objectives
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.retrieval.objectives import Objective, parse_objectives
 
 
 def test_defaults_of_every_similarity():

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recbole_poem.retrieval.similarity import SIMILARITIES
 from scipy import sparse
 from toy_logs import log_of, random_log
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.retrieval import weights
-from recbole_poem.retrieval.similarity import SIMILARITIES
 from recbole_poem.retrieval.weights import keep_largest, normalise, regression
 
 

@@ -11,23 +11,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_logs import log_of, random_log
-
-from recbole_poem.cache import multitask
 from recbole_poem.cache.multitask import (
     MultiTaskUpstream,
     block_begins,
     known_before,
     learned_between,
 )
+from recbole_poem.log.tasks import parse_tasks
+from recbole_poem.retrieval.objectives import parse_objectives
+from toy_logs import log_of, random_log
+
+from recbole_poem.cache import multitask
 from recbole_poem.cache.request_cache import open_or_build
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.workers import open_map
 from recbole_poem.log.exposures import Exposures, exposures
 from recbole_poem.log.requests import first_rows
-from recbole_poem.log.tasks import parse_tasks
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
-from recbole_poem.retrieval.objectives import parse_objectives
 from recbole_poem.retrieval.selection import Fusion
 
 TASKS = parse_tasks({name: {"feedback": {name: "[4,inf)"}} for name in ("rating", "second")})

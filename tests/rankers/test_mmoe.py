@@ -5,9 +5,9 @@ from typing import Any, Dict, List, Tuple
 import pytest
 import torch
 import torch.nn.functional as F
+from recbole_poem.rankers.mixture_of_experts import MixtureOfExperts
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.rankers.mixture_of_experts import MixtureOfExperts
 
 SIZES: Dict[str, Any] = {
     "input_size": 5,

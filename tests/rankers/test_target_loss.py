@@ -8,9 +8,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import log_loss
-
-from recbole_poem.core.errors import InputError
 from recbole_poem.rankers.task_loss import (
     TASKS,
     BinaryTask,
@@ -20,6 +17,9 @@ from recbole_poem.rankers.task_loss import (
     predictions,
     task_losses,
 )
+from sklearn.metrics import log_loss
+
+from recbole_poem.core.errors import InputError
 
 TWO_TASKS: List[Task] = [BinaryTask("click"), WatchTimeTask("watch")]
 
