@@ -80,7 +80,8 @@ def test_the_cache_alone_tells_what_comes_next(write_dataset: Any) -> None:
             score = 1.0 / (1 + place)
             lines.append(f"{row.user_id}\t{row.timestamp}\t{item}\t{score}\t{score**2}")
     keys = write_dataset(log, cand="\n".join(lines) + "\n")
-    keys.update(SMALL, upstream="logged", n_candidates=6, n_groups=6, group_samples=1)
+    keys.update(SMALL, ranking_source="logged", n_groups=6, group_samples=1)
+    keys["ranking_source.n_candidates"] = 6
     keys.update(learning_rate=0.01, epochs=25, hidden_dropout_prob=0.1, train_batch_size=120)
     keys.update(requests_per_window=6, use_system_positives=False, use_hard_negatives=False)
     informed = run_recbole_poem(config_dict=keys)["test_result"]["hit@5"]
