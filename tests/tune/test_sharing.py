@@ -93,7 +93,7 @@ def test_a_run_on_shared_data_equals_one_on_its_own(
     ("key", "values"),
     [
         ("MAX_ITEM_LIST_LENGTH", [6, 4]),
-        ("n_candidates", [8, 5]),
+        ("ranking_source.n_candidates", [8, 5]),
         ("seed", [1, 2]),
         ("swing_neighbours", [50, 2]),
         ("train_batch_size", [64, 32]),

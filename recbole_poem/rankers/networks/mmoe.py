@@ -64,7 +64,7 @@ class MixtureOfExperts(nn.Module):
         )
 
     def gate_weights(self, features: torch.Tensor) -> torch.Tensor:
-        """Return what each target takes of each expert, (..., F) to (..., M, E), of sum 1 over E."""
+        """Return what each target takes of each expert, (..., F) to (..., M, E), its sum 1."""
         logits = self.gates(features)
         return logits.unflatten(-1, (self.n_targets, self.n_experts)).softmax(dim=-1)
 
