@@ -89,7 +89,8 @@ def test_the_doctor_is_content() -> None:
 @pytest.fixture
 def toy(write_dataset: Any) -> List[str]:
     keys = write_dataset(random_log(1, n_users=40, n_items=25, longest=20))
-    keys.update(state="INFO", topk="[5]", valid_metric="NDCG@5", n_candidates=8)
+    keys.update({"state": "INFO", "topk": "[5]", "valid_metric": "NDCG@5"})
+    keys["ranking_source.n_candidates"] = 8
     return as_arguments(keys)
 
 

@@ -23,7 +23,7 @@ SMALL = {
     "MAX_ITEM_LIST_LENGTH": 6,
     "hidden_size": 16,
     "inner_size": 16,
-    "n_candidates": 8,
+    "ranking_source.n_candidates": 8,
     "topk": [1, 5],
     "valid_metric": "NDCG@5",
     "train_batch_size": 60,

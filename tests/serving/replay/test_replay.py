@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import torch
 from conftest import random_log
+from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
 from toy_traffic import SMALL_POEM, SMALL_SASREC, logged_rankings
 
 from recbole_poem.cache.request_cache import read_entries
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import CACHE_ITEM, REQUEST_ID
-from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
 from recbole_poem.serving.replay.play import open_experiment, play
 from recbole_poem.serving.replay.plot import figure_of, so_far
 from recbole_poem.serving.replay.rankings import Rankings
@@ -45,7 +45,7 @@ def experiment(keys: Dict[str, Any], request: pytest.FixtureRequest) -> Experime
         return open_experiment(trained(keys, model="SASRec", loss_type="CE"))
     if request.param == "trends":
         return poem(keys, trend_windows=[0.004, 0.001], trend_step=0.002)
-    return poem(keys, upstream=request.param)
+    return poem(keys, ranking_source=request.param)
 
 
 def poem(keys: Dict[str, Any], **more: Any) -> Experiment:
@@ -137,7 +137,7 @@ def test_what_is_read_is_what_the_data_set_reads(experiment: Experiment) -> None
 
 
 def test_pass_through_compares_with_the_best_of_the_new_ranking(keys: Dict[str, Any]) -> None:
-    experiment = poem(keys, upstream="logged")
+    experiment = poem(keys, ranking_source="logged")
     found = played(experiment, "test").set_index("row")
     split = experiment.test_data._dataset
     checked = 0
@@ -260,7 +260,7 @@ def test_minutes_without_a_value_leave_the_mean_so_far_alone() -> None:
 
 
 def test_a_request_of_several_rows_is_complete_at_its_last(keys: Dict[str, Any]) -> None:
-    dataset = poem(keys, upstream="logged").test_data._dataset
+    dataset = poem(keys, ranking_source="logged").test_data._dataset
     rankings = Rankings(dataset.cache, dataset.log, np.arange(dataset.item_num).astype(object))
     start = dataset.cache.request_start
     complete = [rankings.is_complete(row) for row in range(len(start))]

@@ -6,13 +6,22 @@ import numpy as np
 import pytest
 import torch
 from toy_exposures import TINY, TINY_POEM, exposure_log, write_exposures
-from toy_stage import BY_TIME, SPLITS, Counted, begins_of, build, exposure_keys, prepared
+from toy_stage import (
+    BY_TIME,
+    SPLITS,
+    Counted,
+    begins_of,
+    build,
+    exposure_keys,
+    prepared,
+    source_of,
+    with_source,
+)
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.rankers.features import RankingRequests
 from recbole_poem.training import ranking_stage
 from recbole_poem.training.quick_start import load, run_recbole_poem
-from recbole_poem.training.ranking_stage import multitask
 
 
 @pytest.fixture
@@ -27,7 +36,7 @@ def test_a_score_is_the_networks_own_whoever_else_is_asked(
     keys: Dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, dataset = prepared(keys)
-    stages = multitask(config, dataset).estimate(map)
+    stages = source_of(config, dataset).estimate(map)
     _, ranker = stages.stages[-1]
     log, of, model = dataset.log, ranker.exposures, ranker.model
     assert not model.training
@@ -109,11 +118,11 @@ def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
     """Users click what is of their parity; popularity and neighbours say nothing of it."""
     log = exposure_log(n_users=40, n_items=24, length=24, planted=True)
     keys = {**write_exposures(write_dataset, log), **TINY_POEM, "model": "POEM"}
-    keys["tasks"] = {"click": keys["tasks"]["click"]}
-    keys["ranker"] = {**TINY, "epochs": 10, "learning_rate": 0.05, "train_batch_size": 64}
-    keys["ranker"]["unexposed_negatives"] = 0
+    keys["targets"] = {"click": keys["targets"]["click"]}
+    training = {**TINY, "learning_rate": 0.05, "train_batch_size": 64}
+    keys = with_source(keys, blocks=2, epochs=10, unexposed=0, training=training)
     keys["objective_weights"] = [1, 0]  # the order of the click alone, not the retrieval's
-    config, dataset = prepared({**keys, "ranker_blocks": 2, **BY_TIME})
+    config, dataset = prepared({**keys, **BY_TIME})
     items, scores = build(config, dataset)
     last = np.flatnonzero(dataset.log.time >= begins_of(config, dataset)[-1])
     names = dataset.id2token
@@ -129,25 +138,43 @@ def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"ranker": 3}, r"^ranker: expected a mapping of MultiTaskRanker's keys, not 3$"),
+        ({"ranker": "moe"}, r"^ranker: there is no 'moe'; the nearest is 'mmoe'$"),
+        ({"ranker.n_expert": 3}, r"^ranker\.n_expert: there is no such setting; .* 'n_experts'$"),
+        ({"ranker.n_experts": 0}, r"^ranker\.n_experts: expected a whole number from 1, not 0$"),
         (
-            {"ranker": {"n_expert": 3}},
-            r"^ranker: n_expert: there is no such key of MultiTaskRanker or .* is 'n_experts'$",
+            {"ranking_source.training": {"n_epochs": 3}},
+            r"^ranking_source\.training: n_epochs: there is no such key",
         ),
-        ({"ranker": {"zzzzzz": 3}}, r"^ranker: zzzzzz: there is no such key of Mul"),
-        ({"ranker": {"n_candidates": 3}}, r"^ranker: 'n_candidates' is no key of MultiTaskRanker"),
         (
-            {"ranker": {"hidden_size": 0}},
-            r"^ranker: hidden_size: expected a whole number from 1, not 0$",
+            {"ranking_source.training": {"grouping.n_groups": 3}},
+            r"^ranking_source\.training: 'n_groups' is no key of MultiTaskRanker",
         ),
-        ({"ranker": {"pooling": "max"}}, r"^pooling: unknown 'max'"),
-        ({"tasks": None}, r"^tasks: expected a mapping"),
-        ({"tasks": {"t": {"feedback": {"stars": "[1,1]"}}}}, r"^tasks\.t\.feedback: .* 'stars'"),
-        ({"watch_time": None}, r"^tasks\.seconds: say which columns tell it"),
-        ({"ranker_blocks": 1}, r"^ranker_blocks: expected a whole number from 2, not 1$"),
-        ({"ranker_blocks": 500}, r"^ranker_blocks: the \d+ training rows .* for 500 blocks$"),
+        (
+            {"ranking_source.training": {"hidden_size": 0}},
+            r"^ranking_source\.training: hidden_size: expected a whole number from 1, not 0$",
+        ),
+        (
+            {"ranking_source.training": {"ranker.n_experts": 3}},
+            r"^ranking_source\.training: 'ranker\.n_experts' is a key of the run itself; write it",
+        ),
+        ({"ranking_source.training": {"pooling": "max"}}, r"^pooling: unknown 'max'"),
+        ({"targets": None}, r"^targets: a ranker needs at least one, such as {click:"),
+        (
+            {"targets": {"t": {"feedback": {"stars": "[1,1]"}}}},
+            r"^targets\.t\.feedback: .* 'stars'",
+        ),
+        ({"watch_time": None}, r"^targets\.seconds: say which columns tell it"),
+        ({"ranking_source.blocks": 1}, r"^ranking_source\.blocks: expected a whole number from 2,"),
+        (
+            {"ranking_source.blocks": 500},
+            r"^ranking_source\.blocks: the \d+ training rows .* for 500 blocks$",
+        ),
+        ({"objectives": None}, r"^objectives: an item-to-item ranking needs at least one, such as"),
         ({"score_fusion.weights": [1, 2]}, r"^objective_weights: expected 4 numbers from 0"),
-        ({"upstream": "multi"}, r"there is no 'multi'; known are item_to_item, logged, multitask$"),
+        (
+            {"ranking_source": "multi"},
+            r"there is no 'multi'; known are item_to_item, logged, time_blocks$",
+        ),
     ],
 )
 def test_bad_input_ends_in_one_sentence(
@@ -158,8 +185,7 @@ def test_bad_input_ends_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_tasks_of_the_rankers_own_are_the_objectives_of_the_cache(keys: Dict[str, Any]) -> None:
-    tasks = {"click": keys["tasks"]["click"]}
-    for own in ({"tasks": tasks}, {"ranker": {**keys["ranker"], "tasks": tasks}}):
-        assert multitask(*prepared({**keys, **own})).objectives == ["click", "retrieval"]
-        assert build(*prepared({**keys, **own}))[1].shape[-1] == 2
+def test_the_targets_of_the_run_are_the_objectives_of_the_cache(keys: Dict[str, Any]) -> None:
+    keys["targets"] = {"click": keys["targets"]["click"]}
+    assert source_of(*prepared(keys)).objectives == ["click", "retrieval"]
+    assert build(*prepared(keys))[1].shape[-1] == 2

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_components import objectives_of, targets_of
 from toy_logs import log_of, random_log
 
-from recbole_poem.cache import multitask
-from recbole_poem.cache.multitask import (
-    MultiTaskUpstream,
+from recbole_poem.cache import blocks
+from recbole_poem.cache.blocks import (
+    BlockRanker,
     block_begins,
     known_before,
     learned_between,
@@ -25,22 +26,20 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.workers import open_map
 from recbole_poem.log.exposures import Exposures, exposures
 from recbole_poem.log.requests import first_rows
-from recbole_poem.log.tasks import parse_tasks
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
-from recbole_poem.retrieval.objectives import parse_objectives
 from recbole_poem.retrieval.selection import Fusion
 
-TASKS = parse_tasks({name: {"feedback": {name: "[4,inf)"}} for name in ("rating", "second")})
+TARGETS = targets_of({name: {"feedback": {name: "[4,inf)"}} for name in ("rating", "second")})
 OBJECTIVES = {
     "liked": {"feedback": {"rating": "[3,inf)"}},
     "next": {"similarity": "transition", "steps": 2},
 }
 N = 6
-WEIGHTS = [0.6, 0.25, 0.15]  # of two tasks and of the retrieval
+WEIGHTS = [0.6, 0.25, 0.15]  # of two targets and of the retrieval
 
 
 def retrieval(log):
-    return ItemToItemRanker(log, parse_objectives(OBJECTIVES), N, 2, 20, np.ones(2) / 2, 0, 1, 3)
+    return ItemToItemRanker(log, objectives_of(OBJECTIVES), N, 2, 20, np.ones(2) / 2, 0, 1, 3)
 
 
 @dataclass
@@ -60,11 +59,12 @@ class Learning:
     """Goes on from stage to stage, and remembers what it was given."""
 
     def __init__(self, of):
-        self.of, self.calls = of, []
-        self.total = np.zeros((of.log.n_items, len(TASKS)))
+        self.of, self.calls, self.known = of, [], []
+        self.total = np.zeros((of.log.n_items, len(TARGETS)))
         self.count = np.ones(self.total.shape)
 
-    def __call__(self, number: int, rows: np.ndarray, next_rows: np.ndarray) -> Any:
+    def __call__(self, number: int, known: Any, rows: np.ndarray, next_rows: np.ndarray) -> Any:
+        self.known.append(known.training)
         self.calls.append((number, rows.tolist(), next_rows.tolist()))
         labels = self.of.labels[rows]
         np.add.at(self.total, self.of.log.item[rows], np.nan_to_num(labels))
@@ -73,14 +73,14 @@ class Learning:
 
 
 def exposures_of(log):
-    return exposures(log, TASKS, 3, "s")
+    return exposures(log, TARGETS, 3, "s")
 
 
-def upstream(log, n_blocks=3, power=1.0):
+def ranker_of(log, n_blocks=3, power=1.0):
     of = exposures_of(log)
     by = Fusion(np.array(WEIGHTS), 1.0, power)
-    names = [task.name for task in TASKS]
-    return MultiTaskUpstream(of, names, n_blocks, N, retrieval, Learning(of), by, {"of": "means"})
+    names = [target.name for target in TARGETS]
+    return BlockRanker(of, names, n_blocks, N, retrieval, Learning(of), by, {"of": "means"})
 
 
 def world(seed, by_time=False, n_users=14):
@@ -95,9 +95,9 @@ def world(seed, by_time=False, n_users=14):
 def entries(log, begins=None):
     """Rank all requests; with `begins`, in blocks that begin there."""
     if begins is None:
-        return upstream(log).rank(np.arange(len(log)))
-    with patch.object(multitask, "block_begins", lambda of, n_blocks: begins):
-        return upstream(log).rank(np.arange(len(log)))
+        return ranker_of(log).rank(np.arange(len(log)))
+    with patch.object(blocks, "block_begins", lambda of, n_blocks: begins):
+        return ranker_of(log).rank(np.arange(len(log)))
 
 
 # -- blocks ----------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def test_more_blocks_than_different_times_are_refused():
         [[1, 2, 3, 4, 5]], 6, times=[7, 7, 7, 7, 8], rating=[1, 5, 1, 5, 1], second=[5] * 5
     )
     log.values["second"][0] = 1
-    with pytest.raises(InputError, match=r"^ranker_blocks: the 5 training rows that are labelled"):
+    with pytest.raises(InputError, match=r"^ranking_source\.blocks: the 5 training rows "):
         block_begins(exposures_of(log), 2)
     with pytest.raises(InputError, match=r"have too few different times for 5 blocks$"):
         block_begins(exposures_of(replace(log, time=np.array([1.0, 2, 2, 2, 3]))), 5)
@@ -147,7 +147,9 @@ def test_more_blocks_than_different_times_are_refused():
 def test_a_training_part_without_a_complete_row_is_refused():
     rating, second = [1, 5, np.nan, np.nan, 1], [np.nan, np.nan, 1, 5, 1]
     log = log_of([[1, 2, 3, 4, 5]], 6, [1, 1, 1, 1, 0], rating=rating, second=second)
-    with pytest.raises(InputError, match=r"^tasks: no training row is labelled for every task$"):
+    with pytest.raises(
+        InputError, match=r"^targets: no training row is labelled for every target$"
+    ):
         block_begins(exposures_of(log), 2)
 
 
@@ -162,7 +164,7 @@ def test_a_stage_goes_on_with_the_labelled_training_rows_of_one_period():
     log = world(3)
     blank = np.arange(len(log)) % 5 == 0  # rows without any label
     log = replace(log, values={k: np.where(blank, np.nan, v) for k, v in log.values.items()})
-    of, of_all = exposures_of(log), upstream(log)
+    of, of_all = exposures_of(log), ranker_of(log)
     begins = block_begins(of, 3)
     period = {
         b: [
@@ -174,6 +176,8 @@ def test_a_stage_goes_on_with_the_labelled_training_rows_of_one_period():
     }
     of_all.estimate(map)
     assert of_all._training.calls == [(b + 1, period[b], period[b + 1]) for b in range(3)]
+    for begin, known in zip(begins, of_all._training.known):
+        np.testing.assert_array_equal(known, log.training & (log.time < begin))
     assert period[3] == []
     assert min(map(len, list(period.values())[:3])) > 3
     listed = learned_between(of, np.array([-np.inf, *begins, np.inf]))
@@ -194,7 +198,7 @@ def test_entries_of_a_block_are_the_candidates_of_its_stage_in_its_order(by_time
     assert not items[block == 0].any()
     assert not scores[block == 0].any()
     for b in (1, 2, 3):
-        ranker = learning(b, since[b - 1], since[b - 1])
+        ranker = learning(b, log, since[b - 1], since[b - 1])
         requests = np.flatnonzero(block == b)
         candidates, _ = retrieval(known_before(log, begins[b - 1])).rank(requests)
         expected = ranker.score(requests, candidates)
@@ -234,11 +238,11 @@ def test_an_entry_does_not_depend_on_the_other_requests_nor_on_who_ranks(tmp_pat
     log = world(5, n_users=40)
     items, scores = entries(log)
     some = np.random.default_rng(0).permutation(len(log))[:50]
-    of_some = upstream(log).rank(some)
+    of_some = ranker_of(log).rank(some)
     np.testing.assert_array_equal(of_some[0], items[some])
     np.testing.assert_array_equal(of_some[1], scores[some])
     with open_map(**workers) as parallel_map:
-        cache = open_or_build(tmp_path, log, upstream(log), chunk=7, parallel_map=parallel_map)
+        cache = open_or_build(tmp_path, log, ranker_of(log), chunk=7, parallel_map=parallel_map)
     np.testing.assert_array_equal(cache.items, items)
     np.testing.assert_array_equal(cache.scores, scores)
     assert cache.request_start.tolist() == list(range(len(log)))
@@ -246,10 +250,10 @@ def test_an_entry_does_not_depend_on_the_other_requests_nor_on_who_ranks(tmp_pat
 
 def test_other_blocks_and_settings_are_another_cache(tmp_path):
     log = world(6)
-    ways = [upstream(log), upstream(log, n_blocks=2), upstream(log, power=2.0)]
+    ways = [ranker_of(log), ranker_of(log, n_blocks=2), ranker_of(log, power=2.0)]
     assert ways[0].depends_on()["of"] == "means"
     assert ways[0].depends_on()["blocks"] == block_begins(exposures_of(log), 3).tolist()
-    paths = {open_or_build(tmp_path, log, way).path for way in [*ways[:2], upstream(log)]}
+    paths = {open_or_build(tmp_path, log, way).path for way in [*ways[:2], ranker_of(log)]}
     assert len(paths) == 2
 
 

@@ -1,7 +1,7 @@
 """A neural ranking stage, out of fold in time: candidates from retrieval, scores from a ranker.
 
 The training period is cut at K moments into blocks with about equally many of the exposures that
-every task is labelled for. Block 0 lies before the first moment; the last block begins when the
+every target is labelled for. Block 0 lies before the first moment; the last block begins when the
 training period ends. The requests of block b are answered by what was known when it began::
 
     rows of the log   ------ block 0 ------|-- block 1 --|-- block 2 --| ... |-- block K -->
@@ -11,9 +11,9 @@ training period ends. The requests of block b are answered by what was known whe
 Stage b is an item-to-item retrieval and a multi-task ranker, both estimated from the training rows
 before its block alone: whatever happens later moves none of its candidates and none of its scores.
 Its ranker goes on from that of stage b - 1 with the rows that came since, as a system in use
-learns. The requests of block 0, which no stage precedes, have empty entries.
+learns. The requests of block 0, which no stage precedes, have empty rankings.
 
-The scores are the ranker's, one per task, and behind them the *retrieval*'s: N for its best
+The scores are the ranker's, one per target, and behind them the *retrieval*'s: N for its best
 candidate, N - 1 for the next. Only their ranks enter the fusion, and what the retrieval knew is not
 lost by ranking.
 """
@@ -43,30 +43,33 @@ class ScoresCandidates(Protocol):
 class Trains(Protocol):
     """Who trains the rankers, one stage after the other."""
 
-    def __call__(self, number: int, rows: np.ndarray, next_rows: np.ndarray) -> ScoresCandidates:
+    def __call__(
+        self, number: int, known: RequestLog, rows: np.ndarray, next_rows: np.ndarray
+    ) -> ScoresCandidates:
         """Train the ranker of a stage, from 1, on from that of the stage before.
 
-        `rows` (E,) came since; `next_rows` come in its block, as far as they are training rows,
-        and tell how well it does there.
+        The training part of `known` lies before its block. Of that, `rows` (E,) came since the
+        stage before; `next_rows` come in its block, as far as they are training rows, and tell how
+        well it does there.
         """
 
 
-#: the objective behind those of the tasks
+#: the objective behind those of the targets
 RETRIEVAL = "retrieval"
 
 #: from a log to the retrieval that is estimated from its training rows
 Retrieval = Callable[[RequestLog], EstimatingRanker]
 
 
-class MultiTaskUpstream:
+class BlockRanker:
     """Ranks the requests of a log by K stages; see the module.
 
     Parameters
     ----------
     of : Exposures
-        The log with the labels of M tasks; its training part is final.
+        The log with the labels of M targets; its training part is final.
     objectives : sequence of str
-        Names of the tasks.
+        Names of the targets.
     n_blocks : int
         K, at least 2.
     n_candidates : int
@@ -106,7 +109,6 @@ class MultiTaskUpstream:
     def depends_on(self) -> Dict[str, Any]:
         """Return every setting that the ranking depends on."""
         return {
-            "upstream": "multitask",
             "blocks": [float(time) for time in self._begin],
             "retrieval": self._retrieval(self._exposures.log).depends_on(),
             "score_fusion": self._by.fingerprint(),
@@ -130,9 +132,10 @@ class MultiTaskUpstream:
                 f"request cache: stage {number} of {len(self._begin)}, "
                 f"{len(since[number - 1])} exposures"
             )
-            retrieval = self._retrieval(known_before(self._exposures.log, time))
-            candidates = retrieval.estimate(parallel_map, show_progress)
-            stages.append((candidates, self._training(number, since[number - 1], since[number])))
+            known = known_before(self._exposures.log, time)
+            candidates = self._retrieval(known).estimate(parallel_map, show_progress)
+            ranker = self._training(number, known, since[number - 1], since[number])
+            stages.append((candidates, ranker))
         return Stages(self._exposures.log.time, self._begin, stages, self._by, self._shape)
 
 
@@ -183,18 +186,18 @@ def block_begins(of: Exposures, n_blocks: int) -> np.ndarray:
     Raises
     ------
     InputError
-        If no training row is labelled for every task, or they share too few moments.
+        If no training row is labelled for every target, or they share too few moments.
     """
     time = np.sort(of.log.time[of.log.training & of.complete])
     if not len(time):
-        raise InputError("tasks: no training row is labelled for every task")
+        raise InputError("targets: no training row is labelled for every target")
     begins = time[np.arange(1, n_blocks) * len(time) // n_blocks]
     end = np.nextafter(of.log.time[of.log.training].max(), np.inf)
     begins = np.r_[begins, end]
     if (np.diff(begins) <= 0).any() or begins[0] <= time[0]:
         raise InputError(
-            f"ranker_blocks: the {len(time)} training rows that are labelled for every task have "
-            f"too few different times for {n_blocks} blocks"
+            f"ranking_source.blocks: the {len(time)} training rows that are labelled for every "
+            f"target have too few different times for {n_blocks} blocks"
         )
     return begins
 
@@ -205,7 +208,7 @@ def known_before(log: RequestLog, time: float) -> RequestLog:
 
 
 def learned_between(of: Exposures, bounds: np.ndarray) -> List[np.ndarray]:
-    """List the training rows of each period that are labelled for some task.
+    """List the training rows of each period that are labelled for some target.
 
     Parameters
     ----------

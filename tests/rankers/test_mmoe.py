@@ -7,11 +7,10 @@ import torch
 import torch.nn.functional as F
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.rankers.mixture_of_experts import MixtureOfExperts
+from recbole_poem.core.settings import made
+from recbole_poem.rankers.networks.mmoe import MixtureOfExperts
 
 SIZES: Dict[str, Any] = {
-    "input_size": 5,
-    "n_tasks": 3,
     "n_experts": 4,
     "expert_sizes": [8, 6],
     "tower_sizes": [7],
@@ -21,7 +20,8 @@ SIZES: Dict[str, Any] = {
 
 def mixture(**changes: Any) -> MixtureOfExperts:
     torch.manual_seed(0)
-    return MixtureOfExperts(**{**SIZES, **changes}).eval()
+    settings = made(MixtureOfExperts.Settings, {**SIZES, **changes}, "ranker")
+    return MixtureOfExperts(settings, 5, 3).eval()
 
 
 def test_gates_are_shares_that_sum_to_one() -> None:
@@ -88,7 +88,8 @@ def learn(tasks: List[int], n_experts: int, width: int) -> Tuple[int, torch.Tens
     Experts give out one number, and towers are linear.
     """
     torch.manual_seed(1)
-    network = MixtureOfExperts(4, len(tasks), n_experts, [width, 1], [], 0.0)
+    settings = MixtureOfExperts.Settings(n_experts, [width, 1], [], 0.0)
+    network = MixtureOfExperts(settings, 4, len(tasks))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.03)
     features, labels = conflicting_world(4000, seed=1)
     for _ in range(200):
@@ -119,10 +120,19 @@ def test_gates_learn_conflicting_tasks_that_a_larger_shared_bottom_cannot() -> N
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"n_experts": 0}, "n_experts: there must be at least 1 expert, not 0"),
-        ({"expert_sizes": []}, "expert_sizes: an expert needs at least one layer"),
-        ({"expert_sizes": [8, 0]}, "expert_sizes: a layer must be at least 1 wide"),
-        ({"tower_sizes": [-1]}, "tower_sizes: a layer must be at least 1 wide"),
+        ({"n_experts": 0}, r"^ranker\.n_experts: expected a whole number from 1, not 0$"),
+        (
+            {"expert_sizes": []},
+            r"^ranker\.expert_sizes: expected a list of whole .*, not \[\]$",
+        ),
+        (
+            {"expert_sizes": [8, 0]},
+            r"^ranker\.expert_sizes: expected a list .*, not \[8, 0\]$",
+        ),
+        (
+            {"tower_sizes": [-1]},
+            r"^ranker\.tower_sizes: expected .*, or \[\] for none, not \[-1\]$",
+        ),
     ],
 )
 def test_sizes_that_make_no_network_are_refused(changes: Dict[str, Any], words: str) -> None:

@@ -4,20 +4,22 @@ One row per candidate, tab-separated like every atomic file::
 
     user_id:token  timestamp:float  item_id:token  click:float  like:float  ...
 
-All rows of one user with one timestamp are one ranking; every other float column is an objective's
-raw score, or those that the key ``objectives`` lists. The entry of a request is the user's latest
-ranking whose timestamp is not after the time of the request's row: the list that the user was
-looking at, less what was consumed from it. All rows that fall to one ranking are one request, so
-the previous request is the previous ranking.
+All rows of one user with one timestamp are one ranking. Every other float column is an objective's
+raw score, or those that the setting ``columns`` lists. A request reads the user's latest ranking
+whose timestamp is not after the time of its row: the list that the user was looking at, less what
+was consumed from it. All rows that fall to one ranking are one request, so the previous request is
+the previous ranking.
 """
 
 import hashlib
+from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
+from recbole_poem.cache.build import fusion_of
 from recbole_poem.cache.ranking_file import (
     ids_of,
     known_rows,
@@ -25,16 +27,28 @@ from recbole_poem.cache.ranking_file import (
     read_rankings,
     warn_of_ties,
 )
+from recbole_poem.cache.sources import SourceContext, SourceSettings
 from recbole_poem.core.atomic import Format
 from recbole_poem.core.atomic.alike_tokens import warn_of_alike_tokens
 from recbole_poem.core.atomic.row_counts import FileRows, RowCounts
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.settings import Range, or_nothing, setting
+from recbole_poem.core.stages import RANKING_SOURCES
 from recbole_poem.core.times import span_in_words
 from recbole_poem.fusion.scores import ScoreFusion
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.retrieval.selection import in_fused_order
 
 _FEW = 0.05  # of the requests, below which hardly any has a ranking
+_COLUMNS = Range(
+    lambda v: (
+        isinstance(v, list)
+        and bool(v)
+        and all(isinstance(name, str) for name in v)
+        and len(set(v)) == len(v)
+    ),
+    "a list of float columns of .cand, such as [click, like], each once",
+)
 
 
 class LoggedRanker:
@@ -114,7 +128,6 @@ class LoggedRanker:
         for column in (self._user, self._time, self._item, self._scores):
             content.update(np.ascontiguousarray(column).data)
         return {
-            "upstream": "logged",
             "objectives": list(self.objectives),
             "content": content.hexdigest(),
             "n_candidates": self._n_candidates,
@@ -199,6 +212,36 @@ class LoggedRanker:
         counts = RowCounts({self._path: rows})
         say = getLogger().warning if counts.surprising else getLogger().info
         say(counts.table())
+
+
+@RANKING_SOURCES.register("logged")
+class Logged(LoggedRanker):
+    """Rankings that a ranking stage logged, of ``<dataset>.cand`` beside the data set."""
+
+    @dataclass(frozen=True)
+    class Settings(SourceSettings):
+        """What is read of the file."""
+
+        columns: Optional[List[str]] = setting(
+            None,
+            or_nothing(_COLUMNS, "for all"),
+            "float columns of .cand that are objectives, in their order",
+        )
+
+    def __init__(self, settings: "Logged.Settings", context: SourceContext) -> None:
+        config, dataset = context.config, context.dataset
+        super().__init__(
+            Path(config["data_path"]) / f"{dataset.dataset_name}.cand",
+            dataset.log,
+            dataset.field2token_id[dataset.uid_field],
+            dataset.field2token_id[dataset.iid_field],
+            (dataset.uid_field, dataset.time_field, dataset.iid_field),
+            Format.of(config),
+            settings.n_candidates,
+            lambda n_objectives: fusion_of(config, n_objectives),
+            settings.columns,
+            config["time_unit"],
+        )
 
 
 def _same_as_before(*columns: np.ndarray) -> np.ndarray:
