@@ -18,8 +18,8 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.data.request_log import PredictedRowsMixin
 from recbole_poem.data.seen import seen_items
-from recbole_poem.rerankers.category_penalty import Diversity
-from recbole_poem.rerankers.reranking import reranking_of
+from recbole_poem.rerankers import Context
+from recbole_poem.rerankers.chain import Chain, chain_of
 
 #: "recbole": seen items are ranked like all others; "masked": they are ranked last.
 PROTOCOLS = ("recbole", "masked")
@@ -80,7 +80,7 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
     trainer.tot_item_num = dataset.item_num
     if trainer.item_tensor is None:
         trainer.item_tensor = dataset.get_item_feature().to(trainer.device)
-    reranking = reranking_of(trainer.config, dataset)
+    chain = chain_of(trainer.config, dataset)
     first_requests = _first_requests(dataset) if isinstance(dataset, PredictedRowsMixin) else None
     parts = []
     for batch in tqdm(loader, "recommend", disable=not show_progress):
@@ -94,7 +94,7 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
             asked = pd.MultiIndex.from_arrays([users.cpu().numpy(), target.cpu().numpy()])
             seen_row, item = seen_items(dataset.log, first_requests.loc[asked].to_numpy())
             seen = (torch.from_numpy(seen_row), torch.from_numpy(item))
-        parts.append((users, target, *_both_protocols(scores, seen, row, target, k, reranking)))
+        parts.append((users, target, *_both_protocols(scores, seen, row, target, k, chain)))
     columns = [torch.cat(column).cpu().numpy() for column in zip(*parts)]
     user = dataset.id2token(dataset.uid_field, columns[0]).astype(str)
     item = dataset.id2token(dataset.iid_field, columns[1]).astype(str)
@@ -172,7 +172,7 @@ def _both_protocols(
     row: torch.Tensor,
     target: torch.Tensor,
     k: int,
-    reranking: Optional[Diversity],
+    chain: Chain,
 ) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return ranks and lists of the targets (U,): first without masking, then with.
 
@@ -183,14 +183,14 @@ def _both_protocols(
     seen : (row, item) of what the users of the batch have seen, or None
     row, target : (U,) int64
     k : int
-    reranking : Diversity, optional
+    chain : Chain
     """
     row, target = row.to(scores.device), target.to(scores.device)
-    rank, top = _ranked(scores, row, target, k, reranking)
+    rank, top = _ranked(scores, row, target, k, chain)
     if seen is None:
         return rank, rank, top, top
     rank_last(scores, seen, row, target)
-    masked_rank, masked_top = _ranked(scores, row, target, k, reranking)
+    masked_rank, masked_top = _ranked(scores, row, target, k, chain)
     return rank, masked_rank, top, masked_top
 
 
@@ -199,11 +199,11 @@ def _ranked(
     row: torch.Tensor,
     target: torch.Tensor,
     k: int,
-    reranking: Optional[Diversity],
+    chain: Chain,
 ) -> Tuple[torch.Tensor, torch.Tensor]:
     """Return ranks (U,) and lists (U, k) of the targets."""
-    if reranking is not None:
-        scores = reranking.reordered(scores)
+    if chain:
+        scores = chain.reordered(Context(), scores)
     return rank_targets(scores[row], target), _largest(scores, k)[row]
 
 

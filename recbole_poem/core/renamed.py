@@ -3,4 +3,7 @@
 from typing import Dict
 
 #: former key -> the key or setting that says it now
-RENAMED: Dict[str, str] = {}
+RENAMED: Dict[str, str] = {
+    "diversity_penalty": "rerankers.category_penalty.penalty",
+    "diversity_pool": "rerankers.category_penalty.pool",
+}

@@ -9,7 +9,7 @@ in the README; what each key means in ``properties/model/POEM.yaml``.
 """
 
 from functools import partial
-from typing import Any, Optional, Tuple
+from typing import Any, ClassVar, Optional, Tuple
 
 import torch
 from recbole.data.interaction import Interaction
@@ -31,6 +31,8 @@ from recbole_poem.core.fields import (
     TREND_STEP,
 )
 from recbole_poem.core.processes import n_processes
+from recbole_poem.core.stage import Stage
+from recbole_poem.core.stages import RERANKERS
 from recbole_poem.encoders.history_encoder import history_encoder
 from recbole_poem.encoders.ranking_reader import EntryReader, Reading
 from recbole_poem.encoders.state_fusion import FUSIONS, Fusion, Residual
@@ -57,6 +59,7 @@ class POEM(SequentialRecommender):
     """
 
     input_type = InputType.POINTWISE
+    stages: ClassVar[Tuple[Stage, ...]] = (RERANKERS,)
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)

@@ -1,6 +1,6 @@
 """The ranking stage alone, as a model to compare with: what feeds POEM, POEM must beat."""
 
-from typing import Any
+from typing import Any, ClassVar, Tuple
 
 import torch
 from recbole.data.interaction import Interaction
@@ -9,6 +9,8 @@ from recbole.utils import InputType
 from torch import nn
 
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE
+from recbole_poem.core.stage import Stage
+from recbole_poem.core.stages import RERANKERS
 from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
 
 
@@ -16,6 +18,7 @@ class Upstream(SequentialRecommender):
     """Ranks the cached candidates by fused score, everything else below them; nothing to train."""
 
     input_type = InputType.POINTWISE
+    stages: ClassVar[Tuple[Stage, ...]] = (RERANKERS,)
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)

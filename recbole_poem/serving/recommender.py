@@ -22,12 +22,11 @@ from recbole_poem.data.preparation import swing_graph
 from recbole_poem.graph.neighbours import similar_items
 from recbole_poem.logits.scoring import Items
 from recbole_poem.models.poem import POEM
-from recbole_poem.rerankers.reranking import reranking_of
+from recbole_poem.rerankers.chain import chain_of
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.blocks import in_blocks
 from recbole_poem.serving.bounds import switch, whole_number
 from recbole_poem.serving.coded_items import CodedItems
-from recbole_poem.serving.diverse import DiverseRanker, Ranker
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.exact import ExactRanker
 from recbole_poem.serving.histories import Histories, ItemTimes
@@ -38,6 +37,7 @@ from recbole_poem.serving.limits import Limits, known, mask, n_unknown, of_each,
 from recbole_poem.serving.loading import Loaded, open_checkpoint, popularity
 from recbole_poem.serving.query import Answer, Query, checked
 from recbole_poem.serving.requests import RequestReader, Requests
+from recbole_poem.serving.reranked import Ranker, RerankedRanker
 from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
 from recbole_poem.serving.tokens import listed, token
 from recbole_poem.serving.unread import Unread
@@ -92,9 +92,9 @@ class Recommender:
             coded = CodedItems(vectors.items)
             short = ShortlistRanker(self._batches, interests, vectors, coded)
             self._ranker = MixedRanker(exact, short, _ONE_BY_ONE)
-        reranking = reranking_of(self.config, self._dataset)
-        if reranking is not None:
-            self._ranker = DiverseRanker(self._ranker, reranking)
+        chain = chain_of(self.config, self._dataset)
+        if chain:
+            self._ranker = RerankedRanker(self._ranker, chain)
 
     @classmethod
     def load(
@@ -191,7 +191,7 @@ class Recommender:
             Columns request, rank (from 1), item, score; ``attrs["unknown_items"]`` counts the
             tokens of histories, entries, `allow` and `deny` that were left out. An empty history
             gets the candidates of its entry, by fused score, and then what is popular. With
-            ``diversity_penalty`` the scores of a list need not descend.
+            re-rankers the scores of a list need not descend.
 
         Raises
         ------

@@ -28,7 +28,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.number_types import plain
 from recbole_poem.core.renamed import RENAMED
 from recbole_poem.core.stage import Stage, written
-from recbole_poem.core.stages import NESTED, STAGES
+from recbole_poem.core.stages import NESTED, RERANKERS, STAGES
 from recbole_poem.training.checks import check_given
 from recbole_poem.training.checks.names import check_dataset_name
 from recbole_poem.training.keys import POEM_RULES, RULES, check_values
@@ -47,7 +47,7 @@ _LAUNCH_KEYS = {
 
 
 #: Stages of a model that names none: RecBole's.
-EVERY_MODEL: Tuple[Stage, ...] = ()
+EVERY_MODEL: Tuple[Stage, ...] = (RERANKERS,)
 
 #: Keys that are refused elsewhere, with what to give instead.
 _UNLISTED = {"neg_sampling", "training_neg_sample_num"}

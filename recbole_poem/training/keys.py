@@ -94,8 +94,6 @@ OVERALL_RULES: Dict[str, _Rule] = {
     "mask_seen": _FLAG,
     "lazy_sequences": _FLAG,
     "category_field": _NAME_OR_NONE,
-    "diversity_penalty": _WEIGHT,
-    "diversity_pool": _FROM_1,
     "time_unit": _one_of("s", "ms"),
     "utc_offset": _Rule(
         lambda v: is_whole_number(v) and abs(v) < 86400, "seconds of less than a day"

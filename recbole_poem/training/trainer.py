@@ -24,8 +24,8 @@ from torch.nn.parallel import DistributedDataParallel
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.noise import Purpose, own_streams
 from recbole_poem.core.refusals import refusals_named
-from recbole_poem.rerankers.category_penalty import Diversity
-from recbole_poem.rerankers.reranking import reranking_of
+from recbole_poem.rerankers import Context
+from recbole_poem.rerankers.chain import Chain, chain_of
 from recbole_poem.training import checkpoint
 from recbole_poem.training.restoring import check_ids, data_of, load_weights
 from recbole_poem.training.weight_average import WeightAverage
@@ -44,8 +44,8 @@ class PlainCollector(Collector):
     and counters included, so ItemCoverage, GiniIndex and the like fail.
     """
 
-    #: how lists are chosen; None = by the scores alone
-    reranking: Optional[Diversity] = None
+    #: what makes the lists of scores; None = not known yet
+    chain: Optional[Chain] = None
 
     def eval_batch_collect(
         self,
@@ -54,10 +54,10 @@ class PlainCollector(Collector):
         positive_u: torch.Tensor,
         positive_i: torch.Tensor,
     ) -> None:
-        """Collect what RecBole does; where it ranks items, after the last stage has seen them."""
+        """Collect what RecBole does; where it ranks items, after the re-rankers have seen them."""
         ranks = self.config["eval_type"] == EvaluatorType.RANKING
-        if ranks and self.reranking is not None:
-            scores_tensor = self.reranking.reordered(scores_tensor)
+        if ranks and self.chain:
+            scores_tensor = self.chain.reordered(Context(), scores_tensor)
         super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
 
     def get_data_struct(self) -> Any:
@@ -310,8 +310,8 @@ class TrainingMixin(Trainer):
                 check_ids(state, eval_data._dataset, path)
             load_weights(self.model, state, path)
             self.logger.info(f"Loading model structure and parameters from {path}")
-        if eval_data and self.eval_collector.reranking is None:  # else its file has been read
-            self.eval_collector.reranking = reranking_of(self.config, eval_data._dataset)
+        if eval_data and self.eval_collector.chain is None:  # else its files have been read
+            self.eval_collector.chain = chain_of(self.config, eval_data._dataset)
         streams = own_streams(self.config["seed"], Purpose.EVALUATION)
         with streams as start, refusals_named(self.config, "cannot be evaluated"):
             if eval_data:
