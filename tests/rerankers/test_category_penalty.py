@@ -44,7 +44,7 @@ def reordered(
     """Hand out scores (B, n_items) as a chain of this one re-ranker does."""
     one = CategoryPenalty.__new__(CategoryPenalty)
     one._category, one._penalty, one.pool = category, penalty, pool
-    return Chain([one]).reordered(Context(), scores)
+    return Chain([one]).head(Context(), scores).over(scores)
 
 
 @settings(max_examples=150, deadline=None)

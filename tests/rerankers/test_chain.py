@@ -61,7 +61,7 @@ def test_each_reads_the_list_that_the_one_before_it_made() -> None:
 
 
 def test_the_head_gets_its_scores_anew_and_the_rest_keeps_its_place() -> None:
-    found = Chain([backwards(3)]).reordered(Context(), SCORES)
+    found = Chain([backwards(3)]).head(Context(), SCORES).over(SCORES)
     assert found[:, 1:].tolist() == [[3, 4, 5, 2, 1], [1, 2, 5, 4, 3]]
 
 
