@@ -7,7 +7,7 @@ request brings beside its history is the entry of the previous request, where th
 from functools import cached_property
 from logging import getLogger
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
 import dgl
 import numpy as np
@@ -22,6 +22,7 @@ from recbole_poem.data.preparation import swing_graph
 from recbole_poem.graph.neighbours import similar_items
 from recbole_poem.logits.scoring import Items
 from recbole_poem.models.poem import POEM
+from recbole_poem.rerankers import Context
 from recbole_poem.rerankers.chain import chain_of
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.blocks import in_blocks
@@ -35,9 +36,9 @@ from recbole_poem.serving.index.sample import sample_requests
 from recbole_poem.serving.interest import Catalogue, Interests
 from recbole_poem.serving.limits import Limits, known, mask, n_unknown, of_each, same_for_all
 from recbole_poem.serving.loading import Loaded, open_checkpoint, popularity
-from recbole_poem.serving.query import Answer, Query, checked
+from recbole_poem.serving.query import Answer, Outcome, Query, checked
 from recbole_poem.serving.requests import RequestReader, Requests
-from recbole_poem.serving.reranked import Ranker, RerankedRanker
+from recbole_poem.serving.reranked import Ranker, RerankedRanker, WithStates, without_states
 from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
 from recbole_poem.serving.tokens import listed, token
 from recbole_poem.serving.unread import Unread
@@ -93,8 +94,13 @@ class Recommender:
             short = ShortlistRanker(self._batches, interests, vectors, coded)
             self._ranker = MixedRanker(exact, short, _ONE_BY_ONE)
         chain = chain_of(self.config, self._dataset)
+        self._learns: Optional[RerankedRanker] = None
         if chain:
-            self._ranker = RerankedRanker(self._ranker, chain)
+            context: Callable[[Requests], Context] = without_states
+            if chain.reads_states:
+                context = WithStates(self._batches, interests, items)
+            reranked = self._ranker = RerankedRanker(self._ranker, chain, context)
+            self._learns = reranked if chain.observes else None
 
     @classmethod
     def load(
@@ -266,6 +272,42 @@ class Recommender:
             for rows, items, scores in in_blocks(self._ranker, requests, lengths, limits, size)
             for row, of_one, score in zip(rows, items, scores)
         ]
+
+    @property
+    def observes(self) -> bool:
+        """Whether a re-ranker learns from what came of answers."""
+        return self._learns is not None
+
+    def observe(self, queries: Sequence[Query], outcomes: Sequence[Outcome]) -> None:
+        """Let the re-rankers learn what came of queries; until then they know nothing.
+
+        Not at the same time as another call. Tokens that the model does not know are left out.
+
+        Parameters
+        ----------
+        queries : sequence of Query
+            As they were answered.
+        outcomes : sequence of Outcome
+            Theirs.
+
+        Raises
+        ------
+        InputError
+            If no re-ranker learns, or a part of the arguments is not what is said here.
+        """
+        if self._learns is None:
+            raise InputError(
+                "rerankers: none of them learns from what came of answers; leave the outcome out"
+            )
+        if len(queries) != len(outcomes):
+            raise InputError(f"outcomes: {len(outcomes)} for {len(queries)} queries")
+        queries = checked(queries)
+        taken = [listed(f"taken: query {n}", one.taken) for n, one in enumerate(outcomes)]
+        shown = [listed(f"shown: query {n}", one.shown) for n, one in enumerate(outcomes)]
+        requests = self._reader.of_queries(queries)
+        limits = of_each(queries, requests.histories, self._vocabulary)
+        ids = self._vocabulary.padded
+        self._learns.observe(requests, limits, ids(taken), ids(shown))
 
     def _answer(self, items: np.ndarray, scores: np.ndarray, unknown: int) -> Answer:
         given = scores > -np.inf
