@@ -7,7 +7,7 @@ import pytest
 from conftest import random_log
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.serving import recommender as module
+from recbole_poem.serving import rankers as module
 from recbole_poem.serving.query import Outcome, Query
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.training.quick_start import run_recbole_poem
