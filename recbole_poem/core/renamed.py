@@ -50,4 +50,6 @@ RENAMED: Dict[str, str] = {
     "upstream": "ranking_source",
     "upstream_folds": "ranking_source.folds",
     "upstream_neighbours": "ranking_source.neighbours",
+    "diversity_penalty": "rerankers.category_penalty.penalty",
+    "diversity_pool": "rerankers.category_penalty.pool",
 }

@@ -27,6 +27,7 @@ from recbole_poem.core.stages import (
     RANKERS,
     RANKING_READERS,
     RANKING_SOURCES,
+    RERANKERS,
     SCORE_FUSIONS,
     STATE_FUSIONS,
     TARGETS,
@@ -55,7 +56,7 @@ class POEM(SequentialRecommender):
     keys = POEMKeys
     stages: ClassVar[Tuple[Stage, ...]] = (
         RANKING_SOURCES, OBJECTIVES, TARGETS, RANKERS, SCORE_FUSIONS, GROUPINGS, RANKING_READERS,
-        HISTORY_ENCODERS, STATE_FUSIONS, LOGIT_TERMS, LOSSES,
+        HISTORY_ENCODERS, STATE_FUSIONS, LOGIT_TERMS, LOSSES, RERANKERS,
     )  # fmt: skip
 
     def __init__(self, config: Any, dataset: Any) -> None:

@@ -14,6 +14,7 @@ from recbole_poem.core.stages import (
     OBJECTIVES,
     RANKERS,
     RANKING_SOURCES,
+    RERANKERS,
     SCORE_FUSIONS,
     TARGETS,
 )
@@ -26,7 +27,7 @@ class Upstream(SequentialRecommender):
     input_type = InputType.POINTWISE
     keys = POEMKeys
     stages: ClassVar[Tuple[Stage, ...]] = (
-        RANKING_SOURCES, OBJECTIVES, TARGETS, RANKERS, SCORE_FUSIONS,
+        RANKING_SOURCES, OBJECTIVES, TARGETS, RANKERS, SCORE_FUSIONS, RERANKERS,
     )  # fmt: skip
 
     def __init__(self, config: Any, dataset: Any) -> None:

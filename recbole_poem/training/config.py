@@ -30,7 +30,7 @@ from recbole_poem.core.overall import OverallKeys
 from recbole_poem.core.renamed import RENAMED
 from recbole_poem.core.settings import defaults_of
 from recbole_poem.core.stage import Stage, written
-from recbole_poem.core.stages import NESTED, STAGES
+from recbole_poem.core.stages import NESTED, RERANKERS, STAGES
 from recbole_poem.models.keys import POEMKeys
 from recbole_poem.training.checks import check_given
 from recbole_poem.training.checks.names import check_dataset_name
@@ -50,7 +50,7 @@ _LAUNCH_KEYS = {
 
 
 #: Stages of a model that names none: RecBole's.
-EVERY_MODEL: Tuple[Stage, ...] = ()
+EVERY_MODEL: Tuple[Stage, ...] = (RERANKERS,)
 
 #: Keys that are refused elsewhere, with what to give instead.
 _UNLISTED = {"neg_sampling", "training_neg_sample_num"}

@@ -85,8 +85,7 @@ RUNS: Dict[str, Dict[str, Any]] = {
         "sampled_negatives": 30,
         "losses.margin.negatives": "uniform",
         "category_field": "tags",
-        "diversity_penalty": 0.3,
-        "diversity_pool": 20,
+        "rerankers": {"category_penalty": {"penalty": 0.3, "pool": 20}},
     },
     "logged": {
         **POEM,

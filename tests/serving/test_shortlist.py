@@ -213,7 +213,7 @@ def test_of_a_large_catalogue_few_requests_are_answered_from_codes(
     checkpoint: str, recommender: Recommender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert isinstance(recommender._ranker, ExactRanker)
-    monkeypatch.setattr("recbole_poem.serving.recommender._MANY", N_ITEMS)
+    monkeypatch.setattr("recbole_poem.serving.rankers._MANY", N_ITEMS)
     large = Recommender.load(checkpoint)
     assert isinstance(large._ranker, MixedRanker)
     few, many = [Query(["i1", "i5"])], [Query(["i1", "i5"])] * 30

@@ -59,6 +59,16 @@ def test_a_preset_stands_between_its_model_and_the_data_set() -> None:
     assert "fusion" not in make("SASRec", preset="paper").final_config_dict
 
 
+def test_the_preset_reloop2_adds_a_reranker_and_changes_nothing_else() -> None:
+    config, plain = make(preset="reloop2"), make()
+    assert list(config["rerankers"]) == ["reloop2"] and plain["rerankers"] == {}
+    assert make(preset="reloop2", **{"rerankers.reloop2.weight": 0.9})["rerankers.reloop2"] == {
+        **config["rerankers.reloop2"], "weight": 0.9
+    }  # fmt: skip
+    others = {key for key in plain.final_config_dict if config[key] != plain[key]}
+    assert others <= {"rerankers", "preset"}
+
+
 def test_the_best_preset_may_know_a_data_set() -> None:
     def keys(model: str, dataset: str, **given: Any) -> List[Any]:
         config = Config(model, dataset, config_dict=given)

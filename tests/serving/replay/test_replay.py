@@ -96,6 +96,21 @@ def test_metrics_are_those_of_the_evaluation(experiment: Experiment, rows: str) 
         assert official == {name: round(overall[_ours(name)], 4) for name in official}
 
 
+def test_a_reranker_learns_from_row_to_row_as_in_slots_of_one_row(write_dataset: Any) -> None:
+    log = random_log(3, n_users=40, n_items=25, longest=16, ties=False)
+    eager = {"weight": 1.0, "n_bits": 2, "n_arrays": 9, "pool": 20, "n_shown": 5}
+    more = {"rerankers": {"reloop2": {**eager, "slot_hours": 1e-6}}, "metric_decimal_place": 12}
+    path = trained(write_dataset(log), model="POEM", **more)
+    experiment = open_experiment(path)
+    found = played(experiment, "test")
+    traffic = last_hours(experiment, EVERYTHING, "test")
+    overall = report_of(experiment, traffic, found, "F", "test")["overall"]
+    figures = experiment.evaluate("test")
+    assert figures == pytest.approx({name: overall[_ours(name)] for name in figures})
+    without = open_experiment(path, {"rerankers": "none"}).evaluate("test")
+    assert figures["ndcg@5"] != pytest.approx(without["ndcg@5"])
+
+
 def _ours(name: str) -> str:
     return name.upper().replace("HIT", "HR")
 
