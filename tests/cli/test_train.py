@@ -157,7 +157,9 @@ def test_a_wheel_carries_its_properties(tmp_path: Path) -> None:
     """Build from the tree, unpack elsewhere, run from an empty folder."""
     tree = tmp_path / "tree"
     shutil.copytree(
-        ROOT, tree, ignore=shutil.ignore_patterns(".*", "*.egg-info", "benchmarks", "tests", "saved")
+        ROOT,
+        tree,
+        ignore=shutil.ignore_patterns(".*", "*.egg-info", "benchmarks", "tests", "saved"),
     )
     subprocess.run(
         [sys.executable, "-c", "import setuptools; setuptools.setup()", "-q", "bdist_wheel"],

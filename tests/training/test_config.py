@@ -8,10 +8,10 @@ from typing import Any, Dict, List
 import numpy as np
 import pytest
 import yaml
-from recbole_poem.training.keys import OVERALL_RULES, RULES
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.training.config import PROPERTIES, Config
+from recbole_poem.training.keys import OVERALL_RULES, RULES
 
 FILES = [file for file in sorted(PROPERTIES.rglob("*.yaml")) if file.parent.name != "benchmark"]
 
