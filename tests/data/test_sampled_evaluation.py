@@ -20,8 +20,7 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
     keys.update(
         MAX_ITEM_LIST_LENGTH=6,
         n_candidates=8,
-        **{"grouping.n_groups": 2},
-        **{"ranking_reader.group_samples": 2},
+        **{"grouping.n_groups": 2, "ranking_reader.group_samples": 2},
     )
     return keys
 
