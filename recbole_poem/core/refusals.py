@@ -16,7 +16,8 @@ import recbole
 import torch
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.training.keys import OVERALL_RULES
+from recbole_poem.core.overall import RECBOLE_KEYS, OverallKeys
+from recbole_poem.core.settings import ranges_of
 
 _RECBOLE = Path(recbole.__file__).parent
 _PLUGIN = Path(__file__).parents[1]
@@ -83,7 +84,8 @@ def _words(config: Any, error: BaseException) -> str:
         words = "the file that it is to start from is no checkpoint of torch"
     else:
         words = " ".join(str(error).split()) or f"it asks for: {_line(error)}"
-    elsewhere = set(OVERALL_RULES).union(*config.parameters.values())
+    ruled = {**RECBOLE_KEYS, **ranges_of(OverallKeys)}
+    elsewhere = set(ruled).union(*config.parameters.values())
     given = {
         key: value
         for key, value in config.external_config_dict.items()

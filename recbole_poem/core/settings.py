@@ -32,6 +32,7 @@ class Range(NamedTuple):
     words: str
 
 
+ANY = Range(lambda v: True, "anything")
 FLAG = Range(lambda v: isinstance(v, bool), "True or False")
 TEXT = Range(lambda v: isinstance(v, str) and bool(v), "a name")
 #: a number
@@ -137,3 +138,13 @@ def default_of(field: "dataclasses.Field[Any]") -> Any:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return field.default
+
+
+def defaults_of(of: Type[Any]) -> Dict[str, Any]:
+    """Return the default of every field of a dataclass of settings."""
+    return {field.name: default_of(field) for field in dataclasses.fields(of)}
+
+
+def ranges_of(of: Type[Any]) -> Dict[str, Range]:
+    """Return the range of every field of a dataclass of settings."""
+    return {field.name: field.metadata["range"] for field in dataclasses.fields(of)}

@@ -32,6 +32,7 @@ from recbole_poem.log.gaps import N_SLOTS
 from recbole_poem.logits.added import LogitTerms
 from recbole_poem.logits.popularity_trend import scored_by, trend_of
 from recbole_poem.logits.scoring import Interest, Items, all_logits, logits_of, of_state
+from recbole_poem.models.keys import POEMKeys, check_poem
 from recbole_poem.models.learning import calculate_parts
 from recbole_poem.models.ranking_side import RankingSide, Read
 
@@ -47,6 +48,7 @@ class POEM(SequentialRecommender):
     """
 
     input_type = InputType.POINTWISE
+    keys = POEMKeys
     stages: ClassVar[Tuple[Stage, ...]] = (
         SCORE_FUSIONS, GROUPINGS, RANKING_READERS, HISTORY_ENCODERS, STATE_FUSIONS, LOGIT_TERMS,
         LOSSES,
@@ -90,6 +92,9 @@ class POEM(SequentialRecommender):
     def reads_rankings(config: Any) -> bool:
         """Tell whether a configuration has the model read the rankings of previous requests."""
         return config.component("ranking_reader") is not None
+
+    #: refuses keys and components that do not fit each other
+    check_keys = staticmethod(check_poem)
 
     @property
     def request_fields(self) -> List[str]:

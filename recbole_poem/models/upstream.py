@@ -11,12 +11,14 @@ from torch import nn
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE
 from recbole_poem.core.stage import Stage
 from recbole_poem.core.stages import SCORE_FUSIONS
+from recbole_poem.models.keys import POEMKeys
 
 
 class Upstream(SequentialRecommender):
     """Ranks the cached candidates by fused score, everything else below them; nothing to train."""
 
     input_type = InputType.POINTWISE
+    keys = POEMKeys
     stages: ClassVar[Tuple[Stage, ...]] = (SCORE_FUSIONS,)
 
     def __init__(self, config: Any, dataset: Any) -> None:

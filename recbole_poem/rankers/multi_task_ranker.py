@@ -23,6 +23,7 @@ from recbole_poem.core.processes import n_processes
 from recbole_poem.log.tasks import TaskSpecification, parse_tasks
 from recbole_poem.rankers.feature_fields import Field
 from recbole_poem.rankers.features import RankingFeatures, RankingRequests
+from recbole_poem.rankers.keys import RankerKeys
 from recbole_poem.rankers.mixture_of_experts import MixtureOfExperts
 from recbole_poem.rankers.task_loss import TASKS, Task, check_tasks, predictions, task_losses
 
@@ -34,6 +35,7 @@ class MultiTaskRanker(SequentialRecommender):
     """
 
     input_type = InputType.POINTWISE
+    keys = RankerKeys
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)

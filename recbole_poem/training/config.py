@@ -26,12 +26,15 @@ from recbole_poem.core.blocks import block_of, laid
 from recbole_poem.core.config_files import read_config_file
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.number_types import plain
+from recbole_poem.core.overall import OverallKeys
 from recbole_poem.core.renamed import RENAMED
+from recbole_poem.core.settings import defaults_of
 from recbole_poem.core.stage import Stage, written
 from recbole_poem.core.stages import NESTED, STAGES
+from recbole_poem.models.keys import POEMKeys
 from recbole_poem.training.checks import check_given
 from recbole_poem.training.checks.names import check_dataset_name
-from recbole_poem.training.keys import POEM_RULES, RULES, check_values
+from recbole_poem.training.checks.values import check_values
 from recbole_poem.training.registry import MODELS, get_model
 
 _ROOT = Path(__file__).parents[1]
@@ -55,11 +58,12 @@ _UNLISTED = {"neg_sampling", "training_neg_sample_num"}
 
 @lru_cache(maxsize=None)
 def _keys_of_all_models() -> FrozenSet[str]:
-    """Return the keys that stand in any properties file of RecBole or the plugin."""
+    """Return the keys in any properties file of RecBole or the plugin, and those of its models."""
     folders = (Path(recbole.__path__[0]) / "properties", PROPERTIES)
     files = [file for folder in folders for file in folder.rglob("*.yaml")]
     text = "\n".join(file.read_text(encoding="utf-8") for file in files)
-    return frozenset(re.findall(r"^(\w+):", text, re.MULTILINE))
+    ours = [defaults_of(model.keys) for model in MODELS.values()]
+    return frozenset(re.findall(r"^(\w+):", text, re.MULTILINE)).union(*ours)
 
 
 @lru_cache(maxsize=None)
@@ -108,7 +112,10 @@ class Config(recbole.config.Config):
         except (ValueError, KeyError, TypeError, RuntimeError, NotImplementedError) as error:
             # RecBole's own checks of the configuration, in its own words
             raise InputError(f"configuration: {error.args[0] if error.args else error}") from error
-        check_values(self.final_config_dict)
+        check_values(self.model_class, self.final_config_dict)
+        check_keys = getattr(self.model_class, "check_keys", None)
+        if check_keys is not None:
+            check_keys(self)
         self._refuse_misspelt()
 
     def unknown_keys(self) -> List[Tuple[str, Optional[str]]]:
@@ -234,7 +241,10 @@ class Config(recbole.config.Config):
 
     def _load_internal_config_dict(self, model: str, model_class: Any, dataset: str) -> None:
         super()._load_internal_config_dict(model, model_class, dataset)
-        files = [PROPERTIES / "overall.yaml"]
+        own = getattr(model_class, "keys", None)
+        self.internal_config_dict.update(defaults_of(OverallKeys))
+        self.internal_config_dict.update({} if own is None else defaults_of(own))
+        files = []
         if model in MODELS:
             # the ranking stage as a model of its own has POEM's keys, for it is what feeds POEM
             named = ["POEM", model] if model == "Upstream" else [model]
@@ -242,7 +252,7 @@ class Config(recbole.config.Config):
             files += self._preset(model)
         of_dataset = PROPERTIES / "dataset" / f"{dataset}.yaml"
         files.append(of_dataset)
-        if RULES.get(model) is POEM_RULES:
+        if own is POEMKeys:
             files.append(PROPERTIES / "preset" / self._preset_name / f"{dataset}.yaml")
         for file in files:
             if file.is_file():
@@ -290,7 +300,7 @@ class Config(recbole.config.Config):
     def _preset(self, model: str) -> List[Path]:
         """Return the file of the preset that the user chose, if it changes the defaults."""
         preset = self._preset_name
-        if preset == "best" or RULES[model] is not POEM_RULES:
+        if preset == "best" or MODELS[model].keys is not POEMKeys:
             return []
         file = PROPERTIES / "preset" / f"{preset}.yaml"
         if not file.is_file():

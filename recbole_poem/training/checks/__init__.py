@@ -1,7 +1,7 @@
 """Checks of a run's keys and columns before any work: what a slip breaks is said in one sentence.
 
-`keys.py` knows the ranges of the plugin's keys. The modules here know RecBole's keys, its models
-and the columns that these read.
+Ranges stand with the keys: `core/overall.py`, the ``keys`` of a model class, the settings of a
+component. The modules here know RecBole's keys, its models and the columns that these read.
 """
 
 from typing import Any, Dict, Type
@@ -13,7 +13,7 @@ from recbole_poem.training.checks.evaluation import check_evaluation, check_mode
 from recbole_poem.training.checks.kinds import check_kinds, check_lists, check_mappings
 from recbole_poem.training.checks.pretrained import check_pretrained
 from recbole_poem.training.checks.training import check_training
-from recbole_poem.training.keys import OVERALL_RULES, RULES
+from recbole_poem.training.checks.values import own_ranges, ruled_keys
 
 
 def check_given(
@@ -44,10 +44,9 @@ def check_given(
             raise InputError(f"{key}: None is a word in YAML; write ~ for nothing")
     check_mappings(keys)
     check_lists(keys)
-    own_rules = RULES.get(model.__name__, {})
-    check_kinds(given, defaults, [*OVERALL_RULES, *own_rules])
+    check_kinds(given, defaults, list(ruled_keys(model)))
     check_evaluation(keys, given)
-    if "valid_metric" not in own_rules:  # else it has an evaluation of its own
+    if "valid_metric" not in own_ranges(model):  # else it has an evaluation of its own
         check_modes_fit(keys)
     check_training(model, keys, given, defaults)
     check_pretrained(keys)

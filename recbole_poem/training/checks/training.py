@@ -9,7 +9,6 @@ from recbole.utils import InputType, ModelType
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.number_types import is_number
 from recbole_poem.training.checks.evaluation import check_names, nearest, one_of
-from recbole_poem.training.keys import RULES
 
 _NEGATIVES = ("distribution", "sample_num", "alpha", "dynamic", "candidate_num")
 _CLIPPING = ("max_norm", "norm_type", "error_if_nonfinite", "foreach")
@@ -77,7 +76,7 @@ def check_training(
             raise InputError(f"{key}: it is not read, but worked out; give {instead} instead")
     _check_loss(model, keys, given, defaults)
     _check_negatives(model.__name__, keys["train_neg_sample_args"])
-    if model.__name__ in RULES and _has_negatives(keys):
+    if hasattr(model, "keys") and _has_negatives(keys):
         raise InputError(
             f"train_neg_sample_args: {model.__name__} does not read it, and has negatives of its "
             "own; leave the key out"

@@ -1,0 +1,141 @@
+"""The flat keys of POEM, and of the ranking stage alone, which is what feeds POEM."""
+
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.number_types import is_whole_number
+from recbole_poem.core.settings import (
+    ABOVE_0,
+    ANY,
+    FLAG,
+    FROM_0,
+    PROBABILITY,
+    SHARE,
+    TEXT,
+    Range,
+    at_least,
+    one_of,
+    or_nothing,
+    setting,
+)
+
+
+def _are_windows(values: Any) -> bool:
+    """Tell whether these are hours, or pairs of hours and a weight; and windows of every day."""
+    if not isinstance(values, list) or not values:
+        return False
+    lately = [value for value in values if not _is_daily(value)]
+    return all(map(ABOVE_0.holds, lately)) or all(map(_is_weighed, lately))
+
+
+def _is_weighed(pair: Any) -> bool:
+    is_pair = isinstance(pair, list) and len(pair) == 2
+    return is_pair and ABOVE_0.holds(pair[0]) and FROM_0.holds(pair[1])
+
+
+def _is_daily(triple: Any) -> bool:
+    if not isinstance(triple, list) or len(triple) != 3:
+        return False
+    hours, weight, days = triple
+    is_odd = is_whole_number(hours) and hours in range(1, 24, 2)
+    return is_odd and FROM_0.holds(weight) and ABOVE_0.holds(days)
+
+
+TREND_WINDOWS = Range(
+    lambda v: v is None or _are_windows(v),
+    "a list of hours above 0 or of pairs [hours, weight from 0], not both, and beside either "
+    "or alone triples [odd hours below 24, weight from 0, days above 0]; or ~",
+)
+
+
+@dataclass(frozen=True)
+class POEMKeys:
+    """Their defaults, ranges and meanings; RecBole's names where RecBole has them."""
+
+    preset: str = setting("best", TEXT, "best, or a file of properties/preset/, such as paper")
+
+    # sizes
+    MAX_ITEM_LIST_LENGTH: int = setting(50, at_least(1), "L, the user's latest items that are read")
+    n_layers: int = setting(2, at_least(1), "Transformer layers of the history encoder")
+    n_heads: int = setting(2, at_least(1), "attention heads of the encoders")
+    hidden_size: int = setting(64, at_least(1), "d, size of embeddings and states")
+    inner_size: int = setting(256, at_least(1), "width of the feed-forward layers")
+    hidden_dropout_prob: float = setting(0.3, PROBABILITY, "dropout of embeddings and residuals")
+    attn_dropout_prob: float = setting(0.3, PROBABILITY, "dropout of attention weights")
+    initializer_range: float = setting(0.02, ABOVE_0, "standard deviation of the initial weights")
+
+    # reading rankings
+    request_cache_dir: Optional[str] = setting(
+        None, or_nothing(TEXT), "where built caches are kept; ~ = <checkpoint_dir>/request_cache"
+    )
+    request_lag: int = setting(
+        1, at_least(0), "requests between a ranking and its reader; 0 re-ranks (an ablation)"
+    )
+    requests_per_window: int = setting(
+        5, at_least(1), "positions of a training window that carry a ranking"
+    )
+    ranking_training: str = setting(
+        "stacked",
+        one_of("stacked", "joint"),
+        "joint: one loss moves all; stacked: what reads rankings learns on top of the history",
+    )
+    request_weight: float = setting(
+        9, ABOVE_0, "omega, of a position with a ranking against others; joint training alone"
+    )
+
+    # controls
+    shuffle_scores: bool = setting(
+        False, FLAG, "candidates take each other's scores at random (a control)"
+    )
+    shuffle_rankings: bool = setting(
+        False, FLAG, "requests read the rankings of others, drawn by the seed (a control)"
+    )
+    hide_target: bool = setting(
+        False, FLAG, "evaluated rankings lose the target (a control by an oracle: never for use)"
+    )
+
+    # of stages to come
+    time_gaps: bool = setting(True, FLAG, "a row knows the time since the one before")
+    gap_dropout: float = setting(0.2, SHARE, "share of the windows that go without these times")
+    trend_windows: Any = setting(None, TREND_WINDOWS, "see recbole_poem/log/trends.py; ~ = off")
+    trend_step: float = setting(24, ABOVE_0, "hours from one step to the next")
+    upstream: str = setting("item_to_item", TEXT, "who ranks")
+    n_candidates: int = setting(100, at_least(1), "N, candidates cached per request")
+    upstream_folds: int = setting(5, at_least(2), "user folds")
+    upstream_neighbours: int = setting(500, at_least(1), "similar items kept")
+    tasks: Any = setting(None, ANY, "what the ranker predicts")
+    ranker_blocks: int = setting(5, at_least(2), "blocks of time")
+    ranker_epochs: int = setting(2, at_least(1), "epochs of each stage")
+    ranker_unexposed: int = setting(4, at_least(0), "items beside each exposure")
+    ranker: Any = setting({}, ANY, "keys of MultiTaskRanker")
+
+    # the softmax
+    full_softmax_limit: int = setting(
+        50000, at_least(0), "items up to which the softmax is exact; above, sampled with logQ"
+    )
+    sampled_negatives: int = setting(2000, at_least(1), "negatives of the sampled softmax")
+    negative_distribution: str = setting(
+        "popularity", one_of("uniform", "popularity"), "of the sampled softmax's negatives"
+    )
+
+
+def check_poem(config: Any) -> None:
+    """Refuse keys and components that do not fit each other.
+
+    Raises
+    ------
+    InputError
+        Naming one of them.
+    """
+    size, heads = config["hidden_size"], config["n_heads"]
+    if size % heads:
+        raise InputError(f"hidden_size: {size} is no multiple of n_heads, {heads}")
+    fusion = config.component("state_fusion")
+    stacked = config["ranking_training"] == "stacked" and config.component("ranking_reader")
+    if fusion is not None and stacked and not fusion.component.is_on_top:
+        raise InputError(
+            f"ranking_training: stacked needs a state_fusion that stands on top of the history "
+            f"state, such as residual, and {fusion.name} has no such part; set ranking_training: "
+            "joint"
+        )
