@@ -10,8 +10,7 @@ ROOMS = (
     "core", "log", "fusion", "retrieval", "graph", "rankers", "cache", "data", "encoders", "logits",
     "losses", "models", "rerankers", "training", "serving", "benchmark", "tune", "cli",
 )  # fmt: skip
-#: a source of rankings that trains its rankers asks for the data and the training of one, when it is
-#: chosen
+#: a source that trains its rankers asks for the data and the training of one
 ALLOWED = {
     "cache/sources/time_blocks.py": {
         "recbole_poem.data.ranking_dataset",
