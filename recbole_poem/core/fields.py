@@ -14,10 +14,6 @@ CACHE_ITEM = "cache_item"
 #: (..., N, M) float32: their raw scores
 CACHE_SCORE = "cache_score"
 
-#: (B, W) int64: slot of the time between each row of the history and the row before it; 0 = not
-#: known; see `recbole_poem.log.gaps`
-HISTORY_GAP = "history_gap"
-
 #: (B, W, 1) int64, at evaluation (B, C): the step of time at which each target is asked for, from
 #: 1, 0 = before the first, and the hour of the day if it counts; see `recbole_poem.log.trends`
 TREND_STEP = "trend_step"

@@ -10,7 +10,6 @@ from recbole_poem.core.settings import (
     FLAG,
     FROM_0,
     PROBABILITY,
-    SHARE,
     TEXT,
     Range,
     at_least,
@@ -95,8 +94,6 @@ class POEMKeys:
     )
 
     # of stages to come
-    time_gaps: bool = setting(True, FLAG, "a row knows the time since the one before")
-    gap_dropout: float = setting(0.2, SHARE, "share of the windows that go without these times")
     trend_windows: Any = setting(None, TREND_WINDOWS, "see recbole_poem/log/trends.py; ~ = off")
     trend_step: float = setting(24, ABOVE_0, "hours from one step to the next")
 

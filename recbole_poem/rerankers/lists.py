@@ -88,7 +88,7 @@ class Lists:
         self, scores: torch.Tensor, context: Context, target: torch.Tensor
     ) -> torch.Tensor:
         head = self._chain.head(context, scores)
-        taken = target.to(scores.device).unsqueeze(1)
+        taken = target.to(scores.device)
         shown = self._chain.shown(head.placed)
         self._waiting.append(Feedback(context, head.item, head.score, shown, taken))
         return head.over(scores)
@@ -98,7 +98,7 @@ class Lists:
             return Context()
         items = self._model.scoring_items()
         state = self._model(interaction.to(items.embedding.device)).state
-        return Context(state.unsqueeze(1), items.embedding)
+        return Context(state, items.embedding)
 
 
 def _runs(values: torch.Tensor) -> "tuple[torch.Tensor, torch.Tensor]":
