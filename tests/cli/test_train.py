@@ -103,11 +103,11 @@ def test_a_run_ends_with_metrics_and_the_checkpoint(toy: List[str]) -> None:
         "--model=POEM",
         *toy,
         "--epochs=1",
-        "--n_experts=3",
+        "--unexposed_negatives=3",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     log = done.stderr
-    assert "'n_experts' is not a key of POEM or RecBole, and does nothing" in log
+    assert "'unexposed_negatives' is not a key of POEM or RecBole, and does nothing" in log
     tail = log[log.index("best valid") :]
     assert "ndcg@5" in tail
     assert "test result" in tail
