@@ -88,7 +88,7 @@ class Lists:
         self, scores: torch.Tensor, context: Context, target: torch.Tensor
     ) -> torch.Tensor:
         head = self._chain.head(context, scores)
-        taken = target.to(scores.device)
+        taken = target.to(scores.device).unsqueeze(1)
         shown = self._chain.shown(head.placed)
         self._waiting.append(Feedback(context, head.item, head.score, shown, taken))
         return head.over(scores)

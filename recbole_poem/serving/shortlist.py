@@ -136,7 +136,7 @@ class ShortlistRanker:
             m *= 4
 
     def _found(self, states: np.ndarray, m: int, without: np.ndarray) -> Tuple[np.ndarray, float]:
-        """Return the shortlists of some interests as one, each item once, and the limit of others."""
+        """Return the shortlists of some interests as one, and the limit of all other items."""
         lists = [self._shortlist.find(state, m, without) for state in states]
         if len(lists) == 1:
             return lists[0]
