@@ -9,6 +9,7 @@ from typing import Any, Dict, Type
 from recbole.model.abstract_recommender import AbstractRecommender
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.stages import STAGES
 from recbole_poem.training.checks.evaluation import check_evaluation, check_modes_fit
 from recbole_poem.training.checks.kinds import check_kinds, check_lists, check_mappings
 from recbole_poem.training.checks.pretrained import check_pretrained
@@ -44,7 +45,7 @@ def check_given(
             raise InputError(f"{key}: None is a word in YAML; write ~ for nothing")
     check_mappings(keys)
     check_lists(keys)
-    check_kinds(given, defaults, list(ruled_keys(model)))
+    check_kinds(given, defaults, [*ruled_keys(model), *STAGES])
     check_evaluation(keys, given)
     if "valid_metric" not in own_ranges(model):  # else it has an evaluation of its own
         check_modes_fit(keys)
