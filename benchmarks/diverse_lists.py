@@ -1,7 +1,7 @@
 """What lists as diverse as another model's would cost: a trained model's heads, chosen as a whole.
 
-The likeliest ten items resemble each other more than ten that people deal with, and
-``diversity_penalty`` buys diversity@10 (the share of pairs that share no category) with NDCG@10.
+The likeliest ten items resemble each other more than ten that people deal with. The re-ranker
+``category_penalty`` buys diversity@10 (the share of pairs that share no category) with NDCG@10.
 The penalty is the smallest one of a grid with which lists of *validation* rows are as diverse as
 asked for; test rows are read with that one and with none. Seen items are ranked last.
 """
@@ -19,7 +19,7 @@ from recbole_poem.benchmark.ranking import coverage, diversity, user_values
 from recbole_poem.benchmark.statistics import paired_test
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.categories import read_categories
-from recbole_poem.rerankers.category_penalty import Diversity
+from recbole_poem.rerankers.category_penalty import order_of
 
 K, POOL = 10, 50
 PENALTIES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
@@ -59,7 +59,7 @@ def read(experiment: Any, phase: str) -> Heads:
 
 def chosen(heads: Heads, category: torch.Tensor, penalty: float) -> torch.Tensor:
     """Fill lists as the last stage does, (n, K) item ids."""
-    order = Diversity(category, penalty, POOL).order(heads.item, heads.logit)
+    order = order_of(category, penalty, heads.item, heads.logit)
     return heads.item.gather(1, order[:, :K])
 
 

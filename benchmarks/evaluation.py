@@ -42,7 +42,7 @@ def main() -> None:
     """Measure the three models in turn on one thread."""
     options = measure.parser(__doc__).parse_args()
     torch.set_num_threads(1)
-    small = {"n_candidates": 10} if options.quick else {}
+    small = {"ranking_source.n_candidates": 10} if options.quick else {}
     with tempfile.TemporaryDirectory() as folder:
         sides = {
             "sasrec": evaluation("SASRec", folder, lazy_sequences=options.quick),

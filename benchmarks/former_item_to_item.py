@@ -1,4 +1,4 @@
-"""The item-to-item upstream before version 2 of its cache, kept as the other side of a benchmark.
+"""The item-to-item ranking before version 2 of its cache, kept as the other side of a benchmark.
 
 It scored the whole catalogue densely, objective by objective, and chose with ``torch.topk``.
 """
@@ -9,20 +9,19 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from recbole_poem.core.stage import Choice
 from recbole_poem.retrieval.counts import Counts
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
-from recbole_poem.retrieval.objectives import Objective
-from recbole_poem.retrieval.similarity import SIMILARITIES
 
 Ranked = Tuple[np.ndarray, np.ndarray]
 
 
 class Former:
-    """The item-to-item upstream as it was: dense scores of the catalogue, one objective a time."""
+    """The item-to-item ranking as it was: dense scores of the catalogue, one objective a time."""
 
     def __init__(self, ranker: ItemToItemRanker, ties_to_lower: bool = False) -> None:
         self._log, self._fold = ranker._log, ranker._fold
-        self._objectives, self._positive = ranker._specifications, ranker._positive
+        self._objectives, self._positive = list(ranker._choices.values()), ranker._positive
         self._n_folds, self._top_k, self._gains = ranker._n_folds, ranker._top_k, ranker._gains
         self._ties_to_lower = ties_to_lower
 
@@ -31,16 +30,14 @@ class Former:
         pairs = zip(self._objectives, self._positive)
         self._similarity = [self._estimate_one(*pair) for pair in pairs]
 
-    def _estimate_one(self, objective: Objective, positive: np.ndarray) -> List[sparse.csr_matrix]:
-        parameters, shrinkage = objective.counting, objective.weighing["shrinkage"]
-        log, count = self._log, SIMILARITIES[objective.similarity].count
+    def _estimate_one(self, objective: Choice, positive: np.ndarray) -> List[sparse.csr_matrix]:
+        shrinkage = objective.settings.shrinkage
+        log, count = self._log, objective.make().count
         rows = np.flatnonzero(log.training & positive)
-        everyone = count(log, rows, **parameters)
+        everyone = count(log, rows)
         fold = self._fold[log.user[rows]]
         return [
-            former_normalise(
-                everyone.without(count(log, rows[fold == f], **parameters)), shrinkage, self._top_k
-            )
+            former_normalise(everyone.without(count(log, rows[fold == f])), shrinkage, self._top_k)
             for f in range(self._n_folds)
         ]
 
@@ -52,7 +49,7 @@ class Former:
         return self._select(torch.from_numpy(scores))
 
     def _score(self, m: int, requests: np.ndarray) -> np.ndarray:
-        log, objective = self._log, self._objectives[m]
+        log, objective = self._log, self._objectives[m].settings
         age = np.arange(objective.history)
         history = requests[:, None] - 1 - age
         rows = np.maximum(history, 0)

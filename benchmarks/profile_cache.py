@@ -37,7 +37,11 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         given = {"request_cache_dir": folder, "show_progress": False, "state": "ERROR"}
-        given.update({"n_candidates": 10, "upstream_neighbours": 50} if options.quick else {})
+        given.update(
+            {"ranking_source.n_candidates": 10, "ranking_source.neighbours": 50}
+            if options.quick
+            else {}
+        )
         config = Config("POEM", "ml-100k", config_dict=given)
         train = create_dataset(config).build()[0]
         profile = cProfile.Profile(time.process_time)

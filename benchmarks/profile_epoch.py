@@ -20,7 +20,9 @@ def main() -> None:
     arguments.add_argument("--label", default="after", help="name of the table, such as 'before'")
     options = arguments.parse_args()
     torch.set_num_threads(1)
-    small: Any = {"MAX_ITEM_LIST_LENGTH": 10, "n_candidates": 10} if options.quick else {}
+    small: Any = (
+        {"MAX_ITEM_LIST_LENGTH": 10, "ranking_source.n_candidates": 10} if options.quick else {}
+    )
     with tempfile.TemporaryDirectory() as folder:
         keys = {"checkpoint_dir": folder, "show_progress": False, **small}
         config = Config("POEM", "ml-100k", config_dict=keys)

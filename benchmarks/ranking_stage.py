@@ -2,10 +2,10 @@
 
 Rankers with 0 and with 4 unexposed items beside each exposure learn from the training exposures of
 a split by time (validation: the day before the last), and are judged on the validation day, twice:
-on its exposures, by GAUC and AUC of each task, MAE and XAUC; and on the candidates that the
+on its exposures, by GAUC and AUC of each target, MAE and XAUC; and on the candidates that the
 item-to-item retrieval finds for the requests to predict, by the NDCG@10 of the order that each
-task, or the fusion of all, gives them. The retrieval's own order stands beside it. The data set is
-KuaiRand-Pure's part or another one with ``tasks`` in its preset; ``--quick`` takes ml-100k.
+target, or the fusion of all, gives them. The retrieval's own order stands beside it. The data set
+is KuaiRand-Pure's part or another one with ``targets`` in its preset; ``--quick`` takes ml-100k.
 """
 
 import tempfile
@@ -16,10 +16,9 @@ import numpy as np
 import torch
 from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
 
-from recbole_poem.cache.build import item_to_item
+from recbole_poem.cache.sources.item_to_item import retrieval
 from recbole_poem.log.feedback import positive_rows
 from recbole_poem.rankers.trainer import measures, weighted_gauc
-from recbole_poem.retrieval.objectives import parse_objectives
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import trainer_of
@@ -61,8 +60,8 @@ def judged(dataset: str, data_path: str, unexposed: int, epochs: int) -> Dict[st
         trainer.fit(experiment.train_data)
         trainer.evaluate(experiment.valid_data, load_best_model=True)
     predicted = trainer.predict(experiment.valid_data)
-    tasks = experiment.model.tasks
-    found = {"gauc": weighted_gauc(tasks, *predicted), **measures(tasks, *predicted)}
+    targets = experiment.model.targets
+    found = {"gauc": weighted_gauc(targets, *predicted), **measures(targets, *predicted)}
 
     exposures = experiment.train_data.exposures
     log = exposures.log
@@ -70,9 +69,8 @@ def judged(dataset: str, data_path: str, unexposed: int, epochs: int) -> Dict[st
     positive = positive_rows(log, retrieval_config["positive_feedback"], "positive_feedback")
     rows = experiment.valid_data.rows
     rows = rows[positive[rows]]
-    n = len(parse_objectives(retrieval_config["objectives"]))
-    retrieval = item_to_item(retrieval_config, log, np.full(n, 1 / n))
-    items, similar = retrieval.estimate(map).rank(rows)
+    settings = retrieval_config.component("ranking_source").settings
+    items, similar = retrieval(settings, retrieval_config, log).estimate(map).rank(rows)
     is_there, is_target = items > 0, items == log.item[rows][:, None]
     scores = TrainedRanker(experiment.model.eval(), exposures).score(rows, items)
     return {
@@ -82,7 +80,7 @@ def judged(dataset: str, data_path: str, unexposed: int, epochs: int) -> Dict[st
         "targets_among_candidates": float(is_target.any(axis=1).mean()),
         "ndcg@10_of_retrieval": orders(similar, is_target, is_there)["fused"],
         "ndcg@10_of_ranker": orders(scores, is_target, is_there),
-        "tasks": [task.name for task in tasks],
+        "targets": [target.name for target in targets],
     }
 
 

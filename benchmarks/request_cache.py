@@ -1,4 +1,4 @@
-"""Requests per second of the item-to-item upstream, against the code it replaced.
+"""Requests per second of the item-to-item ranking, against the code it replaced.
 
 1. On ml-100k, in turn and on one thread: estimating all similarities and ranking a part of the
    requests, extrapolated to all of them. The former code scored the whole catalogue densely and
@@ -20,12 +20,13 @@ import torch
 from former_item_to_item import Former
 
 from recbole_poem.benchmark.machine import peak_memory
-from recbole_poem.cache.build import UPSTREAMS
+from recbole_poem.cache.build import cache_folder
 from recbole_poem.cache.request_cache import open_or_build
+from recbole_poem.cache.sources import SourceContext
+from recbole_poem.core.stages import OBJECTIVES
 from recbole_poem.core.workers import Map, open_map
 from recbole_poem.log.requests import RequestLog, first_rows
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
-from recbole_poem.retrieval.objectives import parse_objectives
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import create_dataset
 
@@ -43,12 +44,15 @@ FIVE = {  # as properties/model/POEM.yaml
 
 
 def movielens() -> ItemToItemRanker:
-    """Return the upstream of ml-100k with five objectives, all of which the former code knew."""
+    """Return the source of ml-100k with five objectives, all of which the former code knew."""
     with tempfile.TemporaryDirectory() as folder:
         given = {"checkpoint_dir": folder, "show_progress": False, "state": "ERROR"}
         given["objectives"] = FIVE
         config = Config("POEM", "ml-100k", config_dict=given)
-        return UPSTREAMS["item_to_item"](config, create_dataset(config).build()[0])
+        dataset = create_dataset(config).build()[0]
+        context = SourceContext(config, dataset, cache_folder(config, dataset))
+        source: ItemToItemRanker = config.component("ranking_source").make(context)
+        return source
 
 
 def against_former(
@@ -171,7 +175,7 @@ def build_synthetic(n_users: int, n_items: int, ranked: int) -> Dict[str, Any]:
     """Estimate from a synthetic log and build the cache of its first requests (own process)."""
     torch.set_num_threads(1)
     log = synthetic(n_users, n_items)
-    objectives = parse_objectives(FIVE)
+    objectives = OBJECTIVES.choose(FIVE, "objectives")
     weights = np.full(len(objectives), 1 / len(objectives))
     ranker = ItemToItemRanker(log, objectives, 100, 5, 500, weights, 0, 1, seed=0)
     before, begin = peak_memory(), time.process_time()

@@ -5,28 +5,25 @@ from typing import Any, Dict
 import numpy as np
 import pandas as pd
 
-TASKS = {
+TARGETS = {
     "click": {"feedback": {"click": "[1,1]"}},
     "like": {"feedback": [{"like": "[1,1]"}, {"follow": "[1,1]"}], "positive_weight": 2},
-    "seconds": {"kind": "watch_time", "weight": 0.5},
+    "seconds": {"target": "watch_time", "weight": 0.5},
 }
 
 #: a ranker that learns in a moment
 TINY = {
     "embedding_size": 4,
     "hidden_size": 4,
-    "n_experts": 2,
-    "expert_sizes": [4],
-    "tower_sizes": [],
 }
+#: and its network
+TINY_NETWORK = {"name": "mmoe", "n_experts": 2, "expert_sizes": [4], "tower_sizes": []}
 
 #: POEM as small as it gets, fed by such rankers
 TINY_POEM = {
     "MAX_ITEM_LIST_LENGTH": 6,
     "hidden_size": 8,
     "inner_size": 8,
-    "n_candidates": 8,
-    "upstream_folds": 2,
     "grouping.n_groups": 2,
     "ranking_reader.group_samples": 2,
     "requests_per_window": 3,
@@ -34,13 +31,19 @@ TINY_POEM = {
     "topk": [5],
     "valid_metric": "NDCG@5",
     "metric_decimal_place": 8,
-    "upstream": "multitask",
+    "ranking_source": {
+        "name": "time_blocks",
+        "n_candidates": 8,
+        "folds": 2,
+        "blocks": 3,
+        "epochs": 1,
+        "training": {**TINY, "train_batch_size": 64, "MAX_ITEM_LIST_LENGTH": 4},
+    },
+    "ranker": TINY_NETWORK,
     "objectives": {
         "consumed": {"similarity": "cosine", "history": 5},
         "next": {"similarity": "transition", "steps": 2},
     },
-    "ranker_blocks": 3,
-    "ranker": {**TINY, "epochs": 1, "train_batch_size": 64, "MAX_ITEM_LIST_LENGTH": 4},
 }
 
 
@@ -75,7 +78,7 @@ def exposure_log(
 
 
 def write_exposures(write_dataset: Any, log: pd.DataFrame) -> Dict[str, Any]:
-    """Write a log and its tables; return the keys to load them, and the tasks.
+    """Write a log and its tables; return the keys to load them, and the targets.
 
     Users have a taste and a height that some do not tell; items have tags, a length and a vector.
     """
@@ -90,4 +93,4 @@ def write_exposures(write_dataset: Any, log: pd.DataFrame) -> Dict[str, Any]:
         user=["user_id", "taste", "height"], item=["item_id", "tags", "length", "vector"]
     )
     watch = {"play": "play", "duration": "duration", "unit": "ms"}
-    return {**keys, "tasks": TASKS, "watch_time": watch}
+    return {**keys, "targets": TARGETS, "watch_time": watch}

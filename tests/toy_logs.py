@@ -1,4 +1,4 @@
-"""Request logs for the tests of the upstreams, by hand and at random."""
+"""Request logs for the tests of the ranking sources, by hand and at random."""
 
 from dataclasses import replace
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import threading
-from typing import Any, Awaitable, Callable, List, Optional, Sequence
+from typing import Any, Awaitable, Callable, List, Optional, Sequence, Tuple
 
 import httpx
 
-from recbole_poem.serving.query import Answer, Query
+from recbole_poem.serving.query import Answer, Outcome, Query
 from recbole_poem.serving.stores.store import MemoryHistories, MemoryStore
 from recbole_poem.serving.web.guard import Guard, Rules
 from recbole_poem.serving.web.http import make_app
@@ -21,6 +21,8 @@ class Echo:
         self.model, self.checkpoint = self, checkpoint
         self.objectives, self.n_items = ["click"], 9
         self.batches: List[List[Query]] = []
+        self.observes = False
+        self.observed: List[Tuple[Query, Outcome]] = []
         self.may_go = threading.Event()
         self.may_go.set()
 
@@ -29,6 +31,10 @@ class Echo:
         self.batches.append(list(queries))
         assert self.may_go.wait(20)
         return [self._answer(query) for query in queries]
+
+    def observe(self, queries: Sequence[Query], outcomes: Sequence[Outcome]) -> None:
+        """Write down what came of queries."""
+        self.observed.extend(zip(queries, outcomes))
 
     def _answer(self, query: Query) -> Answer:
         items = list(query.entry.items if query.entry else ()) + list(query.history)

@@ -4,13 +4,15 @@ Both protocols come from one pass: RecBole's, which ranks seen items like all ot
 that ranks them last.
 """
 
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
 import pandas as pd
 import torch
 from recbole.data.dataloader import FullSortEvalDataLoader
 from recbole.data.dataset import Dataset
+from recbole.data.interaction import Interaction
 from recbole.utils import ModelType
 from tqdm import tqdm
 
@@ -18,8 +20,8 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.data.request_log import PredictedRowsMixin
 from recbole_poem.data.seen import seen_items
-from recbole_poem.rerankers.category_penalty import Diversity
-from recbole_poem.rerankers.reranking import reranking_of
+from recbole_poem.rerankers.chain import chain_of
+from recbole_poem.rerankers.lists import Lists, in_time_order
 
 #: "recbole": seen items are ranked like all others; "masked": they are ranked last.
 PROTOCOLS = ("recbole", "masked")
@@ -80,7 +82,9 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
     trainer.tot_item_num = dataset.item_num
     if trainer.item_tensor is None:
         trainer.item_tensor = dataset.get_item_feature().to(trainer.device)
-    reranking = reranking_of(trainer.config, dataset)
+    lists = [Lists(chain_of(trainer.config, dataset), trainer.model, dataset) for _ in PROTOCOLS]
+    if lists[0].in_time_order:
+        loader = in_time_order(loader)
     first_requests = _first_requests(dataset) if isinstance(dataset, PredictedRowsMixin) else None
     parts = []
     for batch in tqdm(loader, "recommend", disable=not show_progress):
@@ -94,7 +98,8 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
             asked = pd.MultiIndex.from_arrays([users.cpu().numpy(), target.cpu().numpy()])
             seen_row, item = seen_items(dataset.log, first_requests.loc[asked].to_numpy())
             seen = (torch.from_numpy(seen_row), torch.from_numpy(item))
-        parts.append((users, target, *_both_protocols(scores, seen, row, target, k, reranking)))
+        ranked = [partial(_ranked, each, interaction, row, target, k) for each in lists]
+        parts.append((users, target, *_both_protocols(scores, seen, row, target, *ranked)))
     columns = [torch.cat(column).cpu().numpy() for column in zip(*parts)]
     user = dataset.id2token(dataset.uid_field, columns[0]).astype(str)
     item = dataset.id2token(dataset.iid_field, columns[1]).astype(str)
@@ -171,8 +176,8 @@ def _both_protocols(
     seen: Optional[Tuple[torch.Tensor, torch.Tensor]],
     row: torch.Tensor,
     target: torch.Tensor,
-    k: int,
-    reranking: Optional[Diversity],
+    plainly: Callable[[torch.Tensor], "_Ranked"],
+    masked: Callable[[torch.Tensor], "_Ranked"],
 ) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return ranks and lists of the targets (U,): first without masking, then with.
 
@@ -182,28 +187,33 @@ def _both_protocols(
         Changed.
     seen : (row, item) of what the users of the batch have seen, or None
     row, target : (U,) int64
-    k : int
-    reranking : Diversity, optional
+    plainly, masked : function
+        `_ranked` by each protocol, of scores (B, n_items).
     """
-    row, target = row.to(scores.device), target.to(scores.device)
-    rank, top = _ranked(scores, row, target, k, reranking)
+    rank, top = plainly(scores)
     if seen is None:
         return rank, rank, top, top
-    rank_last(scores, seen, row, target)
-    masked_rank, masked_top = _ranked(scores, row, target, k, reranking)
+    rank_last(scores, seen, row.to(scores.device), target.to(scores.device))
+    masked_rank, masked_top = masked(scores)
     return rank, masked_rank, top, masked_top
 
 
+#: ranks (U,) and lists (U, k)
+_Ranked = Tuple[torch.Tensor, torch.Tensor]
+
+
 def _ranked(
-    scores: torch.Tensor,
+    lists: Lists,
+    interaction: Interaction,
     row: torch.Tensor,
     target: torch.Tensor,
     k: int,
-    reranking: Optional[Diversity],
-) -> Tuple[torch.Tensor, torch.Tensor]:
-    """Return ranks (U,) and lists (U, k) of the targets."""
-    if reranking is not None:
-        scores = reranking.reordered(scores)
+    scores: torch.Tensor,
+) -> _Ranked:
+    """Return ranks and lists of the targets (U,) of some prediction rows and their scores."""
+    row, target = row.to(scores.device), target.to(scores.device)
+    if lists:
+        scores = lists.reordered(scores, interaction, target)
     return rank_targets(scores[row], target), _largest(scores, k)[row]
 
 

@@ -36,7 +36,7 @@ def read_rankings(
         For a missing file or column, an objective that is no float column, and an empty field.
     """
     if not path.is_file():
-        raise InputError(f"{path}: upstream 'logged' needs this file")
+        raise InputError(f"{path}: the ranking source 'logged' needs this file")
     file = AtomicFile(path, form)
     for field in fields:
         if field not in file.names:
@@ -63,7 +63,7 @@ def _objectives(
         if name not in floats:
             found = f"is declared as {types[name]}" if name in types else "is no column"
             raise InputError(
-                f"objectives: '{name}' {found} in {file.path}, whose float columns are "
+                f"ranking_source.columns: '{name}' {found} in {file.path}, whose float columns are "
                 f"{', '.join(floats)}"
             )
     names = floats if wanted is None else list(wanted)

@@ -24,7 +24,7 @@ from recbole_poem.core.files import in_turn
 from recbole_poem.core.workers import Map
 from recbole_poem.log.requests import RequestLog
 
-FORMAT = 2
+FORMAT = 3
 
 Entries = Tuple[np.ndarray, np.ndarray]
 
@@ -41,7 +41,7 @@ class Ranks(Protocol):
 
 
 class Ranker(Ranks, Protocol):
-    """An upstream, with what it depends on."""
+    """A ranking source, with what it depends on."""
 
     @property
     def objectives(self) -> Sequence[str]:
@@ -56,7 +56,7 @@ class Ranker(Ranks, Protocol):
 
 @runtime_checkable
 class EstimatingRanker(Ranker, Protocol):
-    """An upstream that estimates something from the log before it ranks, in parallel."""
+    """A ranking source that estimates something from the log before it ranks, in parallel."""
 
     def estimate(self, parallel_map: Map, show_progress: bool) -> Ranks:
         """Return who ranks; its content has to travel to workers."""
@@ -159,6 +159,7 @@ def open_or_build(
     chunk: int = 2048,
     show_progress: bool = False,
     parallel_map: Map = map,
+    settings: Optional[Dict[str, Any]] = None,
 ) -> RequestCache:
     """Open the cache that `ranker` would fill for `log`, or build it.
 
@@ -170,6 +171,8 @@ def open_or_build(
         Requests ranked at a time, by one worker; it does not change the entries.
     parallel_map : Map
         What ranks the chunks; see `recbole_poem.core.workers`.
+    settings : dict, optional
+        Of the source, as JSON values: a cache depends on them, whatever the ranker says.
 
     Raises
     ------
@@ -177,7 +180,8 @@ def open_or_build(
         If the files cannot be written (the disk is full, say); nothing half-written stays.
     """
     logger = getLogger()
-    key = fingerprint(log, ranker.depends_on())
+    depends_on = {**(settings or {}), **ranker.depends_on()}
+    key = fingerprint(log, depends_on)
     path = folder / key[:16]
     cache, why = _open(path, key, ranker)
     if cache is not None:
@@ -189,7 +193,8 @@ def open_or_build(
         lock = folder.parent / f".{folder.name}-{path.name}.lock"
         with in_turn(lock, f"it builds {path}"):
             if _open(path, key, ranker)[0] is None:  # nobody has built it meanwhile
-                _build(path, key, log, ranker, chunk, show_progress, parallel_map)
+                meta = {"key": key, "objectives": list(ranker.objectives), "settings": depends_on}
+                _build(path, meta, log, ranker, chunk, show_progress, parallel_map)
     except OSError as error:
         raise InputError(
             f"request_cache_dir: the request cache cannot be written to {path}: "
@@ -244,7 +249,7 @@ def _open(path: Path, key: str, ranker: Ranker) -> Tuple[Optional[RequestCache],
 
 def _build(
     path: Path,
-    key: str,
+    meta: Dict[str, Any],
     log: RequestLog,
     ranker: Ranker,
     chunk: int,
@@ -261,14 +266,8 @@ def _build(
     try:
         entries = _ranked(log, ranker, chunk, show_progress, parallel_map)
         _write(temporary, entries, len(log), show_progress)
-        meta = {
-            "key": key,
-            "objectives": list(ranker.objectives),
-            "settings": ranker.depends_on(),
-            "items": _checksum(temporary / "items.npy"),
-            "scores": _checksum(temporary / "scores.npy"),
-        }
-        (temporary / "meta.json").write_text(json.dumps(meta, indent=1))
+        sums = {name: _checksum(temporary / f"{name}.npy") for name in ("items", "scores")}
+        (temporary / "meta.json").write_text(json.dumps({**meta, **sums}, indent=1))
         # as readable as the folder it lies in; mkdtemp makes it private
         temporary.chmod(path.parent.stat().st_mode & 0o777)
         if path.exists():  # damaged, or of other data

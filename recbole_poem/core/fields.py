@@ -38,7 +38,7 @@ SAMPLED_NEGATIVE = "sampled_negative"
 RECENT_ITEM = "recent_item"
 #: (B,) int64: seconds since 1970 of the exposure, and since the user's last row; -1 = no last row
 REQUEST_TIME, REQUEST_GAP = "request_time", "request_gap"
-#: (B, M) float32: what came of the exposure for each task of a ranker; NaN = not known
+#: (B, M) float32: what came of the exposure for each target of a ranker; NaN = not known
 TASK_LABEL = "task_label"
 #: (B, n) int64: items that were not shown, beside each exposure
 UNEXPOSED_ITEM = "unexposed_item"

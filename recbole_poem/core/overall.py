@@ -56,8 +56,6 @@ class OverallKeys:
     category_field: Optional[str] = setting(
         None, or_nothing(TEXT), "column of .item that holds an item's categories"
     )
-    diversity_penalty: float = setting(0, FROM_0, "of each pair of a list that shares a category")
-    diversity_pool: int = setting(50, at_least(1), "best items that may change places")
     ema_decay: float = setting(
         0, PROBABILITY, "decay, per step, of the average of the weights that is evaluated; 0 = off"
     )

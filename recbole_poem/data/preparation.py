@@ -5,7 +5,7 @@ loaders: a pickle runs whatever it holds, and RecBole's ignores the plugin's key
 """
 
 from logging import getLogger
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from recbole.data.utils import create_samplers, get_dataloader
 from recbole.sampler import KGSampler
 from recbole.utils import ModelType
 
-from recbole_poem.cache.build import UPSTREAMS, Upstream, request_cache
+from recbole_poem.cache.build import request_cache
 from recbole_poem.cache.coverage import coverage, say_coverage
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID
@@ -43,17 +43,13 @@ from recbole_poem.log.requests import RequestLog
 Loaders = Tuple[AbstractDataLoader, Optional[AbstractDataLoader], AbstractDataLoader]
 
 
-def data_preparation(
-    config: Any, dataset: Dataset, upstreams: Mapping[str, Upstream] = UPSTREAMS
-) -> Loaders:
+def data_preparation(config: Any, dataset: Dataset) -> Loaders:
     """Split `dataset` and return the loaders for training, validation and test.
 
     Parameters
     ----------
     config : Config
     dataset : Dataset
-    upstreams : mapping
-        What may fill POEM's request cache, by name.
 
     Raises
     ------
@@ -82,7 +78,7 @@ def data_preparation(
         samplers = create_samplers(config, dataset, [train, valid, test])
         if isinstance(dataset, POEMDataset):
             train_loader: AbstractDataLoader = _poem_train_loader(
-                config, upstreams, train, (train, valid, test)
+                config, train, (train, valid, test)
             )
         else:
             train_loader = _stock_train_loader(config, dataset, train, samplers[0])
@@ -111,10 +107,7 @@ def check_maskable(config: Any) -> None:
 
 
 def _poem_train_loader(
-    config: Any,
-    upstreams: Mapping[str, Upstream],
-    train: POEMDataset,
-    splits: Sequence[POEMDataset],
+    config: Any, train: POEMDataset, splits: Sequence[POEMDataset]
 ) -> POEMTrainDataLoader:
     """Build the cache and the graph, let the `splits` read the cache, make the loader."""
     reads = config.model_class.reads_rankings(config)
@@ -122,9 +115,7 @@ def _poem_train_loader(
     fields: Dict[str, FieldMaker] = {}
     with open_map(torch.get_num_threads(), config["ray"]) as parallel_map:
         if reads or any(term.component.reads_rankings(term.settings) for term in terms):
-            cache = first_process_first(
-                config, lambda: request_cache(config, train, upstreams, parallel_map)
-            )
+            cache = first_process_first(config, lambda: request_cache(config, train, parallel_map))
             for split in splits:
                 split.attach(cache)
             rows = np.concatenate([split.inter_feat[REQUEST_ID].numpy() for split in splits])

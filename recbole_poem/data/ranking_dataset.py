@@ -1,13 +1,13 @@
 """The data of a multi-task ranker: every exposure is a row to learn from."""
 
-from typing import Any
+from typing import Any, List
 
 import numpy as np
 import torch
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
+from recbole.data.dataset import Dataset
 from recbole.data.interaction import Interaction
 
-from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import (
     RECENT_ITEM,
     REQUEST_GAP,
@@ -19,12 +19,12 @@ from recbole_poem.core.fields import (
 from recbole_poem.core.noise import Purpose, uniform
 from recbole_poem.data.dataset import FlatSequentialDataset
 from recbole_poem.log.exposures import Exposures, exposures
-from recbole_poem.log.feedback import estimated_labels
-from recbole_poem.log.tasks import parse_tasks
+from recbole_poem.log.requests import RequestLog
+from recbole_poem.rankers.targets import targets_of
 
 
 class RankingDataset(FlatSequentialDataset):
-    """The flat data set whose rows to predict are all that some task has a label for.
+    """The flat data set whose rows to predict are all that some target has a label for.
 
     ``positive_feedback``, which tells what a retrieval model is to find, does not matter here.
     """
@@ -33,30 +33,40 @@ class RankingDataset(FlatSequentialDataset):
 
     def _keep_log(self) -> None:
         super()._keep_log()
-        self.exposures = exposures_of(self.config, self)
+        # before the split nobody knows which rows are training's; which rows have a label does not
+        # depend on it
+        log = self.log if self.log.training.any() else self.log.with_training(self.log.item > 0)
+        self.exposures = exposures_of(self.config, log)
 
     def _target_rows(self) -> np.ndarray:
         return self.exposures.labelled & (self.log.position > 0)
 
+    def build(self) -> List[Dataset]:
+        """Split, and label the rows by what the training part says."""
+        datasets = super().build()
+        found = exposures_of(self.config, datasets[0].log)
+        for dataset in datasets:
+            dataset.exposures = found
+        return datasets
 
-def exposures_of(config: Any, dataset: Any) -> Exposures:
-    """Label the rows of a data set's log for the ranker of a configuration.
+
+def exposures_of(config: Any, log: RequestLog) -> Exposures:
+    """Label the rows of a log for the ranker of a configuration.
+
+    Parameters
+    ----------
+    config : Config
+        Of the ranker.
+    log : RequestLog
+        Targets that have to be fitted are fitted on its training part.
 
     Raises
     ------
     InputError
-        For tasks that the log cannot answer.
+        For targets that the log cannot answer.
     """
-    tasks = parse_tasks(config["tasks"])
-    for task in tasks:
-        estimated = [name for each in task.feedback for name in estimated_labels(dataset.log, each)]
-        if estimated:
-            raise InputError(
-                f"tasks.{task.name}.feedback: {', '.join(estimated)} is estimated from many rows, "
-                "later ones too, and a label has to stand when its row does; use watch_ratio or "
-                "long_view"
-            )
-    return exposures(dataset.log, tasks, config["MAX_ITEM_LIST_LENGTH"], config["time_unit"])
+    targets = targets_of(config, log)
+    return exposures(log, targets, config["MAX_ITEM_LIST_LENGTH"], config["time_unit"])
 
 
 class ExposureDataLoader(AbstractDataLoader):

@@ -1,4 +1,4 @@
-"""The request log: what an upstream may know, as flat arrays, and what it may learn from.
+"""The request log: what a ranking source may know, as flat arrays, and what it may learn from.
 
 A *request* is a row of the log: the moment before the user consumed that row's item. Its history
 is the rows of the same user before it. Every part of the cascade addresses a request by the index

@@ -7,7 +7,6 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.number_types import is_whole_number
 from recbole_poem.core.settings import (
     ABOVE_0,
-    ANY,
     FLAG,
     FROM_0,
     PROBABILITY,
@@ -100,15 +99,6 @@ class POEMKeys:
     gap_dropout: float = setting(0.2, SHARE, "share of the windows that go without these times")
     trend_windows: Any = setting(None, TREND_WINDOWS, "see recbole_poem/log/trends.py; ~ = off")
     trend_step: float = setting(24, ABOVE_0, "hours from one step to the next")
-    upstream: str = setting("item_to_item", TEXT, "who ranks")
-    n_candidates: int = setting(100, at_least(1), "N, candidates cached per request")
-    upstream_folds: int = setting(5, at_least(2), "user folds")
-    upstream_neighbours: int = setting(500, at_least(1), "similar items kept")
-    tasks: Any = setting(None, ANY, "what the ranker predicts")
-    ranker_blocks: int = setting(5, at_least(2), "blocks of time")
-    ranker_epochs: int = setting(2, at_least(1), "epochs of each stage")
-    ranker_unexposed: int = setting(4, at_least(0), "items beside each exposure")
-    ranker: Any = setting({}, ANY, "keys of MultiTaskRanker")
 
     # the softmax
     full_softmax_limit: int = setting(

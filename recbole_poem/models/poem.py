@@ -23,9 +23,14 @@ from recbole_poem.core.stages import (
     HISTORY_ENCODERS,
     LOGIT_TERMS,
     LOSSES,
+    OBJECTIVES,
+    RANKERS,
     RANKING_READERS,
+    RANKING_SOURCES,
+    RERANKERS,
     SCORE_FUSIONS,
     STATE_FUSIONS,
+    TARGETS,
 )
 from recbole_poem.encoders.sizes import Sizes, initialise
 from recbole_poem.log.gaps import N_SLOTS
@@ -50,8 +55,8 @@ class POEM(SequentialRecommender):
     input_type = InputType.POINTWISE
     keys = POEMKeys
     stages: ClassVar[Tuple[Stage, ...]] = (
-        SCORE_FUSIONS, GROUPINGS, RANKING_READERS, HISTORY_ENCODERS, STATE_FUSIONS, LOGIT_TERMS,
-        LOSSES,
+        RANKING_SOURCES, OBJECTIVES, TARGETS, RANKERS, SCORE_FUSIONS, GROUPINGS, RANKING_READERS,
+        HISTORY_ENCODERS, STATE_FUSIONS, LOGIT_TERMS, LOSSES, RERANKERS,
     )  # fmt: skip
 
     def __init__(self, config: Any, dataset: Any) -> None:
@@ -75,7 +80,8 @@ class POEM(SequentialRecommender):
         if self.reads_rankings(config):
             self.ranking_side = RankingSide(config, sizes, len(self.objectives))
         n_features = self.ranking_side.score_fusion.n_features if self.ranking_side else 0
-        self.logit_terms = LogitTerms(chosen("logit_terms"), n_features, config["n_candidates"])
+        n_candidates = config["ranking_source.n_candidates"]
+        self.logit_terms = LogitTerms(chosen("logit_terms"), n_features, n_candidates)
         self.losses = {name: term.make() for name, term in chosen("losses").items()}
         is_stacked = config["ranking_training"] == "stacked"
         self.is_stacked = is_stacked and self.ranking_side is not None

@@ -10,7 +10,14 @@ from torch import nn
 
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE
 from recbole_poem.core.stage import Stage
-from recbole_poem.core.stages import SCORE_FUSIONS
+from recbole_poem.core.stages import (
+    OBJECTIVES,
+    RANKERS,
+    RANKING_SOURCES,
+    RERANKERS,
+    SCORE_FUSIONS,
+    TARGETS,
+)
 from recbole_poem.models.keys import POEMKeys
 
 
@@ -19,7 +26,9 @@ class Upstream(SequentialRecommender):
 
     input_type = InputType.POINTWISE
     keys = POEMKeys
-    stages: ClassVar[Tuple[Stage, ...]] = (SCORE_FUSIONS,)
+    stages: ClassVar[Tuple[Stage, ...]] = (
+        RANKING_SOURCES, OBJECTIVES, TARGETS, RANKERS, SCORE_FUSIONS, RERANKERS,
+    )  # fmt: skip
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)

@@ -1,6 +1,6 @@
 """What a multi-task ranker is judged by: AUC and GAUC of its probabilities, MAE and XAUC of times.
 
-All of them are exact and cost O(n log n). Rows whose label is NaN (the task does not exist for
+All of them are exact and cost O(n log n). Rows whose label is NaN (the target does not exist for
 them) take no part; a measure that no row defines is NaN.
 """
 

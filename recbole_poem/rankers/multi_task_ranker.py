@@ -1,11 +1,12 @@
-"""The ranking stage as a neural network: one tower per objective over a mixture of experts.
+"""The ranking stage as a neural network: one output per target from features of an exposure.
 
-MMoE (Ma et al., KDD 2018) over features of the user, the candidate, the user's recent items and
-the time. It learns from exposures, and predicts for every candidate of a request what an exposure
-would come to: the scores that POEM reads from the request cache (``upstream: multitask``).
+The features are of the user, the candidate, the user's recent items and the time; a component of
+the stage ``ranker`` makes outputs of them. The model learns from exposures, and predicts for every
+candidate of a request what an exposure would come to: the scores that POEM reads from the request
+cache (``ranking_source: time_blocks``).
 """
 
-from typing import Any, List, Optional, Tuple
+from typing import Any, ClassVar, List, Optional, Tuple
 
 import torch
 from recbole.data.interaction import Interaction
@@ -20,26 +21,34 @@ from recbole_poem.core.fields import (
     UNEXPOSED_ITEM,
 )
 from recbole_poem.core.processes import n_processes
-from recbole_poem.log.tasks import TaskSpecification, parse_tasks
+from recbole_poem.core.stage import Stage
+from recbole_poem.core.stages import RANKERS, TARGETS
 from recbole_poem.rankers.feature_fields import Field
 from recbole_poem.rankers.features import RankingFeatures, RankingRequests
 from recbole_poem.rankers.keys import RankerKeys
-from recbole_poem.rankers.mixture_of_experts import MixtureOfExperts
-from recbole_poem.rankers.task_loss import TASKS, Task, check_tasks, predictions, task_losses
+from recbole_poem.rankers.target_loss import predictions, target_losses
+from recbole_poem.rankers.targets import targets_of
 
 
 class MultiTaskRanker(SequentialRecommender):
-    """Predicts what an exposure comes to, for each of M tasks.
+    """Predicts what an exposure comes to, for each of M targets.
 
     Every column of ``.user`` and ``.item`` that is loaded is a feature.
+
+    Parameters
+    ----------
+    config : Config
+    dataset : FlatSequentialDataset
+        Whose users and items are the features, and whose log the targets are fitted on.
     """
 
     input_type = InputType.POINTWISE
     keys = RankerKeys
+    stages: ClassVar[Tuple[Stage, ...]] = (TARGETS, RANKERS)
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
-        self.tasks = losses_of(parse_tasks(config["tasks"]))
+        self.targets = targets_of(config, dataset.log)
         self.n_processes = n_processes(config)
         self.features = RankingFeatures(
             table_fields(dataset, self.USER_ID, dataset.user_feat),
@@ -49,25 +58,19 @@ class MultiTaskRanker(SequentialRecommender):
             config["pooling"],
             config["utc_offset"],
         )
-        self.experts = MixtureOfExperts(
-            self.features.output_size,
-            len(self.tasks),
-            config["n_experts"],
-            config["expert_sizes"],
-            config["tower_sizes"],
-            config["dropout_prob"],
-        )
+        self.network = config.component("ranker").make(self.features.output_size, len(self.targets))
 
     def forward(self, requests: RankingRequests) -> torch.Tensor:
-        """Compute the outputs of the towers, (R, N, M): logits, and log(1 + seconds)."""
-        return self.experts(self.features(requests))
+        """Compute the outputs of the ranker, (R, N, M), which the targets give a meaning."""
+        outputs: torch.Tensor = self.network(self.features(requests))
+        return outputs
 
     def score(self, requests: RankingRequests) -> torch.Tensor:
-        """Predict probabilities and seconds of every candidate, (R, N, M)."""
-        return predictions(self.forward(requests), self.tasks)
+        """Predict what every candidate comes to, (R, N, M)."""
+        return predictions(self.forward(requests), self.targets)
 
     def calculate_loss(self, interaction: Interaction) -> Tuple[torch.Tensor, ...]:
-        """Return each task's part of the loss; they sum to the weighted average of the tasks.
+        """Return each target's part of the loss; they sum to the weighted average of the targets.
 
         An unexposed item beside an exposure came to nothing: its labels are 0 where those of the
         exposure are known.
@@ -80,19 +83,18 @@ class MultiTaskRanker(SequentialRecommender):
             nothing = (0 * labels).expand(-1, unexposed.shape[1], -1)  # NaN stays NaN
             labels = torch.cat([labels, nothing], dim=1)
         outputs = self.forward(requests)
-        _, losses = task_losses(
-            outputs.flatten(0, 1), labels.flatten(0, 1), self.tasks, self.n_processes
+        parts, _ = target_losses(
+            outputs.flatten(0, 1), labels.flatten(0, 1), self.targets, self.n_processes
         )
-        weights = outputs.new_tensor([task.weight for task in self.tasks])
-        return tuple(losses * weights / weights.sum())
+        return tuple(parts)
 
-    def predict_tasks(self, interaction: Interaction) -> torch.Tensor:
-        """Predict what each exposure comes to, (B, M): probabilities and seconds."""
+    def predict_targets(self, interaction: Interaction) -> torch.Tensor:
+        """Predict what each exposure comes to, (B, M)."""
         return self.score(self._exposures(interaction)).squeeze(1)
 
     def predict(self, interaction: Interaction) -> torch.Tensor:
-        """Predict what each exposure comes to for the first task, (B,)."""
-        return self.predict_tasks(interaction)[:, 0]
+        """Predict what each exposure comes to for the first target, (B,)."""
+        return self.predict_targets(interaction)[:, 0]
 
     def _exposures(self, interaction: Interaction) -> RankingRequests:
         return RankingRequests(
@@ -102,19 +104,6 @@ class MultiTaskRanker(SequentialRecommender):
             time=interaction[REQUEST_TIME],
             gap=interaction[REQUEST_GAP],
         )
-
-
-def losses_of(specifications: List[TaskSpecification]) -> List[Task]:
-    """Return the losses of the tasks that the configuration names.
-
-    Raises
-    ------
-    InputError
-        For a weight that is negative, and for weights that are all 0.
-    """
-    tasks = [TASKS[task.kind](name=task.name, **task.settings) for task in specifications]
-    check_tasks(tasks)
-    return tasks
 
 
 def table_fields(dataset: Any, id_field: str, table: Optional[Interaction]) -> List[Field]:

@@ -1,6 +1,9 @@
-"""RecBole's trainer for multi-task rankers, which are judged by how they order exposures."""
+"""RecBole's trainer for multi-task rankers, which are judged by how they order exposures.
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+A ranker may bring its optimizer or its gradient; see `recbole_poem.rankers.networks`.
+"""
+
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -11,8 +14,10 @@ from tqdm import tqdm
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID, TASK_LABEL
-from recbole_poem.rankers.measures import auc, gauc, gauc_impressions, mean_absolute_error, xauc
-from recbole_poem.rankers.task_loss import BinaryTask, Task
+from recbole_poem.rankers.measures import gauc, gauc_impressions
+from recbole_poem.rankers.networks import OwnBackward, OwnOptimizer
+from recbole_poem.rankers.own_backward import with_backward
+from recbole_poem.rankers.targets import Target
 
 
 class Predicted(NamedTuple):
@@ -33,7 +38,34 @@ class Predicted(NamedTuple):
 
 
 class RankingTrainer(Trainer):
-    """RecBole's `Trainer` whose evaluation is that of `ranking_measures`."""
+    """RecBole's `Trainer` whose evaluation is that of the targets, and that asks the ranker."""
+
+    def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
+        network, build = self.model.network, super()._build_optimizer
+        if not isinstance(network, OwnOptimizer):
+            return build(**kwargs)
+        own: torch.optim.Optimizer = network.optimizer(
+            list(self.model.parameters()), lambda parameters: build(params=parameters)
+        )
+        return own
+
+    def _train_epoch(
+        self,
+        train_data: Any,
+        epoch_idx: int,
+        loss_func: Optional[Callable[..., Any]] = None,
+        show_progress: bool = False,
+    ) -> Any:
+        network, calculate = self.model.network, loss_func or self.model.calculate_loss
+        if isinstance(network, OwnBackward):
+            parameters, own = list(self.model.parameters()), network.backward
+
+            def loss_func(interaction: Any) -> Tuple[torch.Tensor, ...]:
+                return with_backward(calculate(interaction), lambda losses: own(losses, parameters))
+
+        return super()._train_epoch(
+            train_data, epoch_idx, loss_func=loss_func, show_progress=show_progress
+        )
 
     def evaluate(
         self,
@@ -44,25 +76,25 @@ class RankingTrainer(Trainer):
     ) -> Optional[Dict[str, float]]:
         """Return `measures`, for the weights that the model has, with ``gauc`` in front.
 
-        That is the mean of the tasks' GAUC, weighted by the impressions that each looks at, so
+        That is the mean of the targets' GAUC, weighted by the impressions that each looks at, so
         that the noise of rare answers does not decide when training stops.
 
         Raises
         ------
         InputError
-            If no user has exposures of both answers for any yes/no task.
+            If no user has exposures of both answers for any yes/no target.
         """
         if not eval_data:
             return None
         predicted = self.predict(eval_data, show_progress)
-        overall = weighted_gauc(self.model.tasks, *predicted)
+        overall = weighted_gauc(self.model.targets, *predicted)
         if np.isnan(overall):
             raise InputError(
-                "tasks: no user has evaluated exposures of both answers for a yes/no task, so no "
-                "GAUC is defined; take a split that leaves users several (split_by_time), or "
-                "other tasks"
+                "targets: no user has evaluated exposures of both answers for a yes/no target, so "
+                "no GAUC is defined; take a split that leaves users several (split_by_time), or "
+                "other targets"
             )
-        return {"gauc": overall, **measures(self.model.tasks, *predicted)}
+        return {"gauc": overall, **measures(self.model.targets, *predicted)}
 
     @torch.no_grad()
     def predict(self, eval_data: Any, show_progress: bool = False) -> Predicted:
@@ -72,7 +104,7 @@ class RankingTrainer(Trainer):
         title = set_color("Evaluate   ", "pink")
         for batch in tqdm(eval_data, desc=title, ncols=100, disable=not show_progress):
             known = (batch[name].numpy() for name in (REQUEST_ID, self.model.USER_ID, TASK_LABEL))
-            scores = self.model.predict_tasks(batch.to(self.device))
+            scores = self.model.predict_targets(batch.to(self.device))
             found.append((*known, scores.cpu().numpy()))
         rows, *columns = map(np.concatenate, zip(*self._of_all_processes(found)))
         # processes take equally many rows, for which some are given out twice
@@ -89,48 +121,42 @@ class RankingTrainer(Trainer):
 
 
 def measures(
-    tasks: Sequence[Task], users: np.ndarray, labels: np.ndarray, scores: np.ndarray
+    targets: Sequence[Target], users: np.ndarray, labels: np.ndarray, scores: np.ndarray
 ) -> Dict[str, float]:
     """Measure how well exposures are predicted.
 
     Parameters
     ----------
-    tasks : sequence of M tasks
+    targets : sequence of M targets
     users, labels, scores
         As in `Predicted`.
 
     Returns
     -------
     dict
-        ``gauc <task>`` and ``auc <task>`` of each yes/no task, ``mae <task>`` in seconds and
-        ``xauc <task>`` of a watch time. What the exposures leave undefined is left out.
+        ``<measure> <target>`` of each measure of each target, such as ``gauc click``. What the
+        exposures leave undefined is left out.
     """
-    result: Dict[str, float] = {}
-    for task, label, score in zip(tasks, labels.T, scores.T):
-        if isinstance(task, BinaryTask):
-            result[f"gauc {task.name}"] = gauc(users, label, score)
-            result[f"auc {task.name}"] = auc(label, score)
-        else:
-            result[f"mae {task.name}"] = mean_absolute_error(label, score)
-            result[f"xauc {task.name}"] = xauc(label, score)
+    result = {
+        f"{name} {target.name}": value
+        for target, label, score in zip(targets, labels.T, scores.T)
+        for name, value in target.measures(users, label, score).items()
+    }
     return {name: value for name, value in result.items() if not np.isnan(value)}
 
 
 def weighted_gauc(
-    tasks: Sequence[Task], users: np.ndarray, labels: np.ndarray, scores: np.ndarray
+    targets: Sequence[Target], users: np.ndarray, labels: np.ndarray, scores: np.ndarray
 ) -> float:
-    """Average the GAUC of the yes/no tasks, weighted by the impressions that each looks at.
+    """Average the GAUC of the yes/no targets, weighted by the impressions that each looks at.
 
     Parameters are those of `measures`; NaN where no user has both answers to any of them.
     """
-    asked = [
-        (label, score)
-        for task, label, score in zip(tasks, labels.T, scores.T)
-        if isinstance(task, BinaryTask)
-    ]
-    weight = [gauc_impressions(users, label) for label, _ in asked]
+    answered = (target.answers(label) for target, label in zip(targets, labels.T))
+    asked = [(answer, score) for answer, score in zip(answered, scores.T) if answer is not None]
+    weight = [gauc_impressions(users, answer) for answer, _ in asked]
     if not sum(weight):
         return float("nan")
     return sum(
-        w * gauc(users, label, score) for w, (label, score) in zip(weight, asked) if w
+        w * gauc(users, answer, score) for w, (answer, score) in zip(weight, asked) if w
     ) / sum(weight)

@@ -9,56 +9,88 @@ in the manner of maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998
 over the list in place of its maximum. Items beyond those stay where they are.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
+from recbole.data.dataset import Dataset
+
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.settings import FROM_0, at_least, setting
+from recbole_poem.core.stages import RERANKERS
+from recbole_poem.data.categories import read_categories
+from recbole_poem.rerankers import Context, Placed
 
 _CELLS = 2**24  # categories of items that are held at once: 64 MiB
 
 
-class Diversity(NamedTuple):
-    """How lists are chosen.
+@RERANKERS.register("category_penalty")
+class CategoryPenalty:
+    """Fills the list place by place, less a penalty for each item of a category on it.
 
-    Attributes
+    Parameters
+    ----------
+    settings : Settings
+    config : Config
+    dataset : Dataset
+        Whose items have the categories of the key ``category_field``.
+
+    Raises
+    ------
+    InputError
+        If there are no categories to go by.
+    """
+
+    reads_states = False
+
+    @dataclass(frozen=True)
+    class Settings:
+        """How much a resemblance costs, and among how many items."""
+
+        penalty: float = setting(
+            0.02, FROM_0, "of each pair that shares a category, in units of the score"
+        )
+        pool: int = setting(50, at_least(1), "items with the highest scores that change places")
+
+    def __init__(self, settings: Settings, config: Any, dataset: Dataset) -> None:
+        category = read_categories(config, dataset)
+        if category is None:
+            raise InputError(
+                "rerankers.category_penalty: the items have no categories; name their column of "
+                ".item as category_field"
+            )
+        self._category = torch.from_numpy(category).to(config["device"])
+        self._penalty, self.pool = settings.penalty, settings.pool
+
+    def rerank(self, context: Context, item: torch.Tensor, score: torch.Tensor) -> Placed:
+        """Place the items; the scores are handed out anew, in the order of the list."""
+        return Placed(order_of(self._category, self._penalty, item, score), score)
+
+
+def order_of(
+    category: torch.Tensor, penalty: float, item: torch.Tensor, score: torch.Tensor
+) -> torch.Tensor:
+    """Return in which order items of B requests are put on their lists.
+
+    Parameters
     ----------
     category : (n_items, C) bool
         An item without any differs from every other.
     penalty : float
-        Of each pair that shares a category, in units of the score.
-    pool : int
-        Items with the highest scores that change places, from 1.
+        Of each pair that shares a category, in units of the score, from 0.
+    item, score : (B, P)
+        Different items, and theirs; -inf = not to be recommended, which comes last.
+
+    Returns
+    -------
+    (B, P) int64
+        Columns of `item`, best first.
     """
-
-    category: torch.Tensor
-    penalty: float
-    pool: int
-
-    def order(self, item: torch.Tensor, score: torch.Tensor) -> torch.Tensor:
-        """Return in which order the best items of B requests are put on their lists.
-
-        Parameters
-        ----------
-        item, score : (B, P)
-            Different items, and theirs; -inf = not to be recommended, which comes last.
-
-        Returns
-        -------
-        (B, P) int64
-            Columns of `item`, best first.
-        """
-        category = self.category.to(item.device)
-        step = max(1, _CELLS // (item.shape[1] * max(category.shape[1], item.shape[1])))
-        parts = zip(item.split(step), score.split(step))
-        orders = [_order(category[items].float(), scores, self.penalty) for items, scores in parts]
-        return torch.cat(orders) if orders else torch.zeros_like(item)
-
-    def reordered(self, scores: torch.Tensor) -> torch.Tensor:
-        """Hand out the highest scores of a catalogue (B, n_items) anew, in the order of the lists.
-
-        What is below them keeps its place, and ranks and lists follow from the scores as ever.
-        """
-        score, item = scores.topk(min(self.pool, scores.shape[1]), dim=1)
-        return scores.scatter(1, item.gather(1, self.order(item, score)), score)
+    category = category.to(item.device)
+    step = max(1, _CELLS // (item.shape[1] * max(category.shape[1], item.shape[1])))
+    parts = zip(item.split(step), score.split(step))
+    orders = [_order(category[items].float(), scores, penalty) for items, scores in parts]
+    return torch.cat(orders) if orders else torch.zeros_like(item)
 
 
 def _order(category: torch.Tensor, score: torch.Tensor, penalty: float) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The embedded default of the ranking stage: multi-objective item-to-item ranking, cross-fitted.
+"""Multi-objective item-to-item ranking, cross-fitted: the core of the embedded ranking sources.
 
 For objective m the score of candidate c at request r is
 
@@ -16,20 +16,21 @@ import json
 from dataclasses import replace
 from functools import partial, reduce
 from logging import getLogger
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 from scipy import sparse
 from tqdm import tqdm
 
+from recbole_poem.core.stage import Choice, written
+from recbole_poem.core.stages import OBJECTIVES
 from recbole_poem.core.workers import Map
 from recbole_poem.fusion.scores import ScoreFusion
 from recbole_poem.log.feedback import positive_rows
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.retrieval.counts import Counts
 from recbole_poem.retrieval.item_scores import ItemScores
-from recbole_poem.retrieval.objectives import Objective
-from recbole_poem.retrieval.similarity import SIMILARITIES
+from recbole_poem.retrieval.similarities import USE, Similarity
 
 Result = TypeVar("Result")
 
@@ -41,8 +42,8 @@ class ItemToItemRanker:
     ----------
     log : RequestLog
         Similarities are estimated from its training rows.
-    objectives : sequence of Objective
-        M objectives.
+    objectives : mapping of names to Choice
+        M similarities with their settings, of the stage ``objectives``.
     n_candidates : int
         N, the candidates kept per request.
     n_folds : int
@@ -58,21 +59,21 @@ class ItemToItemRanker:
     def __init__(
         self,
         log: RequestLog,
-        objectives: Sequence[Objective],
+        objectives: Mapping[str, Choice],
         n_candidates: int,
         n_folds: int,
         top_k: int,
         fusion: ScoreFusion,
         seed: int,
     ) -> None:
-        self.objectives = [objective.name for objective in objectives]
+        self.objectives = list(objectives)
         self._log = replace(log, values={})  # the workers need no more of it
-        self._specifications = list(objectives)
+        self._choices = dict(objectives)
         n_found = min(n_candidates, log.n_items - 1)
         self._gains = fusion.gains(n_found)
         self._settings = {
-            "upstream": "item_to_item",
-            "objectives": [vars(objective) for objective in objectives],
+            # a list, as the order of the objectives is that of the scores
+            "objectives": list(written(OBJECTIVES, objectives).items()),
             "n_candidates": n_candidates,
             "n_folds": n_folds,
             "top_k": top_k,
@@ -83,7 +84,8 @@ class ItemToItemRanker:
             self._settings["watch_time"] = vars(log.watch_time)
         self._fold = np.random.default_rng(seed).permutation(log.n_users) % n_folds
         self._positive = [
-            positive_rows(log, o.feedback, f"objectives.{o.name}.feedback") for o in objectives
+            positive_rows(log, choice.settings.feedback, f"objectives.{name}.feedback")
+            for name, choice in objectives.items()
         ]
         self._n_folds, self._top_k = n_folds, top_k
         self._estimated: Optional[ItemScores] = None
@@ -107,9 +109,10 @@ class ItemToItemRanker:
 
         Objectives that ask the same of the same rows share them.
         """
+        plain = written(OBJECTIVES, self._choices)
         what = [
-            json.dumps([o.similarity, o.counting, o.weighing, o.feedback])
-            for o in self._specifications
+            json.dumps({name: value for name, value in each.items() if name not in USE})
+            for each in plain.values()
         ]
         first_of = {question: what.index(question) for question in what}
         getLogger().info(
@@ -123,7 +126,7 @@ class ItemToItemRanker:
         return ItemScores(
             log=self._log,
             fold=self._fold,
-            weight=_row_weights(self._specifications),
+            weight=_row_weights([choice.settings for choice in self._choices.values()]),
             positive=np.stack(self._positive),
             similarities=[sparse.vstack(of_fold, format="csr") for of_fold in zip(*found)],
             which=np.array([list(first_of).index(question) for question in what]),
@@ -132,39 +135,35 @@ class ItemToItemRanker:
 
     def _similarities(self, m: int, parallel_map: Map, bar: tqdm) -> List[sparse.csr_matrix]:
         """Estimate the similarities of objective m without the users of each fold in turn."""
-        objective = self._specifications[m]
-        similarity = SIMILARITIES[objective.similarity]
+        similarity: Similarity = self._choices[self.objectives[m]].make()
         rows = np.flatnonzero(self._log.training & self._positive[m])
         fold = self._fold[self._log.user[rows]]
-        count = partial(similarity.count, **objective.counting)
-        parts = _with_bar(
-            bar, parallel_map(partial(_count, count, self._log, rows, fold), range(self._n_folds))
-        )
+        count = partial(_count, similarity, self._log, rows, fold)
+        parts = _with_bar(bar, parallel_map(count, range(self._n_folds)))
         everyone = reduce(Counts.plus, parts)
-        weigh = partial(similarity.weigh, top_k=self._top_k, **objective.weighing)
-        of_others = partial(_weigh_others, everyone, weigh)
+        of_others = partial(_weigh_others, everyone, similarity, self._top_k)
         return _with_bar(bar, parallel_map(of_others, parts))
 
 
-def _row_weights(objectives: Sequence[Objective]) -> np.ndarray:
+def _row_weights(settings: Sequence[Any]) -> np.ndarray:
     """Return decay^age of the last rows where each objective looks, (M, h), and 0 elsewhere."""
-    age = np.arange(max(objective.history for objective in objectives))
-    rows = [np.where(age < o.history, o.decay**age, 0) for o in objectives]
+    age = np.arange(max(each.history for each in settings))
+    rows = [np.where(age < each.history, float(each.decay) ** age, 0) for each in settings]
     return np.array(rows, dtype=np.float32)
 
 
 def _count(
-    count: Callable[..., Counts], log: RequestLog, rows: np.ndarray, fold: np.ndarray, f: int
+    similarity: Similarity, log: RequestLog, rows: np.ndarray, fold: np.ndarray, f: int
 ) -> Counts:
     """Count the pairs of the users of fold f."""
-    return count(log, rows[fold == f])
+    return similarity.count(log, rows[fold == f])
 
 
 def _weigh_others(
-    everyone: Counts, weigh: Callable[[Counts], sparse.csr_matrix], part: Counts
+    everyone: Counts, similarity: Similarity, top_k: int, part: Counts
 ) -> sparse.csr_matrix:
     """Return the similarities that everyone but a part of the users gives."""
-    return weigh(everyone.without(part))
+    return similarity.weigh(everyone.without(part), top_k)
 
 
 def _with_bar(bar: tqdm, results: Iterable[Result]) -> List[Result]:

@@ -4,9 +4,9 @@ from typing import Callable, Iterator, NamedTuple
 
 import numpy as np
 
-from recbole_poem.serving.diverse import Ranker
 from recbole_poem.serving.limits import Limits
 from recbole_poem.serving.requests import Requests
+from recbole_poem.serving.reranked import Ranker
 
 
 class Block(NamedTuple):

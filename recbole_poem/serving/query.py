@@ -82,6 +82,21 @@ def _checked(number: int, query: Any) -> Query:
     )
 
 
+class Outcome(NamedTuple):
+    """What came of the answer to a query.
+
+    Attributes
+    ----------
+    taken : sequence of str or int
+        Raw tokens of the items that the user took.
+    shown : sequence of str or int
+        Those that were shown; none = the head of the answer's list.
+    """
+
+    taken: Sequence[str]
+    shown: Sequence[str] = ()
+
+
 class Answer(NamedTuple):
     """What the model says to a query.
 

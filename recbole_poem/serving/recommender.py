@@ -13,7 +13,6 @@ import dgl
 import numpy as np
 import pandas as pd
 import torch
-from recbole.data.interaction import Interaction
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.stages import NEGATIVES
@@ -21,33 +20,21 @@ from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.negatives.graph import GraphNegatives, swing_graph
 from recbole_poem.graph.neighbours import similar_items
-from recbole_poem.logits.scoring import Items
-from recbole_poem.models.poem import POEM
-from recbole_poem.rerankers.reranking import reranking_of
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.blocks import in_blocks
 from recbole_poem.serving.bounds import switch, whole_number
-from recbole_poem.serving.coded_items import CodedItems
-from recbole_poem.serving.diverse import DiverseRanker, Ranker
 from recbole_poem.serving.entry import Entry
-from recbole_poem.serving.exact import ExactRanker
 from recbole_poem.serving.histories import Histories, ItemTimes
-from recbole_poem.serving.index.item_index import open_index
-from recbole_poem.serving.index.sample import sample_requests
-from recbole_poem.serving.interest import Catalogue, Interests
 from recbole_poem.serving.limits import Limits, known, mask, n_unknown, of_each, same_for_all
-from recbole_poem.serving.loading import Loaded, open_checkpoint, popularity
-from recbole_poem.serving.query import Answer, Query, checked
+from recbole_poem.serving.loading import Loaded, open_checkpoint
+from recbole_poem.serving.query import Answer, Outcome, Query, checked
+from recbole_poem.serving.rankers import objectives_of, rankers_of
 from recbole_poem.serving.requests import RequestReader, Requests
-from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
 from recbole_poem.serving.tokens import listed, token
 from recbole_poem.serving.unread import Unread
 from recbole_poem.serving.vocabulary import Vocabulary
 
 _CELLS = 2**26  # scores that are held at once: 256 MiB
-_MANY = 2**14  # items, from which it is worth while to read their codes first
-_ONE_BY_ONE = 6  # requests, for which the codes are read faster than the catalogue is once
-_SAMPLE = 256  # states on which the recall of an index is measured
 
 
 class Recommender:
@@ -74,29 +61,9 @@ class Recommender:
             "item_times": bool(getattr(self.model, "reads_gaps", False)),
         }
         self._unread = Unread(type(self.model).__name__, reads)
-        score = self._score
-        if isinstance(self.model, POEM):
-            interests = Interests(self.model, self._batches(self._reader.example()))
-            items = self.model.scoring_items().detach()
-            score = Catalogue(interests, items)
-        side = getattr(self.model, "ranking_side", None)
-        fusion = None if side is None else side.score_fusion
-        exact = ExactRanker(self._batches, score, popularity(self._dataset), fusion)
-        self._ranker: Ranker = exact
         self._approximate = index is not None
-        if index is not None:
-            if not isinstance(self.model, POEM):
-                name = type(self.model).__name__
-                raise InputError(f"approximate: {name} scores all items, the index is POEM's alone")
-            self._ranker = MixedRanker(exact, self._by_index(index, interests, items))
-        elif isinstance(self.model, POEM) and _is_long(items.embedding):
-            vectors = Vectors.of(items)
-            coded = CodedItems(vectors.items)
-            short = ShortlistRanker(self._batches, interests, vectors, coded)
-            self._ranker = MixedRanker(exact, short, _ONE_BY_ONE)
-        reranking = reranking_of(self.config, self._dataset)
-        if reranking is not None:
-            self._ranker = DiverseRanker(self._ranker, reranking)
+        example = self._reader.example()
+        self._ranker, self._learns = rankers_of(loaded, self._batches, example, index)
 
     @classmethod
     def load(
@@ -142,8 +109,7 @@ class Recommender:
     @property
     def objectives(self) -> List[str]:
         """Names of the scores that the model reads in an entry; empty if it reads none."""
-        reads = getattr(self.model, "ranking_side", None) is not None
-        return list(self.model.objectives) if reads else []
+        return objectives_of(self.model)
 
     # -- recommending ---------------------------------------------------------------------------
 
@@ -193,7 +159,7 @@ class Recommender:
             Columns request, rank (from 1), item, score; ``attrs["unknown_items"]`` counts the
             tokens of histories, entries, `allow` and `deny` that were left out. An empty history
             gets the candidates of its entry, by fused score, and then what is popular. With
-            ``diversity_penalty`` the scores of a list need not descend.
+            re-rankers the scores of a list need not descend.
 
         Raises
         ------
@@ -269,31 +235,46 @@ class Recommender:
             for row, of_one, score in zip(rows, items, scores)
         ]
 
+    @property
+    def observes(self) -> bool:
+        """Whether a re-ranker learns from what came of answers."""
+        return self._learns is not None
+
+    def observe(self, queries: Sequence[Query], outcomes: Sequence[Outcome]) -> None:
+        """Let the re-rankers learn what came of queries; until then they know nothing.
+
+        Not at the same time as another call. Tokens that the model does not know are left out.
+
+        Parameters
+        ----------
+        queries : sequence of Query
+            As they were answered.
+        outcomes : sequence of Outcome
+            Theirs.
+
+        Raises
+        ------
+        InputError
+            If no re-ranker learns, or a part of the arguments is not what is said here.
+        """
+        if self._learns is None:
+            raise InputError(
+                "rerankers: none of them learns from what came of answers; leave the outcome out"
+            )
+        if len(queries) != len(outcomes):
+            raise InputError(f"outcomes: {len(outcomes)} for {len(queries)} queries")
+        queries = checked(queries)
+        taken = [listed(f"taken: query {n}", one.taken) for n, one in enumerate(outcomes)]
+        shown = [listed(f"shown: query {n}", one.shown) for n, one in enumerate(outcomes)]
+        requests = self._reader.of_queries(queries)
+        limits = of_each(queries, requests.histories, self._vocabulary)
+        ids = self._vocabulary.padded
+        self._learns.observe(requests, limits, ids(taken), ids(shown))
+
     def _answer(self, items: np.ndarray, scores: np.ndarray, unknown: int) -> Answer:
         given = scores > -np.inf
         tokens = self._vocabulary.tokens[items[given]]
         return Answer(tokens.tolist(), scores[given].tolist(), unknown)
-
-    def _by_index(self, path: Path, interests: Interests, items: Items) -> ShortlistRanker:
-        """Return a ranker of shortlists from the index in a file."""
-        vectors = Vectors.of(items)
-
-        def states() -> np.ndarray:
-            gaps = getattr(self._dataset, "gaps", None)
-            requests = sample_requests(self._dataset.log, gaps, _SAMPLE, len(self.objectives))
-            return vectors.continued(interests(self._batches(requests)))
-
-        index = open_index(path, vectors.items, states, self.config["show_progress"])
-        return ShortlistRanker(self._batches, interests, vectors, index)
-
-    def _score(self, batch: Interaction) -> torch.Tensor:
-        """Score the catalogue by a model of RecBole."""
-        try:
-            return self.model.full_sort_predict(batch)
-        except NotImplementedError as error:
-            raise InputError(
-                f"{type(self.model).__name__} scores single items, it cannot rank a catalogue"
-            ) from error
 
     # -- items ----------------------------------------------------------------------------------
 
@@ -323,11 +304,6 @@ class Recommender:
         kept = found[0] > 0
         tokens = self._vocabulary.tokens[found[0][kept].numpy()]
         return pd.DataFrame({"item": tokens, "similarity": similarity[0][kept].numpy()})
-
-
-def _is_long(table: torch.Tensor) -> bool:
-    """Tell whether the processor had better not read a whole table for a single request."""
-    return len(table) >= _MANY and not table.is_cuda
 
 
 def _index_of(checkpoint: str) -> Path:

@@ -26,3 +26,11 @@ class Vocabulary:
         """Return the ids of tokens, (n,) int64; 0 for one that the model does not know."""
         found = map(self._id.get, map(str, tokens), repeat(0))
         return np.fromiter(found, np.int64, len(tokens))
+
+    def padded(self, lists: Sequence[Collection[Any]]) -> np.ndarray:
+        """Return the ids of lists of tokens, (B, n) int64; 0 for unknown ones and behind a list."""
+        width = max(map(len, lists), default=0)
+        ids = np.zeros((len(lists), width), dtype=np.int64)
+        for row, tokens in enumerate(lists):
+            ids[row, : len(tokens)] = self.ids(tokens)
+        return ids

@@ -30,7 +30,7 @@ from recbole_poem.core.overall import OverallKeys
 from recbole_poem.core.renamed import RENAMED
 from recbole_poem.core.settings import defaults_of
 from recbole_poem.core.stage import Stage, written
-from recbole_poem.core.stages import NESTED, STAGES
+from recbole_poem.core.stages import NESTED, RERANKERS, STAGES
 from recbole_poem.models.keys import POEMKeys
 from recbole_poem.training.checks import check_given
 from recbole_poem.training.checks.names import check_dataset_name
@@ -50,7 +50,7 @@ _LAUNCH_KEYS = {
 
 
 #: Stages of a model that names none: RecBole's.
-EVERY_MODEL: Tuple[Stage, ...] = ()
+EVERY_MODEL: Tuple[Stage, ...] = (RERANKERS,)
 
 #: Keys that are refused elsewhere, with what to give instead.
 _UNLISTED = {"neg_sampling", "training_neg_sample_num"}
@@ -138,18 +138,22 @@ class Config(recbole.config.Config):
         """Refuse a key that neither this model nor any other reads; those of others are told."""
         for key, near in self.unknown_keys():
             head = key.partition(".")[0]
-            if head in RENAMED:
+            anywhere = _keys_of_all_models() | set(STAGES)
+            if head in RENAMED and (head not in anywhere or self._has(RENAMED[head])):
                 raise InputError(f"{key}: this key has another name now; write {RENAMED[head]}")
             if head in (stage.key for stage in NESTED):
                 raise InputError(
                     f"{key}: a {head} is a setting of what reads it; write history_encoder.{key} "
                     "or the like (recbole-poem components lists the settings)"
                 )
-            anywhere = _keys_of_all_models() | set(STAGES)
             if head not in anywhere:
                 near = near or next(iter(get_close_matches(key, anywhere, n=1)), None)
                 hint = f"; the nearest is '{near}'" if near else ""
                 raise InputError(f"{key}: there is no such key of {self.model} or RecBole{hint}")
+
+    def _has(self, path: str) -> bool:
+        """Tell whether a dotted key begins with a stage of the model."""
+        return path.partition(".")[0] in (stage.key for stage in self._stages())
 
     def is_given(self, key: str) -> bool:
         """Tell whether the user gave a key, and not a file of the plugin or RecBole."""

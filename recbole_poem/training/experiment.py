@@ -9,16 +9,14 @@ from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.dataset import Dataset
 from recbole.model.abstract_recommender import AbstractRecommender
 
-from recbole_poem.cache.build import UPSTREAMS
 from recbole_poem.core import recbole_warnings
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.refusals import comes_from_recbole, refusals_named
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.data.preparation import Loaders, data_preparation
-from recbole_poem.rerankers.reranking import reranking_of
+from recbole_poem.rerankers.chain import chain_of
 from recbole_poem.training.checks.columns import check_columns
 from recbole_poem.training.config import Config
-from recbole_poem.training.ranking_stage import multitask
 from recbole_poem.training.registry import get_dataset, get_trainer
 from recbole_poem.training.restoring import tokens_of
 from recbole_poem.training.trainer import seed_everything
@@ -85,9 +83,8 @@ def prepare(config: Config, known: Optional[KnownTokens] = None) -> Prepared:
     if max(config["topk"]) >= dataset.item_num:
         raise InputError(f"topk: {config['topk']} asks for more than {dataset.item_num - 1} items")
     check_columns(config, dataset)
-    reranking_of(config, dataset)  # what it lacks is said before there is any work
-    upstreams = {**UPSTREAMS, "multitask": multitask}
-    return Prepared(dataset, data_preparation(config, dataset, upstreams))
+    chain_of(config, dataset)  # what it lacks is said before there is any work
+    return Prepared(dataset, data_preparation(config, dataset))
 
 
 #: `prepare`, or what stands in for it and returns the same from less work

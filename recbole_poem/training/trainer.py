@@ -24,8 +24,8 @@ from torch.nn.parallel import DistributedDataParallel
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.noise import Purpose, own_streams
 from recbole_poem.core.refusals import refusals_named
-from recbole_poem.rerankers.category_penalty import Diversity
-from recbole_poem.rerankers.reranking import reranking_of
+from recbole_poem.rerankers.chain import Chain, chain_of
+from recbole_poem.rerankers.lists import Lists, in_time_order
 from recbole_poem.training import checkpoint
 from recbole_poem.training.restoring import check_ids, data_of, load_weights
 from recbole_poem.training.weight_average import WeightAverage
@@ -44,8 +44,8 @@ class PlainCollector(Collector):
     and counters included, so ItemCoverage, GiniIndex and the like fail.
     """
 
-    #: how lists are chosen; None = by the scores alone
-    reranking: Optional[Diversity] = None
+    #: what makes the lists of scores
+    lists: Optional[Lists] = None
 
     def eval_batch_collect(
         self,
@@ -54,10 +54,10 @@ class PlainCollector(Collector):
         positive_u: torch.Tensor,
         positive_i: torch.Tensor,
     ) -> None:
-        """Collect what RecBole does; where it ranks items, after the last stage has seen them."""
+        """Collect what RecBole does; where it ranks items, after the re-rankers have seen them."""
         ranks = self.config["eval_type"] == EvaluatorType.RANKING
-        if ranks and self.reranking is not None:
-            scores_tensor = self.reranking.reordered(scores_tensor)
+        if ranks and self.lists:
+            scores_tensor = self.lists.reordered(scores_tensor, interaction, positive_i)
         super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
 
     def get_data_struct(self) -> Any:
@@ -119,6 +119,7 @@ class TrainingMixin(Trainer):
             self.saved_model_file = name[0]
         self._best: Optional[Dict[str, Any]] = None
         self._validates = False
+        self._chain: Optional[Chain] = None
 
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
         optimizer = super()._build_optimizer(**kwargs)
@@ -310,8 +311,12 @@ class TrainingMixin(Trainer):
                 check_ids(state, eval_data._dataset, path)
             load_weights(self.model, state, path)
             self.logger.info(f"Loading model structure and parameters from {path}")
-        if eval_data and self.eval_collector.reranking is None:  # else its file has been read
-            self.eval_collector.reranking = reranking_of(self.config, eval_data._dataset)
+        if eval_data:
+            if self._chain is None:  # else its files have been read
+                self._chain = chain_of(self.config, eval_data._dataset)
+            self.eval_collector.lists = Lists(self._chain, self.model, eval_data._dataset)
+            if self._chain.observes:
+                eval_data = in_time_order(eval_data)
         streams = own_streams(self.config["seed"], Purpose.EVALUATION)
         with streams as start, refusals_named(self.config, "cannot be evaluated"):
             if eval_data:

@@ -37,8 +37,8 @@ def test_a_row_is_a_name_or_a_mapping():
         "keys": {"shuffle_rankings": True},
     }
     assert row_of(blind) == ("blind", "POEM", {"shuffle_rankings": True}, "POEM")
-    wide = row_of({"model": "POEM", "row": "wide", "keys": {"n_candidates": 200}})
-    assert wide == ("wide", "POEM", {"n_candidates": 200}, "wide")
+    wide = row_of({"model": "POEM", "row": "wide", "keys": {"ranking_source.n_candidates": 200}})
+    assert wide == ("wide", "POEM", {"ranking_source.n_candidates": 200}, "wide")
     by_hand = {"model": "POEM", "tuned_as": None, "keys": {"learning_rate": 0.01}}
     assert row_of(by_hand) == ("POEM", "POEM", {"learning_rate": 0.01}, None)
 

@@ -1,57 +1,45 @@
-"""From the configuration to a filled cache: every key reaches its upstream."""
+"""From the configuration to a filled cache: every key reaches its source."""
 
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from toy_components import objectives_of
 from toy_logs import random_log
 
-from recbole_poem.cache import build
 from recbole_poem.cache.build import objective_weights, request_cache
 from recbole_poem.cache.request_cache import open_or_build
+from recbole_poem.cache.sources import SourceContext
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.workers import open_map
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
-from recbole_poem.retrieval.objectives import parse_objectives
+from recbole_poem.training.config import Config
 
 LOG = random_log(1, n_users=16)
 OBJECTIVES = {"together": {"history": 3}, "next": {"similarity": "transition", "history": 1}}
-
-
-class Keys(dict):
-    """A configuration, with what of it the user gave."""
-
-    def __init__(self, values, **given):
-        super().__init__(values, **given)
-        self.is_given = given.__contains__
+SOURCE = {"name": "item_to_item", "n_candidates": 5, "folds": 3, "neighbours": 4}
 
 
 @pytest.fixture
-def config(tmp_path):
-    keys = {
-        "upstream": "item_to_item",
+def given(tmp_path):
+    (tmp_path / "toy").mkdir()
+    return {
+        "ranking_source": SOURCE,
         "objectives": OBJECTIVES,
         "score_fusion.weights": [3, 1],
-        "n_candidates": 5,
-        "upstream_folds": 3,
-        "upstream_neighbours": 4,
         "score_fusion.kappa": 2.0,
         "score_fusion.power": 0.5,
         "seed": 7,
-        "request_cache_dir": None,
         "checkpoint_dir": str(tmp_path / "saved"),
         "show_progress": False,
         "data_path": str(tmp_path),
-        "field_separator": "\t",
-        "seq_separator": " ",
-        "encoding": None,
-        "USER_ID_FIELD": "user_id",
-        "ITEM_ID_FIELD": "item_id",
-        "TIME_FIELD": "timestamp",
-        "time_unit": "s",
+        "use_gpu": False,
     }
-    return Keys(keys)
+
+
+def config_of(given, **keys):
+    return Config("POEM", "toy", config_dict={**given, **keys})
 
 
 @pytest.fixture
@@ -69,11 +57,12 @@ def dataset():
     )
 
 
-def test_item_to_item_gets_every_key(config, dataset):
+def test_item_to_item_gets_every_key(given, dataset):
+    config = config_of(given)
     cache = request_cache(config, dataset)
     ranker = ItemToItemRanker(
         LOG,
-        parse_objectives(OBJECTIVES),
+        objectives_of(OBJECTIVES),
         n_candidates=5,
         n_folds=3,
         top_k=4,
@@ -87,20 +76,21 @@ def test_item_to_item_gets_every_key(config, dataset):
     np.testing.assert_array_equal(cache.items, items)
     np.testing.assert_array_equal(cache.scores, scores)
     assert cache.objectives == ("together", "next")
-    assert cache.path.parent == Path(config["checkpoint_dir"]) / "request_cache" / "toy"
+    assert cache.path.parent == Path(given["checkpoint_dir"]) / "request_cache" / "toy"
 
 
 WHERE = {"one": {}, "threads": {"threads": 3}, "ray": {"ray": 2}}
 
 
 @pytest.mark.parametrize("where", WHERE.values(), ids=WHERE)
-def test_bit_for_bit_the_same_wherever_it_is_built(config, tmp_path, where, dataset):
+def test_bit_for_bit_the_same_wherever_it_is_built(given, tmp_path, where, dataset):
     log = random_log(5, n_users=60, n_items=300, longest=40)
     dataset = SimpleNamespace(**{**vars(dataset), "log": log})
-    config = {**config, "n_candidates": 30}
+    config = config_of(given, **{"ranking_source.n_candidates": 30})
     here = request_cache(config, dataset)
     with open_map(**where) as parallel_map:
-        ranker = build.UPSTREAMS["item_to_item"](config, dataset)
+        context = SourceContext(config, dataset, tmp_path)
+        ranker = config.component("ranking_source").make(context)
         for chunk in (1000, 37):
             there = open_or_build(
                 tmp_path / str(chunk), log, ranker, chunk, parallel_map=parallel_map
@@ -110,42 +100,78 @@ def test_bit_for_bit_the_same_wherever_it_is_built(config, tmp_path, where, data
     assert (here.items > 0).mean() > 0.2
 
 
-def test_logged_reads_the_file_beside_the_data_set(config, dataset, tmp_path):
+def test_logged_reads_the_file_beside_the_data_set(given, dataset, tmp_path):
     header = "user_id:token|timestamp:float|item_id:token|click:float|like:float"
     user = f"u{LOG.user[-1]}"
     lines = [f"{user}|0|i1|1|3", f"{user}|0|i2|2|2", f"{user}|0|i3|3|1"]
-    (tmp_path / "toy.cand").write_text("\n".join([header, *lines]))
-    logged = {"upstream": "logged", "field_separator": "|", "n_candidates": 2}
+    (tmp_path / "toy" / "toy.cand").write_text("\n".join([header, *lines]))
+    logged = {"ranking_source": {"name": "logged", "n_candidates": 2}, "field_separator": "|"}
     for weights, best in (([3, 1], [3, 2]), ([1, 3], [1, 2])):
-        keys = Keys({**config, **logged, "score_fusion.weights": weights})
-        cache = request_cache(keys, dataset)
+        cache = request_cache(
+            config_of(given, **logged, **{"score_fusion.weights": weights}), dataset
+        )
         assert cache.objectives == ("click", "like")
         first = LOG.first[-1]  # nothing of the list is consumed yet
         assert cache.items[first].tolist() == best
         assert cache.scores[first].tolist() == [[i, 4 - i] for i in best]
 
 
-def test_logged_reads_the_objectives_that_the_user_names(config, dataset, tmp_path):
+def test_logged_reads_the_columns_that_the_user_names_whatever_the_objectives_are(
+    given, dataset, tmp_path
+):
     header = "user_id:token\ttimestamp:float\titem_id:token\tclick:float\tlike:float"
-    (tmp_path / "toy.cand").write_text(f"{header}\nu{LOG.user[-1]}\t0\ti1\t1\t3\n")
-    keys = {**config, "upstream": "logged", "score_fusion.weights": None}
-    cache = request_cache(Keys(keys, objectives=["like"]), dataset)
+    (tmp_path / "toy" / "toy.cand").write_text(f"{header}\nu{LOG.user[-1]}\t0\ti1\t1\t3\n")
+    keys = {"ranking_source": "logged", "score_fusion.weights": None}
+    assert request_cache(config_of(given, **keys), dataset).objectives == ("click", "like")
+    columns = "ranking_source.columns"
+    cache = request_cache(config_of(given, **keys, **{columns: ["like"]}), dataset)
     assert cache.objectives == ("like",)
     for wrong in (OBJECTIVES, "click", [], ["click", "click"], [1]):
-        with pytest.raises(InputError, match=r"^objectives: with upstream logged, expected"):
-            request_cache(Keys(keys, objectives=wrong), dataset)
+        with pytest.raises(InputError, match=r"^ranking_source\.columns: expected a list of float"):
+            config_of(given, **keys, **{columns: wrong})
 
 
-def test_the_cache_lies_where_the_key_says(config, dataset, tmp_path):
-    cache = request_cache({**config, "request_cache_dir": str(tmp_path / "here")}, dataset)
-    assert cache.path.parent == tmp_path / "here" / "toy"
+def test_logged_lies_silently_over_the_objectives_of_a_data_set():
+    for name in ("ml-100k", "kuairand-pure"):
+        config = Config("POEM", name, config_dict={"ranking_source": "logged"})
+        assert config["ranking_source"] == {"name": "logged", "n_candidates": 100, "columns": None}
+        assert len(config["objectives"]) == 5
 
 
-def test_an_unknown_upstream_is_named_with_the_known_ones(config, dataset):
-    with pytest.raises(
-        InputError, match=r"^upstream: there is no 'oracle'; known are item_to_item,"
-    ):
-        request_cache({**config, "upstream": "oracle"}, dataset)
+def test_the_cache_lies_where_the_key_says(given, dataset, tmp_path):
+    config = config_of(given, request_cache_dir=str(tmp_path / "here"))
+    assert request_cache(config, dataset).path.parent == tmp_path / "here" / "toy"
+
+
+def test_an_unknown_source_is_named_with_the_known_ones(given):
+    words = r"^ranking_source: there is no 'oracle'; known are item_to_item, logged, time_blocks$"
+    with pytest.raises(InputError, match=words):
+        config_of(given, ranking_source="oracle")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n_candidates", 6), ("folds", 4), ("neighbours", 5)],
+)
+def test_every_setting_of_the_source_is_part_of_what_a_cache_depends_on(
+    given, dataset, name, value
+):
+    paths = {request_cache(config_of(given), dataset).path for _ in range(2)}
+    changed = config_of(given, **{f"ranking_source.{name}": value})
+    paths.add(request_cache(changed, dataset).path)
+    assert len(paths) == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"ranking_source.folds": 20}, r"^ranking_source\.folds: 20 folds are too many for 16 u"),
+        ({"objectives": {}}, r"^objectives: an item-to-item ranking needs at least one, such as"),
+    ],
+)
+def test_what_no_ranking_can_be_made_of_is_named(given, dataset, keys, words):
+    with pytest.raises(InputError, match=words):
+        request_cache(config_of(given, **keys), dataset)
 
 
 def test_weights_are_scaled_to_sum_one():

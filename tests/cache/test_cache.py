@@ -28,7 +28,7 @@ class FakeRanker:
     def __init__(self, fails_at=None, failure=None, **changed_settings):
         self.asked = []
         self.fails_at, self.failure = fails_at, failure
-        self.settings = {"upstream": "fake", "kappa": 0.5, **changed_settings}
+        self.settings = {"kappa": 0.5, **changed_settings}
 
     def depends_on(self):
         return self.settings

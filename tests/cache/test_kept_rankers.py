@@ -7,10 +7,18 @@ from typing import Any, Dict, List
 import numpy as np
 import pytest
 import torch
-from toy_stage import BY_TIME, Counted, build, exposure_keys, prepared
+from toy_stage import (
+    BY_TIME,
+    Counted,
+    build,
+    exposure_keys,
+    prepared,
+    source_of,
+    with_source,
+    with_training,
+)
 
 from recbole_poem.training import checkpoint
-from recbole_poem.training.ranking_stage import multitask
 
 
 @pytest.fixture
@@ -71,7 +79,7 @@ def test_rankers_of_another_format_are_trained_again(
 def test_interrupted_training_goes_on_and_ends_as_if_it_had_not_been(
     keys: Dict[str, Any], counted: Counted
 ) -> None:
-    keys["ranker"] = {**keys["ranker"], "epochs": 3, "dropout_prob": 0.2}
+    keys = {**with_source(keys, epochs=3), "ranker.dropout": 0.2}
     whole = build(*prepared(keys))
     learned = counted.batches
     for share in (0.2, 0.9):  # in the first stage, and in the last
@@ -89,12 +97,12 @@ def test_interrupted_training_goes_on_and_ends_as_if_it_had_not_been(
 def test_what_has_a_say_gets_rankers_of_its_own_and_what_has_none_shares_them(
     keys: Dict[str, Any],
 ) -> None:
-    ranker = keys["ranker"] = {**keys["ranker"], "epochs": 0}
+    keys = with_source(keys, epochs=0)
     build(*prepared(keys))
     (mine,) = rankers_of(keys)
     for same in (
         {"threads": 2},
-        {"ranker": {**ranker, "threads": 2}, "n_candidates": 5},
+        with_source(with_training(keys, threads=2), n_candidates=5),
         {"objectives": {"consumed": {"similarity": "cosine"}}},
         {"score_fusion.weights": [1, 2, 3, 4]},
         {"learning_rate": 0.5},
@@ -102,29 +110,30 @@ def test_what_has_a_say_gets_rankers_of_its_own_and_what_has_none_shares_them(
         build(*prepared({**keys, **same}))
         assert rankers_of(keys) == [mine], same
     changes: List[Dict[str, Any]] = [
-        {"ranker": {**ranker, "epochs": 1}},
-        {"ranker": {**ranker, "weight_decay": 0.1}},
-        {"ranker": {**ranker, "unexposed_negatives": 1}},
-        {"ranker": {**ranker, "seed": 5}},
+        {"ranking_source.epochs": 1},
+        with_training(keys, weight_decay=0.1),
+        {"ranking_source.unexposed": 1},
+        with_training(keys, seed=5),
+        {"ranker.n_experts": 3},
         {"seed": 6},
         {"utc_offset": 3600},
-        {"ranker_blocks": 2},
-        {"tasks": {**keys["tasks"], "like": {"feedback": {"like": "[1,1]"}}}},
+        {"ranking_source.blocks": 2},
+        {"targets": {**keys["targets"], "like": {"feedback": {"like": "[1,1]"}}}},
         {"load_col": {**keys["load_col"], "user": ["user_id", "taste"]}},
         BY_TIME,
     ]
     for number, change in enumerate(changes, 2):
-        multitask(*prepared({**keys, **change})).estimate(map)
+        source_of(*prepared({**keys, **change})).estimate(map)
         assert len(rankers_of(keys)) == number, change
     # the tables of users and items, too
     height = Path(keys["data_path"]) / "toy" / "toy.user"
     height.write_text(height.read_text().replace("157", "158"))
-    multitask(*prepared(keys)).estimate(map)
+    source_of(*prepared(keys)).estimate(map)
     assert len(rankers_of(keys)) == len(changes) + 2
 
 
 def test_a_stage_goes_on_from_the_one_before(keys: Dict[str, Any]) -> None:
-    keys["ranker"] = {**keys["ranker"], "epochs": 0}
+    keys = with_source(keys, epochs=0)
     build(*prepared(keys))
     (folder,) = (folder_of(keys) / "rankers").iterdir()
     first, *rest = (torch.load(file)["state_dict"] for file in sorted(folder.iterdir()))

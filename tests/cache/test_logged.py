@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from toy_logs import log_of
 
-from recbole_poem.cache.logged import LoggedRanker
 from recbole_poem.cache.request_cache import open_or_build, read_entries
+from recbole_poem.cache.sources.logged import LoggedRanker
 from recbole_poem.core.atomic import Format
 from recbole_poem.core.errors import InputError
 from recbole_poem.retrieval.selection import Fusion
@@ -257,12 +257,10 @@ def test_the_objectives_that_are_asked_for_are_read_in_their_order(cand, caplog)
     assert ranker.objectives == ("buy", "click")
     assert ranker.rank(np.array([1]))[1][0, 0].tolist() in ([1, 0.5], [0, np.float32(0.9)])
     assert "no objective is made of like (float)" in caplog.text
-    words = (
-        r"^objectives: 'share' is no column in .*toy\.cand, whose float columns are click, like$"
-    )
+    words = r"^ranking_source\.columns: 'share' is no column in .*toy\.cand, .* are click, like$"
     with pytest.raises(InputError, match=words):
         ranker_of(cand, FOUR_LINES, objectives=["click", "share"])
-    words = r"^objectives: 'like' is declared as token in .*, whose float columns are click$"
+    words = r"^ranking_source\.columns: 'like' is declared as token in .*, whose .* are click$"
     with pytest.raises(InputError, match=words):
         ranker_of(cand, FOUR_LINES, HEADER.replace("like:float", "like:token"), objectives=["like"])
 
@@ -302,7 +300,9 @@ def refused(path, words, *text, **changes):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere\.cand: upstream 'logged' needs this file"):
+    with pytest.raises(
+        InputError, match=r"nowhere\.cand: the ranking source 'logged' needs this file"
+    ):
         open_file(tmp_path / "nowhere.cand")
 
 

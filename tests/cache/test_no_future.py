@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from toy_stage import SPLITS, begins_of, build, exposure_keys, prepared
 
-from recbole_poem.cache import multitask as blocks
+from recbole_poem.cache import blocks
+from recbole_poem.cache.sources import time_blocks
 from recbole_poem.log.requests import RequestLog, first_rows
-from recbole_poem.training import ranking_stage
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_future_that_never_was_moves_no_score(
     config, dataset = prepared({**keys, **split})
     log, begins = dataset.log, begins_of(config, dataset)
     before = build(config, dataset)
-    for module in (blocks, ranking_stage):
+    for module in (blocks, time_blocks):
         monkeypatch.setattr(module, "block_begins", lambda of, n_blocks: begins)
     moment = np.quantile(log.time, 0.6)
     kept = np.flatnonzero(log.time < moment)

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from toy_exposures import TINY_POEM, exposure_log, write_exposures
 
-from recbole_poem.cache.build import request_cache
-from recbole_poem.cache.multitask import block_begins
+from recbole_poem.cache.blocks import block_begins
+from recbole_poem.cache.build import cache_folder, request_cache
+from recbole_poem.cache.sources import SourceContext
 from recbole_poem.data.ranking_dataset import exposures_of
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import create_dataset
-from recbole_poem.training.ranking_stage import multitask, ranker_config
+from recbole_poem.training.ranking_stage import ranker_config
 
 LEAVE_ONE_OUT: Dict[str, Any] = {}
 BY_TIME = {
@@ -60,11 +61,30 @@ def build(config: Config, dataset: Any, log: Optional[RequestLog] = None) -> Any
     kept = dataset.log
     dataset.log = kept if log is None else log
     try:
-        cache = request_cache(config, dataset, {"multitask": multitask})
+        cache = request_cache(config, dataset)
         return np.array(cache.items), np.array(cache.scores)
     finally:
         dataset.log = kept
 
 
 def begins_of(config: Config, dataset: Any) -> np.ndarray:
-    return block_begins(exposures_of(ranker_config(config), dataset), config["ranker_blocks"])
+    source = config["ranking_source"]
+    of_ranker = ranker_config(config, source["training"], "ranking_source.training")
+    return block_begins(exposures_of(of_ranker, dataset.log), source["blocks"])
+
+
+def source_of(config: Config, dataset: Any) -> Any:
+    """Return what ranks for the cache of the data set."""
+    context = SourceContext(config, dataset, cache_folder(config, dataset))
+    return config.component("ranking_source").make(context)
+
+
+def with_source(keys: Dict[str, Any], **settings: Any) -> Dict[str, Any]:
+    """Return keys with some settings of the ranking source changed."""
+    return {**keys, **{f"ranking_source.{name}": value for name, value in settings.items()}}
+
+
+def with_training(keys: Dict[str, Any], **flat: Any) -> Dict[str, Any]:
+    """Return keys with some flat keys of the ranker changed."""
+    training = {**keys["ranking_source"]["training"], **flat}
+    return with_source(keys, training=training)

@@ -16,18 +16,22 @@ from conftest import random_log
 from redis_server import Server as RedisServer
 
 from recbole_poem import Recommender
-from recbole_poem.cli.serve import main
+from recbole_poem.cli.verbs import main
 from recbole_poem.training.quick_start import run_recbole_poem
 
 SMALL = {
     "MAX_ITEM_LIST_LENGTH": 6,
     "hidden_size": 16,
     "inner_size": 16,
-    "n_candidates": 8,
+    "ranking_source.n_candidates": 8,
     "topk": [1, 5],
     "valid_metric": "NDCG@5",
     "train_batch_size": 60,
 }
+
+
+def serve(arguments: List[str]) -> int:
+    return main(["serve", *arguments])
 
 
 class Process:
@@ -35,7 +39,7 @@ class Process:
 
     def __init__(self, checkpoint: str, log: Path, *options: str) -> None:
         self.log = log
-        command = [sys.executable, "-W", "ignore", "-m", "recbole_poem.cli.serve"]
+        command = [sys.executable, "-W", "ignore", "-m", "recbole_poem", "serve"]
         with log.open("wb") as out:
             self.process = subprocess.Popen(
                 [*command, "--checkpoint", checkpoint, "--port", "0", *options],
@@ -139,7 +143,7 @@ def test_what_redis_keeps_outlives_the_server(
     ranking = {"user": "ü", "items": ["i8", "i2"], "objectives": objectives, "scores": scores}
     assert one.client.post("/rankings", json=ranking).json() == {"kept": True}
     feedback = {"user": "ü", "items": ["i3", "i7"]}
-    assert one.client.post("/feedback", json=feedback).json() == {"kept": True}
+    assert one.client.post("/feedback", json=feedback).json()["kept"] is True
     before = one.ask(user="ü")
     assert (before["cache"], before["history_length"]) == ("hit", 2)
     one.end(signal.SIGKILL)
@@ -150,7 +154,7 @@ def test_what_redis_keeps_outlives_the_server(
     reply = other.ask(user="ü")
     assert (reply["cache"], reply["history_length"]) == ("empty", 0)
     assert len(reply["items"]) == 10
-    assert other.client.post("/feedback", json=feedback).json() == {"kept": False}
+    assert other.client.post("/feedback", json=feedback).json()["kept"] is False
     redis_server.start()
     wait_for(lambda: other.client.post("/feedback", json=feedback).json()["kept"])
     assert other.ask(user="ü")["history_length"] == 2
@@ -173,5 +177,5 @@ def test_what_is_wrong_is_said_before_anything_is_served(
             f"--checkpoint {checkpoint} --port 0 --max_batch 0": "max_batch: expected",
         }
         for arguments, words in cases.items():
-            assert main(arguments.split()) == 2, arguments
+            assert serve(arguments.split()) == 2, arguments
             assert words in capsys.readouterr().err

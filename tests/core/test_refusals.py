@@ -64,7 +64,9 @@ def test_a_defect_of_the_plugins_own_models_passes(
 
     monkeypatch.setattr(POEM, "calculate_loss", fail)
     with pytest.raises(KeyError, match="no such field"):
-        run_recbole_poem("POEM", config_dict={**keys, "n_candidates": 8}, saved=False)
+        run_recbole_poem(
+            "POEM", config_dict={**keys, "ranking_source.n_candidates": 8}, saved=False
+        )
 
 
 def test_a_defect_of_the_plugin_under_recboles_models_passes(

@@ -23,7 +23,7 @@ SMALL = {
     "model": "POEM",
     "MAX_ITEM_LIST_LENGTH": 6,
     "train_batch_size": 24,
-    "n_candidates": 8,
+    "ranking_source.n_candidates": 8,
     "grouping.n_groups": 2,
     "ranking_reader.group_samples": 2,
     "requests_per_window": 3,

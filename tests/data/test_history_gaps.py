@@ -15,7 +15,7 @@ SMALL = {
     "model": "POEM",
     "MAX_ITEM_LIST_LENGTH": 6,
     "train_batch_size": 24,
-    "n_candidates": 8,
+    "ranking_source.n_candidates": 8,
     "requests_per_window": 3,
     "hidden_size": 8,
     "inner_size": 8,

@@ -58,11 +58,11 @@ def test_earlier_exposures_teach_and_later_ones_test(
         assert [len(part) for part in rows] == [176, 22, 22]  # of 220
 
 
-def test_every_row_that_some_task_has_a_label_for_is_a_row_to_learn_from(
+def test_every_row_that_some_target_has_a_label_for_is_a_row_to_learn_from(
     keys: Dict[str, Any],
 ) -> None:
-    tasks = {name: keys["tasks"][name] for name in ("like", "seconds")}
-    only = {**keys, "tasks": tasks, "positive_feedback": {"click": "[1,1]"}}
+    targets = {name: keys["targets"][name] for name in ("like", "seconds")}
+    only = {**keys, "targets": targets, "positive_feedback": {"click": "[1,1]"}}
     dataset, loaders = prepared(only)
     log, values = dataset.log, dataset.log.values
     liked = ~np.isnan(values["like"]) | (values["follow"] == 1)
@@ -164,24 +164,28 @@ def test_a_loader_takes_any_rows_a_users_first_one_too(keys: Dict[str, Any]) -> 
 def test_labels_that_are_estimated_from_later_rows_are_refused(
     keys: Dict[str, Any], label: str
 ) -> None:
-    tasks = {
-        "click": keys["tasks"]["click"],
+    targets = {
+        "click": keys["targets"]["click"],
         "t": {"feedback": [{"like": "[1,1]"}, {label: "[0,1]"}]},
     }
-    with pytest.raises(InputError, match=rf"^tasks\.t\.feedback: {label} is estimated from many"):
-        prepared({**keys, "tasks": tasks})
+    with pytest.raises(InputError, match=rf"^targets\.t\.feedback: {label} is estimated from many"):
+        prepared({**keys, "targets": targets})
 
 
 @pytest.mark.parametrize(
-    ("tasks", "words"),
+    ("targets", "words"),
     [
-        (None, "^tasks: expected a mapping .*, not None$"),
-        ({"t": {"feedback": {"stars": "[1,1]"}}}, r"^tasks\.t\.feedback: .* column 'stars'"),
-        ({"t": {"feedback": {"duration": "[9,9]"}}}, r"^tasks\.t: all 240 labelled rows have the"),
+        (None, "^targets: a ranker needs at least one, such as {click: "),
+        (["click"], r"^targets: expected a mapping from names of your own .*, not \['click'\]$"),
+        ({"t": {"feedback": {"stars": "[1,1]"}}}, r"^targets\.t\.feedback: .* column 'stars'"),
+        (
+            {"t": {"feedback": {"duration": "[9,9]"}}},
+            r"^targets\.t: all 240 labelled rows have",
+        ),
     ],
 )
-def test_tasks_that_the_log_cannot_answer_are_named(
-    keys: Dict[str, Any], tasks: Any, words: str
+def test_targets_that_the_log_cannot_answer_are_named(
+    keys: Dict[str, Any], targets: Any, words: str
 ) -> None:
     with pytest.raises(InputError, match=words):
-        prepared({**keys, "tasks": tasks})
+        prepared({**keys, "targets": targets})

@@ -19,9 +19,9 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
     keys.update(epochs=2, topk=[3], valid_metric="MRR@3", metric_decimal_place=8)
     keys.update(
         MAX_ITEM_LIST_LENGTH=6,
-        n_candidates=8,
         **{"grouping.n_groups": 2, "ranking_reader.group_samples": 2},
     )
+    keys["ranking_source.n_candidates"] = 8
     return keys
 
 

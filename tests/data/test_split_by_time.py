@@ -234,7 +234,7 @@ def test_users_without_a_training_row_are_tested_from_their_second_row(
 ) -> None:
     keys = {**write_dataset(cold_log()), "model": model, "topk": [3], "valid_metric": "NDCG@3"}
     keys.update(by_time(valid="1 hour", test="last 10 minutes"))
-    small = {"n_candidates": 4, "upstream_folds": 2} if model == "POEM" else {}
+    small = {"ranking_source.n_candidates": 4, "ranking_source.folds": 2} if model == "POEM" else {}
     experiment = assemble(Config(config_dict={**keys, **small}))
     late = [row[1] for row in rows_of(experiment.test_data._dataset) if row[0] == "late"]
     assert late == ["i1", "i2", "i3"]
@@ -301,7 +301,7 @@ def test_poem_trains_on_watch_time_and_is_tested_on_the_last_hours(write_dataset
             "click": {"similarity": "transition"},
             "watched": {"similarity": "cosine", "feedback": {"duration_quantile": "[0.3,1]"}},
         },
-        "n_candidates": 5,
+        "ranking_source.n_candidates": 5,
         "grouping.n_groups": 2,
         "ranking_reader.group_samples": 2,
         "hidden_size": 16,

@@ -37,7 +37,11 @@ def keys_of(write_dataset: Any) -> Any:
     return keys_of
 
 
-SMALL = {"n_candidates": 4, "grouping.n_groups": 2, "ranking_reader.group_samples": 2}
+SMALL = {
+    "ranking_source.n_candidates": 4,
+    "grouping.n_groups": 2,
+    "ranking_reader.group_samples": 2,
+}
 
 
 @pytest.mark.parametrize("model", ["POEM", "SASRec"])

@@ -42,26 +42,19 @@ OVERALL = {
     "threads": 1,
 }
 RANKED_LISTS = {**OVERALL, "metrics": ["Hit", "NDCG", "MRR"], "valid_metric": "NDCG@10"}
-TASKS = {
+TARGETS = {
     "click": {"feedback": {"click": "[1,1]"}},
     "like": {"feedback": {"like": "[1,1]"}, "positive_weight": 2},
-    "seconds": {"kind": "watch_time", "weight": 0.5},
+    "seconds": {"target": "watch_time", "weight": 0.5},
 }
 WATCH_TIME = {"play": "play", "duration": "duration", "unit": "ms"}
-SMALL_RANKER = {
-    "embedding_size": 4,
-    "hidden_size": 8,
-    "n_experts": 2,
-    "expert_sizes": [8],
-    "tower_sizes": [4],
-    "train_batch_size": 128,
-}
+SMALL_SIZES = {"embedding_size": 4, "hidden_size": 8, "train_batch_size": 128}
+SMALL_NETWORK = {"name": "mmoe", "n_experts": 2, "expert_sizes": [8], "tower_sizes": [4]}
 BY_TIME = {"split_by_time": {"valid": "24 hours", "test": "last 24 hours"}}
+RETRIEVAL = {"n_candidates": 12, "folds": 3, "neighbours": 40}
 CACHE = {
     **RANKED_LISTS,
-    "n_candidates": 12,
-    "upstream_folds": 3,
-    "upstream_neighbours": 40,
+    "ranking_source": {**RETRIEVAL, "name": "item_to_item"},
 }
 POEM = {
     **CACHE,
@@ -92,39 +85,46 @@ RUNS: Dict[str, Dict[str, Any]] = {
         "sampled_negatives": 30,
         "losses.margin.negatives": "uniform",
         "category_field": "tags",
-        "diversity_penalty": 0.3,
-        "diversity_pool": 20,
+        "rerankers": {"category_penalty": {"penalty": 0.3, "pool": 20}},
     },
     "logged": {
         **POEM,
         **FEW_NEIGHBOURS,
-        "upstream": "logged",
-        "objectives": ["click_score", "like_score"],
+        "ranking_source": {
+            "name": "logged",
+            "n_candidates": 12,
+            "columns": ["click_score", "like_score"],
+        },
         "score_fusion": {"weights": [0.7, 0.3], "kappa": 2},
         "positive_feedback": {"click": "[1,1]"},
     },
     "multitask": {
         **POEM,
         **FEW_NEIGHBOURS,
-        "upstream": "multitask",
+        "ranking_source": {
+            **RETRIEVAL,
+            "name": "time_blocks",
+            "blocks": 2,
+            "epochs": 1,
+            "unexposed": 2,
+            "training": {**SMALL_SIZES, "MAX_ITEM_LIST_LENGTH": 4},
+        },
+        "ranker": SMALL_NETWORK,
         "objectives": {
             "consumed": {"similarity": "cosine", "history": 5},
             "next": {"similarity": "transition", "steps": 2},
         },
-        "tasks": TASKS,
+        "targets": TARGETS,
         "watch_time": WATCH_TIME,
-        "ranker_blocks": 2,
-        "ranker_epochs": 1,
-        "ranker_unexposed": 2,
-        "ranker": {**SMALL_RANKER, "MAX_ITEM_LIST_LENGTH": 4},
         "eval_args": {"split": BY_TIME, "order": "TO", "mode": "full"},
     },
     "ranking_alone": {**CACHE, "model": "Upstream"},
     "ranker": {
         **OVERALL,
-        **SMALL_RANKER,
+        **SMALL_SIZES,
         "model": "MultiTaskRanker",
-        "tasks": TASKS,
+        "ranker": SMALL_NETWORK,
+        "targets": TARGETS,
         "watch_time": WATCH_TIME,
         "unexposed_negatives": 1,
         "metrics": ["GAUC"],

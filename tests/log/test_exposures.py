@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toy_components import targets_of
 from toy_logs import log_of, random_log
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.log.exposures import exposures
-from recbole_poem.log.tasks import parse_tasks
 from recbole_poem.log.watch_time import WatchTime
 
 NAN = np.nan
-GOOD = parse_tasks({"good": {"feedback": {"rating": "[4,inf)"}}})
+GOOD = targets_of({"good": {"feedback": {"rating": "[4,inf)"}}})
 SIX = [[1, 2, 3, 4, 5, 6]]
 
 
-def labels(tasks, log, **more):
-    return exposures(replace(log, **more), parse_tasks(tasks), 2, "s").labels.T.tolist()
+def labels(targets, log, **more):
+    return exposures(replace(log, **more), targets_of(targets), 2, "s").labels.T.tolist()
 
 
 @given(st.integers(0, 10**6), st.integers(1, 15))
@@ -56,13 +56,13 @@ def test_times_are_whole_seconds_of_today_in_either_unit():
 
 def test_one_of_several_conditions_has_to_hold_and_nan_is_where_the_log_does_not_tell():
     log = log_of(SIX, 9, follow=[1, 0, 0, NAN, NAN, 1], comment=[0, 2, 0, 1, 0, NAN])
-    tasks = {
+    targets = {
         "rare": {"feedback": [{"follow": "[1,1]"}, {"comment": "[1,inf)"}]},
         "both": {"feedback": {"follow": "[0,1]", "comment": "[1,inf)"}},
         "follow": {"feedback": [{"follow": "[1,1]"}]},
     }
     np.testing.assert_array_equal(
-        labels(tasks, log),
+        labels(targets, log),
         [[1, 1, 0, 1, NAN, 1], [0, 1, 0, NAN, 0, NAN], [1, 0, 0, NAN, NAN, 1]],
     )
 
@@ -72,17 +72,17 @@ def test_a_watch_time_is_in_seconds_whatever_the_unit_and_missing_where_it_is_be
     play = np.array([0, 2.5, -1, NAN, 30, 7]) * factor
     log = log_of(SIX, 9, play=play, length=np.array([9, NAN, 9, 9, 20, 0]) * factor)
     watch = WatchTime("play", "length", unit)
-    found = labels({"w": {"kind": "watch_time"}}, log, watch_time=watch)
+    found = labels({"w": {"target": "watch_time"}}, log, watch_time=watch)
     np.testing.assert_array_equal(found, [[0, 2.5, NAN, NAN, 30, 7]])
     # a label that needs the duration as well is not known without it
     found = labels({"v": {"feedback": {"long_view": "[1,1]"}}}, log, watch_time=watch)
     np.testing.assert_array_equal(found, [[0, NAN, NAN, NAN, 1, NAN]])
 
 
-def test_a_row_is_labelled_for_some_task_or_complete_for_all():
+def test_a_row_is_labelled_for_some_target_or_complete_for_all():
     log = log_of(SIX, 9, a=[1, 0, NAN, NAN, 1, 0], b=[0, NAN, 1, NAN, 0, 1])
-    tasks = parse_tasks({name: {"feedback": {name: "[1,1]"}} for name in "ab"})
-    of = exposures(log, tasks, 1, "s")
+    targets = targets_of({name: {"feedback": {name: "[1,1]"}} for name in "ab"})
+    of = exposures(log, targets, 1, "s")
     assert of.labels.shape == (6, 2)
     assert of.labels.dtype == np.float32
     assert of.labelled.tolist() == [True, True, True, False, True, True]
@@ -90,27 +90,33 @@ def test_a_row_is_labelled_for_some_task_or_complete_for_all():
 
 
 @pytest.mark.parametrize(
-    ("task", "words"),
+    ("target", "words"),
     [
-        ({"feedback": {"x": "[5,5]"}}, r"^tasks\.t: all 4 labelled rows have the label 0$"),
-        ({"feedback": {"x": "[0,3]"}}, r"^tasks\.t: all 4 labelled rows have the label 1$"),
-        ({"feedback": {"unknown": "[1,1]"}}, r"^tasks\.t: no row of the log has a label$"),
-        ({"feedback": {"y": "[1,1]"}}, r"^tasks\.t\.feedback: .* no float column 'y' .*\(unkn"),
-        ({"feedback": {"x": "1"}}, r"^tasks\.t\.feedback\.x: expected an interval"),
-        ({"feedback": {"long_view": "[1,1]"}}, r"^tasks\.t\.feedback: 'long_view' is formed from"),
-        ({"kind": "watch_time"}, r"^tasks\.t: say which columns tell it, such as watch_time: {pl"),
+        ({"feedback": {"x": "[5,5]"}}, r"^targets\.t: all 4 labelled rows have the label 0$"),
+        ({"feedback": {"x": "[0,3]"}}, r"^targets\.t: all 4 labelled rows have the label 1$"),
+        ({"feedback": {"unknown": "[1,1]"}}, r"^targets\.t: no row of the log has a label$"),
+        ({"feedback": {"y": "[1,1]"}}, r"^targets\.t\.feedback: .* no float column 'y' .*\(unkn"),
+        ({"feedback": {"x": "1"}}, r"^targets\.t\.feedback\.x: expected an interval"),
+        (
+            {"feedback": {"long_view": "[1,1]"}},
+            r"^targets\.t\.feedback: 'long_view' is formed",
+        ),
+        (
+            {"target": "watch_time"},
+            r"^targets\.t: say which columns tell it, such as watch_time: {",
+        ),
     ],
 )
-def test_what_the_log_cannot_answer_is_refused_by_name(task, words):
+def test_what_the_log_cannot_answer_is_refused_by_name(target, words):
     log = log_of(SIX, 9, x=[0, 1, 2, 3, NAN, NAN], unknown=[NAN] * 6)
     with pytest.raises(InputError, match=words) as caught:
-        labels({"t": task}, log)
+        labels({"t": target}, log)
     assert "\n" not in str(caught.value)
 
 
 def test_a_watch_time_that_is_nowhere_told_is_refused():
     log = log_of(SIX, 9, play=[-1, NAN, -5, NAN, NAN, NAN])
-    with pytest.raises(InputError, match=r"^tasks\.w: no row of the log has a label$"):
-        labels({"w": {"kind": "watch_time"}}, log, watch_time=WatchTime("play", "length"))
+    with pytest.raises(InputError, match=r"^targets\.w: no row of the log has a label$"):
+        labels({"w": {"target": "watch_time"}}, log, watch_time=WatchTime("play", "length"))
     with pytest.raises(InputError, match=r"^watch_time\.play: .* no float column 'gone'"):
-        labels({"w": {"kind": "watch_time"}}, log, watch_time=WatchTime("gone", "length"))
+        labels({"w": {"target": "watch_time"}}, log, watch_time=WatchTime("gone", "length"))

@@ -82,10 +82,10 @@ def test_the_cache_alone_tells_what_comes_next(write_dataset: Any) -> None:
     keys = write_dataset(log, cand="\n".join(lines) + "\n")
     keys.update(
         SMALL,
-        upstream="logged",
-        n_candidates=6,
+        ranking_source="logged",
         **{"grouping.n_groups": 6, "ranking_reader.group_samples": 1},
     )
+    keys["ranking_source.n_candidates"] = 6
     keys.update(learning_rate=0.01, epochs=25, hidden_dropout_prob=0.1, train_batch_size=120)
     keys.update(requests_per_window=6, **{"losses.system": "none", "losses.margin": "none"})
     informed = run_recbole_poem(config_dict=keys)["test_result"]["hit@5"]

@@ -12,7 +12,7 @@ SMALL = {
     "MAX_ITEM_LIST_LENGTH": 6,
     "hidden_size": 16,
     "inner_size": 16,
-    "n_candidates": 8,
+    "ranking_source.n_candidates": 8,
     "grouping.n_groups": 2,
     "ranking_reader.group_samples": 2,
     "requests_per_window": 3,

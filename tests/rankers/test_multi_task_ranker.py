@@ -5,14 +5,14 @@ from typing import Any, Dict
 import numpy as np
 import pytest
 import torch
-from toy_exposures import TASKS, TINY, exposure_log, write_exposures
+from toy_components import targets_of
+from toy_exposures import TARGETS, TINY, TINY_NETWORK, exposure_log, write_exposures
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import TASK_LABEL, UNEXPOSED_ITEM
-from recbole_poem.log.tasks import parse_tasks
 from recbole_poem.rankers.features import RankingRequests
-from recbole_poem.rankers.multi_task_ranker import losses_of, table_fields
-from recbole_poem.rankers.task_loss import BinaryTask, WatchTimeTask, task_losses
+from recbole_poem.rankers.multi_task_ranker import table_fields
+from recbole_poem.rankers.target_loss import target_losses
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import load, run_recbole_poem
@@ -22,18 +22,22 @@ RESULT = ["gauc", "gauc click", "auc click", "gauc like", "auc like", "mae secon
 
 @pytest.fixture
 def keys(write_dataset: Any) -> Dict[str, Any]:
-    return {**write_exposures(write_dataset, exposure_log()), "model": "MultiTaskRanker", **TINY}
+    return {
+        **write_exposures(write_dataset, exposure_log()),
+        "model": "MultiTaskRanker",
+        **TINY,
+        "ranker": TINY_NETWORK,
+    }
 
 
-def test_the_tasks_become_losses_with_their_settings() -> None:
-    click, like, seconds = losses_of(parse_tasks(TASKS))
-    assert click == BinaryTask("click")
-    assert like == BinaryTask("like", positive_weight=2)
-    assert seconds == WatchTimeTask("seconds", weight=0.5)
-    with pytest.raises(InputError, match=r"^tasks: weight of 't' must not be negative$"):
-        losses_of(parse_tasks({"t": {"kind": "watch_time", "weight": -1}}))
-    with pytest.raises(InputError, match=r"^tasks: every weight is 0"):
-        losses_of(parse_tasks({"t": {"kind": "watch_time", "weight": 0}}))
+def test_the_targets_are_made_with_their_settings_in_their_order(keys: Dict[str, Any]) -> None:
+    targets = assemble(Config(config_dict=keys)).model.targets
+    assert [(t.name, t.settings) for t in targets] == [
+        (t.name, t.settings) for t in targets_of(TARGETS)
+    ]
+    click, like, seconds = (target.settings for target in targets)
+    assert (click.weight, click.positive_weight, like.positive_weight) == (1, 1, 2)
+    assert (seconds.weight, seconds.huber_delta) == (0.5, 1)
 
 
 def test_the_columns_of_the_tables_are_the_features(keys: Dict[str, Any]) -> None:
@@ -64,7 +68,7 @@ def test_without_tables_the_ids_are_all_there_is(keys: Dict[str, Any]) -> None:
     assert len(experiment.model.features.items.fields) == 1
 
 
-def test_the_parts_of_the_loss_sum_to_the_average_of_the_tasks(keys: Dict[str, Any]) -> None:
+def test_the_parts_of_the_loss_sum_to_the_average_of_the_targets(keys: Dict[str, Any]) -> None:
     experiment = assemble(Config(config_dict={**keys, "unexposed_negatives": 0}))
     model, batch = experiment.model.eval(), next(iter(experiment.train_data))
     labels = batch[TASK_LABEL]
@@ -75,13 +79,13 @@ def test_the_parts_of_the_loss_sum_to_the_average_of_the_tasks(keys: Dict[str, A
         batch["request_time"], batch["request_gap"],
     )  # fmt: skip
     outputs = model.forward(requests)[:, 0]
-    total, losses = task_losses(outputs, labels, model.tasks)
+    own_parts, losses = target_losses(outputs, labels, model.targets)
     parts = model.calculate_loss(batch)
     assert len(parts) == 3
-    assert torch.allclose(sum(parts), total)
+    assert torch.equal(torch.stack(parts), own_parts)
     assert torch.allclose(torch.stack(parts), losses * torch.tensor([1, 1, 0.5]) / 2.5)
     # what is predicted are chances and seconds, of exposures as of candidates
-    predicted = model.predict_tasks(batch)
+    predicted = model.predict_targets(batch)
     odds = outputs[:, 1].exp() / 2  # of like, whose positives count twice
     expected = [outputs[:, 0].sigmoid(), odds / (1 + odds), outputs[:, 2].clamp(min=0).expm1()]
     assert torch.allclose(predicted, torch.stack(expected, dim=1), atol=1e-6)
@@ -101,15 +105,15 @@ def test_an_unexposed_item_came_to_nothing_where_the_exposure_is_known(
         batch["request_time"], batch["request_gap"],
     )  # fmt: skip
     outputs, parts = model.forward(requests), model.calculate_loss(batch)
-    for m, (task, weight) in enumerate(zip(model.tasks, (1, 1, 0.5))):
+    for m, (target, weight) in enumerate(zip(model.targets, (1, 1, 0.5))):
         known = ~labels[:, m].isnan()
         expected = torch.zeros(int(known.sum()), 4)
         expected[:, 0] = labels[known, m]
-        losses = task.loss(outputs[known, :, m].flatten(), expected.flatten())
+        losses = target.loss(outputs[known, :, m].flatten(), expected.flatten())
         assert torch.allclose(parts[m], losses.mean() * weight / 2.5)
 
 
-def test_a_run_reports_every_task_saves_and_loads(keys: Dict[str, Any]) -> None:
+def test_a_run_reports_every_target_saves_and_loads(keys: Dict[str, Any]) -> None:
     result = run_recbole_poem(config_dict={**keys, "epochs": 2})
     assert list(result["test_result"]) == RESULT
     assert result["best_valid_score"] == result["best_valid_result"]["gauc"]
@@ -128,7 +132,8 @@ def test_it_learns_who_clicks_what(write_dataset: Any, pooling: str) -> None:
     log = exposure_log(n_users=60, n_items=30, length=30, planted=True)
     keys = {**write_exposures(write_dataset, log), "model": "MultiTaskRanker", "pooling": pooling}
     keys["unexposed_negatives"] = 0
-    keys.update(embedding_size=8, hidden_size=8, n_experts=2, expert_sizes=[16], tower_sizes=[])
+    keys.update(embedding_size=8, hidden_size=8)
+    keys["ranker"] = {"name": "mmoe", "n_experts": 2, "expert_sizes": [16], "tower_sizes": []}
     result = run_recbole_poem(
         config_dict={**keys, "learning_rate": 0.02, "train_batch_size": 128, "epochs": 8}
     )["test_result"]
@@ -153,10 +158,10 @@ def test_two_processes_judge_by_all_exposures(keys: Dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"tasks": None}, r"^tasks: expected a mapping"),
+        ({"targets": None}, r"^targets: a ranker needs at least one, such as"),
         ({"pooling": "max"}, r"^pooling: unknown 'max'"),
-        ({"expert_sizes": []}, r"^expert_sizes: an expert needs at least one layer"),
-        ({"n_experts": 0}, r"^n_experts: expected a whole number from 1, not 0"),
+        ({"ranker.expert_sizes": []}, r"^ranker\.expert_sizes: expected a list of whole numbers"),
+        ({"ranker.n_experts": 0}, r"^ranker\.n_experts: expected a whole number from 1, not"),
         ({"utc_offset": 90_000}, r"^utc_offset: expected seconds of less than a day"),
         (
             {"metrics": ["NDCG"], "valid_metric": "NDCG@10"},
@@ -164,7 +169,7 @@ def test_two_processes_judge_by_all_exposures(keys: Dict[str, Any]) -> None:
         ),
         (
             {"eval_args": {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "labeled"}},
-            r"^tasks: no user has evaluated exposures of both answers for a yes/no task",
+            r"^targets: no user has evaluated exposures of both answers for a yes/no target",
         ),
     ],
 )

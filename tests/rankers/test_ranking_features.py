@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_components import targets_of
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.rankers.feature_fields import Field
@@ -18,8 +19,8 @@ from recbole_poem.rankers.features import (
     time_slots,
 )
 from recbole_poem.rankers.measures import auc
-from recbole_poem.rankers.mixture_of_experts import MixtureOfExperts
-from recbole_poem.rankers.task_loss import BinaryTask, task_losses
+from recbole_poem.rankers.networks.mmoe import MixtureOfExperts
+from recbole_poem.rankers.target_loss import target_losses
 
 N_USERS, N_ITEMS = 4, 9
 D, E = 6, 5  # hidden and embedding sizes
@@ -194,7 +195,9 @@ def test_a_ranker_learns_that_users_like_the_tags_of_their_recent_items(pooling:
     network = RankingFeatures(
         [Field("user_id", "token", torch.arange(9))], fields, 4, 8, pooling, 0
     )
-    ranker = MixtureOfExperts(network.output_size, 1, 2, [16], [], 0.0)
+    settings = MixtureOfExperts.Settings(2, [16], [], 0.0)
+    ranker = MixtureOfExperts(settings, network.output_size, 1)
+    like = targets_of({"like": {"feedback": {"is_like": "[1,1]"}}})
     optimizer = torch.optim.Adam([*network.parameters(), *ranker.parameters()], lr=0.02)
 
     def exposures(n_rows: int) -> Tuple[RankingRequests, torch.Tensor]:
@@ -210,7 +213,7 @@ def test_a_ranker_learns_that_users_like_the_tags_of_their_recent_items(pooling:
 
     for _ in range(150):
         asked, label = exposures(128)
-        loss, _ = task_losses(ranker(network(asked))[:, 0], label, [BinaryTask("like")])
+        (loss,), _ = target_losses(ranker(network(asked))[:, 0], label, like)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -1,4 +1,4 @@
-"""The last stage in evaluation, in the benchmark and in answers: the same lists everywhere."""
+"""The re-rankers in evaluation, in the benchmark and in answers: the same lists everywhere."""
 
 from typing import Any, Dict
 
@@ -30,7 +30,7 @@ KEYS = {
     "train_neg_sample_args": None,
     "epochs": 1,
 }
-DIVERSE = {"diversity_penalty": 0.3, "diversity_pool": 12}
+DIVERSE = {"rerankers": {"category_penalty": {"penalty": 0.3, "pool": 12}}}
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_training_watches_the_lists_that_are_chosen(keys: Dict[str, Any]) -> Non
     experiment = load(result["model_file"])
     assert experiment.evaluate("valid")["ndcg@5"] == pytest.approx(result["best_valid_score"])
     assert experiment.evaluate("test")["mrr@5"] == pytest.approx(result["test_result"]["mrr@5"])
-    by_scores = load(result["model_file"], {"diversity_penalty": 0})
+    by_scores = load(result["model_file"], {"rerankers": "none"})
     assert by_scores.evaluate("test")["mrr@5"] != pytest.approx(result["test_result"]["mrr@5"])
 
 
@@ -92,7 +92,7 @@ def test_answers_are_the_lists_of_the_evaluation(keys: Dict[str, Any]) -> None:
     lists = dataset.id2token("item_id", expected.top["masked"])
     assert sum(new) > 10
     np.testing.assert_array_equal(found[new], lists[new])
-    plain = Recommender.load(path, {"diversity_penalty": 0})
+    plain = Recommender.load(path, {"rerankers": "none"})
     both = recommender.recommend(histories, k=12), plain.recommend(histories, k=12)
     ordered = [frame.sort_values(["request", "item"]).reset_index(drop=True) for frame in both]
     assert (both[0]["item"] != both[1]["item"]).any()
@@ -116,15 +116,19 @@ def test_metrics_of_single_rows_are_left_alone(keys: Dict[str, Any], write_datas
         "train_neg_sample_args": None,
     }  # fmt: skip
     with_it, without = (
-        run_recbole_poem(config_dict={**value, "diversity_penalty": penalty})["test_result"]
-        for penalty in (0.3, 0)
+        run_recbole_poem(config_dict={**value, "rerankers": chosen})["test_result"]
+        for chosen in (DIVERSE["rerankers"], "none")
     )
     assert with_it == without
 
 
 def test_without_categories_it_is_refused_before_any_work(keys: Dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="diversity_penalty: the items have no categories"):
+    with pytest.raises(InputError, match=r"category_penalty: the items have no"):
         experiment_of({**keys, **DIVERSE, "category_field": None})
-    for name, value in (("diversity_penalty", -1), ("diversity_pool", 0)):
-        with pytest.raises(InputError, match=f"{name}: expected a .*number from"):
-            experiment_of(keys, **{name: value})
+    for name, value in (("penalty", -1), ("pool", 0)):
+        key = f"rerankers.category_penalty.{name}"
+        with pytest.raises(InputError, match=f"{key}: expected a .*number from"):
+            experiment_of(keys, **{key: value})
+    words = "diversity_pool: this key has another name now; write rerankers.category_penalty.pool"
+    with pytest.raises(InputError, match=words):
+        experiment_of(keys, diversity_pool=3)

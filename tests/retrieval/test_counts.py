@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from toy_components import similarity_of
 from toy_logs import log_of, random_log
 
-from recbole_poem.retrieval.similarity import SIMILARITIES
 from recbole_poem.retrieval.weights import normalise
 
 SETTINGS = [
@@ -62,7 +62,7 @@ def evidence(log, seed):
 def test_counts_equal_a_loop_over_pairs_of_rows(name, parameters, seed):
     log = random_log(seed, n_users=6, n_items=7)
     rows = evidence(log, seed)
-    counts = SIMILARITIES[name].count(log, rows, **parameters)
+    counts = similarity_of(name, **parameters).count(log, rows)
     pairs, source, target = SLOW[name](log, rows, **parameters)
     np.testing.assert_allclose(counts.pairs.toarray(), pairs)
     np.testing.assert_allclose(counts.source, source)
@@ -76,10 +76,10 @@ def test_counts_without_some_users_are_those_of_the_others(name, parameters, see
     log = random_log(seed, n_users=9, n_items=8)
     rows = evidence(log, seed)
     in_part = np.random.default_rng(seed + 1).random(log.n_users)[log.user[rows]] < 0.4
-    count = SIMILARITIES[name].count
+    count = similarity_of(name, **parameters).count
 
-    found = count(log, rows, **parameters).without(count(log, rows[in_part], **parameters))
-    expected = count(log, rows[~in_part], **parameters)
+    found = count(log, rows).without(count(log, rows[in_part]))
+    expected = count(log, rows[~in_part])
 
     for one, other in zip(found, expected):
         dense = [x.toarray() if sparse.issparse(x) else x for x in (one, other)]
@@ -93,14 +93,14 @@ def test_counts_without_some_users_are_those_of_the_others(name, parameters, see
 def test_nobody_is_evidence():
     log = random_log(0)
     for name, parameters in SETTINGS:
-        counts = SIMILARITIES[name].count(log, np.zeros(0, dtype=np.int64), **parameters)
+        counts = similarity_of(name, **parameters).count(log, np.zeros(0, dtype=np.int64))
         assert normalise(counts, 5, 0.0).nnz == 0
 
 
 def test_cosine_by_hand():
     # item 1: users 1, 2, 3; item 2: users 1, 2; item 3: users 3, 4, 4 again
     log = log_of([[1, 2], [2, 1], [1, 3], [3, 3]], n_items=4)
-    counts = SIMILARITIES["cosine"].count(log, np.arange(len(log)))
+    counts = similarity_of("cosine").count(log, np.arange(len(log)))
     similarity = normalise(counts, shrinkage=0.0, top_k=3).toarray()
     expected = np.zeros((4, 4))
     expected[1, 2] = expected[2, 1] = 2 / 6**0.5

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from toy_components import objectives_of
 from toy_logs import log_of, random_log, with_items
 
 from recbole_poem.core.stages import SCORE_FUSIONS
 from recbole_poem.retrieval import item_scores
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
-from recbole_poem.retrieval.objectives import parse_objectives
-from recbole_poem.retrieval.similarity import SIMILARITIES
 
 THREE = {
     "liked": {"feedback": {"rating": "[3,inf)"}, "history": 4, "decay": 0.8, "shrinkage": 1.0},
@@ -32,7 +31,7 @@ def ranker_of(log, objectives=THREE, **changes):
     block = {**FUSION, **{name: changes.pop(name) for name in FUSION if name in changes}}
     chosen = SCORE_FUSIONS.choose({"name": "reciprocal_rank", **block}, "score_fusion")
     settings = {**SETTINGS, **changes, "fusion": chosen.make(len(objectives))}
-    return ItemToItemRanker(log, parse_objectives(objectives), **settings)
+    return ItemToItemRanker(log, objectives_of(objectives), **settings)
 
 
 def rank_all(log, objectives=THREE, **changes):
@@ -51,19 +50,19 @@ def users_in_folds(log, **changes):
 def slow_scores(log, objectives, fold, top_k):
     """Score every item at every request, (R, n_items, M), by loops over rows."""
     scores = np.zeros((len(log), log.n_items, len(objectives)))
-    for m, objective in enumerate(objectives):
+    for m, choice in enumerate(objectives.values()):
+        objective = choice.settings
         positive = np.ones(len(log), bool)
         if objective.feedback:
             positive = log.values["rating"] >= 3
-        shrinkage = objective.weighing["shrinkage"]
+        shrinkage = objective.shrinkage
         for f in range(fold.max() + 1):
             others = [
                 row
                 for row in range(len(log))
                 if log.training[row] and positive[row] and fold[log.user[row]] != f
             ]
-            count = SIMILARITIES[objective.similarity].count
-            counts = count(log, np.array(others), **objective.counting)
+            counts = choice.make().count(log, np.array(others))
             n = counts.pairs.toarray()
             similarity = np.zeros(n.shape)
             for j in range(1, log.n_items):
@@ -93,7 +92,7 @@ def test_scores_equal_the_equation(seed):
     log = random_log(seed, n_users=14, n_items=16)
     ranker = ranker_of(log, seed=seed)
     items, scores = ranker.rank(np.arange(len(log)))
-    expected = slow_scores(log, parse_objectives(THREE), ranker._fold, SETTINGS["top_k"])
+    expected = slow_scores(log, objectives_of(THREE), ranker._fold, SETTINGS["top_k"])
     assert items.shape == (len(log), 6)
     assert (items > 0).mean() > 0.4
     kept = np.take_along_axis(expected, items[..., None], axis=1)
@@ -109,7 +108,7 @@ def test_candidates_are_the_best_of_the_fused_ranks_best_first():
         log = random_log(seed, n_users=14, n_items=16)
         ranker = ranker_of(log)
         items, _ = ranker.rank(np.arange(len(log)))
-        expected = slow_scores(log, parse_objectives(THREE), ranker._fold, SETTINGS["top_k"])
+        expected = slow_scores(log, objectives_of(THREE), ranker._fold, SETTINGS["top_k"])
         for request, scores in enumerate(expected):
             fused, tied = np.zeros(log.n_items), False
             for m, weight in enumerate(FUSION["weights"]):
@@ -131,7 +130,7 @@ def test_every_item_with_a_score_is_a_candidate_if_there_is_room():
     ranker = ranker_of(log, n_candidates=100)
     items, _ = ranker.rank(np.arange(len(log)))
     assert items.shape[1] == 15  # the catalogue without the padding
-    expected = slow_scores(log, parse_objectives(THREE), ranker._fold, SETTINGS["top_k"])
+    expected = slow_scores(log, objectives_of(THREE), ranker._fold, SETTINGS["top_k"])
     for row, scores in zip(items, expected):
         assert set(row[row > 0]) == set(np.flatnonzero(scores.max(axis=1) > 0))
         assert (row[(row > 0).sum() :] == 0).all()

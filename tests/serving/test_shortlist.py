@@ -12,7 +12,7 @@ from conftest import random_log
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_poem.cli.recommend import main
+from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 from recbole_poem.serving.coded_items import CodedItems
 from recbole_poem.serving.entry import Entry
@@ -28,7 +28,7 @@ SMALL = {
     "MAX_ITEM_LIST_LENGTH": 6,
     "hidden_size": 16,
     "inner_size": 16,
-    "n_candidates": 8,
+    "ranking_source.n_candidates": 8,
     "grouping.n_groups": 2,
     "ranking_reader.group_samples": 2,
     "topk": [1, 5],
@@ -213,7 +213,7 @@ def test_of_a_large_catalogue_few_requests_are_answered_from_codes(
     checkpoint: str, recommender: Recommender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert isinstance(recommender._ranker, ExactRanker)
-    monkeypatch.setattr("recbole_poem.serving.recommender._MANY", N_ITEMS)
+    monkeypatch.setattr("recbole_poem.serving.rankers._MANY", N_ITEMS)
     large = Recommender.load(checkpoint)
     assert isinstance(large._ranker, MixedRanker)
     few, many = [Query(["i1", "i5"])], [Query(["i1", "i5"])] * 30
@@ -257,7 +257,7 @@ class TestByTheIndex:
         index = Path(f"{checkpoint}.index")
         index.unlink(missing_ok=True)
         files = ["--input", str(requests), "--output", str(output), "--k", "3"]
-        assert main(["--checkpoint", checkpoint, *files, "--approximate"]) == 0
+        assert main(["recommend", "--checkpoint", checkpoint, *files, "--approximate"]) == 0
         assert index.exists()
         assert len(pd.read_csv(output)) == 3
 

@@ -8,10 +8,10 @@ from typing import Any, Dict, List
 import numpy as np
 import pytest
 import yaml
+from recbole_poem.training.keys import OVERALL_RULES, RULES
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.training.config import PROPERTIES, Config
-from recbole_poem.training.keys import OVERALL_RULES, RULES
 
 FILES = [file for file in sorted(PROPERTIES.rglob("*.yaml")) if file.parent.name != "benchmark"]
 
@@ -26,8 +26,8 @@ def test_precedence_of_files_dictionary_and_defaults(tmp_path: Path) -> None:
     assert config["n_groups"] == 7
     assert config["margin"] == 2.5
     assert (
-        config["n_candidates"]
-        == yaml.safe_load((PROPERTIES / "model" / "POEM.yaml").read_text())["n_candidates"]
+        config["requests_per_window"]
+        == yaml.safe_load((PROPERTIES / "model" / "POEM.yaml").read_text())["requests_per_window"]
     )
     # the data set's file overrides the model's
     assert list(config["objectives"]) == ["watched", "liked", "next", "soon", "together"]
@@ -57,6 +57,16 @@ def test_a_preset_stands_between_its_model_and_the_data_set() -> None:
     assert make(preset="paper", **{"logit_terms.candidate_head": True})["cascade_head"] is True
     assert make(preset="paper")["objectives"] == make()["objectives"]
     assert "fusion" not in make("SASRec", preset="paper").final_config_dict
+
+
+def test_the_preset_reloop2_adds_a_reranker_and_changes_nothing_else() -> None:
+    config, plain = make(preset="reloop2"), make()
+    assert list(config["rerankers"]) == ["reloop2"] and plain["rerankers"] == {}
+    assert make(preset="reloop2", **{"rerankers.reloop2.weight": 0.9})["rerankers.reloop2"] == {
+        **config["rerankers.reloop2"], "weight": 0.9
+    }  # fmt: skip
+    others = {key for key in plain.final_config_dict if config[key] != plain[key]}
+    assert others <= {"rerankers", "preset"}
 
 
 def test_the_best_preset_may_know_a_data_set() -> None:
@@ -185,7 +195,7 @@ def test_every_key_of_the_properties_has_a_comment(file: Path) -> None:
     lines = file.read_text().splitlines()
     keys = [line for line in lines if re.match(r"^\w+:", line)]
     assert keys
-    blocks = ("objectives:", "load_col:", "tasks:")
+    blocks = ("objectives:", "load_col:", "targets:")
     bare = [line for line in keys if "#" not in line and not line.startswith(blocks)]
     assert [line for line in bare if file.stem != "Upstream"] == []
 
@@ -202,10 +212,33 @@ def test_every_model_has_its_own_keys_and_the_ranking_stage_alone_those_of_poem(
     for key in set(RULES["POEM"]) - {"use_system_positives", "use_hard_negatives"}:
         assert upstream[key] == poem[key], key
     assert poem["use_hard_negatives"] is not upstream["use_hard_negatives"]
-    assert (poem["n_experts"], ranker["n_experts"]) == (None, 4)
-    assert (poem["n_candidates"], ranker["n_candidates"]) == (100, None)
-    assert make("MultiTaskRanker", n_candidates=3).unknown_keys() == [("n_candidates", None)]
-    assert [key for key, _ in make(n_experts=3).unknown_keys()] == ["n_experts"]
+    for stage in ("ranking_source", "objectives", "targets", "ranker"):
+        assert upstream[stage] == poem[stage], stage
+    assert (poem["ranker"], poem["targets"]) == (ranker["ranker"], ranker["targets"])
+    sources = (poem["ranking_source.n_candidates"], ranker["ranking_source.n_candidates"])
+    assert sources == (100, None)
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "now"),
+    [
+        ("POEM", "upstream", "ranking_source"),
+        ("POEM", "n_candidates", "ranking_source.n_candidates"),
+        ("POEM", "ranker_blocks", "ranking_source.blocks"),
+        ("MultiTaskRanker", "tasks", "targets"),
+        # keys of RecBole's other models, and renamed where they were the plugin's alone
+        ("MultiTaskRanker", "dropout_prob", "ranker.dropout"),
+        ("MultiTaskRanker", "n_experts", "ranker.n_experts"),
+    ],
+)
+def test_a_former_key_is_told_what_it_is_called_now(model: str, key: str, now: str) -> None:
+    with pytest.raises(InputError, match=rf"^{key}: this key has another name now; write {now}$"):
+        make(model, **{key: 3})
+
+
+def test_a_key_of_recboles_models_is_theirs_whatever_the_plugin_once_called_so() -> None:
+    assert make("GRU4Rec", dropout_prob=0.1)["dropout_prob"] == 0.1
+    assert [key for key, _ in make("Pop", dropout_prob=0.1).unknown_keys()] == ["dropout_prob"]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +250,10 @@ def test_every_model_has_its_own_keys_and_the_ranking_stage_alone_those_of_poem(
             {"ranking_reader": "partial_order"},
             "use_partial_order: expected True or False, not 'maybe'",
         ),
-        ({"upstream_folds": 1}, "upstream_folds: expected a whole number from 2, not 1"),
+        (
+            {"ranking_source.folds": 1},
+            r"^ranking_source\.folds: expected a whole number from 2",
+        ),
         ({"topk": [0]}, "topk: expected a whole number from 1, or a list"),
     ],
 )
@@ -241,10 +277,8 @@ def test_windows_that_are_neither_hours_nor_weighed_are_refused(windows: Any) ->
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"n_experts": 0}, "n_experts: expected a whole number from 1, not 0"),
-        ({"tower_sizes": [8, 0]}, r"tower_sizes: expected a list of whole numbers from 1, not \[8"),
-        ({"expert_sizes": 8}, "expert_sizes: expected a list of whole numbers from 1, not 8"),
-        ({"dropout_prob": 1}, "dropout_prob: expected a number from 0, below 1, not 1"),
+        ({"embedding_size": 0}, "embedding_size: expected a whole number from 1, not 0"),
+        ({"unexposed_negatives": -1}, "unexposed_negatives: expected a whole number from 0, not"),
         ({"metrics": ["NDCG"], "valid_metric": "NDCG@10"}, "valid_metric: expected GAUC, what"),
     ],
 )

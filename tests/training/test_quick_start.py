@@ -23,7 +23,7 @@ SMALL = {
     "MAX_ITEM_LIST_LENGTH": 6,
     "hidden_size": 8,
     "inner_size": 8,
-    "n_candidates": 8,
+    "ranking_source.n_candidates": 8,
     "grouping.n_groups": 2,
     "ranking_reader.group_samples": 2,
     "requests_per_window": 3,
@@ -187,8 +187,8 @@ def test_two_processes_learn_what_one_does(keys: Dict[str, Any], caplog: Any) ->
 
 
 def test_two_processes_report_bad_input_as_one_does(keys: Dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"^upstream: there is no .oracle."):
-        run_recbole_poem(config_dict={**keys, "nproc": 2, "upstream": "oracle"})
+    with pytest.raises(InputError, match=r"^ranking_source: there is no .oracle."):
+        run_recbole_poem(config_dict={**keys, "nproc": 2, "ranking_source": "oracle"})
 
 
 def test_two_processes_report_the_failure_and_not_its_echo(keys: Dict[str, Any]) -> None:
@@ -252,7 +252,7 @@ def test_recboles_tuning_finds_the_better_value(write_dataset: Any, tmp_path: Pa
         ({"seed": -1}, "seed: expected a whole number from 0"),
         ({"valid_metric": "Foo@5"}, "valid_metric: Foo@5 is none of metrics"),
         ({"topk": [5, 1000]}, "asks for more than 25 items"),
-        ({"upstream_folds": 99}, "99 folds are too many for 40 users"),
+        ({"ranking_source.folds": 99}, "99 folds are too many for 40 users"),
         (
             {"eval_args": {"split": {"LS": "valid_and_test"}, "order": "RO", "mode": "full"}},
             "eval_args: .*has to be 'TO'",
@@ -266,8 +266,11 @@ def test_recboles_tuning_finds_the_better_value(write_dataset: Any, tmp_path: Pa
             "entry_training: stacked needs fusion residual",
         ),
         ({"hidden_size": 9}, "hidden_size: 9 is no multiple of n_heads, 2"),
-        ({"upstream": "oracle"}, "upstream: there is no 'oracle'; known are item_to_item, logged"),
-        ({"upstream": "logged"}, r"toy.cand: upstream 'logged' needs this file"),
+        (
+            {"ranking_source": "oracle"},
+            r"^ranking_source: there is no 'oracle'; known are item_to_item, log",
+        ),
+        ({"ranking_source": "logged"}, r"toy.cand: the ranking source 'logged' needs this file"),
         ({"metrics": ["NDGC"]}, "NDGC"),
         ({"ranking_reader.mask": "some"}, "expected one of better, all, not 'some'"),
         (

@@ -18,7 +18,7 @@ SMALL = {
     "MAX_ITEM_LIST_LENGTH": 6,
     "hidden_size": 8,
     "inner_size": 8,
-    "n_candidates": 8,
+    "ranking_source.n_candidates": 8,
     "grouping.n_groups": 2,
     "ranking_reader.group_samples": 2,
     "requests_per_window": 3,
@@ -93,7 +93,7 @@ def test_a_run_on_shared_data_equals_one_on_its_own(
     ("key", "values"),
     [
         ("MAX_ITEM_LIST_LENGTH", [6, 4]),
-        ("n_candidates", [8, 5]),
+        ("ranking_source.n_candidates", [8, 5]),
         ("seed", [1, 2]),
         ("swing_neighbours", [50, 2]),
         ("train_batch_size", [64, 32]),
@@ -156,16 +156,16 @@ def test_loaders_with_a_state_of_their_own_are_not_shared(
 
 
 def config(**keys: Any) -> Config:
-    return Config("Pop", "ml-100k", config_dict={"n_candidates": 1, **keys})
+    return Config("Pop", "ml-100k", config_dict={"inner_size": 1, **keys})
 
 
 def test_what_was_read_and_how_decides() -> None:
     view = ConfigView(config(**{"grouping.n_groups": 1}))
-    assert view["n_candidates"] == 1
+    assert view["inner_size"] == 1
     assert view.fits(config(**{"grouping.n_groups": 2}))
-    assert not view.fits(config(n_candidates=2))
-    assert not view.fits(config(n_candidates=1.0))
-    assert not view.fits(config(n_candidates=True))
+    assert not view.fits(config(inner_size=2))
+    assert not view.fits(config(inner_size=1.0))
+    assert not view.fits(config(inner_size=True))
 
 
 def test_a_key_that_was_missing_decides_as_well() -> None:
@@ -194,7 +194,7 @@ def test_what_is_written_is_written_again_and_is_no_dependency() -> None:
 
 def test_after_the_turn_other_keys_are_read_from_the_new_configuration() -> None:
     view = ConfigView(config(n_layers=1))
-    assert view["n_candidates"] == 1
+    assert view["inner_size"] == 1
     view.turn_to(config(n_layers=2))
     assert view["n_layers"] == 2
     assert not view.fits(config(n_layers=1))

@@ -8,6 +8,9 @@ hit rate and NDCG are the same.
 
 Rows that were consumed from one ranking are one request, whose ranking is written after the last of
 them, and every row is judged with all that its user did before it, as in the evaluation.
+
+A re-ranker that learns from what came of its lists is told of each asked row at once, as in a
+service; an evaluation tells it at the end of a slot.
 """
 
 from time import perf_counter
@@ -21,7 +24,7 @@ from tqdm import tqdm
 from recbole_poem.core.errors import InputError
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.loading import Loaded
-from recbole_poem.serving.query import Query
+from recbole_poem.serving.query import Outcome, Query
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.serving.replay.rankings import Rankings
 from recbole_poem.serving.replay.traffic import Traffic
@@ -133,13 +136,17 @@ class _Player:
         begin = perf_counter()
         entry = self._store.read(self._user(row))
         reading = perf_counter() - begin
-        found = [self._ask(row, entry, reading)] if asked else []
+        query = self._query(row, entry) if asked else None
+        found = [] if query is None else [self._ask(row, query, reading)]
         self._write_back(row, entry)
+        if query is not None and self._recommender.observes:
+            taken = [self._items[self._log.item[row]]]
+            self._recommender.observe([query], [Outcome(taken)])
         return found
 
-    def _ask(self, row: int, entry: Optional[Entry], reading: float) -> Dict[str, float]:
+    def _query(self, row: int, entry: Optional[Entry]) -> Query:
         before = slice(self._log.first[row], row)
-        query = Query(
+        return Query(
             self._items[self._log.item[before]].tolist(),
             entry,
             k=self._cut_offs[-1],
@@ -148,6 +155,8 @@ class _Player:
             times=self._log.time[before].tolist(),
             time=float(self._log.time[row]),
         )
+
+    def _ask(self, row: int, query: Query, reading: float) -> Dict[str, float]:
         begin = perf_counter()
         answer = self._recommender.answer([query])[0].items
         seconds = reading + perf_counter() - begin
@@ -157,7 +166,7 @@ class _Player:
             "row": row,
             "time": self._log.time[row],
             "rank": answer.index(target) + 1 if target in answer else 0,
-            "cache_hit": entry is not None and len(entry.items) > 0,
+            "cache_hit": query.entry is not None and len(query.entry.items) > 0,
             "milliseconds": 1000 * seconds,
             **{f"pass_through@{k}": _kept(answer[:k], best[:k]) for k in self._cut_offs},
         }

@@ -10,10 +10,11 @@ import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Callable, Deque, Generic, List, Optional, TypeVar
+from typing import Any, Callable, Deque, Generic, List, Optional, TypeVar
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class OverloadedError(RuntimeError):
@@ -82,6 +83,11 @@ class Batcher(Generic[Question, Answer]):
         if self._working is None:
             self._working = loop.create_task(self._work())
         return await future
+
+    async def aside(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Call a function in the thread of the answers, between two batches."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, function, *arguments)
 
     async def _work(self) -> None:
         """Answer batch after batch until nobody waits."""

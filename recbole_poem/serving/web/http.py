@@ -23,7 +23,7 @@ from recbole_poem import __version__
 from recbole_poem.core.errors import InputError
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import History, checked_times
-from recbole_poem.serving.query import Query
+from recbole_poem.serving.query import Outcome, Query
 from recbole_poem.serving.web import schemas
 from recbole_poem.serving.web.batching import OverloadedError
 from recbole_poem.serving.web.direct import Direct, mistakes
@@ -121,11 +121,13 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
         entry = _entry(body, service)
         return _said(kept=await _aside(service.keep_ranking, body.user, entry))
 
-    @app.post("/feedback", response_model=schemas.Kept)
+    @app.post("/feedback", response_model=schemas.KeptFeedback)
     async def feedback(body: schemas.Feedback) -> Response:
-        """Add what a user has dealt with to the history."""
+        """Add what a user has dealt with to the history, and let re-rankers learn from it."""
         new = History(body.items, checked_times("times", body.times, len(body.items)))
-        return _said(kept=await _aside(service.keep_feedback, body.user, new))
+        observed = await service.observe(body.user, Outcome(body.items, body.shown))
+        kept = await _aside(service.keep_feedback, body.user, new)
+        return _said(kept=kept, observed=observed)
 
     @app.get("/health")
     async def health() -> schemas.Health:

@@ -77,12 +77,23 @@ class Feedback(_Body):
         None,
         description="of the items, ascending, in the unit of the data set's time; null = not known",
     )
+    shown: Annotated[List[Token], Field(max_length=1000)] = Field(
+        [],
+        description="what was shown at the user's last request, for re-rankers that learn; "
+        "none = the head of the answer",
+    )
 
 
 class Kept(BaseModel):
     """Whether something could be kept; nothing else depends on it."""
 
     kept: bool
+
+
+class KeptFeedback(Kept):
+    """Beside that, whether re-rankers have learned what came of the user's last request."""
+
+    observed: bool
 
 
 class Health(BaseModel):

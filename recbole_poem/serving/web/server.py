@@ -67,7 +67,13 @@ def serve(
         seconds_to_live=options.seconds_to_live,
     )
     limit = None if options.rate is None else RateLimit(options.rate, options.burst)
-    bounds = Bounds(options.max_batch, options.max_waiting, options.budget)
+    bounds = Bounds(
+        options.max_batch,
+        options.max_waiting,
+        options.budget,
+        options.max_users,
+        options.seconds_to_live,
+    )
     path = str(options.checkpoint)
     recommender = _warm(Recommender.load(path, keys, options.approximate), options.threads)
     entries, histories = _stores(options, recommender.config["MAX_ITEM_LIST_LENGTH"])

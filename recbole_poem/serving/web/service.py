@@ -9,8 +9,9 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import History
-from recbole_poem.serving.query import Answer, Query
+from recbole_poem.serving.query import Answer, Outcome, Query
 from recbole_poem.serving.recommender import Recommender
+from recbole_poem.serving.stores.recent import Recent
 from recbole_poem.serving.stores.store import HistoryStore, RequestStore
 from recbole_poem.serving.web.batching import Batcher
 from recbole_poem.serving.web.metrics import Metrics
@@ -50,6 +51,24 @@ class Reply(NamedTuple):
     length: int
 
 
+class Asked(NamedTuple):
+    """What a user asked last, until feedback says what came of it.
+
+    Attributes
+    ----------
+    query : Query
+        With what the stores have completed.
+    items : list of str
+        The answer.
+    recommender : Recommender
+        Whose answer it is.
+    """
+
+    query: Query
+    items: List[str]
+    recommender: Recommender
+
+
 @dataclass(frozen=True)
 class Bounds:
     """How much may be asked at once.
@@ -62,6 +81,10 @@ class Bounds:
         Questions that wait for the next batch.
     budget : float
         Seconds that a question may wait; then it is refused, as its answer would come too late.
+    max_users : int
+        Users whose last question is remembered, where a re-ranker learns from feedback.
+    seconds_to_live : float
+        Until feedback says nothing of a question any more.
 
     Raises
     ------
@@ -72,6 +95,8 @@ class Bounds:
     max_batch: int = 64
     max_waiting: int = 1024
     budget: float = 0.2
+    max_users: int = 100_000
+    seconds_to_live: float = 86_400.0
 
     def __post_init__(self) -> None:
         above_zero(**vars(self))
@@ -102,6 +127,7 @@ class Service:
         self._batcher: Batcher[Question, Reply] = Batcher(
             self._answer, bounds.max_batch, bounds.max_waiting, bounds.budget
         )
+        self._asked: Recent[Optional[Asked]] = Recent(bounds.max_users, bounds.seconds_to_live)
         self.since = time.time()
         metrics.watch_waiting(lambda: len(self._batcher))
 
@@ -147,6 +173,22 @@ class Service:
         """Add to a user's history, oldest first; tell whether that was possible."""
         return self._metrics.kept("history", self._histories.append(user, new))
 
+    async def observe(self, user: str, outcome: Outcome) -> bool:
+        """Tell the re-rankers what came of a user's last question; tell whether that was possible.
+
+        Raises
+        ------
+        InputError
+            If items are said to have been shown, and no re-ranker learns.
+        """
+        if not self._recommender.observes:
+            if outcome.shown:
+                raise InputError(
+                    "shown: no re-ranker of this checkpoint learns from feedback; leave it out"
+                )
+            return False
+        return await self._batcher.aside(self._observe, user, outcome)
+
     def close(self) -> None:
         """Answer the batch in progress and stop."""
         self._batcher.close()
@@ -163,7 +205,23 @@ class Service:
             for answer, (query, cache) in zip(answers, completed)
         ]
         self._metrics.answered(answers, [cache for _, cache in completed])
+        if recommender.observes:
+            for question, (query, _), answer in zip(questions, completed, answers):
+                if question.user is not None:
+                    self._remember(question.user, Asked(query, answer.items, recommender))
         return replies
+
+    def _remember(self, user: str, asked: Optional[Asked]) -> None:
+        self._asked.change(user, lambda former: asked)
+
+    def _observe(self, user: str, outcome: Outcome) -> bool:
+        asked, recommender = self._asked.read(user), self._recommender
+        if asked is None or asked.recommender is not recommender:
+            return False
+        self._remember(user, None)  # what comes later is not what came of this question
+        shown = outcome.shown or asked.items
+        recommender.observe([asked.query], [outcome._replace(shown=shown)])
+        return True
 
     def _with_histories(self, questions: List[Question]) -> List[Query]:
         """Return the queries, those that bring no history with the kept one."""

@@ -45,7 +45,7 @@ def experiment(keys: Dict[str, Any], request: pytest.FixtureRequest) -> Experime
         return open_experiment(trained(keys, model="SASRec", loss_type="CE"))
     if request.param == "trends":
         return poem(keys, trend_windows=[0.004, 0.001], trend_step=0.002)
-    return poem(keys, upstream=request.param)
+    return poem(keys, ranking_source=request.param)
 
 
 def poem(keys: Dict[str, Any], **more: Any) -> Experiment:
@@ -96,6 +96,21 @@ def test_metrics_are_those_of_the_evaluation(experiment: Experiment, rows: str) 
         assert official == {name: round(overall[_ours(name)], 4) for name in official}
 
 
+def test_a_reranker_learns_from_row_to_row_as_in_slots_of_one_row(write_dataset: Any) -> None:
+    log = random_log(3, n_users=40, n_items=25, longest=16, ties=False)
+    eager = {"weight": 1.0, "n_bits": 2, "n_arrays": 9, "pool": 20, "n_shown": 5}
+    more = {"rerankers": {"reloop2": {**eager, "slot_hours": 1e-6}}, "metric_decimal_place": 12}
+    path = trained(write_dataset(log), model="POEM", **more)
+    experiment = open_experiment(path)
+    found = played(experiment, "test")
+    traffic = last_hours(experiment, EVERYTHING, "test")
+    overall = report_of(experiment, traffic, found, "F", "test")["overall"]
+    figures = experiment.evaluate("test")
+    assert figures == pytest.approx({name: overall[_ours(name)] for name in figures})
+    without = open_experiment(path, {"rerankers": "none"}).evaluate("test")
+    assert figures["ndcg@5"] != pytest.approx(without["ndcg@5"])
+
+
 def _ours(name: str) -> str:
     return name.upper().replace("HIT", "HR")
 
@@ -137,7 +152,7 @@ def test_what_is_read_is_what_the_data_set_reads(experiment: Experiment) -> None
 
 
 def test_pass_through_compares_with_the_best_of_the_new_ranking(keys: Dict[str, Any]) -> None:
-    experiment = poem(keys, upstream="logged")
+    experiment = poem(keys, ranking_source="logged")
     found = played(experiment, "test").set_index("row")
     split = experiment.test_data._dataset
     checked = 0
@@ -260,7 +275,7 @@ def test_minutes_without_a_value_leave_the_mean_so_far_alone() -> None:
 
 
 def test_a_request_of_several_rows_is_complete_at_its_last(keys: Dict[str, Any]) -> None:
-    dataset = poem(keys, upstream="logged").test_data._dataset
+    dataset = poem(keys, ranking_source="logged").test_data._dataset
     rankings = Rankings(dataset.cache, dataset.log, np.arange(dataset.item_num).astype(object))
     start = dataset.cache.request_start
     complete = [rankings.is_complete(row) for row in range(len(start))]

@@ -10,6 +10,7 @@ from toy_service import Echo, World
 
 from recbole_poem.serving.entry import Entry
 
+KEPT = {"kept": True, "observed": False}
 RANKING = {"items": ["a", "b"], "objectives": ["click"], "scores": [[0.5], [0.25]]}
 
 
@@ -26,8 +27,8 @@ def items(response: Any) -> List[str]:
 def test_the_next_request_reads_what_was_ranked_and_dealt_with_before(world: World) -> None:
     assert world.post("/recommend", json={"user": "u"}).json()["cache"] == "empty"
     assert world.post("/rankings", json={"user": "u", **RANKING}).json() == {"kept": True}
-    assert world.post("/feedback", json={"user": "u", "items": ["c"]}).json() == {"kept": True}
-    assert world.post("/feedback", json={"user": "u", "items": ["d"]}).json() == {"kept": True}
+    assert world.post("/feedback", json={"user": "u", "items": ["c"]}).json() == KEPT
+    assert world.post("/feedback", json={"user": "u", "items": ["d"]}).json() == KEPT
     response = world.post("/recommend", json={"user": "u"})
     assert response.json() == {
         "items": [
@@ -53,6 +54,41 @@ def test_times_come_from_the_request_or_from_feedback(world: World) -> None:
     assert query.times is not None
     assert math.isnan(query.times[0])
     assert query.times[1] == 3.0
+
+
+def test_feedback_says_what_came_of_the_last_request(world: World) -> None:
+    assert world.post("/feedback", json={"user": "u", "items": ["a", "b", "c"]}).json() == KEPT
+    world.recommender.observes = True
+    assert world.post("/feedback", json={"user": "u", "items": ["d"]}).json() == KEPT  # of none
+    world.post("/recommend", json={"user": "u", "k": 3})
+    world.post("/recommend", json={"history": ["x"]})  # nobody knows whose
+    learned = {"kept": True, "observed": True}
+    assert world.post("/feedback", json={"user": "u", "items": ["e", "b"]}).json() == learned
+    query, outcome = world.recommender.observed.pop()
+    assert (list(query.history), query.k) == (["a", "b", "c", "d"], 3)  # as it was then
+    assert outcome == (["e", "b"], ["a", "b", "c"])
+    assert world.post("/feedback", json={"user": "u", "items": ["f"]}).json() == KEPT  # once
+    world.post("/recommend", json={"user": "u"})
+    told = {"user": "u", "items": ["a"], "shown": ["z", "a"]}
+    assert world.post("/feedback", json=told).json() == learned
+    assert world.recommender.observed.pop()[1] == (["a"], ["z", "a"])
+
+
+def test_a_successor_learns_nothing_from_answers_that_were_not_its_own(world: World) -> None:
+    world.recommender.observes = True
+    world.post("/recommend", json={"user": "u", "history": ["a"]})
+    other: Any = Echo("echo 2")
+    other.observes = True
+    world.service.swap(other)
+    assert world.post("/feedback", json={"user": "u", "items": ["b"]}).json() == KEPT
+    assert not other.observed
+
+
+def test_what_was_shown_is_refused_where_nobody_learns_from_it(world: World) -> None:
+    response = world.post("/feedback", json={"user": "u", "items": ["a"], "shown": ["b"]})
+    assert response.status_code == 422
+    assert "shown: no re-ranker of this checkpoint learns" in response.text
+    assert world.post("/recommend", json={"user": "u"}).json()["history_length"] == 0  # not kept
 
 
 def test_what_the_request_brings_comes_first(world: World) -> None:

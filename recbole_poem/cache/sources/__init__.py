@@ -1,0 +1,38 @@
+"""Ranking sources: who fills the request cache.
+
+A source is made as ``component(settings, context)``, and is a
+`recbole_poem.cache.request_cache.Ranker`; one that learns first is an `EstimatingRanker`, whose
+``estimate`` is handed the parallel map. Its own settings are part of what a cache depends on
+without its saying so.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recbole_poem.core.settings import at_least, setting
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """Settings that every source has."""
+
+    n_candidates: int = setting(100, at_least(1), "N, candidates kept per request")
+
+
+class SourceContext(NamedTuple):
+    """What a source is made from.
+
+    Attributes
+    ----------
+    config : Config
+        Of the run.
+    dataset : POEMDataset
+        Its training split: the log's training part is final.
+    folder : Path
+        Of the caches of the data set, for what a source stores beside them.
+    """
+
+    config: Any
+    dataset: Any
+    folder: Path

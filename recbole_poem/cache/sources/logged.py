@@ -1,0 +1,250 @@
+"""Real rankings: what a ranking stage logged, from the atomic file ``<dataset>.cand``.
+
+One row per candidate, tab-separated like every atomic file::
+
+    user_id:token  timestamp:float  item_id:token  click:float  like:float  ...
+
+All rows of one user with one timestamp are one ranking. Every other float column is an objective's
+raw score, or those that the setting ``columns`` lists. A request reads the user's latest ranking
+whose timestamp is not after the time of its row: the list that the user was looking at, less what
+was consumed from it. All rows that fall to one ranking are one request, so the previous request is
+the previous ranking.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from logging import getLogger
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from recbole_poem.cache.build import fusion_of
+from recbole_poem.cache.ranking_file import (
+    ids_of,
+    known_rows,
+    other_unit,
+    read_rankings,
+    warn_of_ties,
+)
+from recbole_poem.cache.sources import SourceContext, SourceSettings
+from recbole_poem.core.atomic import Format
+from recbole_poem.core.atomic.alike_tokens import warn_of_alike_tokens
+from recbole_poem.core.atomic.row_counts import FileRows, RowCounts
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.settings import Range, or_nothing, setting
+from recbole_poem.core.stages import RANKING_SOURCES
+from recbole_poem.core.times import span_in_words
+from recbole_poem.fusion.scores import ScoreFusion
+from recbole_poem.log.requests import RequestLog
+from recbole_poem.retrieval.selection import in_fused_order
+
+_FEW = 0.05  # of the requests, below which hardly any has a ranking
+_COLUMNS = Range(
+    lambda v: (
+        isinstance(v, list)
+        and bool(v)
+        and all(isinstance(name, str) for name in v)
+        and len(set(v)) == len(v)
+    ),
+    "a list of float columns of .cand, such as [click, like], each once",
+)
+
+
+class LoggedRanker:
+    """Serves the rankings of a ``.cand`` file by request.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    log : RequestLog
+    user_ids, item_ids : mapping of token to internal id
+        RecBole's; rows with a token that the log does not have are dropped and counted.
+    fields : (user, time, item) column names
+    form : Format
+        Of the file.
+    n_candidates : int
+        N; of a longer ranking the N best by fused score are kept.
+    fusion : function of M
+        Returns how the objectives that the file turns out to have are fused.
+    objectives : sequence of str, optional
+        The float columns to read; None = all of them.
+    time_unit : str
+        Of the log's time, for the words of errors.
+
+    Raises
+    ------
+    InputError
+        Naming the file and the column or line: a missing file or column, an objective that is no
+        float column, an empty field, a candidate listed twice in one ranking. And if no request of
+        the log has a ranking by its time.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        log: RequestLog,
+        user_ids: Mapping[str, int],
+        item_ids: Mapping[str, int],
+        fields: Tuple[str, str, str],
+        form: Format,
+        n_candidates: int,
+        fusion: Callable[[int], ScoreFusion],
+        objectives: Optional[Sequence[str]] = None,
+        time_unit: str = "s",
+    ) -> None:
+        self._path = path
+        table, self.objectives = read_rankings(path, fields, form, objectives)
+        frame, (user_field, time_field, item_field) = table.frame, fields
+        user, item = ids_of(frame[user_field], user_ids), ids_of(frame[item_field], item_ids)
+        for field, ids in ((user_field, user_ids), (item_field, item_ids)):
+            warn_of_alike_tokens(f"{path.name}, {field}", [frame[field], list(ids)])
+        rows = known_rows(path, frame[user_field], frame[item_field], user, item)
+        scores = frame[list(self.objectives)].to_numpy(np.float64)
+        time = frame[time_field].to_numpy(float)
+        row = np.flatnonzero((user > 0) & (item > 0))
+        order = row[np.lexsort((item[row], time[row], user[row]))]
+        self._user, self._time = user[order], time[order]
+        self._item, exact = item[order], scores[order]
+        self._scores = exact.astype(np.float32)
+        twice = _same_as_before(self._user, self._time, self._item)
+        if twice.any():
+            second = frame.index[order[twice][0]] + 2
+            raise InputError(f"{path}: line {second}: the candidate is listed twice in one ranking")
+        starts = ~_same_as_before(self._user, self._time)
+        self._begin = np.flatnonzero(starts)
+        self._end = np.r_[self._begin[1:], len(starts)]
+        warn_of_ties(path, np.cumsum(starts), exact, self._scores)
+        self._log, self._n_candidates = log, n_candidates
+        self._by = fusion(len(self.objectives))
+        self._ranking = self._latest()  # of each row; -1 = none by then
+        self._check_times(time_unit)
+        self._say(rows)
+
+    def depends_on(self) -> Dict[str, Any]:
+        """Return every setting that the ranking depends on; the file enters by its content."""
+        content = hashlib.blake2b(digest_size=16)
+        for column in (self._user, self._time, self._item, self._scores):
+            content.update(np.ascontiguousarray(column).data)
+        return {
+            "objectives": list(self.objectives),
+            "content": content.hexdigest(),
+            "n_candidates": self._n_candidates,
+            "score_fusion": self._by.fingerprint(),
+        }
+
+    def request_start(self) -> np.ndarray:
+        """Return the first row of each row's ranking: all rows consumed from it are one request."""
+        ranking = self._ranking
+        is_new = np.r_[True, ranking[1:] != ranking[:-1]] | (self._log.position == 0)
+        return np.flatnonzero(is_new)[np.cumsum(is_new) - 1]
+
+    def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Return the logged ranking of `requests` (B,): items (B, N) and scores (B, N, M)."""
+        ranking = self._ranking[requests]
+        begin = np.where(ranking < 0, 0, self._begin[ranking])
+        length = np.where(ranking < 0, 0, self._end[ranking] - begin)
+        width = max(int(length.max(initial=0)), self._n_candidates)
+        offset = np.arange(width)
+        inside = offset < length[:, None]
+        row = np.minimum(begin[:, None] + offset, len(self._item) - 1)
+        kept = inside & ~self._consumed_since(requests, ranking, self._item[row])
+        # in the order of the item ids, which ties then keep
+        items = np.where(kept, self._item[row], 0)
+        return in_fused_order(items, self._scores[row], self._by, self._n_candidates)
+
+    def _consumed_since(
+        self, requests: np.ndarray, ranking: np.ndarray, items: np.ndarray
+    ) -> np.ndarray:
+        """Mark `items` (B, W) that the user consumed between the ranking and the request."""
+        log = self._log
+        index, row = log.rows_before(requests)
+        since = log.time[row] >= self._time[self._begin[ranking[index]]]
+        consumed = index[since] * log.n_items + log.item[row[since]]
+        return np.isin(np.arange(len(items))[:, None] * log.n_items + items, consumed)
+
+    def _latest(self) -> np.ndarray:
+        """Return the ranking of each row of the log, (R,) int64; -1 where there is none by then."""
+        user, time = self._log.user, self._log.time
+        of_ranking = np.stack([self._user[self._begin], self._time[self._begin]])
+        # rank (user, time) pairs of both sides together; a ranking comes before a request at a tie
+        keys = np.concatenate([of_ranking, np.stack([user, time])], axis=1)
+        side = np.repeat([0, 1], [of_ranking.shape[1], len(user)])
+        order = np.lexsort((side, keys[1], keys[0]))
+        count = np.cumsum(side[order] == 0)
+        latest = np.empty(len(order), dtype=np.int64)
+        latest[order] = count - 1
+        latest = latest[of_ranking.shape[1] :]
+        known = (latest >= 0) & (self._user[self._begin[np.maximum(latest, 0)]] == user)
+        return np.where(known, latest, -1)
+
+    def _check_times(self, unit: str) -> None:
+        """Refuse rankings of which none is there by the time of a request; warn of few.
+
+        Raises
+        ------
+        InputError
+            Naming the times of both; and where these look like being of two units.
+        """
+        n_requests = len(self._log)
+        n_found = int((self._ranking >= 0).sum())
+        other = other_unit(self._time, self._log.time)
+        if n_found >= _FEW * n_requests and not other:
+            return
+        words = (
+            f"{self._path}: {n_found or 'none'} of {n_requests:,} requests has a ranking by its "
+            f"time; the rankings are {span_in_words(self._time, unit)}, the log is "
+            f"{span_in_words(self._log.time, unit)}"
+        )
+        if other or not n_found:
+            raise InputError(f"{words}{other}")
+        getLogger().warning(f"{words}; the others are ranked without")
+
+    def _say(self, rows: FileRows) -> None:
+        """Tell how many candidates went, and of which the model will see nothing."""
+        read = np.zeros(len(self._begin), dtype=bool)
+        read[self._ranking[self._ranking >= 0]] = True
+        length = self._end - self._begin
+        rows.drop(int(length[~read].sum()), "are of rankings that come last before no request")
+        longer = np.maximum(length[read] - self._n_candidates, 0)
+        rows.drop(int(longer.sum()), f"are not among the best {self._n_candidates} (n_candidates)")
+        counts = RowCounts({self._path: rows})
+        say = getLogger().warning if counts.surprising else getLogger().info
+        say(counts.table())
+
+
+@RANKING_SOURCES.register("logged")
+class Logged(LoggedRanker):
+    """Rankings that a ranking stage logged, of ``<dataset>.cand`` beside the data set."""
+
+    @dataclass(frozen=True)
+    class Settings(SourceSettings):
+        """What is read of the file."""
+
+        columns: Optional[List[str]] = setting(
+            None,
+            or_nothing(_COLUMNS, "for all"),
+            "float columns of .cand that are objectives, in their order",
+        )
+
+    def __init__(self, settings: "Logged.Settings", context: SourceContext) -> None:
+        config, dataset = context.config, context.dataset
+        super().__init__(
+            Path(config["data_path"]) / f"{dataset.dataset_name}.cand",
+            dataset.log,
+            dataset.field2token_id[dataset.uid_field],
+            dataset.field2token_id[dataset.iid_field],
+            (dataset.uid_field, dataset.time_field, dataset.iid_field),
+            Format.of(config),
+            settings.n_candidates,
+            lambda n_objectives: fusion_of(config, n_objectives),
+            settings.columns,
+            config["time_unit"],
+        )
+
+
+def _same_as_before(*columns: np.ndarray) -> np.ndarray:
+    """Mark the rows that equal the row before them in all columns."""
+    equal = [np.r_[False, column[1:] == column[:-1]] for column in columns]
+    return np.logical_and.reduce(equal)

@@ -1,0 +1,97 @@
+"""Targets: what one task of a ranker predicts; a target knows its labels, loss and measures.
+
+A target is made as ``component(settings, name)``. One whose labels are estimated has a method
+``fit`` beside, see `FittedTarget`.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Protocol, Sequence, runtime_checkable
+
+import numpy as np
+import torch
+
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.settings import FROM_0, setting
+from recbole_poem.log.requests import RequestLog
+
+
+@dataclass(frozen=True)
+class TargetSettings:
+    """Settings that every target has."""
+
+    weight: float = setting(1.0, FROM_0, "weight of the target's loss among all targets")
+
+
+class Target(Protocol):
+    """What a component of the stage offers.
+
+    Attributes
+    ----------
+    name : str
+        As the user calls it.
+    settings : TargetSettings
+    """
+
+    name: str
+    settings: Any
+
+    def labels(self, log: RequestLog) -> np.ndarray:
+        """Return the label of every row of a log, (R,); NaN where the log does not tell.
+
+        Which rows have a label does not depend on what was fitted.
+        """
+
+    def loss(self, output: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        """Return the loss of each row, (B,), for outputs (B,) and known labels (B,)."""
+
+    def predict(self, output: torch.Tensor) -> torch.Tensor:
+        """Turn outputs of any shape into predictions, increasing in the outputs."""
+
+    def measures(
+        self, users: np.ndarray, labels: np.ndarray, scores: np.ndarray
+    ) -> Dict[str, float]:
+        """Measure predictions (E,) of exposures: names of measures to values, NaN = undefined."""
+
+    def answers(self, labels: np.ndarray) -> Optional[np.ndarray]:
+        """Return the yes/no answers (E,) whose GAUC counts for early stopping; None = none do."""
+
+
+@runtime_checkable
+class FittedTarget(Protocol):
+    """A target that estimates something before its labels and predictions are asked for."""
+
+    def fit(self, log: RequestLog) -> None:
+        """Estimate from the rows of a log that ``log.training`` marks, and from no others."""
+
+
+def targets_of(config: Any, log: RequestLog) -> List[Target]:
+    """Make the targets of a configuration, and fit those that ask for it.
+
+    Parameters
+    ----------
+    config : Config
+    log : RequestLog
+        Whose training part is what may be learned from.
+
+    Raises
+    ------
+    InputError
+        Where there is no target, or none has a weight.
+    """
+    choices = config.component("targets")
+    if not choices:
+        raise InputError(
+            "targets: a ranker needs at least one, such as {click: {feedback: {is_click: '[1,1]'}}}"
+        )
+    made: List[Target] = [choice.make(name) for name, choice in choices.items()]
+    check_weights(made)
+    for target in made:
+        if isinstance(target, FittedTarget):
+            target.fit(log)
+    return made
+
+
+def check_weights(targets: Sequence[Target]) -> None:
+    """Raise `InputError` where no target has a weight."""
+    if not any(target.settings.weight > 0 for target in targets):
+        raise InputError("targets: every weight is 0; at least one must be greater")
