@@ -278,7 +278,7 @@ def test_what_was_chosen_by_hand_or_by_a_preset_is_not_tuned():
     }
     plan = make_plan([paper, "POEM", "SASRec"], ["ml-100k"], tune=8, keys={"n_layers": 1})
     preset = {"history_state", "fusion", "entry_training"}
-    preset |= {"cascade_head", "repeat_logit", "request_weight", "ema_decay", "time_gaps"}
+    preset |= {"cascade_head", "repeat_logit", "request_weight", "ema_decay", "row_features"}
     assert fixed_keys(plan, plan.rows[0]) == preset | {"preset", "n_groups", "n_layers"}
     spaces = {row.name: {key for tried in _configurations(plan, row) for key in tried}
               for row in plan.rows}  # fmt: skip
