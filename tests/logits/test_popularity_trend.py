@@ -11,7 +11,7 @@ def test_every_window_adds_its_trend_of_the_step_by_its_own_weight() -> None:
     torch.manual_seed(0)
     logit, embedding, states = torch.randn(2, 4, 5), torch.randn(5, 3), torch.randn(3, 3)
     logit[:, 0] = 0  # before the first step
-    trend, asked = Trend(logit), of_state(states, torch.tensor([[0], [3], [2]]))
+    trend, asked = Trend(logit), of_state(states.unsqueeze(1), torch.tensor([[0], [3], [2]]))
     plain = all_logits(asked, scored_by(embedding, None))
     assert torch.equal(all_logits(asked, scored_by(embedding, trend)), plain)  # from zero
     constant_(trend.weight[:1].detach(), -0.5)
@@ -28,10 +28,10 @@ def test_evaluation_alone_knows_the_hours() -> None:
     )
     trend = Trend(logit, [0.5, 0.25], hours, [0.4])
     learns, asks = torch.randint(0, 4, (6, 1)), torch.randint(0, 25, (6, 1))
-    in_training = all_logits(of_state(states, learns), scored_by(embedding, trend))
+    in_training = all_logits(of_state(states.unsqueeze(1), learns), scored_by(embedding, trend))
     torch.testing.assert_close(in_training, states @ embedding.T)  # weights from zero
     trend.eval()
-    asked = of_state(states, torch.cat([learns, asks], dim=1))
+    asked = of_state(states.unsqueeze(1), torch.cat([learns, asks], dim=1))
     lately = torch.einsum("p,pbi->bi", torch.tensor([0.5, 0.25]), logit[:, learns[:, 0]])
     expected = states @ embedding.T + lately + 0.4 * hours[0, asks[:, 0]]
     torch.testing.assert_close(all_logits(asked, scored_by(embedding, trend)), expected)
