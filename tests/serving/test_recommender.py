@@ -76,7 +76,7 @@ def entries_of(dataset: Any, batch: Any) -> List[Entry]:
         ("POEM", {}),
         ("POEM", {"ranking_reader": "none"}),
         ("POEM", {"history_encoder": "transformer"}),
-        ("POEM", {"time_gaps": False}),
+        ("POEM", {"row_features": "none"}),
         ("POEM", {"trend_windows": [0.004], "trend_step": 0.002}),
         ("POEM", {"trend_windows": [[0.004, 0.6]], "trend_step": 0.002}),
         ("POEM", {"trend_windows": [[0.004, 0.6], [3, 0.7, 2]], "trend_step": 0.002}),
