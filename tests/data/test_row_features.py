@@ -7,12 +7,10 @@ import torch
 from conftest import random_log
 
 from recbole_poem.core.fields import REQUEST_ID, REQUEST_POSITION
-from recbole_poem.log.row_features import field_of
 from recbole_poem.log.row_features.gap import gap_slots
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 
-GAP = field_of("gap")
 SMALL = {
     "model": "POEM",
     "MAX_ITEM_LIST_LENGTH": 6,
@@ -37,7 +35,7 @@ def test_windows_know_the_times_of_the_log_but_for_those_that_go_without(
     for epoch in range(20):
         loader.set_epoch(epoch)
         for batch in loader:
-            for gaps, start, length in zip(batch[GAP], *_windows(batch)):
+            for gaps, start, length in zip(batch["row_gap"], *_windows(batch)):
                 known = expected[start : start + length]
                 assert not gaps[length:].any()
                 if known.any():
@@ -64,10 +62,10 @@ def test_prediction_rows_know_the_times_of_the_log(write_dataset: Any) -> None:
     expected = gap_slots(split.log.time, split.log.position == 0, 1.0)
     batch = split[torch.arange(len(split.inter_feat))]
     lengths = batch["item_length"].tolist()
-    for row, length, gaps in zip(batch[REQUEST_ID].tolist(), lengths, batch[GAP]):
+    for row, length, gaps in zip(batch[REQUEST_ID].tolist(), lengths, batch["row_gap"]):
         assert gaps[:length].tolist() == expected[row - length : row].tolist()
         assert not gaps[length:].any()
-    assert torch.equal(split[0][GAP], batch[GAP][0])
+    assert torch.equal(split[0]["row_gap"], batch["row_gap"][0])
 
 
 def test_times_that_look_like_milliseconds_are_told(

@@ -226,7 +226,7 @@ def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> N
         "logit_terms",
     }
     (loss,) = model.calculate_loss(batch)
-    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), model.rows(batch))
+    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch["row_gap"])
     is_target = batch[TARGET_ID] > 0
     logits = states[is_target] @ model.item_embedding.weight[1:].T
     reference = torch.nn.functional.cross_entropy(logits, batch[TARGET_ID][is_target] - 1)
@@ -257,7 +257,7 @@ def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any], state:
     model = experiment.model.eval()
     train = experiment.train_data._dataset
     batch = next(iter(experiment.train_data))
-    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), model.rows(batch))
+    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch["row_gap"])
     where = {int(r): i for i, r in enumerate(train.inter_feat[REQUEST_ID])}
     compared = 0
     for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():

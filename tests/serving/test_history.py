@@ -9,18 +9,13 @@ import pytest
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.stages import ROW_FEATURES
-from recbole_poem.serving.histories import FlatHistories, checked_item_times, flatten
+from recbole_poem.serving.histories import checked_item_times, flatten
 from recbole_poem.serving.history import checked_times
 from recbole_poem.serving.query import Query, checked
 from recbole_poem.serving.requests import RequestReader
 from recbole_poem.serving.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(np.array(["[PAD]", "a", "b", "c"], dtype=object))
-
-
-def gaps(flat: FlatHistories, per_second: float = 1) -> List[int]:
-    gap = ROW_FEATURES.choose("gap", "row_features")["gap"].make()
-    return gap.of_request(flat.time, flat.first, per_second).tolist()
 
 
 def test_unknown_times_may_stand_among_known_ones() -> None:
@@ -55,14 +50,20 @@ def test_wrong_times_are_named(times: Any, words: str) -> None:
         checked_times("times", times, 2)
 
 
+def gaps(flat: Any, per_second: float = 1.0) -> List[int]:
+    feature = ROW_FEATURES.choose("gap", "row_features")["gap"].make()
+    return feature.of_request(flat.time, flat.first, per_second).tolist()
+
+
 def test_gaps_are_those_between_known_items_of_one_history() -> None:
     histories = [["a", "new", "b"], [], ["c"], ["a", "b", "c"], ["new", "c", "a"]]
     times = [[0.0, 1.0, 4.0], [], [5.0], None, [3.0, 4.0, 4.0]]
     flat = flatten(histories, VOCABULARY, times)
-    assert gaps(flat.of(np.array([0, 4]))) == [0, 4, 0, 1]
     assert flat.item.tolist() == [1, 2, 3, 1, 2, 3, 3, 1]
+    assert flat.first.tolist() == [True, False, True, True, False, False, True, False]
     assert gaps(flat) == [0, 4, 0, 0, 0, 0, 0, 1]  # of 4 s, not of 3, and of none
     assert gaps(flat, per_second=1000) == [0, 1, 0, 0, 0, 0, 0, 1]
+    assert gaps(flat.of(np.array([0, 4]))) == [0, 4, 0, 1]
     assert not any(gaps(flatten(histories, VOCABULARY)))
 
 
