@@ -10,13 +10,13 @@ from typing import Any, Dict, NamedTuple
 
 import measure
 import torch
+from recbole_poem.logits.candidate_head import CascadeHead
 from tqdm import tqdm
 
 from recbole_poem import load
 from recbole_poem.benchmark.evaluation import rank_last, rank_targets
 from recbole_poem.benchmark.statistics import paired_test
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
-from recbole_poem.logits.candidate_head import CascadeHead
 from recbole_poem.logits.scoring import all_logits
 
 FOLDS, EPOCHS, BATCH, LEARNING_RATE = 5, 8, 512, 0.003

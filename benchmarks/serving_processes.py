@@ -85,7 +85,7 @@ class Server(Process):
 
     def __init__(self, checkpoint: str, folder: Path, cores: Set[int], *options: str) -> None:
         self.port = serving_client.free_port()
-        command = [sys.executable, "-W", "ignore", "-m", "recbole_poem.cli.serve"]
+        command = [sys.executable, "-W", "ignore", "-m", "recbole_poem", "serve"]
         command += ["--checkpoint", checkpoint, "--port", str(self.port), *options]
         super().__init__(command, folder / "server.log", cores)
 

@@ -1,6 +1,6 @@
 """POEM (arXiv 2606.29946) as a RecBole plugin.
 
-``import recbole_poem`` is cheap and works on a broken installation, so that ``--doctor`` can say
+``import recbole_poem`` is cheap and works on a broken installation, so that its ``doctor`` can say
 what is wrong with it; RecBole, torch and DGL are loaded when one of the public names below is
 first used, after the versions have been checked.
 

@@ -3,16 +3,13 @@
 The data set has to be where the runs found it.
 """
 
-import argparse
-from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Tuple
 
 import numpy as np
 import pandas as pd
 import torch
 
-from recbole_poem.benchmark.report.document import number, p_equation, percent
-from recbole_poem.benchmark.results import PROTOCOLS
-from recbole_poem.benchmark.sides import Pairs, Paths, over, paired_values, runs_of_side, title_of
+from recbole_poem.benchmark.sides import Pairs, Side, paired_values
 from recbole_poem.benchmark.significance import Difference, difference
 from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
@@ -40,7 +37,7 @@ class RankedRows(NamedTuple):
     is_new: np.ndarray
 
 
-def paired_rows(one: Paths, other: Paths, metric: str, protocol: str) -> Tuple[Pairs, RankedRows]:
+def paired_rows(one: Side, other: Side, metric: str, protocol: str) -> Tuple[Pairs, RankedRows]:
     """Read both sides, as `significance.compare` does, and what is known of their test rows.
 
     Raises
@@ -49,7 +46,7 @@ def paired_rows(one: Paths, other: Paths, metric: str, protocol: str) -> Tuple[P
         As `significance.compare`; or if the data set has other test rows than the runs.
     """
     pairs = paired_values(one, other, metric, protocol)
-    run = runs_of_side(one)[0]
+    run = one[0]
     rows = _test_rows(run.record)
     if not (np.array_equal(rows.user, pairs.user) and np.array_equal(rows.target, pairs.target)):
         raise InputError(
@@ -76,40 +73,3 @@ def _test_rows(record: Dict[str, Any]) -> RankedRows:
     length = rows[config["ITEM_LIST_LENGTH_FIELD"]].numpy()
     is_new = ~seen[rows[REQUEST_ID].numpy()]
     return RankedRows(*(column[order] for column in (user, target, length, is_new)))
-
-
-def parser_of(module: str, description: str) -> argparse.ArgumentParser:
-    """Return the parser of a command that compares two rows by parts."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {module}",
-        description=f"{description} It reads the data set of the runs: call it where they ran.",
-    )
-    parser.add_argument("run", nargs="+", help="folders of A's runs, one of each seed")
-    parser.add_argument("--against", nargs="+", metavar="RUN", required=True, help="those of B")
-    parser.add_argument(
-        "--metric", default="NDCG@10", help="HR@k, NDCG@k or MRR@k (default: NDCG@10)"
-    )
-    parser.add_argument(
-        "--protocol", default="masked", choices=PROTOCOLS, help="seen items (default: masked)"
-    )
-    return parser
-
-
-def sides_of(given: argparse.Namespace) -> Tuple[List[str], List[str]]:
-    """Return the folders that a command line names, of runs that are over."""
-    return over(given.run), over(given.against)
-
-
-def print_parts(
-    given: argparse.Namespace,
-    sides: Tuple[Sequence[str], Sequence[str]],
-    parts: Iterable[Tuple[str, Difference]],
-) -> None:
-    """Print the parts, each with its name, below what they are parts of."""
-    one, other = map(title_of, sides)
-    print(f"{given.metric.upper()}, {given.protocol}: {one} against {other}")
-    for name, found in parts:
-        print(
-            f"{name:>10}: {found.n_rows:>7,} rows, {number(found.one_mean)} against "
-            f"{number(found.other_mean)} ({percent(found.relative)}, {p_equation(found.p)})"
-        )

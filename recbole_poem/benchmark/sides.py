@@ -1,18 +1,24 @@
 """The two sides of a comparison: the finished runs of one row each, paired test row by test row."""
 
-import sys
 from pathlib import Path
-from typing import List, NamedTuple, Sequence, Union
+from typing import List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
 from recbole_poem.benchmark.ranking import parse_metric, user_values
-from recbole_poem.benchmark.results import PROTOCOLS, Run, read_run
+from recbole_poem.benchmark.results import (
+    PROTOCOLS,
+    Plan,
+    Run,
+    read_plan,
+    rows_of,
+    runs_of_plan,
+)
 from recbole_poem.benchmark.stored_ranks import pairing
-from recbole_poem.core.errors import InputError
+from recbole_poem.core.errors import InputError, nearest
 
-#: folder of a finished run, or those of several seeds of one row, which are averaged
-Paths = Union[str, Path, Sequence[Union[str, Path]]]
+#: finished runs of one row, one of each seed; they are averaged
+Side = Sequence[Run]
 
 
 class Pairs(NamedTuple):
@@ -31,15 +37,68 @@ class Pairs(NamedTuple):
     other: np.ndarray
 
 
-def paired_values(one: Paths, other: Paths, metric: str, protocol: str) -> Pairs:
-    """Read both sides; parameters and errors are those of `significance.compare`."""
+def side_of(
+    folder: Union[str, Path],
+    row: str,
+    dataset: Optional[str] = None,
+    seeds: Optional[Sequence[int]] = None,
+) -> List[Run]:
+    """Read the finished runs of one row of a benchmark, in the order of their seeds.
+
+    Parameters
+    ----------
+    folder : path
+        Of the results.
+    row : str
+        Name of the row, as the report has it.
+    dataset : str, optional
+        May be left out where the benchmark has one data set.
+    seeds : sequence of int, optional
+        Of the runs; default: of all that have finished.
+
+    Raises
+    ------
+    InputError
+        For a row or data set that the benchmark does not have, a seed that has not finished, and a
+        folder that cannot be read.
+    """
+    plan = read_plan(folder)
+    rows = rows_of(runs_of_plan(folder), plan, _dataset(folder, plan, dataset))
+    if row not in rows:
+        raise InputError(f"{folder}: there is no row '{row}'{nearest(row, rows)}")
+    finished = {run.record["seed"]: run for run in rows[row] if run.finished}
+    if not finished:
+        raise InputError(f"{folder}: no run of '{row}' has finished")
+    for seed in seeds or []:
+        if seed not in finished:
+            listed = ", ".join(map(str, finished))
+            raise InputError(
+                f"{folder}: no run of '{row}' with seed {seed} has finished; there are those of "
+                f"{listed}"
+            )
+    return [run for seed, run in finished.items() if seeds is None or seed in seeds]
+
+
+def _dataset(folder: Union[str, Path], plan: Plan, dataset: Optional[str]) -> str:
+    if dataset is None and len(plan.datasets) > 1:
+        raise InputError(
+            f"{folder} holds results of {', '.join(plan.datasets)}; name one of them by --dataset"
+        )
+    if dataset is not None and dataset not in plan.datasets:
+        raise InputError(
+            f"{folder}: there is no data set '{dataset}'{nearest(dataset, plan.datasets)}"
+        )
+    return plan.datasets[0] if dataset is None else dataset
+
+
+def paired_values(one: Side, other: Side, metric: str, protocol: str) -> Pairs:
+    """Pair both sides; parameters and errors are those of `significance.compare`."""
     metric = "{}@{}".format(*parse_metric(metric))
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol: '{protocol}' is none of {', '.join(PROTOCOLS)}")
-    sides = [runs_of_side(one), runs_of_side(other)]
-    reference = (str(sides[0][0].folder), sides[0][0].ranks())
+    reference = (str(one[0].folder), one[0].ranks())
     means = []
-    for runs in sides:
+    for runs in (one, other):
         values: List[np.ndarray] = []
         for run in runs:
             ranks = run.ranks()
@@ -49,48 +108,6 @@ def paired_values(one: Paths, other: Paths, metric: str, protocol: str) -> Pairs
     return Pairs(reference[1].user, reference[1].target, *means)
 
 
-def runs_of_side(paths: Paths) -> List[Run]:
-    """Read the runs of one side, and see that they are seeds of one row.
-
-    Tuning trials, which a pattern of the shell finds beside the runs, are passed over.
-    """
-    listed = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    if not listed:
-        raise InputError("a side of the comparison names no run")
-    found = [read_run(path) for path in listed]
-    runs = [run for run in found if run.record["purpose"] == "test"] or found
-    for run in runs:
-        if not run.finished or run.record["purpose"] != "test":
-            raise InputError(f"{run.folder}: only runs of purpose 'test' that finished have ranks")
-        for key in ("row", "dataset"):
-            if run.record[key] != runs[0].record[key]:
-                raise InputError(
-                    f"{runs[0].folder} and {run.folder}: seeds of one row are averaged, and these "
-                    f"are of '{runs[0].record[key]}' and '{run.record[key]}'"
-                )
-    seeds = [run.record["seed"] for run in runs]
-    for run, seed in zip(runs, seeds):
-        if seeds.count(seed) > 1:
-            raise InputError(f"{run.folder}: seed {seed} is there twice")
-    return runs
-
-
-def over(paths: List[str]) -> List[str]:
-    """Leave out, and name, runs in progress or interrupted ones that a pattern of the shell finds.
-
-    A side that has no other is left as it is.
-    """
-    begun = [path for path in paths if Path(path, "job.json").exists()]
-    unfinished = [path for path in begun if not Path(path, "record.json").exists()]
-    over = [path for path in paths if path not in unfinished]
-    if not over:
-        return paths
-    for path in unfinished:
-        print(f"{path} is not over, and left out", file=sys.stderr)
-    return over
-
-
-def title_of(paths: Sequence[str]) -> str:
+def title_of(side: Side) -> str:
     """Return the name of a side's row and the number of its seeds."""
-    runs = runs_of_side(paths)
-    return f"{runs[0].record['row']} ({len(runs)} seed{'s' if len(runs) > 1 else ''})"
+    return f"{side[0].record['row']} ({len(side)} seed{'s' if len(side) > 1 else ''})"

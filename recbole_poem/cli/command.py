@@ -1,12 +1,28 @@
-"""What the plugin's commands share: keys as ``--key=value``, and errors in one line."""
+"""What the verbs share: their parsers, keys as ``--key=value``, and errors in one line."""
 
 import argparse
 import os
 import sys
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple, Type
 
 from recbole_poem.core import recbole_warnings, stack
 from recbole_poem.core.errors import InputError
+
+
+def verb_parser(
+    verb: str,
+    description: str,
+    epilog: str = "",
+    formatter: Type[argparse.HelpFormatter] = argparse.HelpFormatter,
+) -> argparse.ArgumentParser:
+    """Return the parser of a verb, without arguments; it takes no abbreviations."""
+    return argparse.ArgumentParser(
+        prog=f"recbole-poem {verb}",
+        description=description,
+        epilog=epilog,
+        formatter_class=formatter,
+        allow_abbrev=False,
+    )
 
 
 def split_keys(arguments: List[str]) -> Dict[str, Any]:
@@ -33,6 +49,8 @@ def read_arguments(
 ) -> Tuple[argparse.Namespace, Dict[str, Any]]:
     """Split a command line into the options that a parser knows, and keys of a configuration.
 
+    Keys may be dotted, and their values may hold blanks: ``--score_fusion={name: x, kappa: 1}``.
+
     Raises
     ------
     InputError
@@ -43,8 +61,24 @@ def read_arguments(
     for place, name in enumerate(names):
         if name in names[:place]:
             raise InputError(f"{name} is given twice")
-    options, rest = parser.parse_known_args(arguments)
-    return options, split_keys(rest)
+    # argparse takes what holds a blank for no option, but for one more value of the option before
+    keys = [one for one in arguments if _is_key(one, parser)]
+    options, rest = parser.parse_known_args([one for one in arguments if one not in keys])
+    return options, split_keys([*rest, *keys])
+
+
+def _is_key(argument: str, parser: argparse.ArgumentParser) -> bool:
+    name, equals, _ = argument.partition("=")
+    return argument.startswith("--") and bool(equals) and name not in parser._option_string_actions
+
+
+def show(text: str) -> None:
+    """Print what a verb answers; a reader that has seen enough, such as ``head``, is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # what Python would write at its end goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def exit_status(command: Callable[[], int]) -> int:

@@ -1,12 +1,26 @@
-"""``--doctor``: what is installed, what is needed, and what works; a minute well spent."""
+"""``recbole-poem doctor``: what is installed, what is needed, and what works."""
 
+import argparse
 import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import Callable, List, Tuple
 
+from recbole_poem.cli.command import verb_parser
 from recbole_poem.core import stack
+
+
+def parse(arguments: List[str]) -> argparse.Namespace:
+    """Read a command line, on which nothing but ``--help`` can be."""
+    description = "Check the installation: which versions are there, which are needed, what works."
+    return verb_parser("doctor", description).parse_args(arguments)
+
+
+def run(arguments: List[str]) -> int:
+    """Print the findings, and return the exit status: 0, or 1 if something is wrong."""
+    parse(arguments)
+    return report()
 
 
 def report() -> int:

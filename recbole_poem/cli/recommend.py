@@ -1,21 +1,18 @@
-"""The command that answers a file of requests.
-
-``python -m recbole_poem.cli.recommend --checkpoint F --input requests.csv --output recs.parquet``
-"""
+"""``recbole-poem recommend --checkpoint F --input requests.csv --output recs.parquet``."""
 
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Tuple
 
-from recbole_poem.cli.command import exit_status, read_arguments
+from recbole_poem.cli.command import read_arguments, verb_parser
 from recbole_poem.core import stack
 from recbole_poem.core.errors import InputError
 
 _AT_ONCE = 256  # requests that are answered together
 
 
-def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
+def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
     """Split a command line into the named options and the keys to change.
 
     Raises
@@ -23,12 +20,11 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     InputError
         For an argument of another form, or one that is given twice.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m recbole_poem.cli.recommend",
-        description="Answer a file of requests by a trained checkpoint. Files are CSV, JSON lines "
-        "or Parquet, by their names: .csv, .jsonl, .parquet.",
-        epilog="Keys of the configuration, such as --data_path=DIR, may follow as --key=value.",
-        allow_abbrev=False,
+    parser = verb_parser(
+        "recommend",
+        "Answer a file of requests by a trained checkpoint. Files are CSV, JSON lines or Parquet, "
+        "by their names: .csv, .jsonl, .parquet.",
+        "Keys of the configuration, such as --data_path=DIR, may follow as --key=value.",
     )
     add = parser.add_argument
     add("--checkpoint", required=True, help="file that the training command wrote")
@@ -60,12 +56,8 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     return read_arguments(parser, arguments)
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Run the command; return its exit status: 0, 2 (bad input) or 130 (Ctrl-C)."""
-    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
-
-
-def _run(arguments: List[str]) -> int:
+def run(arguments: List[str]) -> int:
+    """Answer the file, and return the exit status."""
     options, keys = parse(arguments)
     stack.require()
     # RecBole, torch and the rest are loaded now, after their versions have been checked
@@ -117,7 +109,3 @@ def _blocks(requests: Iterator[Any]) -> Iterator[List[Any]]:
             block = []
     if block:
         yield block
-
-
-if __name__ == "__main__":
-    sys.exit(main())

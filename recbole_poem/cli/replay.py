@@ -1,6 +1,4 @@
-"""The command that plays the last hours of a log as live traffic.
-
-``python -m recbole_poem.cli.replay --dataset kuairand-pure --last_hours 1``
+"""``recbole-poem replay --dataset kuairand-pure --last_hours 1``: a log as live traffic.
 
 After leave-one-out, RecBole's usual split, the model was trained on most rows of the last hours: of
 rows that it was trained on it says too much (``--rows=all``), and of held-out rows it knows what
@@ -9,16 +7,15 @@ other users did in the same hours. The report counts both. Only after a split by
 """
 
 import argparse
-import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Tuple
 
-from recbole_poem.cli.command import exit_status, read_arguments
+from recbole_poem.cli.command import read_arguments, verb_parser
 from recbole_poem.core import stack
 from recbole_poem.core.errors import InputError
 
 
-def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
+def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
     """Split a command line into the named options and the keys to change.
 
     Raises
@@ -26,16 +23,15 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     InputError
         For an argument of another form, or one that is given twice.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m recbole_poem.cli.replay",
-        description="Play the last hours of a checkpoint's log in the order of time as live "
+    parser = verb_parser(
+        "replay",
+        "Play the last hours of a checkpoint's log in the order of time as live "
         "traffic: each request reads the ranking of the user's previous request from a store, is "
         "answered, and the new ranking is written back. Reports hit rate, NDCG, cache hits, "
         "pass-through (share of the answer that the ranking stage keeps on top) and latency.",
-        epilog="Keys of the configuration, such as --data_path=DIR or --topk=[10,50], may follow "
+        "Keys of the configuration, such as --data_path=DIR or --topk=[10,50], may follow "
         "as --key=value. After leave-one-out the model was trained on most rows of the last hours, "
         "the report says on how many; only after a split by time it does not know these hours.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     one = parser.add_mutually_exclusive_group(required=True)
@@ -55,12 +51,8 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     return read_arguments(parser, arguments)
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Run the command; return its exit status: 0, 2 (bad input) or 130 (Ctrl-C)."""
-    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
-
-
-def _run(arguments: List[str]) -> int:
+def run(arguments: List[str]) -> int:
+    """Play the log, and return the exit status."""
     options, keys = parse(arguments)
     stack.require()
     # RecBole, torch and the rest are loaded now, after their versions have been checked
@@ -90,7 +82,3 @@ def _run(arguments: List[str]) -> int:
     write_plot(output / "replay.html", report)
     print(f"{table(report)}\n\n{output / 'report.json'}, {output / 'replay.html'}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

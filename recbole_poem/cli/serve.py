@@ -1,16 +1,12 @@
-"""The command that serves a checkpoint over HTTP.
-
-``python -m recbole_poem.cli.serve --checkpoint F --store redis://localhost``
-"""
+"""``recbole-poem serve --checkpoint F --store redis://localhost``: answers over HTTP."""
 
 import argparse
 import os
 import socket
-import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Tuple
 
-from recbole_poem.cli.command import exit_status, read_arguments
+from recbole_poem.cli.command import read_arguments, verb_parser
 from recbole_poem.core import stack
 from recbole_poem.core.errors import InputError
 
@@ -18,7 +14,7 @@ from recbole_poem.core.errors import InputError
 TOKEN_VARIABLE = "RECBOLE_POEM_TOKEN"
 
 
-def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
+def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
     """Split a command line into the named options and the keys to change.
 
     Raises
@@ -26,15 +22,14 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     InputError
         For an argument of another form, or one that is given twice.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m recbole_poem.cli.serve",
-        description="Answer requests over HTTP by a trained checkpoint: POST /recommend, "
+    parser = verb_parser(
+        "serve",
+        "Answer requests over HTTP by a trained checkpoint: POST /recommend, "
         "/rankings, /feedback; GET /health, /metrics; /docs describes them. A new checkpoint at "
         "the same path takes over without a pause.",
-        epilog="Keys of the configuration, such as --data_path=DIR, may follow as --key=value. A "
+        "Keys of the configuration, such as --data_path=DIR, may follow as --key=value. A "
         f"bearer token is asked for where the environment variable {TOKEN_VARIABLE} holds one.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        allow_abbrev=False,
+        argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
     add("--checkpoint", required=True, type=Path, help="file that the training command wrote")
@@ -60,12 +55,8 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     return read_arguments(parser, arguments)
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Run the command; return its exit status: 0, 2 (bad input) or 130 (Ctrl-C)."""
-    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
-
-
-def _run(arguments: List[str]) -> int:
+def run(arguments: List[str]) -> int:
+    """Serve until it is told to end, and return the exit status."""
     options, keys = parse(arguments)
     stack.require()
     # RecBole, torch and the rest are loaded now, after their versions have been checked
@@ -97,7 +88,3 @@ def _listening(host: str, port: int) -> socket.socket:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"host, port: cannot listen at {host}:{port}: {reason}") from error
     return listener
-
-
-if __name__ == "__main__":
-    sys.exit(main())

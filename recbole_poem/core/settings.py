@@ -10,10 +10,9 @@ A component's file holds a frozen dataclass ``Settings`` whose fields are made b
 """
 
 import dataclasses
-from difflib import get_close_matches
-from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Type
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Type
 
-from recbole_poem.core.errors import InputError
+from recbole_poem.core.errors import InputError, nearest
 from recbole_poem.core.number_types import is_number, is_whole_number
 
 
@@ -86,15 +85,6 @@ def setting_of(stage: Any, default: Any, meaning: str) -> Any:
     `choose` returns.
     """
     return dataclasses.field(default=default, metadata={"stage": stage, "meaning": meaning})
-
-
-def nearest(name: Any, known: Iterable[str], n_listed: int = 12) -> str:
-    """Return what to add to an error about an unknown name: the nearest one, or those there are."""
-    known = sorted(known)
-    near = get_close_matches(str(name), known, n=1)
-    if near:
-        return f"; the nearest is '{near[0]}'"
-    return f"; known are {', '.join(known)}" if 0 < len(known) <= n_listed else ""
 
 
 def made(of: Type[Any], given: Mapping[str, Any], where: str) -> Any:

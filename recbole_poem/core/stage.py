@@ -12,8 +12,8 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Type, TypeVar
 
-from recbole_poem.core.errors import InputError
-from recbole_poem.core.settings import made, nearest
+from recbole_poem.core.errors import InputError, nearest
+from recbole_poem.core.settings import made
 
 #: entry points of this group are modules that register components
 GROUP = "recbole_poem.components"
@@ -240,12 +240,26 @@ def _import_outside() -> None:
         try:
             point.load()
         except Exception as error:  # whatever a foreign module raises, its package has to be named
+            words = str(error) or type(error).__name__
             raise InputError(
-                f"the components of {point.value}, which an installed package registers as "
-                f"'{point.name}', cannot be imported: {error}"
+                f"the package '{_package(point)}' registers the components of {point.value}, which "
+                f"cannot be imported; repair or uninstall it: {words}"
             ) from error
 
 
 def outside() -> List["importlib.metadata.EntryPoint"]:
     """List the entry points of installed packages that register components."""
     return sorted(importlib.metadata.entry_points(group=GROUP), key=lambda point: point.name)
+
+
+def source_of(component: Type[Any]) -> str:
+    """Return where a component comes from: its module, and the package of one from outside."""
+    module = component.__module__
+    for point in outside():
+        if module.partition(".")[0] == point.module.partition(".")[0]:
+            return f"{module}, package {_package(point)}"
+    return module
+
+
+def _package(point: "importlib.metadata.EntryPoint") -> str:
+    return point.name if point.dist is None else f"{point.dist.name} {point.dist.version}"

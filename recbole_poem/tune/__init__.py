@@ -1,4 +1,1 @@
-"""Hyper-parameter tuning: RecBole's `HyperTuning` that resumes, shares data and runs on Ray too.
-
-``python -m recbole_poem.tune --model POEM --dataset ml-100k --trials 30``
-"""
+"""Hyper-parameter tuning: RecBole's `HyperTuning` that resumes, shares data and runs on Ray too."""

@@ -8,10 +8,15 @@ import pandas as pd
 import pytest
 from conftest import random_log
 
-from recbole_poem.cli.recommend import main, parse
+from recbole_poem.cli.recommend import parse
+from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.training.quick_start import run_recbole_poem
+
+
+def recommend(arguments: List[str]) -> int:
+    return main(["recommend", *arguments])
 
 
 @pytest.fixture
@@ -28,7 +33,7 @@ def test_a_file_is_answered_as_the_library_answers(
     requests.write_text("request,history,times\nanna,i1 i2 new,5 65 66\nbert,i3,\n")
     output = tmp_path / "recs.parquet"
     arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output", str(output)]
-    assert main([*arguments, "--k", "4"]) == 0
+    assert recommend([*arguments, "--k", "4"]) == 0
     assert "2 requests answered, 0 lines skipped, 1 unknown item tokens" in capsys.readouterr().out
     expected = Recommender.load(checkpoint).recommend(
         [["i1", "i2"], ["i3"]], k=4, item_times=[[5, 65], None]
@@ -44,7 +49,7 @@ def test_the_times_of_a_file_move_its_answers(write_dataset: Any, tmp_path: Path
     requests, output = tmp_path / "requests.csv", tmp_path / "recs.csv"
     requests.write_text("request,history,times\nanna,i1 i2,5 65\nbert,i1 i2,\n")
     arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output", str(output)]
-    assert main([*arguments, "--k", "4"]) == 0
+    assert recommend([*arguments, "--k", "4"]) == 0
     found = pd.read_csv(output)["score"].to_numpy()
     histories = [["i1", "i2"]] * 2
     expected = Recommender.load(checkpoint).recommend(histories, k=4, item_times=[[5, 65], None])[
@@ -60,10 +65,10 @@ def test_a_bad_line_stops_or_is_skipped_as_asked(
     requests, output = tmp_path / "requests.jsonl", tmp_path / "recs.csv"
     requests.write_text('{"request": "a", "history": ["i1"]}\n{"request": "b"}\n')
     arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output", str(output)]
-    assert main(arguments) == 2
+    assert recommend(arguments) == 2
     assert "line 2: 'history' is missing" in capsys.readouterr().err
     assert not output.exists()
-    assert main([*arguments, "--bad_lines=skip"]) == 0
+    assert recommend([*arguments, "--bad_lines=skip"]) == 0
     said = capsys.readouterr()
     assert "1 requests answered, 1 lines skipped" in said.out
     assert "line 2: 'history' is missing" in said.err
@@ -80,7 +85,7 @@ def test_each_request_has_its_own_limits(checkpoint: str, tmp_path: Path) -> Non
         f'{{"request": "seen", {history}, "allow": ["i1", "i4"], "filter_seen": false}}\n'
     )
     arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output", str(output)]
-    assert main([*arguments, "--k", "3"]) == 0
+    assert recommend([*arguments, "--k", "3"]) == 0
     found = pd.read_csv(output)
     recommender, given = Recommender.load(checkpoint), [["i1", "i2"]]
     for name, limits in (
@@ -101,9 +106,9 @@ def test_a_request_that_is_there_twice_is_answered_once(
     requests, output = tmp_path / "requests.csv", tmp_path / "recs.csv"
     requests.write_text("request,history\na,i1\nb,i2\na,i3\n")
     arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output", str(output)]
-    assert main(arguments) == 2
+    assert recommend(arguments) == 2
     assert "line 4: the request 'a' is there already, in line 2" in capsys.readouterr().err
-    assert main([*arguments, "--bad_lines=skip", "--k=2"]) == 0
+    assert recommend([*arguments, "--bad_lines=skip", "--k=2"]) == 0
     expected = Recommender.load(checkpoint).recommend([["i1"], ["i2"]], k=2)["item"].tolist()
     assert pd.read_csv(output)["item"].tolist() == expected
 
@@ -123,12 +128,12 @@ def test_a_file_without_requests_leaves_what_was_there(
     requests.write_text("request,history\n")
     output.write_text("of yesterday")
     arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output"]
-    assert main([*arguments, str(output)]) == 2
+    assert recommend([*arguments, str(output)]) == 2
     assert "requests.csv: holds no request" in capsys.readouterr().err
     assert output.read_text() == "of yesterday"
-    assert main([*arguments, str(requests)]) == 2
+    assert recommend([*arguments, str(requests)]) == 2
     assert "is the input, which would be lost" in capsys.readouterr().err
-    assert main([*arguments, str(output), "--k=0"]) == 2
+    assert recommend([*arguments, str(output), "--k=0"]) == 2
     assert "--k: expected a whole number from 1, not 0" in capsys.readouterr().err
 
 
@@ -140,8 +145,8 @@ def test_what_cannot_be_answered_is_one_sentence(
     written = tmp_path / "requests.csv"
     written.write_text("request,history\n")
     arguments = ["--input", str(requests), "--output", "x.csv"]
-    assert main(["--checkpoint", checkpoint, *arguments]) == 2
+    assert recommend(["--checkpoint", checkpoint, *arguments]) == 2
     assert "requests.txt: expected a name that ends with .csv" in capsys.readouterr().err
     arguments[1] = str(written)
-    assert main(["--checkpoint", "nowhere.pth", *arguments]) == 2
+    assert recommend(["--checkpoint", "nowhere.pth", *arguments]) == 2
     assert "nowhere.pth: there is no such checkpoint" in capsys.readouterr().err

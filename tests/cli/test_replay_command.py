@@ -2,13 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 import pytest
 from conftest import random_log
 
-from recbole_poem.cli.replay import main, parse
+from recbole_poem.cli.replay import parse
+from recbole_poem.cli.verbs import main
 from recbole_poem.training.quick_start import load, run_recbole_poem
+
+
+def replay(arguments: List[str]) -> int:
+    return main(["replay", *arguments])
 
 
 @pytest.fixture
@@ -24,7 +29,7 @@ def test_test_rows_get_the_metrics_of_the_evaluation(
 ) -> None:
     output = tmp_path / "here" / "report"
     arguments = ["--checkpoint", checkpoint, "--last_hours=100", "--topk=[1,3,5]"]
-    assert main([*arguments, "--output", str(output)]) == 0
+    assert replay([*arguments, "--output", str(output)]) == 0
     said = capsys.readouterr().out
     expected = load(checkpoint, {"topk": [1, 3, 5]}).evaluate("test")
     overall = json.loads((output / "report.json").read_text())["overall"]
@@ -51,19 +56,19 @@ def test_the_youngest_checkpoint_of_a_data_set_is_found(
     folder = Path(checkpoint).parent
     (folder / "young.pth").write_text("nothing")
     arguments = ["--last_hours=100", f"--checkpoint_dir={folder}", "--output", str(tmp_path / "r")]
-    assert main(["--dataset", "toy", *arguments]) == 0
+    assert replay(["--dataset", "toy", *arguments]) == 0
     assert json.loads((tmp_path / "r" / "report.json").read_text())["checkpoint"] == checkpoint
-    assert main(["--dataset", "tow", *arguments]) == 2
+    assert replay(["--dataset", "tow", *arguments]) == 2
     assert "dataset: no checkpoint of 'tow' lies in " in capsys.readouterr().err
 
 
 def test_what_cannot_be_replayed_is_one_sentence(
     checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--checkpoint", "nowhere.pth"]) == 2
+    assert replay(["--checkpoint", "nowhere.pth"]) == 2
     assert "nowhere.pth: there is no such checkpoint" in capsys.readouterr().err
-    assert main(["--checkpoint", checkpoint, "--last_hours", "0"]) == 2
+    assert replay(["--checkpoint", checkpoint, "--last_hours", "0"]) == 2
     assert "last_hours: expected a number above 0, not 0.0" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
-    assert main(["--checkpoint", checkpoint, "--output", str(tmp_path / "file")]) == 2
+    assert replay(["--checkpoint", checkpoint, "--output", str(tmp_path / "file")]) == 2
     assert "--output: " in capsys.readouterr().err

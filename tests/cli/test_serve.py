@@ -16,7 +16,7 @@ from conftest import random_log
 from redis_server import Server as RedisServer
 
 from recbole_poem import Recommender
-from recbole_poem.cli.serve import main
+from recbole_poem.cli.verbs import main
 from recbole_poem.training.quick_start import run_recbole_poem
 
 SMALL = {
@@ -30,12 +30,16 @@ SMALL = {
 }
 
 
+def serve(arguments: List[str]) -> int:
+    return main(["serve", *arguments])
+
+
 class Process:
     """A server in a process of its own, at a free port."""
 
     def __init__(self, checkpoint: str, log: Path, *options: str) -> None:
         self.log = log
-        command = [sys.executable, "-W", "ignore", "-m", "recbole_poem.cli.serve"]
+        command = [sys.executable, "-W", "ignore", "-m", "recbole_poem", "serve"]
         with log.open("wb") as out:
             self.process = subprocess.Popen(
                 [*command, "--checkpoint", checkpoint, "--port", "0", *options],
@@ -173,5 +177,5 @@ def test_what_is_wrong_is_said_before_anything_is_served(
             f"--checkpoint {checkpoint} --port 0 --max_batch 0": "max_batch: expected",
         }
         for arguments, words in cases.items():
-            assert main(arguments.split()) == 2, arguments
+            assert serve(arguments.split()) == 2, arguments
             assert words in capsys.readouterr().err

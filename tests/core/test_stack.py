@@ -102,6 +102,6 @@ def test_the_doctor_reports_what_fails(
 
 
 def test_importing_the_package_is_cheap() -> None:
-    """Nothing heavy is loaded before a public name is used, so that --doctor can always run."""
+    """Nothing heavy is loaded before a public name is used, so that the doctor can always run."""
     script = "import sys, recbole_poem; assert not {'torch', 'recbole', 'dgl'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)

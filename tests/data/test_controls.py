@@ -144,7 +144,7 @@ def what_is_read(experiment: Experiment) -> Dict[int, "tuple[Any, Any]"]:
 
 
 def test_a_shuffled_cache_is_read_in_training_validation_and_test(keys: Dict[str, Any]) -> None:
-    experiment = make(keys, **{"shuffle_rankings": True})
+    experiment = make(keys, shuffle_rankings=True)
     log, cache = experiment.train_data._dataset.log, experiment.train_data._dataset.cache
     donor = donors(log.training, experiment.config["seed"])
     foreign = 0
@@ -164,7 +164,7 @@ def test_a_shuffled_cache_is_read_in_training_validation_and_test(keys: Dict[str
 def test_system_positives_stay_those_of_the_own_request(keys: Dict[str, Any]) -> None:
     real = make(keys)
     changed = 0
-    for mine, theirs in zip(make(keys, **{"shuffle_rankings": True}).train_data, real.train_data):
+    for mine, theirs in zip(make(keys, shuffle_rankings=True).train_data, real.train_data):
         assert torch.equal(mine[SYSTEM_POSITIVE], theirs[SYSTEM_POSITIVE])
         changed += int((mine[CACHE_ITEM] != theirs[CACHE_ITEM]).any())
     assert changed
@@ -197,7 +197,7 @@ def test_the_upstream_alone_no_longer_ranks_a_hidden_target(write_dataset: Any) 
     assert not scores[True].any()
 
 
-@pytest.mark.parametrize("control", ["shuffle_cache", "hide_target"])
+@pytest.mark.parametrize("control", ["shuffle_rankings", "hide_target"])
 def test_sampled_evaluation_reads_the_same_entries(keys: Dict[str, Any], control: str) -> None:
     """There the item of a row is one of the candidates that are ranked, not always the target."""
     split = {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user"}
@@ -239,9 +239,7 @@ def test_held_out_rows_move_nothing_that_a_shuffled_cache_shows_in_training(
 
     seen = []
     for name, frame in (("one", log), ("two", changed)):
-        train = make(
-            write_dataset(frame, name=name), **{"shuffle_rankings": True}
-        ).train_data._dataset
+        train = make(write_dataset(frame, name=name), shuffle_rankings=True).train_data._dataset
         seen.append(train.entries(train.inter_feat[REQUEST_ID].numpy(), lag=1))
     assert (seen[0][0] > 0).any(dim=1).sum() > 100
     for one, two in zip(*seen):

@@ -1,6 +1,6 @@
 """Training batches: targets once each, requests that know the past, negatives that are none."""
 
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from recbole_poem.core.fields import (
     SYSTEM_POSITIVE,
     TARGET_ID,
 )
+from recbole_poem.data.negatives.graph import GraphNegatives
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment, assemble
@@ -195,24 +196,39 @@ def log_with_everything(seed: int) -> pd.DataFrame:
     return pd.concat([everything[log.columns], log], ignore_index=True)
 
 
-def seen_in_training(keys: Dict[str, Any]) -> Dict[str, Any]:
+@pytest.fixture
+def sources(monkeypatch: pytest.MonkeyPatch) -> List[GraphNegatives]:
+    """Keep the sources of hard negatives that are made."""
+    made, make = [], GraphNegatives.__init__
+
+    def kept(source: GraphNegatives, *arguments: Any) -> None:
+        make(source, *arguments)
+        made.append(source)
+
+    monkeypatch.setattr(GraphNegatives, "__init__", kept)
+    return made
+
+
+def seen_in_training(keys: Dict[str, Any], sources: List[GraphNegatives]) -> Dict[str, Any]:
     """Return all that training sees which is estimated, drawn or looked up."""
     loader = assemble(Config(config_dict={**keys, **SMALL})).train_data
     requests = loader._dataset.inter_feat[REQUEST_ID].numpy()
     items, scores = loader._dataset.entries(requests, lag=1)
-    graph = loader._hard_negatives._sampler.graph
+    graph = sources[-1]._sampler.graph
     return {
         "target": loader._dataset.log.item[requests],
         "items": items,
         "scores": scores,
-        "system": loader._dataset.system_positives(requests),
+        "system": loader._dataset.top_of_rankings(requests, 3),
         "edges": torch.stack(graph.edges()),
         "similarity": graph.edata["similarity"],
-        "consumed": loader._hard_negatives._consumed,
+        "consumed": sources[-1]._consumed,
     }
 
 
-def test_held_out_rows_move_nothing_that_training_sees(write_dataset: Any) -> None:
+def test_held_out_rows_move_nothing_that_training_sees(
+    write_dataset: Any, sources: List[GraphNegatives]
+) -> None:
     """Change every validation and test row: entries, graph and targets of training stay."""
     log = log_with_everything(2)
     users = log.groupby("user_id")
@@ -223,7 +239,7 @@ def test_held_out_rows_move_nothing_that_training_sees(write_dataset: Any) -> No
     assert (changed["item_id"] != log["item_id"]).sum() > 40
 
     one, two = (
-        seen_in_training(write_dataset(frame, name=name))
+        seen_in_training(write_dataset(frame, name=name), sources)
         for frame, name in ((log, "one"), (changed, "two"))
     )
     assert (one["items"] > 0).any(dim=1).sum() > 100
@@ -231,7 +247,9 @@ def test_held_out_rows_move_nothing_that_training_sees(write_dataset: Any) -> No
         assert np.array_equal(one[name], two[name]), name
 
 
-def test_the_future_moves_nothing_that_training_sees(write_dataset: Any) -> None:
+def test_the_future_moves_nothing_that_training_sees(
+    write_dataset: Any, sources: List[GraphNegatives]
+) -> None:
     """Change all that came after a moment, watch times too: what was known before stays."""
     log, rng = log_with_everything(2), np.random.default_rng(0)
     log["duration"] = rng.integers(5, 60, len(log)).astype(float)
@@ -258,7 +276,7 @@ def test_the_future_moves_nothing_that_training_sees(write_dataset: Any) -> None
         },
     }
     one, two = (
-        seen_in_training({**write_dataset(frame, name=name), **keys})
+        seen_in_training({**write_dataset(frame, name=name), **keys}, sources)
         for frame, name in ((log, "one"), (changed, "two"))
     )
     assert (one["items"] > 0).any(dim=1).sum() > 50
@@ -267,7 +285,9 @@ def test_the_future_moves_nothing_that_training_sees(write_dataset: Any) -> None
         assert np.array_equal(one[name], two[name]), name
 
 
-def test_ray_threads_and_one_process_prepare_the_same(write_dataset: Any) -> None:
+def test_ray_threads_and_one_process_prepare_the_same(
+    write_dataset: Any, sources: List[GraphNegatives]
+) -> None:
     """Bit for bit: the request cache and the item graph."""
     keys = {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20)), **SMALL}
 
@@ -275,7 +295,7 @@ def test_ray_threads_and_one_process_prepare_the_same(write_dataset: Any) -> Non
         folder = f"{keys['checkpoint_dir']}/{'-'.join(more)}"
         given = {**keys, **more, "request_cache_dir": folder}
         loader = assemble(Config(config_dict=given)).train_data
-        cache, graph = loader._dataset.cache, loader._hard_negatives._sampler.graph
+        cache, graph = loader._dataset.cache, sources[-1]._sampler.graph
         edges = torch.stack(graph.edges())
         return [cache.items, cache.scores, edges.numpy(), graph.edata["similarity"].numpy()]
 

@@ -18,7 +18,8 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
     keys = write_dataset(random_log(1, n_users=40, n_items=25, longest=20))
     keys.update(epochs=2, topk=[3], valid_metric="MRR@3", metric_decimal_place=8)
     keys.update(
-        MAX_ITEM_LIST_LENGTH=6, **{"grouping.n_groups": 2}, **{"ranking_reader.group_samples": 2}
+        MAX_ITEM_LIST_LENGTH=6,
+        **{"grouping.n_groups": 2, "ranking_reader.group_samples": 2},
     )
     keys["ranking_source.n_candidates"] = 8
     return keys

@@ -19,8 +19,7 @@ def history_encoder(
         10,
         n_layers,
         n_gap_slots,
-        **{"history_encoder.temperature": 0.1},
-        **{"history_encoder.item_dropout": 0.2},
+        **{"history_encoder.temperature": 0.1, "history_encoder.item_dropout": 0.2},
         **BLOCK,
     ).eval()
     torch.nn.init.normal_(encoder.gain)

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from recbole_poem.encoders.state_fusion import FUSIONS
 
 HISTORY = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))

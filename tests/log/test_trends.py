@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_log import SMALL_POEM, log_at
 
+from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID, TARGET_ID, TREND_STEP
 from recbole_poem.log import trends as data_trends
@@ -132,9 +133,7 @@ def test_evaluation_takes_the_weights_that_are_given_and_training_its_own(
     write_dataset: Any,
 ) -> None:
     keys = {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20, ties=False)), **KEYS}
-    keys.update(
-        **{"ranking_reader": "none"}, **{"losses.system": "none"}, **{"losses.margin": "none"}
-    )
+    keys = laid(keys, {"ranking_reader": "none", "losses": "feedback"})
     scores = {}
     for name, windows in {"given": [[100, 0.5], [30, 0.25]], "learned": [100, 30]}.items():
         config = Config(config_dict={**keys, "trend_windows": windows, "trend_step": 50})
@@ -173,8 +172,9 @@ def test_what_is_popular_lately_is_recommended(write_dataset: Any, training: str
     )
     keys = {**write_dataset(log), **KEYS, "topk": [3], "valid_metric": "NDCG@3"}
     keys.update(train_batch_size=60, epochs=8, learning_rate=0.01, stopping_step=30)
-    keys.update(use_partial_order=training == "stacked", **{"ranking_training": training})
-    keys.update(**{"losses.system": "none"}, **{"losses.margin": "none"})
+    keys = laid(keys, {"losses": "feedback", "ranking_training": training})
+    if training == "joint":
+        keys = laid(keys, {"ranking_reader": "none"})
     informed = run_recbole_poem(config_dict={**keys, "trend_windows": [24, 6], "trend_step": 6})
     blind = run_recbole_poem(config_dict=keys)
     assert informed["best_valid_score"] > blind["best_valid_score"] + 0.1

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from recbole_poem.fusion.reciprocal_rank import rank_weights
 from recbole_poem.logits.candidate_head import CascadeHead, log_above_floor, standardise
 

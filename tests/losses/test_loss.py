@@ -3,14 +3,14 @@
 import pytest
 import torch
 import torch.nn.functional as F
-
-from recbole_poem.logits.scoring import Items, of_state, plus
 from recbole_poem.losses.loss import (
     full_log_probability,
     margin_loss,
     sampled_log_probability,
     weighted_mean,
 )
+
+from recbole_poem.logits.scoring import Items, of_state, plus
 
 STATES = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
 ITEMS = torch.randn(9, 4, generator=torch.Generator().manual_seed(1))

@@ -83,12 +83,11 @@ def test_the_cache_alone_tells_what_comes_next(write_dataset: Any) -> None:
     keys.update(
         SMALL,
         ranking_source="logged",
-        **{"grouping.n_groups": 6},
-        **{"ranking_reader.group_samples": 1},
+        **{"grouping.n_groups": 6, "ranking_reader.group_samples": 1},
     )
     keys["ranking_source.n_candidates"] = 6
     keys.update(learning_rate=0.01, epochs=25, hidden_dropout_prob=0.1, train_batch_size=120)
-    keys.update(requests_per_window=6, **{"losses.system": "none"}, **{"losses.margin": "none"})
+    keys.update(requests_per_window=6, **{"losses.system": "none", "losses.margin": "none"})
     informed = run_recbole_poem(config_dict=keys)["test_result"]["hit@5"]
     blind = run_recbole_poem(config_dict={**keys, **ALL_OFF})["test_result"]["hit@5"]
     assert blind < 0.45
@@ -220,7 +219,7 @@ def test_each_loss_has_its_own_part_and_its_own_input(
 
 def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> None:
     """Its loss equals cross-entropy of the history states; it has no other weights."""
-    experiment = make(keys, **ALL_OFF, **{"history_encoder": "transformer"})
+    experiment = make(keys, **ALL_OFF, history_encoder="transformer")
     model, batch = experiment.model.eval(), next(iter(experiment.train_data))
     assert {name.split(".")[0] for name, _ in model.named_parameters()} == {
         "item_embedding",
@@ -237,7 +236,7 @@ def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> N
 
 def test_the_mixture_is_scored_by_the_cosine(keys: Dict[str, Any]) -> None:
     experiment = make(
-        keys, **ALL_OFF, **{"history_encoder": "mixture"}, **{"history_encoder.temperature": 0.5}
+        keys, **ALL_OFF, history_encoder="mixture", **{"history_encoder.temperature": 0.5}
     )
     model, batch = experiment.model.eval(), rows(experiment)
     scores = model.full_sort_predict(batch)
@@ -272,7 +271,7 @@ def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any], state:
 
 @pytest.mark.parametrize("state", ["transformer", "mixture"])
 def test_padding_never_gets_a_gradient_or_a_probability(keys: Dict[str, Any], state: str) -> None:
-    experiment = make(keys, **{"history_encoder": state})
+    experiment = make(keys, history_encoder=state)
     sum(experiment.model.calculate_loss(next(iter(experiment.train_data)))).backward()
     assert (experiment.model.item_embedding.weight.grad[0] == 0).all()
 
@@ -282,9 +281,9 @@ def test_padding_never_gets_a_gradient_or_a_probability(keys: Dict[str, Any], st
 def test_every_weight_is_trained_jointly(keys: Dict[str, Any], fusion: str, state: str) -> None:
     experiment = make(
         keys,
-        **{"state_fusion": fusion},
-        **{"history_encoder": state},
-        **{"ranking_training": "joint"},
+        state_fusion=fusion,
+        history_encoder=state,
+        ranking_training="joint",
     )
     wake(experiment.model)
     parts = experiment.model.calculate_loss(next(iter(experiment.train_data)))

@@ -29,7 +29,7 @@ def test_a_stacked_model_learns_to_read_entries_without_moving_what_reads_none(
     keys: Dict[str, Any],
 ) -> None:
     """Its loss has two kinds of parts, and no weight is moved by both."""
-    experiment, plain = make(keys), make(keys, **{"ranking_reader": "none"})
+    experiment, plain = make(keys), make(keys, ranking_reader="none")
     model = experiment.model.eval()
     wake(model)
     plain.model.load_state_dict(model.state_dict(), strict=False)
@@ -76,7 +76,7 @@ def test_upstream_ranks_cached_candidates_by_fused_score(keys: Dict[str, Any]) -
 
 def test_shuffled_entries_keep_their_candidates_and_lose_their_order(keys: Dict[str, Any]) -> None:
     """In the order of the cache the groups follow the scores; shuffled, they are a lottery."""
-    plain, shuffled = make(keys), make(keys, **{"shuffle_scores": True})
+    plain, shuffled = make(keys), make(keys, shuffle_scores=True)
     shuffled.model.load_state_dict(plain.model.state_dict())
     batch = rows(plain)
     one, two, again = (read(e, batch) for e in (plain, shuffled, shuffled))

@@ -8,6 +8,7 @@ import pytest
 from toy_components import objectives_of
 from toy_logs import log_of, random_log, with_items
 
+from recbole_poem.core.stages import SCORE_FUSIONS
 from recbole_poem.retrieval import item_scores
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
 
@@ -20,15 +21,17 @@ SETTINGS = {
     "n_candidates": 6,
     "n_folds": 3,
     "top_k": 5,
-    "weights": np.array([0.5, 0.3, 0.2]),
-    "kappa": 1.0,
-    "power": 1.5,
     "seed": 0,
 }
+FUSION = {"weights": [0.5, 0.3, 0.2], "kappa": 1.0, "power": 1.5}
 
 
 def ranker_of(log, objectives=THREE, **changes):
-    return ItemToItemRanker(log, objectives_of(objectives), **{**SETTINGS, **changes})
+    """Make a ranker; changes are its arguments and settings of its fusion."""
+    block = {**FUSION, **{name: changes.pop(name) for name in FUSION if name in changes}}
+    chosen = SCORE_FUSIONS.choose({"name": "reciprocal_rank", **block}, "score_fusion")
+    settings = {**SETTINGS, **changes, "fusion": chosen.make(len(objectives))}
+    return ItemToItemRanker(log, objectives_of(objectives), **settings)
 
 
 def rank_all(log, objectives=THREE, **changes):
@@ -108,11 +111,11 @@ def test_candidates_are_the_best_of_the_fused_ranks_best_first():
         expected = slow_scores(log, objectives_of(THREE), ranker._fold, SETTINGS["top_k"])
         for request, scores in enumerate(expected):
             fused, tied = np.zeros(log.n_items), False
-            for m, weight in enumerate(SETTINGS["weights"]):
+            for m, weight in enumerate(FUSION["weights"]):
                 best = [c for c in np.argsort(-scores[:, m]) if scores[c, m] > 0]
                 tied |= len(best) > 1 and np.diff(scores[best, m]).max() > -1e-6
                 for rank, c in enumerate(best[: SETTINGS["n_candidates"]], start=1):
-                    fused[c] += weight * (SETTINGS["kappa"] + rank) ** -SETTINGS["power"]
+                    fused[c] += weight * (FUSION["kappa"] + rank) ** -FUSION["power"]
             best = [c for c in np.argsort(-fused) if fused[c] > 0]
             tied |= len(best) > 1 and np.diff(fused[best]).max() > -1e-6
             if best and not tied:
@@ -147,7 +150,7 @@ def test_consumed_items_are_no_candidates_and_the_first_request_has_none():
 def test_a_log_may_be_shorter_than_the_histories_that_are_looked_at():
     log = log_of([[1, 2, 3], [2, 3, 4]], n_items=5)
     long = {"long": {"history": 50, "shrinkage": 0.0}}
-    items, scores = rank_all(log, long, n_folds=2, weights=np.ones(1))
+    items, scores = rank_all(log, long, n_folds=2, weights=[1])
     assert items[0, 0] == 0
     assert items[2].tolist()[:2] == [3, 4]  # the other user: 2 goes with 3 and 4
     assert np.isfinite(scores).all()
@@ -179,7 +182,7 @@ def walkers(n_users=40, length=6):
 
 def test_walkers_are_offered_the_next_stop():
     log = walkers()
-    items, _ = rank_all(log, WALK, weights=np.ones(1), n_candidates=3)
+    items, _ = rank_all(log, WALK, weights=[1], n_candidates=3)
     after_first = log.position > 0
     assert (items[after_first, 0] == log.item[after_first]).all()
     assert (items[after_first, 1:] == 0).all()  # nothing else ever followed
@@ -192,8 +195,8 @@ def test_the_weights_decide_which_objective_nominates():
     }
     log = walkers()
     middle = np.flatnonzero(log.position == 4)
-    only_next, _ = rank_all(log, forth_and_back, weights=np.array([1.0, 0.0]))
-    only_before, _ = rank_all(log, forth_and_back, weights=np.array([0.0, 1.0]))
+    only_next, _ = rank_all(log, forth_and_back, weights=[1.0, 0.0])
+    only_before, _ = rank_all(log, forth_and_back, weights=[0.0, 1.0])
     assert ((only_next[middle] > 0).sum(axis=1) == 1).all()
     assert ((only_before[middle] > 0).sum(axis=1) > 1).all()
 
@@ -204,7 +207,7 @@ def test_rows_that_miss_the_feedback_are_neither_evidence_nor_history():
     rating = [5, 5] * 8 + [5, 1] * 12 + [5, 5] + [1, 5]
     log = log_of(histories, n_items=6, rating=rating)
     objectives = {"liked": {"feedback": {"rating": "[4,inf)"}}}
-    items, _ = rank_all(log, objectives, weights=np.ones(1), n_candidates=4)
+    items, _ = rank_all(log, objectives, weights=[1], n_candidates=4)
     assert items[-3, 0] == 2  # after the liked 1
     assert 3 not in items[-3]
     assert items[-1].tolist() == [0] * 4  # after the disliked 1
@@ -300,7 +303,7 @@ def test_the_size_of_the_blocks_changes_nothing(monkeypatch):
 def test_ties_go_to_the_lower_item():
     # after item 5 came 1, 2, 3 and 4, once each: four equal scores
     log = log_of([[5, 4], [5, 2], [5, 1], [5, 3], [5, 5], [5, 5]], n_items=6)
-    items, _ = rank_all(log, WALK, weights=np.ones(1), n_candidates=3, n_folds=7)  # a fold per user
+    items, _ = rank_all(log, WALK, weights=[1], n_candidates=3, n_folds=7)  # a fold per user
     asked = np.flatnonzero((log.position == 1) & (log.item == 5))
     assert items[asked].tolist() == [[1, 2, 3]] * 2
 
@@ -312,7 +315,7 @@ def test_objectives_that_ask_the_same_share_a_similarity():
     assert together.which.tolist() == [0, 0, 1]
     assert together.similarities[0].shape == (2 * log.n_items, log.n_items)
     _, scores = rank_all(log, parts, n_candidates=14)
-    items, alone = rank_all(log, {"last": parts["last"]}, weights=np.ones(1), n_candidates=14)
+    items, alone = rank_all(log, {"last": parts["last"]}, weights=[1], n_candidates=14)
     rows = ranker_of(log, parts, n_candidates=14).rank(np.arange(len(log)))[0]
     for request in range(len(log)):
         last = dict(zip(rows[request], scores[request, :, 1]))
@@ -326,7 +329,7 @@ def test_objectives_that_ask_the_same_share_a_similarity():
         {"n_candidates": 7},
         {"n_folds": 4},
         {"top_k": 4},
-        {"weights": np.array([0.5, 0.2, 0.3])},
+        {"weights": [0.5, 0.2, 0.3]},
         {"kappa": 2.0},
         {"power": 1.0},
         {"seed": 1},

@@ -5,13 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_poem.retrieval.selection import (
-    Fusion,
-    best_fused,
-    in_fused_order,
-    largest,
-    rank_weights,
-)
+from recbole_poem.core.stages import SCORE_FUSIONS
+from recbole_poem.fusion.scores.reciprocal_rank import rank_gains
+from recbole_poem.retrieval.selection import best_fused, in_fused_order, largest
 
 
 def slow_largest(row, n):
@@ -70,7 +66,7 @@ def test_best_fused_equals_a_loop_over_the_rankings(seed):
     rng = np.random.default_rng(seed)
     scores = rng.integers(0, 6, (3, 4, 30)).astype(np.float32)
     scores[..., 0] = 0
-    gains = np.float32([0.5, 0.3, 0.2])[:, None] * rank_weights(6, 1.0, 2.0)
+    gains = np.float32([0.5, 0.3, 0.2])[:, None] * rank_gains(6, 1.0, 2.0)
     found = best_fused(scores, gains)
     for request in range(4):
         fused = np.zeros(30, dtype=np.float32)
@@ -80,18 +76,14 @@ def test_best_fused_equals_a_loop_over_the_rankings(seed):
         assert found[request].tolist() == slow_largest(fused, 6)
 
 
-def test_rank_weights_are_relative_to_the_first():
-    np.testing.assert_allclose(rank_weights(3, 0.0, 1.0), [1, 1 / 2, 1 / 3], rtol=1e-7)
-    np.testing.assert_allclose(rank_weights(2, 60.0, 1.0), [1, 61 / 62], rtol=1e-7)
-    assert (rank_weights(100, 60.0, 30.0) > 0).all()  # (60 + rank) ** -30 is 0 in float32
-
-
 def test_in_fused_order_equals_a_loop_and_ties_keep_their_order():
     rng = np.random.default_rng(3)
     items = rng.permuted(np.tile(np.arange(1, 9), (20, 1)), axis=1) * (rng.random((20, 8)) < 0.8)
     scores = rng.integers(0, 4, (20, 8, 2)).astype(np.float32)
     weights = [0.7, 0.3]
-    found, kept = in_fused_order(items, scores, Fusion(np.array(weights), 1.0, 2.0), 5)
+    block = {"name": "reciprocal_rank", "weights": weights, "kappa": 1.0, "power": 2.0}
+    fusion = SCORE_FUSIONS.choose(block, "score_fusion").make(2)
+    found, kept = in_fused_order(items, scores, fusion, 5)
     for row in range(20):
         there = np.flatnonzero(items[row])
         fused = np.zeros(8)

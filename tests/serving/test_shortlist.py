@@ -12,7 +12,7 @@ from conftest import random_log
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_poem.cli.recommend import main
+from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 from recbole_poem.serving.coded_items import CodedItems
 from recbole_poem.serving.entry import Entry
@@ -257,7 +257,7 @@ class TestByTheIndex:
         index = Path(f"{checkpoint}.index")
         index.unlink(missing_ok=True)
         files = ["--input", str(requests), "--output", str(output), "--k", "3"]
-        assert main(["--checkpoint", checkpoint, *files, "--approximate"]) == 0
+        assert main(["recommend", "--checkpoint", checkpoint, *files, "--approximate"]) == 0
         assert index.exists()
         assert len(pd.read_csv(output)) == 3
 

@@ -39,13 +39,13 @@ def test_a_preset_stands_between_its_model_and_the_data_set() -> None:
         "logit_terms.candidate_head": True,
         "logit_terms.repeat": True,
     }
-    added.update(**{"history_encoder": "mixture"}, **{"ranking_training": "stacked"})
+    added.update({"history_encoder": "mixture", "ranking_training": "stacked"})
     paper = {
         "state_fusion": "gate",
         "logit_terms.candidate_head": False,
         "logit_terms.repeat": False,
     }
-    paper.update(**{"history_encoder": "transformer"}, **{"ranking_training": "joint"})
+    paper.update({"history_encoder": "transformer", "ranking_training": "joint"})
     for model in ("POEM", "Upstream"):
         for preset, expected in (
             ({}, added),

@@ -14,12 +14,15 @@ import yaml
 from conftest import successor_log
 
 from recbole_poem import run_recbole_poem
-from recbole_poem.__main__ import main as train
+from recbole_poem.cli.verbs import main
 from recbole_poem.core.files import alone
-from recbole_poem.tune.__main__ import main
 from recbole_poem.tune.searching import TrialObjective
 
 pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
+
+
+def tune(arguments: List[str]) -> int:
+    return main(["tune", *arguments])
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def toy(keys: Dict[str, Any], tmp_path: Path) -> List[str]:
 def test_the_best_is_found_written_and_taken_by_the_other_command(
     toy: List[str], capsys: pytest.CaptureFixture
 ) -> None:
-    assert main(toy) == 0
+    assert tune(toy) == 0
     folder = Path("tune/SASRec-toy")
     out, err = capsys.readouterr()
     assert re.search(r"best \d\.\d{4}, this one \d\.\d{4} after epoch 2", err)
@@ -53,19 +56,19 @@ def test_the_best_is_found_written_and_taken_by_the_other_command(
     best = yaml.safe_load((folder / "best.yaml").read_text())
     assert best["learning_rate"] == 0.02
     assert (best["model"], best["dataset"], best["topk"]) == ("SASRec", "toy", [1, 5])
-    assert train([f"--config_files={folder / 'best.yaml'}"]) == 0
+    assert main([f"--config_files={folder / 'best.yaml'}"]) == 0
     scores = [json.loads(line)["score"] for line in (folder / "trials.jsonl").open()]
     again = run_recbole_poem(config_file_list=[str(folder / "best.yaml")], saved=False)
     assert again["best_valid_score"] == max(scores) > min(scores)
     assert "parcoords" in (folder / "trials.html").read_text()
 
     before = (folder / "trials.jsonl").read_bytes()
-    assert main(toy) == 0
+    assert tune(toy) == 0
     assert (folder / "trials.jsonl").read_bytes() == before
 
 
 def test_no_trial_writes_a_checkpoint(toy: List[str], keys: Dict[str, Any]) -> None:
-    assert main([*toy, "--trials=1"]) == 0
+    assert tune([*toy, "--trials=1"]) == 0
     assert not list(Path(keys["checkpoint_dir"]).glob("*.pth"))
 
 
@@ -75,7 +78,7 @@ def test_model_and_data_may_stand_in_a_file_whose_tuned_keys_are_replaced(
     fixed = {**keys, "model": "SASRec", "learning_rate": 0.5}
     Path("fixed.yaml").write_text(yaml.safe_dump(fixed))
     command = ["--config_files=fixed.yaml", "--params_file=space.hyper", "--algo=random"]
-    assert main([*command, "--trials=1", "--output=elsewhere", "--epochs=1"]) == 0
+    assert tune([*command, "--trials=1", "--output=elsewhere", "--epochs=1"]) == 0
     best = yaml.safe_load(Path("elsewhere/best.yaml").read_text())
     assert best["learning_rate"] in (1e-9, 0.02)
     assert best["epochs"] == 1
@@ -94,7 +97,7 @@ def test_model_and_data_may_stand_in_a_file_whose_tuned_keys_are_replaced(
 def test_bad_input_is_one_line_and_status_2(
     toy: List[str], more: List[str], words: str, capsys: pytest.CaptureFixture
 ) -> None:
-    assert main([*toy, *more]) == 2
+    assert tune([*toy, *more]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith(f"recbole_poem: {words}")
 
@@ -103,14 +106,14 @@ def test_a_tuned_key_that_does_nothing_is_refused(
     toy: List[str], capsys: pytest.CaptureFixture
 ) -> None:
     Path("space.hyper").write_text("learning_rat uniform 0,1\n")
-    assert main(toy) == 2
+    assert tune(toy) == 2
     words = "space.hyper: 'learning_rat' is not a key of SASRec; the nearest known key is 'learn"
     assert words in capsys.readouterr().err
 
 
 def test_a_date_without_quotes_is_named(toy: List[str], capsys: pytest.CaptureFixture) -> None:
     Path("fixed.yaml").write_text("wandb_project: 2024-01-31\n")
-    assert main([*toy, "--config_files=fixed.yaml"]) == 2
+    assert tune([*toy, "--config_files=fixed.yaml"]) == 2
     words = (
         "wandb_project: datetime.date(2024, 1, 31) is not made of text, numbers, lists and "
         "mappings alone; put a date in quotes"
@@ -119,16 +122,16 @@ def test_a_date_without_quotes_is_named(toy: List[str], capsys: pytest.CaptureFi
 
 
 def test_another_search_needs_another_folder(toy: List[str], capsys: pytest.CaptureFixture) -> None:
-    assert main([*toy, "--trials=1"]) == 0
+    assert tune([*toy, "--trials=1"]) == 0
     for change, words in [
         (["--epochs=1"], "its keys, epochs is 3, not 1"),
         (["--seed=1"], "its seed is 2020, not 1"),
     ]:
         rest = [word for word in toy if not word.startswith(change[0].split("=")[0] + "=")]
-        assert main([*rest, *change]) == 2
+        assert tune([*rest, *change]) == 2
         assert f"holds another search: {words}; name another" in capsys.readouterr().err
     Path("space.hyper").write_text("learning_rate choice [0.02]\n")
-    assert main(toy) == 2
+    assert tune(toy) == 2
     assert "its space, learning_rate is choice [1e-09, 0.02], not choice" in capsys.readouterr().err
 
 
@@ -136,7 +139,7 @@ def test_two_searches_never_work_in_one_folder(
     toy: List[str], capsys: pytest.CaptureFixture
 ) -> None:
     with alone(Path("o/.lock"), "the test works"):
-        assert main([*toy, "--output=o"]) == 2
+        assert tune([*toy, "--output=o"]) == 2
     assert (
         capsys.readouterr()
         .err.splitlines()[-1]
@@ -149,7 +152,7 @@ def test_a_folder_that_cannot_be_made_is_named(
     toy: List[str], capsys: pytest.CaptureFixture
 ) -> None:
     Path("file").write_text("")
-    assert main([*toy, "--output=file/o"]) == 2
+    assert tune([*toy, "--output=file/o"]) == 2
     words = "recbole_poem: file/o cannot be written: Not a directory"
     assert capsys.readouterr().err.splitlines()[-1].startswith(words)
 
@@ -159,7 +162,7 @@ def test_a_file_that_cannot_be_written_is_named(
     toy: List[str], name: str, capsys: pytest.CaptureFixture
 ) -> None:
     Path("o", name).mkdir(parents=True)
-    assert main([*toy, "--trials=1", "--output=o"]) == 2
+    assert tune([*toy, "--trials=1", "--output=o"]) == 2
     words = f"recbole_poem: output: o/{name} cannot be written: Is a directory; once it can, the"
     assert capsys.readouterr().err.splitlines()[-1].startswith(words)
 
@@ -176,7 +179,7 @@ def test_a_file_that_cannot_be_written_hides_nothing_that_came_before(
 
     monkeypatch.setattr(TrialObjective, "__call__", interrupted_at_the_second)
     Path("o/trials.html").mkdir(parents=True)
-    assert main([*toy, "--output=o"]) == 130
+    assert tune([*toy, "--output=o"]) == 130
 
 
 def test_ctrl_c_before_a_trial_is_over_promises_no_best(
@@ -186,13 +189,13 @@ def test_ctrl_c_before_a_trial_is_over_promises_no_best(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(TrialObjective, "__call__", interrupted)
-    assert main(toy) == 130
+    assert tune(toy) == 130
     words = "recbole_poem: no trial has ended with a score; the same command goes on"
     assert capsys.readouterr().err.splitlines()[-2] == words
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_command_continues(toy: List[str]) -> None:
-    command = [sys.executable, "-W", "ignore", "-m", "recbole_poem.tune", *toy]
+    command = [sys.executable, "-W", "ignore", "-m", "recbole_poem", "tune", *toy]
     process = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,
@@ -212,8 +215,8 @@ def test_ctrl_c_keeps_what_is_finished_and_the_command_continues(toy: List[str])
     finished = trials.read_text()
     assert 1 <= finished.count("\n") < 4
     assert trials.with_name("trials.html").exists()
-    assert train([f"--config_files={trials.with_name('best.yaml')}"]) == 0
-    assert main(toy) == 0
+    assert main([f"--config_files={trials.with_name('best.yaml')}"]) == 0
+    assert tune(toy) == 0
     assert trials.read_text().startswith(finished)
     assert trials.read_text().count("\n") == 4
 
@@ -223,7 +226,7 @@ def test_a_polite_end_is_no_death_of_the_trial(toy: List[str], how: signal.Signa
     endless = [word for word in toy if not word.startswith("--epochs=")]
     endless += ["--epochs=1000000", "--stopping_step=1000000"]
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "recbole_poem.tune", *endless],
+        [sys.executable, "-W", "ignore", "-m", "recbole_poem", "tune", *endless],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -237,16 +240,6 @@ def test_a_polite_end_is_no_death_of_the_trial(toy: List[str], how: signal.Signa
     assert process.returncode == 130, errors
     assert "no trial has ended with a score; the same command goes on" in errors
     assert not started.exists()
-
-
-def test_help_loads_neither_torch_nor_ray() -> None:
-    code = (
-        "import sys\n"
-        "from recbole_poem.tune.__main__ import main\n"
-        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
-        "assert 'torch' not in sys.modules and 'ray' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
 def test_a_search_loads_no_ray() -> None:

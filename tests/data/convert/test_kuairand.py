@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import worlds
 
+from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert import history, interactions, kuairand, reading, users
-from recbole_poem.data.convert.__main__ import main
 
 LOG = "log_standard_4_25_to_5_08_pure.csv"
 PART_AT_HAND = Path(__file__).parents[4] / "shared" / "data" / "kuairand-pure"
@@ -67,7 +67,7 @@ def test_statistics_stay_away_on_demand(tmp_path, source):
 
 def test_the_summary_says_what_there_is_and_what_was_dropped(tmp_path, source, capsys):
     output = tmp_path / "mini"
-    assert main(["kuairand", "--source", str(source), "--output", str(output)]) == 0
+    assert main(["convert", "kuairand", "--source", str(source), "--output", str(output)]) == 0
     rows = worlds.read(output, "inter")
     said = capsys.readouterr().out
     users, items = rows["user_id"].nunique(), rows["video_id"].nunique()
@@ -253,12 +253,24 @@ def test_an_interruption_leaves_what_was_there(tmp_path, source, monkeypatch):
 
     monkeypatch.setattr(users, "whole", interrupted)  # when the log has been written
     command = ["kuairand", "--source", str(source), "--output", str(output)]
-    assert main([*command, "--keep_duplicates"]) == 130
+    assert main(["convert", *command, "--keep_duplicates"]) == 130
     assert worlds.contents(output) == before
 
 
 def test_the_command_says_what_is_wrong_in_one_line(tmp_path, capsys):
-    assert main(["kuairand", "--source", str(tmp_path / "x"), "--output", str(tmp_path / "y")]) == 2
+    assert (
+        main(
+            [
+                "convert",
+                "kuairand",
+                "--source",
+                str(tmp_path / "x"),
+                "--output",
+                str(tmp_path / "y"),
+            ]
+        )
+        == 2
+    )
     assert capsys.readouterr().err.strip().endswith(f"there is no folder {tmp_path / 'x'}")
 
 

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 import worlds
 
+from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert import kuairec, reading
-from recbole_poem.data.convert.__main__ import main
 
 
 @pytest.fixture
@@ -112,5 +112,5 @@ def test_what_is_wrong_is_named_and_nothing_is_written(tmp_path, source):
 
 def test_the_command(tmp_path, source, capsys):
     command = ["kuairec", "--source", str(source), "--output", str(tmp_path / "mini")]
-    assert main([*command, "--matrix", "small"]) == 0
+    assert main(["convert", *command, "--matrix", "small"]) == 0
     assert "2 interactions, 1 users, 2 items" in capsys.readouterr().out

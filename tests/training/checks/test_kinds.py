@@ -46,10 +46,22 @@ def test_mappings_pass() -> None:
 
 
 DEFAULTS = {
-    **{"n_heads": 2, "hidden_size": 64, "save_step": 10, "n_iter": 1, "reg_weight": 2},
-    **{"hidden_dropout_prob": 0.5, "tau": 0.1, "mf_train": True, "use_bias": 1, "none": None},
-    **{"mlp_hidden_size": [128, 64], "dropout_probs": [0.2, 0.2], "selected_features": ["class"]},
-    **{"MAX_ITEM_LIST_LENGTH": 50, "data_path": "dataset/", "user_inter_num_interval": "[0,inf)"},
+    "n_heads": 2,
+    "hidden_size": 64,
+    "save_step": 10,
+    "n_iter": 1,
+    "reg_weight": 2,
+    "hidden_dropout_prob": 0.5,
+    "tau": 0.1,
+    "mf_train": True,
+    "use_bias": 1,
+    "none": None,
+    "mlp_hidden_size": [128, 64],
+    "dropout_probs": [0.2, 0.2],
+    "selected_features": ["class"],
+    "MAX_ITEM_LIST_LENGTH": 50,
+    "data_path": "dataset/",
+    "user_inter_num_interval": "[0,inf)",
 }
 
 

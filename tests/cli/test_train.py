@@ -1,4 +1,4 @@
-"""The command, as a user types it."""
+"""Training by the command, as a user types it; no verb trains."""
 
 import importlib.util
 import shutil
@@ -11,7 +11,8 @@ from typing import Any, List
 import pytest
 from conftest import random_log
 
-from recbole_poem.__main__ import main, parse
+from recbole_poem.cli.train import parse
+from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +81,7 @@ def test_a_package_that_recbole_does_not_declare_is_named(
 def test_the_doctor_is_content() -> None:
     script = ROOT / "run_recbole_poem.py"
     done = subprocess.run(
-        [sys.executable, str(script), "--doctor"], capture_output=True, text=True, check=True
+        [sys.executable, str(script), "doctor"], capture_output=True, text=True, check=True
     )
     for words in ("recbole", "==1.2.1", "DGL sampler", "checkpoint round trip", "GPU"):
         assert words in done.stdout
@@ -157,7 +158,9 @@ def test_a_wheel_carries_its_properties(tmp_path: Path) -> None:
     """Build from the tree, unpack elsewhere, run from an empty folder."""
     tree = tmp_path / "tree"
     shutil.copytree(
-        ROOT, tree, ignore=shutil.ignore_patterns(".*", "*.egg-info", "build", "log*", "saved")
+        ROOT,
+        tree,
+        ignore=shutil.ignore_patterns(".*", "*.egg-info", "benchmarks", "tests", "saved"),
     )
     subprocess.run(
         [sys.executable, "-c", "import setuptools; setuptools.setup()", "-q", "bdist_wheel"],

@@ -1,21 +1,18 @@
-"""The command of the search: its arguments, and what becomes of them.
-
-``python -m recbole_poem.tune --model POEM --dataset ml-100k --trials 30``
-"""
+"""``recbole-poem tune --model POEM --dataset ml-100k --trials 30``: the search and its end."""
 
 import argparse
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Tuple
 
-from recbole_poem.cli.command import exit_status, read_arguments
+from recbole_poem.cli.command import read_arguments, verb_parser
 from recbole_poem.core import stack
 
 ALGORITHMS = ("bayes", "random", "exhaustive")
 
 
-def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
+def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
     """Split a command line into the named options and the keys that all trials have in common.
 
     Raises
@@ -23,13 +20,12 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     InputError
         For an argument of another form.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m recbole_poem.tune",
-        description="Search good hyper-parameters of POEM or any model of RecBole, by the score "
+    parser = verb_parser(
+        "tune",
+        "Search good hyper-parameters of POEM or any model of RecBole, by the score "
         "on validation rows. The same command again continues an interrupted search.",
-        epilog="Any key of the configuration may follow as --key=value and holds for all trials; "
+        "Any key of the configuration may follow as --key=value and holds for all trials; "
         "--seed is the search's seed as well.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--model", "-m", help="name of the model (default, without files: POEM)")
@@ -45,12 +41,8 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Dict[str, Any]]":
     return read_arguments(parser, arguments)
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Run the command; return its exit status: 0, 2 (bad input) or 130 (Ctrl-C, SIGTERM)."""
-    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
-
-
-def _run(arguments: List[str]) -> int:
+def run(arguments: List[str]) -> int:
+    """Search, and return the exit status; SIGTERM ends it as Ctrl-C does."""
     # as polite an end as Ctrl-C: the trials in progress have not died; SystemExit ends Ray's calls
     # without the blocks around them
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -94,7 +86,3 @@ def _from_1(word: str) -> int:
     if not word.isdecimal() or int(word) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, not {word}")
     return int(word)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

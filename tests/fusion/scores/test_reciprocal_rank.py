@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from recbole_poem.fusion.reciprocal_rank import competition_ranks, fuse, rank_weights
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.stages import SCORE_FUSIONS
+from recbole_poem.fusion.scores.reciprocal_rank import (
+    competition_ranks,
+    fuse,
+    rank_gains,
+    rank_weights,
+)
 
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 7), st.integers(1, 3))
 
@@ -138,3 +145,53 @@ def test_fused_score_weighs_the_objectives():
     quintuple = torch.tensor([[0.5, 0.2], [0.3, 0.2], [0.2, 0.6]])
     fused = fuse(quintuple, torch.tensor([0.75, 0.25]))
     assert fused.tolist() == pytest.approx([0.425, 0.275, 0.3])
+
+
+# -- the component ---------------------------------------------------------------------------------
+
+
+def component(n_objectives=2, **settings):
+    chosen = SCORE_FUSIONS.choose({"name": "reciprocal_rank", **settings}, "score_fusion")
+    return chosen.make(n_objectives)
+
+
+def test_the_component_returns_the_quintuple_and_the_fused_score_of_its_settings():
+    scores = torch.tensor([[0.9, 0.1], [0.5, 0.7], [0.1, 0.3], [9.0, 9.0]])
+    valid = torch.tensor([True, True, True, False])
+    fusion = component(kappa=1, power=2, weights=[3, 1])
+    quintuple, fused = fusion(scores, valid)
+    assert fusion.n_features == 2
+    assert torch.equal(quintuple, rank_weights(scores, valid, 1, 2))
+    torch.testing.assert_close(fused, quintuple @ torch.tensor([0.75, 0.25]))
+    assert component()(scores, valid).score.tolist() == pytest.approx([4 / 11, 9 / 22, 5 / 22, 0])
+
+
+def test_a_rank_gains_its_weight_relative_to_the_first():
+    np.testing.assert_allclose(rank_gains(3, 0.0, 1.0), [1, 1 / 2, 1 / 3], rtol=1e-7)
+    np.testing.assert_allclose(rank_gains(2, 60.0, 1.0), [1, 61 / 62], rtol=1e-7)
+    assert (rank_gains(100, 60.0, 30.0) > 0).all()  # (60 + rank) ** -30 is 0 in float32
+    by_objective = component(weights=[3, 1]).gains(3)
+    np.testing.assert_allclose(by_objective, [[3 / 4, 3 / 8, 1 / 4], [1 / 4, 1 / 8, 1 / 12]])
+
+
+def test_the_fingerprint_knows_what_the_results_depend_on_and_no_more():
+    plain = component().fingerprint()
+    assert component(weights=[2, 2]).fingerprint() == plain
+    changed = [component(**one).fingerprint() for one in ({"kappa": 1}, {"power": 2})]
+    changed.append(component(weights=[2, 1]).fingerprint())
+    assert plain not in changed
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"kappa": -1}, "score_fusion.kappa: expected a number from 0, not -1"),
+        ({"power": 0}, "score_fusion.power: expected a number above 0, not 0"),
+        ({"weights": [0, 0]}, "score_fusion.weights: expected a list of numbers from 0"),
+        ({"weights": [1, 1, 1]}, "score_fusion.weights: expected 2 numbers, one per objective"),
+    ],
+)
+def test_settings_out_of_range_are_named(settings, words):
+    with pytest.raises(InputError) as error:
+        component(**settings)
+    assert str(error.value).startswith(words)

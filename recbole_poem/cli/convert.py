@@ -1,21 +1,23 @@
-"""The command: ``python -m recbole_poem.data.convert kuairand --source DIR --output DIR``."""
+"""``recbole-poem convert kuairand --source DIR --output DIR``: atomic files of a data set."""
 
 import argparse
 import signal
 import sys
 from pathlib import Path
-from typing import List, Optional
+from typing import List
 
-from recbole_poem.cli.command import exit_status
-from recbole_poem.data.convert import kuairand, kuairec
+from recbole_poem.cli.command import verb_parser
+from recbole_poem.core import stack
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return what reads the command line."""
-    command = argparse.ArgumentParser(
-        prog="python -m recbole_poem.data.convert",
-        description="Turn a public data set into the atomic files of RecBole.",
-        epilog="docs/datasets.md says where the data sets are, and what is in them.",
+def parse(arguments: List[str]) -> argparse.Namespace:
+    """Read a command line."""
+    from recbole_poem.data.convert.kuairec import MATRICES
+
+    command = verb_parser(
+        "convert",
+        "Turn a public data set into the atomic files of RecBole.",
+        "docs/datasets.md says where the data sets are, and what is in them.",
     )
     sets = command.add_subparsers(dest="dataset", required=True, metavar="DATASET")
     rand = sets.add_parser("kuairand", help="KuaiRand-Pure, -1K or -27K")
@@ -44,19 +46,19 @@ def parser() -> argparse.ArgumentParser:
     rand.add_argument(
         "--history", action="store_true", help="put history_events_*_derived.csv in front"
     )
-    rec.add_argument("--matrix", choices=list(kuairec.MATRICES), default="big")
-    return command
+    rec.add_argument("--matrix", choices=list(MATRICES), default="big")
+    return command.parse_args(arguments)
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Run the command; return its exit status: 0, 2 (bad input) or 130 (Ctrl-C)."""
-    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
-
-
-def _run(arguments: List[str]) -> int:
+def run(arguments: List[str]) -> int:
+    """Convert a data set, and return the exit status."""
     # a polite end is to remove what is half-written, as Ctrl-C does
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    options = parser().parse_args(arguments)
+    stack.require()
+    # pandas is loaded now, after its version has been checked
+    from recbole_poem.data.convert import kuairand, kuairec
+
+    options = parse(arguments)
     keys = {
         "statistics": not options.no_statistics,
         "keep_duplicates": options.keep_duplicates,
@@ -69,7 +71,3 @@ def _run(arguments: List[str]) -> int:
         summary = kuairec.convert(options.source, options.output, options.matrix, **keys)
     print(f"{options.output}\n{summary}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,36 +1,31 @@
-"""The command: ``python -m recbole_poem.benchmark --models POEM SASRec --datasets ml-100k``."""
+"""``recbole-poem benchmark --models POEM SASRec --datasets ml-100k``: models side by side."""
 
 import argparse
 import signal
 import sys
 from pathlib import Path
-from typing import List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
-from recbole_poem.benchmark.checking import check_configurations, check_folder
-from recbole_poem.benchmark.plan import Plan, make_plan, read_plan
-from recbole_poem.benchmark.report.writing import write_report
-from recbole_poem.benchmark.results import runs_of_plan
-from recbole_poem.benchmark.runner import carry_out
-from recbole_poem.cli.command import exit_status, split_keys
+from recbole_poem.cli.command import read_arguments, verb_parser
 from recbole_poem.core import stack
-from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.files import alone
+
+if TYPE_CHECKING:
+    from recbole_poem.benchmark.plan import Plan
 
 
-def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
-    """Read a command line, and the file it names.
+def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
+    """Split a command line into the named options and the keys of all rows.
 
     Raises
     ------
     InputError
-        For an argument of another form, and what `make_plan` refuses.
+        For an argument of another form, or one that is given twice.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m recbole_poem.benchmark",
-        description="Train models side by side; report which is better, and whether it is noise.",
-        epilog="Any key of the configuration may follow as --key=value; it holds for all rows.",
-        allow_abbrev=False,
+    parser = verb_parser(
+        "benchmark",
+        "Train models side by side; report which is better, and whether it is noise.",
+        "Any key of the configuration may follow as --key=value; it holds for all rows.",
     )
     parser.add_argument(
         "--models",
@@ -69,9 +64,25 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
     )
     if not arguments:
         parser.error("name the --models to compare, or a --config file of them")
-    options, rest = parser.parse_known_args(arguments)
+    options, keys = read_arguments(parser, arguments)
+    if options.at_once < 1:
+        raise InputError(f"--at_once: expected a number from 1, not {options.at_once}")
+    return options, keys
+
+
+def plan_of(options: argparse.Namespace, keys: Dict[str, Any]) -> "Plan":
+    """Return what is asked for, by the command line and, below it, by the file that it names.
+
+    Raises
+    ------
+    InputError
+        For what the file or the plan cannot be.
+    """
+    from recbole_poem.benchmark.plan import make_plan, read_plan
+    from recbole_poem.core.blocks import laid
+
     asked = read_plan(options.config) if options.config is not None else {}
-    keys = laid(asked.pop("keys", None) or {}, split_keys(rest))
+    keys = laid(asked.pop("keys", None) or {}, keys)
     named = {
         "rows": options.models,
         "datasets": options.datasets,
@@ -83,46 +94,53 @@ def parse(arguments: List[str]) -> "tuple[argparse.Namespace, Plan]":
         "ablate": options.ablate,
     }
     asked.update({name: value for name, value in named.items() if value is not None})
-    plan = make_plan(asked.pop("rows", ["POEM"]), asked.pop("datasets", ["ml-100k"]), keys=keys,
-                     **asked)  # fmt: skip
-    options.named = options.name is not None
-    if not options.named:
-        options.name = options.config.stem if options.config else "-".join(plan.datasets)
-    if options.at_once < 1:
-        raise InputError(f"--at_once: expected a number from 1, not {options.at_once}")
-    return options, plan
+    rows, datasets = asked.pop("rows", ["POEM"]), asked.pop("datasets", ["ml-100k"])
+    return make_plan(rows, datasets, keys=keys, **asked)
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Run the command; return its exit status: 0, 1 (a run failed), 2 (bad input) or 130.
+def run(arguments: List[str]) -> int:
+    """Carry the plan out and report it; return the exit status: 0, or 1 if a run failed.
 
     The same command goes on where it was interrupted.
     """
-    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
-
-
-def _run(arguments: List[str]) -> int:
     _end_politely()
+    options, keys = parse(arguments)
     stack.require()
-    options, plan = parse(arguments)
-    folder: Path = options.output / options.name
+    # RecBole, torch and the rest are loaded now, after their versions have been checked
+    from recbole_poem.benchmark.report.writing import write_report
+    from recbole_poem.benchmark.results import runs_of_plan
+
+    plan = plan_of(options, keys)
+    name = options.name
+    if name is None:
+        name = options.config.stem if options.config else "-".join(plan.datasets)
+    folder: Path = options.output / name
     if not options.report:
-        check_configurations(plan)
-        if not options.named:
-            check_folder(plan, folder)
-        try:
-            with alone(folder / ".lock", "another benchmark is at work here"):
-                carry_out(plan, folder, options.at_once)
-        except (KeyboardInterrupt, SystemExit):
-            if (folder / "plan.yaml").exists():
-                print(f"recbole_poem: {_kept(folder)}", file=sys.stderr)
-            raise
+        _carry_out(plan, folder, options)
     write_report(folder)
     print(f"{folder / 'report.md'} and {folder / 'report.html'}")
     failed = [run.record for run in runs_of_plan(folder) if run.record["status"] == "failed"]
     for record in failed:
         print(f"recbole_poem: {record['id']} failed: {record['reason']}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _carry_out(plan: "Plan", folder: Path, options: argparse.Namespace) -> None:
+    """Run what has not been run; say what an interrupted benchmark leaves."""
+    from recbole_poem.benchmark.checking import check_configurations, check_folder
+    from recbole_poem.benchmark.runner import carry_out
+    from recbole_poem.core.files import alone
+
+    check_configurations(plan)
+    if options.name is None:
+        check_folder(plan, folder)
+    try:
+        with alone(folder / ".lock", "another benchmark is at work here"):
+            carry_out(plan, folder, options.at_once)
+    except (KeyboardInterrupt, SystemExit):
+        if (folder / "plan.yaml").exists():
+            print(f"recbole_poem: {_kept(folder)}", file=sys.stderr)
+        raise
 
 
 def _end_politely() -> None:
@@ -134,13 +152,11 @@ def _end_politely() -> None:
 
 def _kept(folder: Path) -> str:
     """Say what an interrupted benchmark leaves, and how to go on."""
+    from recbole_poem.benchmark.results import runs_of_plan
+
     over = [run for run in runs_of_plan(folder) if run.finished]
     runs = "1 finished run is" if len(over) == 1 else f"{len(over)} finished runs are"
     return (
         f"{runs} kept in {folder}, those in progress are lost; the same command goes on, and with "
         "--report it writes the report of what is there"
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

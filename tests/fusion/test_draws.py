@@ -1,69 +1,18 @@
-"""Groups and draws: sizes, order, uniformity."""
-
-from itertools import combinations
+"""Draws from groups and shuffled scores: who is drawn, in which order, how often."""
 
 import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_rankings import fused_candidates
 
-from recbole_poem.fusion.grouping import assign_groups, draw, shuffle_scores
-
-
-@st.composite
-def cached(draw_from):
-    """Fused scores with ties, distinct items and valid slots of three requests, (3, N)."""
-    seed, n = draw_from(st.integers(0, 10**6)), draw_from(st.integers(1, 14))
-    share = draw_from(st.sampled_from([0.0, 0.3, 0.8, 1.0]))
-    rng = np.random.default_rng(seed)
-    fused = torch.from_numpy(rng.integers(0, 6, (3, n)) / 8).float()
-    items = torch.from_numpy(np.stack([rng.permutation(50)[:n] + 1 for _ in range(3)]))
-    valid = torch.from_numpy(rng.random((3, n)) < share)
-    return fused, torch.where(valid, items, 0), valid
-
-
-def shuffled(seed, *tensors):
-    order = torch.randperm(tensors[0].shape[-1], generator=torch.Generator().manual_seed(seed))
-    return order, [tensor[..., order] for tensor in tensors]
-
-
-@settings(max_examples=150, deadline=None)
-@given(entry=cached(), n_groups=st.integers(1, 7))
-def test_groups_are_even_and_in_the_order_of_the_fused_score(entry, n_groups):
-    fused, items, valid = entry
-    groups = assign_groups(fused, items, valid, n_groups)
-    assert (groups[~valid] == n_groups).all()
-    for r in range(3):
-        here = valid[r]
-        of_candidates = groups[r, here]
-        assert ((of_candidates >= 0) & (of_candidates < n_groups)).all()
-        sizes = torch.bincount(of_candidates, minlength=n_groups)
-        assert sizes.max() - sizes.min() <= 1
-        for i, j in combinations(torch.nonzero(here).flatten().tolist(), 2):
-            if groups[r, i] < groups[r, j]:
-                assert (fused[r, i], -items[r, i]) > (fused[r, j], -items[r, j])
-            elif groups[r, i] > groups[r, j]:
-                assert (fused[r, i], -items[r, i]) < (fused[r, j], -items[r, j])
-
-
-def test_ten_candidates_in_five_groups_of_two():
-    fused = torch.tensor([0.5, 0.1, 0.9, 0.3, 0.7, 0.2, 0.8, 0.4, 0.6, 0.0])
-    groups = assign_groups(fused, torch.arange(1, 11), torch.ones(10, dtype=torch.bool), 5)
-    assert groups.tolist() == [2, 4, 0, 3, 1, 3, 0, 2, 1, 4]
-
-
-@settings(max_examples=80, deadline=None)
-@given(entry=cached(), n_groups=st.integers(1, 7), seed=st.integers(0, 10**6))
-def test_permuting_the_slots_permutes_the_groups(entry, n_groups, seed):
-    order, permuted = shuffled(seed, *entry)
-    assert torch.equal(
-        assign_groups(*permuted, n_groups), assign_groups(*entry, n_groups)[:, order]
-    )
+from recbole_poem.fusion.draws import draw, shuffle_scores
+from recbole_poem.fusion.groups.quantile import assign_groups
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    entry=cached(),
+    entry=fused_candidates(),
     n_groups=st.integers(1, 6),
     per_group=st.integers(1, 6),
     seed=st.integers(0, 10**6),
@@ -101,7 +50,7 @@ def test_every_member_and_every_pair_of_a_group_is_drawn_equally_often():
 
 
 @settings(max_examples=80, deadline=None)
-@given(entry=cached(), seed=st.integers(0, 10**6))
+@given(entry=fused_candidates(), seed=st.integers(0, 10**6))
 def test_shuffling_permutes_the_scores_of_the_candidates_alone(entry, seed):
     fused, _, valid = entry
     scores = torch.stack([fused, torch.arange(fused.shape[1]).expand_as(fused).float()], dim=-1)

@@ -14,14 +14,19 @@ from conftest import random_log
 from toy_runs import records, running_now
 
 from recbole_poem.benchmark import ranking
-from recbole_poem.benchmark.__main__ import _end_politely, main, parse
 from recbole_poem.benchmark.stored_ranks import read_ranks
+from recbole_poem.cli.benchmark import _end_politely, parse, plan_of
+from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import alone
 
 ITEMS = "item_id:token\tgenre:token_seq\n" + "".join(
     f"i{i}\t{'ab'[i % 2]} {'cd'[i % 3 == 0]}\n" for i in range(25)
 )
+
+
+def benchmark(arguments: List[str]) -> int:
+    return main(["benchmark", *arguments])
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ def command(write_dataset: Any) -> List[str]:
 
 
 def test_two_models_and_a_failure_end_in_one_report(command: List[str], capsys: Any) -> None:
-    assert main(command) == 1
+    assert benchmark(command) == 1
     folder = Path("results/t")
     said = capsys.readouterr()
     assert said.err.startswith("each run logs to results/t/runs/<id>/log.txt")
@@ -73,11 +78,11 @@ def test_two_models_and_a_failure_end_in_one_report(command: List[str], capsys: 
     assert f"{poem['metrics']['masked']['test']['NDCG@5']:.4f}" in report
 
     written = (folder / "runs" / poem["id"] / "record.json").stat().st_mtime_ns
-    assert main(command) == 1  # what has finished is not run again
+    assert benchmark(command) == 1  # what has finished is not run again
     assert (folder / "runs" / poem["id"] / "record.json").stat().st_mtime_ns == written
 
     # another plan of the same name: what it does not ask for stays, and is not reported
-    assert main([*command[:1], "Upstream", *command[4:], "--score_fusion.power=2"]) == 0
+    assert benchmark([*command[:1], "Upstream", *command[4:], "--score_fusion.power=2"]) == 0
     assert len(list(folder.glob("runs/*/record.json"))) == 4
     report = (folder / "report.md").read_text()
     assert "1 of 1 runs finished" in report
@@ -88,7 +93,7 @@ def test_a_killed_benchmark_goes_on_where_it_was(command: List[str]) -> None:
     command[command.index("FEARec")] = "Pop"
     folder = Path("results/t")
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "recbole_poem.benchmark", *command],
+        [sys.executable, "-W", "ignore", "-m", "recbole_poem", "benchmark", *command],
         stderr=subprocess.PIPE,
         text=True,
         # a shell starts what it puts in the background deaf to Ctrl-C
@@ -106,7 +111,7 @@ def test_a_killed_benchmark_goes_on_where_it_was(command: List[str]) -> None:
     started = [path.name for path in folder.glob("runs/*")]
     running = Path("/proc").glob("[0-9]*/cmdline")
     assert not any(name in path.read_text() for name in started for path in running_now(running))
-    assert main(command) == 0
+    assert benchmark(command) == 0
     after = records(folder)
     assert {record["status"] for record in after.values()} == {"finished"}
     for row, record in before.items():
@@ -115,7 +120,7 @@ def test_a_killed_benchmark_goes_on_where_it_was(command: List[str]) -> None:
 
 def test_without_an_argument_nothing_is_trained(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main([])
+        benchmark([])
     assert ended.value.code == 2
     said = capsys.readouterr().err
     assert said.startswith("usage: ") and "name the --models to compare" in said
@@ -125,11 +130,10 @@ def test_without_an_argument_nothing_is_trained(capsys: pytest.CaptureFixture[st
 def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("rows: [POEM]\ndatasets: [a]\nseeds: 5\nkeys: {epochs: 3, n_groups: 2}\n")
-    options, plan = parse(["--config", str(file), "--seeds", "1", "--epochs=9"])
-    assert options.name == "mine"
+    plan = plan_of(*parse(["--config", str(file), "--seeds", "1", "--epochs=9"]))
     assert plan.keys == {"epochs": "9", "grouping.n_groups": 2}
     assert plan.seeds == [2020]
-    assert parse(["--seeds", "1"])[1].datasets == ["ml-100k"]
+    assert plan_of(*parse(["--seeds", "1"])).datasets == ["ml-100k"]
     with pytest.raises(InputError, match="cannot read the argument"):
         parse(["--epochs", "9"])
     with pytest.raises(InputError, match="at_once"):
@@ -139,7 +143,7 @@ def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
 def test_two_benchmarks_never_work_in_one_folder(tmp_path: Path, capsys: Any) -> None:
     asked = ["--models", "Pop", "--datasets", "ml-100k", "--name", "x", "--output", str(tmp_path)]
     with alone(tmp_path / "x" / ".lock", "the test works"):
-        assert main(asked) == 2
+        assert benchmark(asked) == 2
     assert f"{tmp_path / 'x'}: another benchmark is at work here" in capsys.readouterr().err
     assert not (tmp_path / "x" / "plan.yaml").exists()
 
