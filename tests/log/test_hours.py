@@ -1,7 +1,6 @@
 """Trends of the hours against a count of rows by hand, and against a world that has hours."""
 
-from itertools import product
-from typing import Any, List
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_log import SMALL_POEM, log_at
 
-from recbole_poem.core.fields import REQUEST_ID, TREND_STEP
-from recbole_poem.log.hours import Clock, Daily, hour_trends
+from recbole_poem.core.fields import HOUR_STEP, REQUEST_ID
+from recbole_poem.log.clock import Clock
+from recbole_poem.log.hours import hour_trends
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import run_recbole_poem
@@ -21,16 +21,13 @@ from recbole_poem.training.quick_start import run_recbole_poem
 @settings(max_examples=50, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
-    windows=st.lists(
-        st.builds(Daily, st.sampled_from([1, 3, 7]), st.floats(0, 1), st.floats(0.3, 6)),
-        min_size=1,
-        max_size=2,
-    ),
+    hours=st.sampled_from([1, 3, 7]),
+    days=st.integers(1, 6),
     unit=st.sampled_from([1, 1000]),
     ahead=st.sampled_from([0, 8, 5.5, -3.5]),
 )
 def test_an_hour_counts_its_own_rows_and_its_neighbours(
-    seed: int, windows: List[Daily], unit: int, ahead: float
+    seed: int, hours: int, days: int, unit: int, ahead: float
 ) -> None:
     rng = np.random.default_rng(seed)
     n_items, hour = 6, 3600 * unit
@@ -40,31 +37,30 @@ def test_an_hour_counts_its_own_rows_and_its_neighbours(
         n_items,
         np.r_[True, rng.random(59) < 0.7],
     )
-    found = hour_trends(log, Clock(hour, ahead), windows)
-    for (p, window), h in product(enumerate(windows), range(24)):
-        time, item = log.time[log.training], log.item[log.training]
-        kept = time > time.max() - window.days * 24 * hour
-        time, item = time[kept], item[kept]
+    found = hour_trends(log, Clock(hour, ahead), hours, days)
+    time, item = log.time[log.training], log.item[log.training]
+    kept = time > time.max() - days * 24 * hour
+    time, item = time[kept], item[kept]
+    for h in range(24):
         distance = (time // 1 / hour + ahead) // 1 % 24 - h
-        near = np.minimum(distance % 24, -distance % 24) <= window.hours // 2
+        near = np.minimum(distance % 24, -distance % 24) <= hours // 2
         for i in range(1, n_items):
             share = ((item == i).sum() + 1) / (len(item) + n_items)
             count = ((item == i) & near).sum() + n_items * share
             expected = np.log(count / ((near.sum() + n_items) * share))
-            assert found.logit[p, 1 + h, i] == pytest.approx(expected, abs=1e-5)
+            assert found.logit[0, found.now + h, i] == pytest.approx(expected, abs=1e-5)
     assert not found.logit[:, 0].any()
     assert not found.logit[:, :, 0].any()
-    assert found.weight == [window.weight for window in windows]
 
 
 def test_the_users_clocks_tell_the_hour() -> None:
     midnight = 1.6e9 // 86400 * 86400
     log = log_at([midnight], [1], 2)
     times = midnight + 3600 * np.array([0, 0.99, 1, 23, 24.5, -0.5])
-    utc = hour_trends(log, Clock(3600, 0), [Daily(3, 1, 1)])
+    utc = hour_trends(log, Clock(3600, 0), 3, 1)
     assert utc.step(times).tolist() == [1, 1, 2, 24, 1, 24]
     assert utc.step(np.array([np.nan])).tolist() == [0]
-    beijing = hour_trends(log, Clock(3600, 8), [Daily(3, 1, 1)])
+    beijing = hour_trends(log, Clock(3600, 8), 3, 1)
     assert beijing.step(times).tolist() == [9, 9, 10, 8, 9, 8]
 
 
@@ -77,20 +73,19 @@ KEYS = {
 }
 
 
-def test_rows_of_the_evaluation_tell_their_hours_and_those_of_training_none(
+def test_rows_of_the_evaluation_tell_their_hours(
     write_dataset: Any,
 ) -> None:
     log = random_log(1, n_users=40, n_items=25, longest=20, ties=False)
     log = log.assign(timestamp=1.6e9 + (log["timestamp"] - log["timestamp"].min()) * 900)
     keys = {**write_dataset(log), **KEYS, "utc_offset": 7200}
     experiment = assemble(
-        Config(config_dict={**keys, "trend_windows": [[48, 1], [3, 0.5, 3]], "trend_step": 12})
+        Config(config_dict={**keys, "logit_terms.hour_of_day": {"hours": 3, "days": 3}})
     )
     dataset = experiment.test_data._dataset
     batch = dataset[torch.arange(len(dataset))]
     time = dataset.log.time[batch[REQUEST_ID].numpy()]
-    assert batch[TREND_STEP][:, 1].tolist() == [1 + int(t / 3600 + 2) % 24 for t in time]
-    assert next(iter(experiment.train_data))[TREND_STEP].shape[-1] == 1
+    assert batch[HOUR_STEP].tolist() == [1 + int(t / 3600 + 2) % 24 for t in time]
 
 
 def test_what_belongs_to_the_hour_is_recommended(write_dataset: Any) -> None:
@@ -109,8 +104,10 @@ def test_what_belongs_to_the_hour_is_recommended(write_dataset: Any) -> None:
     )
     keys = {**write_dataset(log), **KEYS, "train_batch_size": 60, "epochs": 3}
     informed, blind = (
-        run_recbole_poem(config_dict={**keys, "trend_windows": windows})["test_result"]["hit@3"]
-        for windows in ([[3, 4.0, 9]], None)
+        run_recbole_poem(config_dict={**keys, "logit_terms.hour_of_day": term})["test_result"][
+            "hit@3"
+        ]
+        for term in ({"hours": 3, "weight": 4.0, "days": 9}, "none")
     )
     assert blind < 0.8
     assert informed > 0.95

@@ -29,7 +29,7 @@ def make(keys: Dict[str, Any], **more: Any) -> Experiment:
 def wake(model: Any) -> None:
     """Give weights that start at zero some value, so that what they multiply counts."""
     for name, parameter in model.named_parameters():
-        if name.startswith(("cascade_head", "fusion.residual", "repeat_logit", "trend")):
+        if name.startswith(("logit_terms", "ranking_side.state_fusion")):
             torch.nn.init.normal_(parameter)
 
 
