@@ -64,6 +64,7 @@ def test_the_users_clocks_tell_the_hour() -> None:
     assert beijing.step(times).tolist() == [9, 9, 10, 8, 9, 8]
 
 
+HOUR = "logit_terms.hour_of_day"
 KEYS = {
     **SMALL_POEM,
     "topk": [3],
@@ -80,7 +81,7 @@ def test_rows_of_the_evaluation_tell_their_hours(
     log = log.assign(timestamp=1.6e9 + (log["timestamp"] - log["timestamp"].min()) * 900)
     keys = {**write_dataset(log), **KEYS, "utc_offset": 7200}
     experiment = assemble(
-        Config(config_dict={**keys, "logit_terms.hour_of_day": {"hours": 3, "days": 3}})
+        Config(config_dict={**keys, HOUR: {"hours": 3, "days": 3}})
     )
     dataset = experiment.test_data._dataset
     batch = dataset[torch.arange(len(dataset))]
