@@ -40,7 +40,9 @@ class HourOfDay(nn.Module):
 
         hours: int = setting(3, _ODD, "its length: this hour, and as many before as after it")
         weight: float = setting(0.5, FROM_0, "multiplies the trend")
-        days: int = setting(14, at_least(1), "days that are counted")
+        days: int = setting(
+            14, at_least(1), "days that are counted, before the steps of a day begin"
+        )
 
     @staticmethod
     def count(settings: Any, log: RequestLog, clock: Clock) -> Dated:
