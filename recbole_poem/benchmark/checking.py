@@ -6,6 +6,7 @@ from typing import Dict, List
 from recbole_poem.benchmark.effective import calls_it_hidden_size
 from recbole_poem.benchmark.plan import Plan, test_jobs
 from recbole_poem.benchmark.results import read_plan
+from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.training.config import Config
 
@@ -20,7 +21,7 @@ def check_configurations(plan: Plan) -> None:
         to one of them, a row's own key to its model. A model that lacks a package is left to fail
         in its runs, and the other rows to run.
     """
-    unknown: Dict[str, List[str]] = {key: [] for key in plan.keys}
+    unknown: Dict[str, List[str]] = {key: [] for key in laid(plan.keys)}
     jobs = test_jobs(plan._replace(seeds=plan.seeds[:1]), {})
     checked = 0
     for job, row in zip(jobs, plan.rows * len(plan.datasets)):
@@ -37,7 +38,7 @@ def check_configurations(plan: Plan) -> None:
             if key == "embedding_size" and calls_it_hidden_size(config):
                 continue
             hint = f"; the nearest known key is '{near}'" if near else ""
-            if key in row.keys:
+            if key in laid(row.keys):
                 raise InputError(f"{row.name}: {row.model} has no key '{key}'{hint}")
             if key in unknown:
                 unknown[key].append(hint)

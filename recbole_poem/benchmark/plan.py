@@ -235,9 +235,15 @@ def trial_job(plan: Plan, row: Row, dataset: str, tried: Dict[str, Any]) -> Job:
 
 
 def fixed_keys(plan: Plan, row: Row) -> Set[str]:
-    """Return the keys that are chosen for a row, by hand or by its preset, and not to be tuned."""
+    """Return the keys that are chosen for a row, by hand or by its preset."""
     keys = laid(*plan.config_files, plan.keys, row.keys)
     return set(keys) | preset_keys(keys.get("preset", "best"))
+
+
+def is_fixed(key: str, fixed: Set[str]) -> bool:
+    """Tell whether a key is not to be tuned: it, or what it is a setting of, is fixed."""
+    parts = key.split(".")
+    return any(".".join(parts[:n]) in fixed for n in range(1, len(parts) + 1))
 
 
 def _job(plan: Plan, row: Row, dataset: str, seed: int, purpose: str, tuned: Dict[str, Any]) -> Job:

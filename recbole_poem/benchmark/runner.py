@@ -197,7 +197,7 @@ def _configurations(plan: Plan, row: Row) -> List[Dict[str, Any]]:
     """
     fixed = plans.fixed_keys(plan, row)
     space = read_space(str(space_file(row.model)))
-    space = {key: node for key, node in space.items() if key not in fixed}
+    space = {key: node for key, node in space.items() if not plans.is_fixed(key, fixed)}
     return [{}, *sample(space, plan.trials - 1, seed=0)] if space else [{}]
 
 

@@ -68,7 +68,7 @@ def say_coverage(found: Coverage) -> None:
     if not found.n_read:
         raise InputError(
             f"{found.words}, so the model would learn nothing from it; give rankings of earlier "
-            "requests, or set use_partial_order and use_system_positives to False"
+            "requests, or set ranking_reader and losses.system to none"
         )
     say = getLogger().warning if found.n_read < _FEW * found.n_rows else getLogger().info
     say(found.words)

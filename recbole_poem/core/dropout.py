@@ -42,6 +42,7 @@ def attention(
     value: torch.Tensor,
     may_attend: Optional[torch.Tensor],
     dropout: Dropout,
+    bias: Optional[torch.Tensor] = None,
 ) -> torch.Tensor:
     """Scaled dot-product attention with dropout of the weights.
 
@@ -53,12 +54,18 @@ def attention(
     may_attend : (B, 1, T, T) bool, or None for causal attention
     dropout : Dropout
         Of the attention weights, (B, heads, T, T).
+    bias : (B, heads, T, T), optional
+        Added to the scores.
 
     Returns
     -------
     (B, heads, T, e)
     """
     drops = dropout.training and dropout.p > 0
+    if bias is not None:
+        if may_attend is None:
+            may_attend = _causal(query.shape[-2], query.device)
+        may_attend = bias.masked_fill(~may_attend, -torch.inf)
     if not drops or query.device.type != "cpu":
         return F.scaled_dot_product_attention(
             query,
@@ -68,9 +75,14 @@ def attention(
             dropout_p=dropout.p if drops else 0.0,
             is_causal=may_attend is None,
         )
-    if may_attend is None:
-        length = query.shape[-2]
-        may_attend = torch.ones(length, length, dtype=torch.bool).tril()
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-    weights = scores.masked_fill(~may_attend, -torch.inf).softmax(dim=-1)
-    return dropout(weights) @ value
+    if bias is not None:
+        scores = scores + may_attend
+    else:
+        allowed = _causal(query.shape[-2], query.device) if may_attend is None else may_attend
+        scores = scores.masked_fill(~allowed, -torch.inf)
+    return dropout(scores.softmax(dim=-1)) @ value
+
+
+def _causal(length: int, device: torch.device) -> torch.Tensor:
+    return torch.ones(length, length, dtype=torch.bool, device=device).tril()

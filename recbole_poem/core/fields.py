@@ -14,10 +14,6 @@ CACHE_ITEM = "cache_item"
 #: (..., N, M) float32: their raw scores
 CACHE_SCORE = "cache_score"
 
-#: (B, W) int64: slot of the time between each row of the history and the row before it; 0 = not
-#: known; see `recbole_poem.log.gaps`
-HISTORY_GAP = "history_gap"
-
 #: (B, W) int64, at evaluation (B,): the steps of time at which each target is asked for, 0 where
 #: nothing is known; see `recbole_poem.log.trends` and `recbole_poem.log.hours`
 TREND_STEP = "trend_step"

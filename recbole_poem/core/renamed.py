@@ -54,4 +54,6 @@ RENAMED: Dict[str, str] = {
     "upstream_neighbours": "ranking_source.neighbours",
     "diversity_penalty": "rerankers.category_penalty.penalty",
     "diversity_pool": "rerankers.category_penalty.pool",
+    "time_gaps": "row_features (gap or none)",
+    "gap_dropout": "row_features.gap.dropout",
 }

@@ -17,7 +17,6 @@ from recbole_poem.core.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
     DRAW_ID,
-    HISTORY_GAP,
     REQUEST_ID,
     REQUEST_POSITION,
     SAMPLED_NEGATIVE,
@@ -28,6 +27,7 @@ from recbole_poem.core.processes import n_processes
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.shared_negatives import SharedNegatives
 from recbole_poem.data.windows import cut_into_windows, gather_windows
+from recbole_poem.log.row_features import field_of
 
 #: from request ids, draw ids and the batch so far to a field of the batch
 FieldMaker = Callable[[torch.Tensor, torch.Tensor, Interaction], torch.Tensor]
@@ -76,7 +76,6 @@ class POEMTrainDataLoader(AbstractDataLoader):
         self._fields, self._reads_rankings = fields, reads_rankings
         self._shared_negatives = shared_negatives
         self._n_requests = config["requests_per_window"]
-        self._gap_dropout = config["gap_dropout"]
         self._max_length = config["MAX_ITEM_LIST_LENGTH"]
         self._seed = config["seed"]
         self.item_list = dataset.iid_field + config["LIST_SUFFIX"]
@@ -120,9 +119,8 @@ class POEMTrainDataLoader(AbstractDataLoader):
                 TARGET_ID: target,
             }
         )
-        if self._dataset.gaps is not None:
-            gaps = self._dataset.gap_windows(start, length, width)
-            batch[HISTORY_GAP] = gaps * self._with_times(start).unsqueeze(1)
+        for name, values in self._dataset.row_windows(start, length, width).items():
+            batch[field_of(name)] = values * self._knows(name, start).unsqueeze(1)
         for name, step in self._steps.items():
             batch[name] = gather_windows(step, start + 1, length, width)
         self._add_requests(batch, start, is_target)
@@ -131,10 +129,11 @@ class POEMTrainDataLoader(AbstractDataLoader):
             batch[SAMPLED_NEGATIVE] = self._shared_negatives.draw(self._epoch, step)
         return batch
 
-    def _with_times(self, start: torch.Tensor) -> torch.Tensor:
-        """Draw which windows know their times, (B,) bool; the others teach to do without."""
+    def _knows(self, name: str, start: torch.Tensor) -> torch.Tensor:
+        """Draw which windows know a row feature, (B,) bool; the others teach to do without."""
         draw = start + self._epoch * len(self._dataset.log)
-        return uniform(self._seed, Purpose.HISTORY_GAP, draw) >= self._gap_dropout
+        share = uniform(self._seed, Purpose.HISTORY_GAP, draw)
+        return share >= self._dataset.row_features[name].dropout
 
     def _add_requests(
         self, batch: Interaction, start: torch.Tensor, is_target: torch.Tensor

@@ -5,7 +5,7 @@ memory grows with interactions x length x fields. `FlatSequentialDataset` keeps 
 interaction and yields the same rows, windows, lengths, targets and splits.
 """
 
-from typing import Any, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from recbole.data.interaction import Interaction
 
 from recbole_poem.cache.request_cache import RequestCache, read_entries
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.controls import (
     Entries,
@@ -26,10 +26,8 @@ from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.data.rows import LogRows
 from recbole_poem.data.time_order import to_single_precision
-from recbole_poem.data.windows import gather_windows
-from recbole_poem.log.gaps import gap_slots
-
-_NO_SECONDS = 1e11  # since 1970: the year 5138
+from recbole_poem.data.windows import gather_windows, row_windows
+from recbole_poem.log.row_features import RowFeature, features_of, field_of
 
 
 class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
@@ -105,27 +103,25 @@ class POEMDataset(FlatSequentialDataset):
     #: what the ranking stage said, and what the model reads: the same unless it is shuffled
     cache: Optional[RequestCache] = None
     read_cache: Optional[RequestCache] = None
-    #: slot of the time before each row of the log, (R,) uint8; None = the model does not ask
-    gaps: Optional[torch.Tensor] = None
+    #: row features by their names, and the value of each at every row of the log, (R,)
+    row_features: Mapping[str, RowFeature] = {}
+    row_values: Mapping[str, torch.Tensor] = {}
     #: log probability of each item as a sampled negative, (n_items,); None = the softmax is exact
     log_q: Optional[torch.Tensor] = None
     #: names of the M objectives of a ranking
     objectives: Tuple[str, ...] = ()
 
     def build(self) -> List[Dataset]:
-        """Split, and slot the times for all splits."""
+        """Split, and give all splits the row features."""
         datasets = super().build()
         per_second = PER_SECOND[self.config["time_unit"]]
-        if self.config["time_gaps"]:
-            last = self.log.time.max() / per_second
-            if last > _NO_SECONDS:
-                self.logger.warning(
-                    f"time_gaps: the times of {self.dataset_name} go up to {last:.0f} seconds, "
-                    "which looks like milliseconds; set time_unit to ms if they are"
-                )
-            slots = gap_slots(self.log.time, self.log.position == 0, per_second)
-            for dataset in datasets:
-                dataset.gaps = torch.from_numpy(slots)
+        features = features_of(self.config)
+        values = {
+            name: torch.from_numpy(feature.of_log(self.log, per_second))
+            for name, feature in features.items()
+        }
+        for dataset in datasets:
+            dataset.row_features, dataset.row_values = features, values
         return datasets
 
     def attach(self, cache: RequestCache) -> None:
@@ -158,11 +154,14 @@ class POEMDataset(FlatSequentialDataset):
         items, _ = self.cache.read(requests)
         return torch.from_numpy(items[..., :k])
 
-    def gap_windows(self, start: torch.Tensor, length: torch.Tensor, width: int) -> torch.Tensor:
-        """Return the slots of the gaps in windows (...) of the log, (..., width), 0 beyond them."""
-        assert self.gaps is not None, "time_gaps is off"
-        slots = gather_windows(self.gaps, start.reshape(-1), length.reshape(-1), width)
-        return slots.long().reshape(*start.shape, width)
+    def row_windows(
+        self, start: torch.Tensor, length: torch.Tensor, width: int
+    ) -> Dict[str, torch.Tensor]:
+        """Return the row features of windows (B,) of the log, (B, width) each, 0 beyond them."""
+        return {
+            name: row_windows(values, start, length, width)
+            for name, values in self.row_values.items()
+        }
 
     def __getitem__(self, index: Any, join: bool = True) -> Interaction:
         """Return prediction rows with windows and, once attached, cache entries.
@@ -170,10 +169,11 @@ class POEMDataset(FlatSequentialDataset):
         Features of users and items are never joined: no model of this data set reads them.
         """
         batch = super().__getitem__(index, False)
-        if self.gaps is not None:
-            length = batch[self.item_list_length_field]
-            start = batch[REQUEST_ID] - length
-            batch[HISTORY_GAP] = self.gap_windows(start, length, self.max_item_list_len)
+        length = batch[self.item_list_length_field]
+        one = length.dim() == 0  # a single row
+        begin, n = (each.reshape(-1) for each in (batch[REQUEST_ID] - length, length))
+        for name, values in self.row_windows(begin, n, self.max_item_list_len).items():
+            batch[field_of(name)] = values[0] if one else values
         if self.cache is not None:
             requests = batch[REQUEST_ID].numpy()
             entries = self._entries(requests, self.config["request_lag"])

@@ -65,3 +65,11 @@ def cut_into_windows(
     begin = np.maximum(index * width - shift[user], 0)
     end = np.minimum((index + 1) * width - shift[user], n_targets[user])
     return start[user] + begin, end - begin
+
+
+def row_windows(
+    values: torch.Tensor, start: torch.Tensor, length: torch.Tensor, width: int
+) -> torch.Tensor:
+    """Gather windows of a row feature (R,), (B, width): slots as int64, numbers as they are."""
+    found = gather_windows(values, start, length, width)
+    return found if found.is_floating_point() else found.long()

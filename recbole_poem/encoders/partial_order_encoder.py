@@ -1,4 +1,4 @@
-"""The encoder of the partially ordered sequence that is drawn from a cache entry."""
+"""The encoder of the partially ordered sequence that is drawn from a ranking."""
 
 from typing import Tuple, cast
 
@@ -7,46 +7,45 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbole_poem.core.dropout import Dropout
+from recbole_poem.core.stage import Choice
+from recbole_poem.encoders.sizes import Sizes
 from recbole_poem.encoders.transformer_block import TransformerBlock
 
 
 class PartialOrderEncoder(nn.Module):
     """A Transformer over the partially ordered sequence, blind to the order inside a group.
 
-    A token is item embedding + projection of the quintuple + group embedding, with no position;
+    A token is item embedding + projection of the features + group embedding, with no position;
     a learned query token reads the sequence. A token may attend to its own and better groups
-    (``attention: better``) or everywhere (``attention: all``); the query token reads everything.
+    (``mask: better``) or everywhere (``mask: all``); the query token reads everything.
     """
 
     def __init__(
         self,
-        hidden_size: int,
-        n_objectives: int,
+        sizes: Sizes,
+        n_features: int,
         n_groups: int,
         n_layers: int,
-        n_heads: int,
-        inner_size: int,
-        dropout: float,
-        attention_dropout: float,
-        attention: str,
+        mask: str,
+        attention: Choice,
     ) -> None:
         super().__init__()
-        self.sees_worse_groups = {"better": False, "all": True}[attention]
+        self.sees_worse_groups = {"better": False, "all": True}[mask]
         self.n_groups = n_groups
-        self.quintuple_projection = nn.Linear(n_objectives, hidden_size)
-        self.group_embedding = nn.Embedding(n_groups, hidden_size)
-        self.query = nn.Parameter(torch.empty(hidden_size))
-        self.dropout = Dropout(dropout)
+        self.feature_projection = nn.Linear(n_features, sizes.hidden_size)
+        self.group_embedding = nn.Embedding(n_groups, sizes.hidden_size)
+        self.query = nn.Parameter(torch.empty(sizes.hidden_size))
+        self.dropout = Dropout(sizes.dropout)
         self.blocks = nn.ModuleList(
-            TransformerBlock(hidden_size, n_heads, inner_size, dropout, attention_dropout)
+            TransformerBlock(attention=attention.make(sizes), **sizes.block)
             for _ in range(n_layers)
         )
-        self.norm = nn.LayerNorm(hidden_size)
+        self.norm = nn.LayerNorm(sizes.hidden_size)
 
     def forward(
         self,
         items: torch.Tensor,
-        quintuples: torch.Tensor,
+        features: torch.Tensor,
         groups: torch.Tensor,
         present: torch.Tensor,
     ) -> torch.Tensor:
@@ -56,7 +55,7 @@ class PartialOrderEncoder(nn.Module):
         -------
         (Q, d), the state of the query token.
         """
-        tokens, may_attend = self._prepared(items, quintuples, groups, present)
+        tokens, may_attend = self._prepared(items, features, groups, present)
         for block in self.blocks[:-1]:
             tokens = block(tokens, may_attend)
         query = groups.new_full(groups.shape[:1], groups.shape[1])
@@ -66,7 +65,7 @@ class PartialOrderEncoder(nn.Module):
     def tokens(
         self,
         items: torch.Tensor,
-        quintuples: torch.Tensor,
+        features: torch.Tensor,
         groups: torch.Tensor,
         present: torch.Tensor,
     ) -> torch.Tensor:
@@ -76,8 +75,8 @@ class PartialOrderEncoder(nn.Module):
         ----------
         items : (Q, T, d)
             Item embeddings of the drawn candidates.
-        quintuples : (Q, T, M)
-            Rank weights, relative to the mean weight of the request (1 = average).
+        features : (Q, T, F)
+            Of the candidates; rank weights are relative to their mean (1 = average).
         groups : (Q, T) int64
             0 (best) to G - 1.
         present : (Q, T) bool
@@ -87,7 +86,7 @@ class PartialOrderEncoder(nn.Module):
         -------
         (Q, T + 1, d); meaningless where nothing was drawn.
         """
-        tokens, may_attend = self._prepared(items, quintuples, groups, present)
+        tokens, may_attend = self._prepared(items, features, groups, present)
         for block in self.blocks:
             tokens = block(tokens, may_attend)
         return self.norm(tokens)
@@ -95,12 +94,12 @@ class PartialOrderEncoder(nn.Module):
     def _prepared(
         self,
         items: torch.Tensor,
-        quintuples: torch.Tensor,
+        features: torch.Tensor,
         groups: torch.Tensor,
         present: torch.Tensor,
     ) -> Tuple[torch.Tensor, torch.Tensor]:
         """Return what the first block reads: tokens (Q, T + 1, d), and what each may attend to."""
-        tokens = items + self.quintuple_projection(quintuples)
+        tokens = items + self.feature_projection(features)
         tokens = tokens + self.group_embedding(groups)
         query = self.query.expand(tokens.shape[0], 1, -1)
         tokens = self.dropout(torch.cat([tokens, query], dim=1))

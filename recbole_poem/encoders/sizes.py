@@ -47,8 +47,8 @@ class Sizes(NamedTuple):
 
     @property
     def block(self) -> Dict[str, Any]:
-        """Arguments of a `TransformerBlock`."""
-        names = ("hidden_size", "n_heads", "inner_size", "dropout", "attention_dropout")
+        """Arguments of a `TransformerBlock`, beside its attention."""
+        names = ("hidden_size", "n_heads", "inner_size", "dropout")
         return {name: getattr(self, name) for name in names}
 
 

@@ -1,7 +1,7 @@
 """The score of an item: a dot product, what is popular when, and what single items get beside it.
 
-``x(u, i) = u . e_i + sum_c sum_p w_cp trend_cp,b_c(i) + the additional logits that name i``, at a
-request in step b_c of calendar c; see `recbole_poem.log.trends` and `recbole_poem.log.hours`.
+``x(u, i) = max_k u_k . e_i + sum_c sum_p w_cp trend_cp,b_c(i) + the additional logits naming i``,
+at a request in step b_c of calendar c; see `recbole_poem.log.trends` and `recbole_poem.log.hours`.
 """
 
 from typing import Iterable, NamedTuple, Optional, Tuple
@@ -64,8 +64,8 @@ class Interest(NamedTuple):
 
     Attributes
     ----------
-    state : (T, d)
-        u.
+    state : (T, K, d)
+        u_k: a request has K interests, and an item goes with the one that fits it best.
     step : (T, C) int64
         b_c, from 1; 0 for a request before the first step.
     item : (T, S) int64
@@ -80,13 +80,15 @@ class Interest(NamedTuple):
     logit: torch.Tensor
 
     def continued(self, calendars: Tuple[Calendar, ...]) -> torch.Tensor:
-        """Return the states with the weights of the trends at their places, (T, d + D)."""
+        """Return the states with the weights of the trends at their places, (T, K, d + D)."""
+        n_interests = self.state.shape[1]
         parts = [self.state]
         for calendar, step in zip(calendars, self.step.unbind(1)):
             steps = torch.arange(calendar.now, calendar.trend.shape[1], device=step.device)
             here = (step.unsqueeze(1) == steps).to(self.state.dtype)  # (T, steps)
-            parts.append((calendar.weight.unsqueeze(1) * here.unsqueeze(1)).flatten(1))
-        return torch.cat(parts, dim=1)
+            here = (calendar.weight.unsqueeze(1) * here.unsqueeze(1)).flatten(1)
+            parts.append(here.unsqueeze(1).expand(-1, n_interests, -1))
+        return torch.cat(parts, dim=2)
 
 
 def plus(interest: Interest, item: torch.Tensor, logit: torch.Tensor) -> Interest:
@@ -98,14 +100,40 @@ def plus(interest: Interest, item: torch.Tensor, logit: torch.Tensor) -> Interes
 
 
 def of_state(state: torch.Tensor, step: torch.Tensor) -> Interest:
-    """Return the interest of a state (T, d) at its steps (T, C), and nothing else."""
+    """Return the interest of states (T, K, d) at their steps (T, C), and nothing else."""
     nothing = state.new_zeros(state.shape[0], 0)
     return Interest(state, step, nothing.long(), nothing)
 
 
+def best_matching(interest: Interest, items: Items, wanted: torch.Tensor) -> Interest:
+    """Return the interests of T requests in single items: the state that fits each best.
+
+    So an item is learned by the interest that it belongs to (Cen et al., KDD 2020).
+
+    Parameters
+    ----------
+    interest : Interest
+        Of T requests.
+    items : Items
+    wanted : (T, P) int64
+
+    Returns
+    -------
+    Interest
+        Of T * P requests, one item after the other, with K = 1.
+    """
+    fit = torch.einsum("tkd,tpd->tpk", interest.state, items.embedding[wanted])
+    best = fit.argmax(dim=2).flatten()
+    row = torch.arange(len(wanted), device=wanted.device).repeat_interleave(wanted.shape[1])
+    state = interest.state[row, best].unsqueeze(1)
+    return Interest(state, interest.step[row], interest.item[row], interest.logit[row])
+
+
 def all_logits(interest: Interest, items: Items) -> torch.Tensor:
     """Score the catalogue for every request: (T, n_items)."""
-    logits = interest.state @ items.embedding.T
+    logits = interest.state[:, 0] @ items.embedding.T
+    for state in interest.state[:, 1:].unbind(1):
+        logits = torch.maximum(logits, state @ items.embedding.T)
     logits = with_trends(logits, items.calendars, interest.step.unbind(1))
     # under automatic mixed precision the product is of half precision, and what is added is not
     return logits.scatter_add_(1, interest.item, interest.logit.to(logits.dtype))
@@ -113,14 +141,19 @@ def all_logits(interest: Interest, items: Items) -> torch.Tensor:
 
 def logits_of(interest: Interest, items: Items, chosen: torch.Tensor) -> torch.Tensor:
     """Score some items of each request: ids (T, P); returns (T, P)."""
-    logits = torch.einsum("td,tpd->tp", interest.state, items.embedding[chosen])
+    embedding = items.embedding[chosen]
+    if interest.state.shape[1] == 1:
+        logits = torch.einsum("td,tpd->tp", interest.state[:, 0], embedding)
+    else:
+        logits = torch.einsum("tkd,tpd->tkp", interest.state, embedding).amax(dim=1)
     return logits + _added(interest, items, chosen)
 
 
 def shared_logits(interest: Interest, items: Items, shared: torch.Tensor) -> torch.Tensor:
     """Score the same items for every request: ids (K,); returns (T, K)."""
     chosen = shared.expand(len(interest.state), -1)
-    return interest.state @ items.embedding[shared].T + _added(interest, items, chosen)
+    logits = (interest.state @ items.embedding[shared].T).amax(dim=1)
+    return logits + _added(interest, items, chosen)
 
 
 def _added(interest: Interest, items: Items, chosen: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,6 @@ from recbole_poem.core.settings import (
     ABOVE_0,
     FLAG,
     PROBABILITY,
-    SHARE,
     TEXT,
     at_least,
     one_of,
@@ -62,10 +61,6 @@ class POEMKeys:
     hide_target: bool = setting(
         False, FLAG, "evaluated rankings lose the target (a control by an oracle: never for use)"
     )
-
-    # of stages to come
-    time_gaps: bool = setting(True, FLAG, "a row knows the time since the one before")
-    gap_dropout: float = setting(0.2, SHARE, "share of the windows that go without these times")
 
     # the softmax
     full_softmax_limit: int = setting(

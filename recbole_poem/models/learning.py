@@ -19,7 +19,7 @@ from recbole_poem.core.fields import (
     SAMPLED_NEGATIVE,
     TARGET_ID,
 )
-from recbole_poem.logits.scoring import Items
+from recbole_poem.logits.scoring import Interest, Items, best_matching
 from recbole_poem.losses.softmax import full_log_probability, sampled_log_probability
 from recbole_poem.losses.terms import Learnt, LossTerm
 from recbole_poem.models.positions import Positions, positions
@@ -28,14 +28,22 @@ from recbole_poem.models.positions import Positions, positions
 def log_probability_of(batch: Interaction, items: Items, log_q: Optional[torch.Tensor]) -> Any:
     """Return the function of an interest and positives (T, P) to their log softmax (T, P).
 
-    It is exact where `log_q` is None, else over the batch's sample.
+    It is exact where `log_q` is None, else over the batch's sample. Of several interests of a
+    request a positive is learned by the best-matching one.
     """
-    if log_q is None:
-        return lambda interest, wanted: full_log_probability(interest, items, wanted)
-    negatives = batch[SAMPLED_NEGATIVE]
-    return lambda interest, wanted: sampled_log_probability(
-        interest, items, wanted, negatives, log_q
-    )
+
+    def of_one(interest: Interest, wanted: torch.Tensor) -> torch.Tensor:
+        if log_q is None:
+            return full_log_probability(interest, items, wanted)
+        return sampled_log_probability(interest, items, wanted, batch[SAMPLED_NEGATIVE], log_q)
+
+    def of_several(interest: Interest, wanted: torch.Tensor) -> torch.Tensor:
+        if interest.state.shape[1] == 1:
+            return of_one(interest, wanted)
+        single = best_matching(interest, items, wanted)
+        return of_one(single, wanted.reshape(-1, 1)).view_as(wanted)
+
+    return of_several
 
 
 def parts_of(terms: Sequence[LossTerm], learnt: Learnt) -> List[torch.Tensor]:
@@ -95,7 +103,7 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
 
 
 def at_rest(model: Any, batch: Interaction, where: Positions) -> Tuple[torch.Tensor, Items]:
-    """Return the history states at positions, (P, d), and what scores items, as in evaluation.
+    """Return the history states at positions, (P, K, d), and what scores items, as in evaluation.
 
     What learns on top of them would learn to trust them as little as dropout leaves of them.
     """

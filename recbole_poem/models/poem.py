@@ -15,7 +15,7 @@ from recbole.utils import InputType
 from torch import nn
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.core.processes import n_processes
 from recbole_poem.core.stage import Stage
 from recbole_poem.core.stages import (
@@ -28,12 +28,14 @@ from recbole_poem.core.stages import (
     RANKING_READERS,
     RANKING_SOURCES,
     RERANKERS,
+    ROW_FEATURES,
     SCORE_FUSIONS,
     STATE_FUSIONS,
     TARGETS,
 )
+from recbole_poem.encoders.positions import Rows
 from recbole_poem.encoders.sizes import Sizes, initialise
-from recbole_poem.log.gaps import N_SLOTS
+from recbole_poem.log.row_features import features_of, field_of
 from recbole_poem.logits.added import LogitTerms
 from recbole_poem.logits.scoring import Interest, Items, all_logits, logits_of, of_state
 from recbole_poem.models.keys import POEMKeys, check_poem
@@ -55,7 +57,7 @@ class POEM(SequentialRecommender):
     keys = POEMKeys
     stages: ClassVar[Tuple[Stage, ...]] = (
         RANKING_SOURCES, OBJECTIVES, TARGETS, RANKERS, SCORE_FUSIONS, GROUPINGS, RANKING_READERS,
-        HISTORY_ENCODERS, STATE_FUSIONS, LOGIT_TERMS, LOSSES, RERANKERS,
+        ROW_FEATURES, HISTORY_ENCODERS, STATE_FUSIONS, LOGIT_TERMS, LOSSES, RERANKERS,
     )  # fmt: skip
 
     def __init__(self, config: Any, dataset: Any) -> None:
@@ -68,12 +70,11 @@ class POEM(SequentialRecommender):
         #: names of what a ranking's scores mean, for whoever brings rankings to a checkpoint
         self.objectives = list(dataset.objectives)
         self.other_parameter_name = ["objectives"]
-        self.reads_gaps = config["time_gaps"]
+        self.row_features = features_of(config)
 
         sizes = Sizes.of(config, self.max_seq_length)
         self.item_embedding = nn.Embedding(self.n_items, sizes.hidden_size, padding_idx=0)
-        n_slots = N_SLOTS if self.reads_gaps else 0
-        self.history_encoder = chosen("history_encoder").make(sizes, n_slots)
+        self.history_encoder = chosen("history_encoder").make(sizes, self.row_features)
         self.ranking_side: Optional[RankingSide] = None
         if self.reads_rankings(config):
             self.ranking_side = RankingSide(config, sizes, len(self.objectives))
@@ -105,7 +106,7 @@ class POEM(SequentialRecommender):
     def request_fields(self) -> List[str]:
         """Fields of a batch that `forward` reads."""
         fields = [self.ITEM_SEQ, self.ITEM_SEQ_LEN]
-        fields += [HISTORY_GAP] * self.reads_gaps + self.logit_terms.fields
+        fields += [*map(field_of, self.row_features), *self.logit_terms.fields]
         reads = self.ranking_side is not None
         return fields + [CACHE_ITEM, CACHE_SCORE, REQUEST_ID] * reads
 
@@ -116,18 +117,18 @@ class POEM(SequentialRecommender):
         embedding = self.history_encoder.scoring(self.item_embedding.weight)
         return Items(embedding, self.logit_terms.calendars)
 
-    def gaps(self, batch: Interaction) -> Optional[torch.Tensor]:
-        """Return the slots of the times between rows of the history, (B, W), if they are read."""
-        return batch[HISTORY_GAP] if self.reads_gaps else None
+    def rows(self, batch: Interaction) -> Rows:
+        """Return the features of the rows of histories, (B, W) each."""
+        return {name: batch[field_of(name)] for name in self.row_features}
 
     def steps(self, batch: Interaction, of: torch.Tensor) -> torch.Tensor:
         """Return the steps of targets `of` (...) in the C calendars of the mode, (..., C)."""
         return self.logit_terms.steps(batch, of)
 
     def states(self, batch: Interaction) -> torch.Tensor:
-        """Return the history states at every position, (B, W, d)."""
+        """Return the history states at every position, (B, W, K, d)."""
         items = self.item_embedding(batch[self.ITEM_SEQ])
-        states: torch.Tensor = self.history_encoder(items, self.gaps(batch))
+        states: torch.Tensor = self.history_encoder(items, self.rows(batch))
         return states
 
     def interest(
@@ -143,7 +144,7 @@ class POEM(SequentialRecommender):
 
         Parameters
         ----------
-        history : (T, d)
+        history : (T, K, d)
             h.
         step : (T, C) int64
             Of time.
@@ -180,7 +181,7 @@ class POEM(SequentialRecommender):
                 "is for evaluation, leave it off to recommend"
             )
         seen, last = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN] - 1
-        history = self.history_encoder.at(self.item_embedding(seen), self.gaps(interaction), last)
+        history = self.history_encoder.at(self.item_embedding(seen), self.rows(interaction), last)
         items, read = self.scoring_items(), None
         if self.ranking_side is not None:
             ranked = [interaction[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID)]

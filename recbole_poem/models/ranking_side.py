@@ -69,7 +69,7 @@ class RankingSide(nn.Module):
         return Read(ranking, self.reader(table, ranking, draws))
 
     def fused(self, history: torch.Tensor, read: Optional[Read]) -> torch.Tensor:
-        """Return the user states (T, d) of history states (T, d) and what was read, if anything."""
+        """Return the user states of history states (T, K, d) and what was read, if anything."""
         if read is None:
             return self.state_fusion.without_ranking(history)
         return self.state_fusion(history, read.state, read.ranking.known)

@@ -98,7 +98,7 @@ class Lists:
             return Context()
         items = self._model.scoring_items()
         state = self._model(interaction.to(items.embedding.device)).state
-        return Context(state.unsqueeze(1), items.embedding)
+        return Context(state, items.embedding)
 
 
 def _runs(values: torch.Tensor) -> "tuple[torch.Tensor, torch.Tensor]":

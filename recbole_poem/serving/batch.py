@@ -7,9 +7,11 @@ import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, HISTORY_GAP, REQUEST_ID
-from recbole_poem.data.windows import gather_windows
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.core.times import PER_SECOND
+from recbole_poem.data.windows import gather_windows, row_windows
 from recbole_poem.log.clock import Dated
+from recbole_poem.log.row_features import features_of, field_of
 from recbole_poem.serving.requests import Requests
 
 
@@ -28,7 +30,8 @@ class BatchMaker:
         self, config: Any, model: SequentialRecommender, trends: Mapping[str, Dated]
     ) -> None:
         self._trends = trends
-        self._reads_gaps = getattr(model, "reads_gaps", False)
+        self._row_features = features_of(config)
+        self._per_second = PER_SECOND[config["time_unit"]]
         self._width, self._device = config["MAX_ITEM_LIST_LENGTH"], config["device"]
         self._items, self._length, self._user = model.ITEM_SEQ, model.ITEM_SEQ_LEN, model.USER_ID
 
@@ -51,9 +54,9 @@ class BatchMaker:
             self._length: n,
             self._user: torch.zeros_like(n),  # nobody whom training saw
         }
-        if self._reads_gaps:
-            gap = torch.from_numpy(histories.gap)
-            batch[HISTORY_GAP] = gather_windows(gap, first, n, self._width).long()
+        for name, feature in self._row_features.items():
+            values = feature.of_request(histories.time, histories.first, self._per_second)
+            batch[field_of(name)] = row_windows(torch.from_numpy(values), first, n, self._width)
         for field, trends in self._trends.items():
             batch[field] = trends.step(requests.times)
         if requests.entries.items.shape[1]:

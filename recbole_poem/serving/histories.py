@@ -9,7 +9,6 @@ import pandas as pd
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.number_types import types_of
-from recbole_poem.log.gaps import gap_slots
 from recbole_poem.serving.history import checked_times
 from recbole_poem.serving.tokens import first_wrong, no_token, ordered
 from recbole_poem.serving.vocabulary import Vocabulary
@@ -31,8 +30,8 @@ class FlatHistories(NamedTuple):
         What the user of the library calls each request.
     item : (E,) int64
         Item ids, oldest first.
-    gap : (E,) uint8
-        Slot of the time between each item and the one before it; see `recbole_poem.log.gaps`.
+    time : (E,) float64
+        When each item was dealt with, in the unit of the data set's time; NaN = not known.
     begin : (B + 1,) int64
         Where each history begins; the last number is E.
     n_unknown : (B,) int64
@@ -41,9 +40,16 @@ class FlatHistories(NamedTuple):
 
     request: np.ndarray
     item: np.ndarray
-    gap: np.ndarray
+    time: np.ndarray
     begin: np.ndarray
     n_unknown: np.ndarray
+
+    @property
+    def first(self) -> np.ndarray:
+        """(E,) bool, whether an item is the first of its history."""
+        first = np.zeros(len(self.item), dtype=bool)
+        first[self.begin[:-1][self.length > 0]] = True
+        return first
 
     @property
     def length(self) -> np.ndarray:
@@ -55,18 +61,17 @@ class FlatHistories(NamedTuple):
         length = self.length[rows]
         begin = np.r_[0, np.cumsum(length)]
         place = np.arange(begin[-1]) + np.repeat(self.begin[rows] - begin[:-1], length)
-        item, gap = self.item[place], self.gap[place]
-        return FlatHistories(self.request[rows], item, gap, begin, self.n_unknown[rows])
+        item, time = self.item[place], self.time[place]
+        return FlatHistories(self.request[rows], item, time, begin, self.n_unknown[rows])
 
 
 def flatten(
     histories: Histories,
     vocabulary: Vocabulary,
     times: Optional[ItemTimes] = None,
-    per_second: float = 1.0,
     called: str = "histories: request",
 ) -> FlatHistories:
-    """Look up the tokens of histories, and slot the times between those that are known.
+    """Look up the tokens of histories, and keep the times of those that are known.
 
     Parameters
     ----------
@@ -77,8 +82,6 @@ def flatten(
     vocabulary : Vocabulary
     times : sequence of sequences of float, optional
         Of the items, as many; None, of a whole history, and NaN: not known. A frame brings its own.
-    per_second : float
-        Units of the times in a second.
     called : str
         What a history is, for messages, before its number.
 
@@ -100,10 +103,10 @@ def flatten(
     item = vocabulary.ids(token)
     known = item > 0
     of_known = place[known]
-    gap = gap_slots(time[known], np.diff(of_known, prepend=-1) > 0, per_second)
     n_known = np.bincount(of_known, minlength=len(request))
     n_unknown = np.bincount(place[~known], minlength=len(request))
-    return FlatHistories(request, item[known], gap, np.r_[0, np.cumsum(n_known)], n_unknown)
+    begin = np.r_[0, np.cumsum(n_known)]
+    return FlatHistories(request, item[known], time[known], begin, n_unknown)
 
 
 def checked_item_times(

@@ -6,6 +6,7 @@ and the interpreter is free for other requests meanwhile.
 """
 
 import warnings
+from logging import getLogger
 from typing import List, Tuple
 
 import torch
@@ -17,6 +18,9 @@ from recbole_poem.models.poem import POEM
 
 class Interests:
     """POEM's `forward` for batches of any size.
+
+    What cannot be recorded, for it takes the size of the recorded batch for a number, is played anew
+    for each batch.
 
     Parameters
     ----------
@@ -32,12 +36,25 @@ class Interests:
         with warnings.catch_warnings():
             # the shapes that Python looks at here do not depend on the batch
             warnings.simplefilter("ignore", torch.jit.TracerWarning)
-            recorded = torch.jit.trace(
-                _Fields(model, self._fields).eval(), self._of(example), check_trace=False
-            )
+            played = _Fields(model, self._fields).eval()
+            recorded = torch.jit.trace(played, self._of(example), check_trace=False)
         self._recorded = torch.jit.freeze(recorded)  # what does not depend on the batch is kept
+        if not self._holds(played, example[:1]):
+            getLogger().info("a component takes the size of a batch for a number: not recorded")
+            self._recorded = played
         for _ in range(3):  # the recording is optimised at its first calls
             self(example)
+
+    def _holds(self, played: torch.nn.Module, batch: Interaction) -> bool:
+        """Tell whether the recording of two requests says of one what the model says."""
+        with torch.inference_mode():
+            expected = played(*self._of(batch))
+            try:
+                found = self._recorded(*self._of(batch))
+            except RuntimeError:  # it asks for two
+                return False
+        pairs = list(zip(expected, found))
+        return all(a.shape == b.shape and torch.allclose(a, b, atol=1e-4) for a, b in pairs)
 
     def __call__(self, batch: Interaction) -> Interest:
         """Return the interest of the requests of a batch."""

@@ -100,10 +100,9 @@ def _index(
     """Return the index in a file, which is built where it is not there."""
 
     def states() -> np.ndarray:
-        gaps = getattr(loaded.dataset, "gaps", None)
         n_objectives = len(objectives_of(loaded.model))
-        requests = sample_requests(loaded.dataset.log, gaps, _SAMPLE, n_objectives)
-        return vectors.continued(interests(batches(requests)))
+        requests = sample_requests(loaded.dataset.log, _SAMPLE, n_objectives)
+        return vectors.continued(interests(batches(requests))).reshape(-1, vectors.items.shape[1])
 
     return open_index(path, vectors.items, states, loaded.config["show_progress"])
 

@@ -58,7 +58,7 @@ class Recommender:
         reads = {
             "entries": bool(self.objectives),
             "times": bool(self._dataset.trends),
-            "item_times": bool(getattr(self.model, "reads_gaps", False)),
+            "item_times": bool(self.config.component("row_features")),
         }
         self._unread = Unread(type(self.model).__name__, reads)
         self._approximate = index is not None
@@ -150,8 +150,8 @@ class Recommender:
             end counts, and no hour of the day.
         item_times : sequence of sequences of float, optional
             When the items of each history were dealt with, ascending, in the unit of the data set's
-            time; None where that is not known, of a history or of an item. A model with
-            ``time_gaps`` reads the times between them. A frame brings them as its column ``time``.
+            time; None where that is not known, of a history or of an item. A model whose
+            ``row_features`` are made of times reads them. A frame has them as its column ``time``.
 
         Returns
         -------

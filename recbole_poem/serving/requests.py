@@ -86,7 +86,7 @@ class RequestReader:
             For arguments that do not fit each other.
         """
         of_items = checked_item_times(histories, item_times)
-        flat = flatten(histories, self._vocabulary, of_items, self._per_second)
+        flat = flatten(histories, self._vocabulary, of_items)
         number = len(flat.request)
         for name, given in (("entries", entries), ("draws", draws), ("times", times)):
             if given is not None and not hasattr(given, "__len__"):
@@ -117,7 +117,7 @@ class RequestReader:
         histories, item_times = [one.history for one in queries], [one.times for one in queries]
         now = time.time() * self._per_second
         return Requests(
-            flatten(histories, self._vocabulary, item_times, self._per_second, "history: query"),
+            flatten(histories, self._vocabulary, item_times, "history: query"),
             look_up([query.entry for query in queries], self._objectives, self._vocabulary),
             np.array([-1 if query.draw is None else query.draw for query in queries], np.int64),
             np.array([now if query.time is None else query.time for query in queries]),

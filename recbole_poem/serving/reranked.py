@@ -45,7 +45,7 @@ class WithStates:
     def __call__(self, requests: Requests) -> Context:
         """Return the context of requests that have a history."""
         state = self._interests(self._batches(requests)).state
-        return Context(state.cpu().unsqueeze(1), self._embedding)
+        return Context(state.cpu(), self._embedding)
 
 
 class RerankedRanker:

@@ -58,7 +58,7 @@ class Vectors(NamedTuple):
 
     @torch.inference_mode()
     def continued(self, interest: Interest) -> np.ndarray:
-        """Return the states of B requests as they are multiplied with, (B, d + D)."""
+        """Return the K states of B requests as they are multiplied with, (B, K, d + D)."""
         states: np.ndarray = interest.continued(self.calendars).cpu().numpy()
         return states
 
@@ -100,20 +100,21 @@ class ShortlistRanker:
         named, logits = interest.item.cpu().numpy(), interest.logit.cpu().numpy()
         items = np.zeros((len(requests), k), dtype=np.int64)
         scores = np.full((len(requests), k), -np.inf, dtype=np.float32)
-        for row, (state, named_here, logit) in enumerate(zip(states, named, logits)):
+        for row, (of_row, named_here, logit) in enumerate(zip(states, named, logits)):
             banned = np.append(limits.item[limits.row == row], 0)
-            found, score = self._best(state, named_here, logit, banned, k)
+            found, score = self._best(of_row, named_here, logit, banned, k)
             items[row, : len(found)], scores[row, : len(found)] = found, score
         return items, scores
 
     def _best(
-        self, state: np.ndarray, named: np.ndarray, logit: np.ndarray, banned: np.ndarray, k: int
+        self, states: np.ndarray, named: np.ndarray, logit: np.ndarray, banned: np.ndarray, k: int
     ) -> Tuple[np.ndarray, np.ndarray]:
         """Return up to k items for one request, and their scores.
 
         Parameters
         ----------
-        state : (d + D,)
+        states : (K, d + D)
+            Of its interests; a shortlist is asked for each of them.
         named, logit : (S,)
             Items with an additional logit; see `Interest`.
         banned : (C,) int64
@@ -125,14 +126,23 @@ class ShortlistRanker:
         kept = ~is_in(certain, np.sort(banned))
         certain, added, m = certain[kept], added[kept], k
         while True:
-            found, limit = self._shortlist.find(state, m, without)
+            found, limit = self._found(states, m, without)
             chosen = np.append(certain, found)
-            scores = self._vectors.items[chosen] @ state
+            scores = (self._vectors.items[chosen] @ states.T).max(axis=1)
             scores[: len(certain)] += added
             best = np.argsort(-scores, kind="stable")[:k]
             if len(found) < m or scores[best[-1]] >= limit:
                 return chosen[best], scores[best]
             m *= 4
+
+    def _found(self, states: np.ndarray, m: int, without: np.ndarray) -> Tuple[np.ndarray, float]:
+        """Return the shortlists of some interests as one, and the limit of all other items."""
+        lists = [self._shortlist.find(state, m, without) for state in states]
+        if len(lists) == 1:
+            return lists[0]
+        return np.unique(np.concatenate([found for found, _ in lists])), max(
+            limit for _, limit in lists
+        )
 
 
 class MixedRanker:

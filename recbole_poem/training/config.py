@@ -127,7 +127,7 @@ class Config(recbole.config.Config):
         if not self._is_of_recbole():  # its keys stand in no file
             return []
         return [
-            (key, next(iter(get_close_matches(key, known | stages, n=1)), None))
+            (key, next(iter(get_close_matches(key.partition(".")[0], known | stages, n=1)), None))
             for key in self.external_config_dict
             if key not in known and key.partition(".")[0] not in stages
         ]
@@ -148,7 +148,7 @@ class Config(recbole.config.Config):
                     "or the like (recbole-poem components lists the settings)"
                 )
             if head not in anywhere:
-                near = near or next(iter(get_close_matches(key, anywhere, n=1)), None)
+                near = near or next(iter(get_close_matches(head, anywhere, n=1)), None)
                 hint = f"; the nearest is '{near}'" if near else ""
                 raise InputError(f"{key}: there is no such key of {self.model} or RecBole{hint}")
 

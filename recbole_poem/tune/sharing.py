@@ -6,7 +6,7 @@ none of these keys has another value now; the view then looks at that trial's co
 """
 
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple, Optional, Tuple
 
 import torch
 from recbole.data.dataloader import (
@@ -21,6 +21,7 @@ from recbole_poem.data.sampled_evaluation import RepeatableEvalDataLoader
 from recbole_poem.data.seen import SeenMaskingDataLoader
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Prepared, prepare
+from recbole_poem.tune.config_view import ConfigView
 
 #: Loaders that keep nothing of a training but their generator and the model. RecBole's
 #: knowledge-based loader, say, stays in the mode and at the place where the last epoch left it.
@@ -31,68 +32,6 @@ _SHAREABLE = {
     RepeatableEvalDataLoader,
     SeenMaskingDataLoader,
 }
-
-_MISSING = "missing"
-
-
-class ConfigView:
-    """A configuration as those see it who read it through this view; what they do is remembered.
-
-    Parameters
-    ----------
-    config : Config
-    """
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._read: Dict[Tuple[str, str], str] = {}
-        self._written: Dict[str, Any] = {}
-
-    def __getitem__(self, key: str) -> Any:
-        self._remember("item", key)
-        return self._config[key]
-
-    def __contains__(self, key: str) -> bool:
-        self._remember("membership", key)
-        return key in self._config
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("_config", "_read", "_written"):  # not yet set, while a copy is made
-            raise AttributeError(name)
-        self._remember("attribute", name)
-        return getattr(self._config, name)
-
-    def is_given(self, key: str) -> bool:
-        """Tell whether the user gave a key; see `recbole_poem.training.config.Config.is_given`."""
-        self._remember("given", key)
-        return self._config.is_given(key)
-
-    def component(self, path: str) -> Any:
-        """Return a component that was chosen; see `Config.component`."""
-        self._remember("item", path)
-        return self._config.component(path)
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self._written[key] = value
-        self._config[key] = value
-
-    def fits(self, config: Config) -> bool:
-        """Whether all that was read is the same in `config`, and as it was when it was read."""
-        return all(
-            _spelt(config, *what) == text
-            and (what[1] in self._written or _spelt(self._config, *what) == text)
-            for what, text in self._read.items()
-        )
-
-    def turn_to(self, config: Config) -> None:
-        """Look at `config` from now on, and write into it what was written through the view."""
-        self._config = config
-        for key, value in self._written.items():
-            config[key] = value
-
-    def _remember(self, kind: str, key: str) -> None:
-        if key not in self._written:
-            self._read.setdefault((kind, key), _spelt(self._config, kind, key))
 
 
 class _Kept(NamedTuple):
@@ -130,17 +69,6 @@ class SharedPreparation:
             generators = tuple(loader.generator.get_state() for loader in loaders)
             self._kept = _Kept(view, prepared, files, generators)
         return prepared
-
-
-def _spelt(config: Config, kind: str, key: str) -> str:
-    """Spell what a look at a key finds: 1, 1.0 and True differ, and so do two other objects."""
-    if kind == "item":
-        return repr(config[key])
-    if kind == "membership":
-        return repr(key in config)
-    if kind == "given":
-        return repr(config.is_given(key))
-    return repr(getattr(config, key, _MISSING))
 
 
 def _set_back(loaders: Loaders, generators: Tuple[torch.Tensor, ...]) -> None:

@@ -108,14 +108,14 @@ def test_ablations_take_the_tuned_keys_of_their_row_and_change_what_the_model_kn
     jobs = {job.row: job.given for job in jobs_of(plan, tuned)}
     assert len(jobs) == len(plan.rows) == 1 + len(ablations(plan.rows[0])) > 10
     assert all(given["learning_rate"] == 0.5 for given in jobs.values())
-    assert jobs["POEM: one group"]["n_groups"] == 1
+    assert jobs["POEM: one group"]["grouping.n_groups"] == 1
     changed = [tuple(sorted(row.keys.items())) for row in ablations(plan.rows[0])]
     assert len(set(changed)) == len(changed)
-    defaults = Config("POEM", "ml-100k").final_config_dict
+    defaults = Config("POEM", "ml-100k")
     for row in ablations(plan.rows[0]):
         config = Config("POEM", "ml-100k", config_dict=row.keys)  # a value out of range raises
         assert config.unknown_keys() == []
-        assert any(defaults[key] != value for key, value in row.keys.items()), row.name
+        assert any(defaults[key] != config[key] for key in row.keys), row.name
 
 
 def test_a_run_that_two_trials_draw_is_listed_once():
@@ -144,14 +144,28 @@ def test_ablations_of_a_row_that_is_not_tuned_are_its_variants():
     ("rows", "keys", "words"),
     [
         (["Pop", "PEOM"], {}, "PEOM: model: there is no model named 'PEOM'.*nearest name is POEM"),
-        (["Pop", "POEM"], {"n_group": 3}, "Pop: n_group: there is no such key .*'n_groups'"),
-        (["Pop", "BPR"], {"grouping.n_groups": 3}, "no model of the rows has a key 'n_groups'"),
+        (["Pop", "POEM"], {"learning_rat": 3}, "Pop: .* no such key .*'learning_rate'"),
+        (["Pop", "POEM"], {"groupin.n_groups": 3}, "Pop: groupin.n_groups: .*'grouping'"),
+        (["Pop", "POEM"], {"n_groups": 3}, "Pop: n_groups: .* name now; write grouping.n_groups"),
+        (
+            ["Pop", "POEM"],
+            {"grouping.n_group": 3},
+            "POEM: grouping.n_group: there is no such setting; the nearest is 'n_groups'",
+        ),
+        (["Pop", "BPR"], {"grouping.n_groups": 3}, "of the rows has a key 'grouping.n_groups'"),
+        (["Pop", "BPR"], {"grouping": {"n_groups": 3}}, "rows has a key 'grouping.n_groups'"),
+        (["Pop", "BPR"], {"ranking_reader": "none"}, "of the rows has a key 'ranking_reader'"),
         (
             [{"model": "Pop", "keys": {"grouping.n_groups": 3}}],
             {},
-            "Pop: Pop has no key 'n_groups'",
+            "Pop: Pop has no key 'grouping.n_groups'",
         ),
-        (["POEM"], {"grouping.n_groups": 0}, "POEM: n_groups: expected a whole number from 1"),
+        (
+            [{"model": "Pop", "keys": {"grouping": {"n_groups": 3}}}],
+            {},
+            "Pop: Pop has no key 'grouping.n_groups'",
+        ),
+        (["POEM"], {"grouping.n_groups": 0}, "POEM: grouping.n_groups: expected a whole number"),
     ],
 )
 def test_a_slip_of_the_pen_is_found_before_any_run(rows, keys, words):
@@ -169,7 +183,7 @@ def test_a_model_that_lacks_a_package_does_not_hold_up_the_others(monkeypatch):
     monkeypatch.setattr(recbole.utils, "get_model", without_package)
     check_configurations(make_plan(["LDiffRec", "Pop"], ["ml-100k"]))
     check_configurations(make_plan(["LDiffRec"], ["ml-100k"], keys={"epochs": 3}))
-    with pytest.raises(InputError, match="no model of the rows has a key 'n_groups'"):
+    with pytest.raises(InputError, match=r"no model of the rows has a key 'grouping\.n_groups'"):
         check_configurations(
             make_plan(["LDiffRec", "Pop"], ["ml-100k"], keys={"grouping.n_groups": 3})
         )
@@ -277,31 +291,62 @@ def test_what_was_chosen_by_hand_or_by_a_preset_is_not_tuned():
         "keys": {"preset": "paper", "grouping.n_groups": 2},
     }
     plan = make_plan([paper, "POEM", "SASRec"], ["ml-100k"], tune=8, keys={"n_layers": 1})
-    preset = {"history_state", "fusion", "entry_training"}
-    preset |= {"cascade_head", "repeat_logit", "request_weight", "ema_decay", "time_gaps"}
-    assert fixed_keys(plan, plan.rows[0]) == preset | {"preset", "n_groups", "n_layers"}
+    preset = {"history_encoder", "state_fusion", "ranking_training", "logit_terms"}
+    preset |= {"ranking_reader.n_layers", "ranking_reader.mask"}
+    preset |= {"request_weight", "ema_decay", "row_features"}
+    assert fixed_keys(plan, plan.rows[0]) == preset | {"preset", "grouping.n_groups", "n_layers"}
     spaces = {row.name: {key for tried in _configurations(plan, row) for key in tried}
               for row in plan.rows}  # fmt: skip
-    assert spaces["POEM"] - spaces["POEM paper"] == {"n_groups", "request_weight"}
+    assert spaces["POEM"] - spaces["POEM paper"] == {"grouping.n_groups", "request_weight"}
     assert "request_weight" in spaces["POEM"]
     assert "learning_rate" in spaces["SASRec"] and "n_layers" not in spaces["SASRec"]
     nothing_left = make_plan(["BPR"], ["ml-100k"], tune=8, keys={"learning_rate": 0.01})
     assert _configurations(nothing_left, nothing_left.rows[0]) == [{}]
 
 
+def test_settings_of_a_component_that_was_chosen_by_hand_are_not_tuned():
+    rows = [
+        {"row": "all", "model": "POEM"},
+        {"row": "no cache", "model": "POEM", "keys": {"ranking_reader": "none"}},
+        {"row": "no margin", "model": "POEM", "keys": {"losses.margin": "none"}},
+        {"row": "one loss", "model": "POEM", "keys": {"losses": "feedback"}},
+        {"row": "its groups", "model": "POEM", "keys": {"grouping": {"n_groups": 3}}},
+    ]
+    plan = make_plan(rows, ["ml-100k"], tune=8)
+    space, *others = (
+        {key for tried in _configurations(plan, row) for key in tried} for row in plan.rows
+    )
+    assert [space - left for left in others] == [
+        {"ranking_reader.group_samples"},
+        {"losses.margin.weight"},
+        {"losses.margin.weight", "losses.system.weight"},
+        {"grouping.n_groups"},
+    ]
+    for row in plan.rows:
+        job = trial_job(plan, row, "ml-100k", _configurations(plan, row)[-1])
+        config = Config("POEM", "ml-100k", config_dict=effective_keys(job))
+        parts = {"losses.margin", "losses.system", "ranking_reader"}
+        off = {part for part in parts if config.component(part) is None}
+        assert off == {
+            "no cache": {"ranking_reader"},
+            "no margin": {"losses.margin"},
+            "one loss": {"losses.margin", "losses.system"},
+        }.get(row.name, set())
+
+
 def test_what_a_config_file_holds_is_part_of_the_run_and_its_name_is_not(tmp_path):
     files = [tmp_path / name for name in ("a.yaml", "b.yaml")]
     for file in files:
-        file.write_text("learning_rate: 1e-2\nepochs: 3\nn_groups: 4\n")
+        file.write_text("learning_rate: 1e-2\nepochs: 3\ngrouping.n_groups: 4\n")
     one, two = (make_plan(["POEM"], ["a"], config_files=[str(file)], tune=2) for file in files)
     assert one.config_files == [{"learning_rate": 0.01, "epochs": 3, "grouping.n_groups": 4}]
     (job,) = jobs_of(one, {})
     assert job.id == jobs_of(two, {})[0].id
-    files[1].write_text("learning_rate: 1e-2\nepochs: 4\nn_groups: 4\n")
+    files[1].write_text("learning_rate: 1e-2\nepochs: 4\ngrouping.n_groups: 4\n")
     assert job.id != jobs_of(make_plan(["POEM"], ["a"], config_files=[str(files[1])]), {})[0].id
     keys = effective_keys(job._replace(dataset="ml-100k"))
     assert (keys["epochs"], keys["learning_rate"]) == (3, 0.01)  # what all rows share is behind it
-    assert fixed_keys(one, one.rows[0]) == {"learning_rate", "epochs", "n_groups"}
+    assert fixed_keys(one, one.rows[0]) == {"learning_rate", "epochs", "grouping.n_groups"}
     both = make_plan(["POEM"], ["a"], config_files=[str(files[0])], keys={"epochs": 9})
     assert jobs_of(both, {})[0].keys["epochs"] == 9
     written = yaml.safe_load(as_yaml(one, []))

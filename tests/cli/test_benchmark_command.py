@@ -129,7 +129,8 @@ def test_without_an_argument_nothing_is_trained(capsys: pytest.CaptureFixture[st
 
 def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
-    file.write_text("rows: [POEM]\ndatasets: [a]\nseeds: 5\nkeys: {epochs: 3, n_groups: 2}\n")
+    keys = "{epochs: 3, grouping.n_groups: 2}"
+    file.write_text(f"rows: [POEM]\ndatasets: [a]\nseeds: 5\nkeys: {keys}\n")
     plan = plan_of(*parse(["--config", str(file), "--seeds", "1", "--epochs=9"]))
     assert plan.keys == {"epochs": "9", "grouping.n_groups": 2}
     assert plan.seeds == [2020]

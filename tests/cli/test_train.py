@@ -103,11 +103,11 @@ def test_a_run_ends_with_metrics_and_the_checkpoint(toy: List[str]) -> None:
         "--model=POEM",
         *toy,
         "--epochs=1",
-        "--n_experts=3",
+        "--unexposed_negatives=3",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     log = done.stderr
-    assert "'n_experts' is not a key of POEM or RecBole, and does nothing" in log
+    assert "'unexposed_negatives' is not a key of POEM or RecBole, and does nothing" in log
     tail = log[log.index("best valid") :]
     assert "ndcg@5" in tail
     assert "test result" in tail
@@ -116,8 +116,8 @@ def test_a_run_ends_with_metrics_and_the_checkpoint(toy: List[str]) -> None:
 
 
 def test_a_misspelt_key_is_refused(toy: List[str], capsys: pytest.CaptureFixture) -> None:
-    assert main(["--model=POEM", *toy, "--n_grups=3"]) == 2
-    words = "n_grups: there is no such key of POEM or RecBole; the nearest is 'n_groups'"
+    assert main(["--model=POEM", *toy, "--grouping.n_grups=3"]) == 2
+    words = "grouping.n_grups: there is no such setting; the nearest is 'n_groups'"
     assert capsys.readouterr().err.strip() == f"recbole_poem: {words}"
 
 
@@ -163,7 +163,7 @@ def test_a_wheel_carries_its_properties(tmp_path: Path) -> None:
         ignore=shutil.ignore_patterns(".*", "*.egg-info", "benchmarks", "tests", "saved"),
     )
     subprocess.run(
-        [sys.executable, "-c", "import setuptools; setuptools.setup()", "-q", "bdist_wheel"],
+        [sys.executable, "setup.py", "-q", "bdist_wheel"],
         cwd=tree,
         check=True,
         capture_output=True,
@@ -175,7 +175,7 @@ def test_a_wheel_carries_its_properties(tmp_path: Path) -> None:
     script = (
         "import recbole_poem.training.config as c, pathlib; "
         f"assert pathlib.Path(c.__file__).is_relative_to({str(site)!r}); "
-        "assert c.Config('POEM', 'ml-100k')['n_groups'] >= 1; "
+        "assert c.Config('POEM', 'ml-100k')['grouping.n_groups'] >= 1; "
         "assert (c.PROPERTIES / 'dataset' / 'ml-100k.yaml').is_file(); print(c.PROPERTIES)"
     )
     done = subprocess.run(

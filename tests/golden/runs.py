@@ -74,7 +74,7 @@ FEW_NEIGHBOURS = {"losses.margin.negatives.neighbours": 20}
 #: name of a run -> its keys
 RUNS: Dict[str, Dict[str, Any]] = {
     "paper": {**POEM, **FEW_NEIGHBOURS, "preset": "paper"},
-    "best": {**POEM, **FEW_NEIGHBOURS, "time_gaps": True},
+    "best": {**POEM, **FEW_NEIGHBOURS, "row_features": "gap"},
     "joint": {
         **POEM,
         "ranking_training": "joint",

@@ -8,11 +8,11 @@ import torch
 from conftest import random_log, successor_log
 from toy_poem import ALL_OFF, SMALL, make, rows, wake
 
+from recbole_poem.core.blocks import laid
 from recbole_poem.core.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
     HARD_NEGATIVE,
-    HISTORY_GAP,
     REQUEST_ID,
     SYSTEM_POSITIVE,
     TARGET_ID,
@@ -28,7 +28,7 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
 @pytest.mark.parametrize("parts", [{}, ALL_OFF], ids=["all parts", "plain Transformer"])
 def test_learns_that_the_successor_comes_next(write_dataset: Any, parts: Dict[str, Any]) -> None:
     """In a world where item i + 1 follows item i, the first recommendation is the successor."""
-    keys = {**write_dataset(successor_log()), **SMALL, **parts, "train_batch_size": 60}
+    keys = laid(write_dataset(successor_log()), SMALL, parts, {"train_batch_size": 60})
     keys.update(learning_rate=0.01, epochs=30, hidden_dropout_prob=0.1, stopping_step=30)
     result = run_recbole_poem(config_dict=keys)
     assert result["test_result"]["hit@1"] > 0.95
@@ -50,11 +50,11 @@ def test_the_times_alone_tell_what_comes_next(write_dataset: Any) -> None:
         rating=5.0,
         timestamp=1.6e9 + seconds.ravel(),
     )
-    keys = {**write_dataset(log), **SMALL, **ALL_OFF, "train_batch_size": 60, "topk": [4]}
+    keys = laid(write_dataset(log), SMALL, ALL_OFF, {"train_batch_size": 60, "topk": [4]})
     keys.update(learning_rate=0.01, epochs=30, hidden_dropout_prob=0.1, stopping_step=30)
     keys.update(valid_metric="hit@4", **{"logit_terms.repeat": False}, ema_decay=0.9)
     told = run_recbole_poem(config_dict=keys)["test_result"]["hit@4"]
-    untold = run_recbole_poem(config_dict={**keys, "time_gaps": False})["test_result"]["hit@4"]
+    untold = run_recbole_poem(config_dict={**keys, "row_features": "none"})["test_result"]["hit@4"]
     assert told > 0.9
     assert untold < 0.7
 
@@ -89,7 +89,7 @@ def test_the_cache_alone_tells_what_comes_next(write_dataset: Any) -> None:
     keys.update(learning_rate=0.01, epochs=25, hidden_dropout_prob=0.1, train_batch_size=120)
     keys.update(requests_per_window=6, **{"losses.system": "none", "losses.margin": "none"})
     informed = run_recbole_poem(config_dict=keys)["test_result"]["hit@5"]
-    blind = run_recbole_poem(config_dict={**keys, **ALL_OFF})["test_result"]["hit@5"]
+    blind = run_recbole_poem(config_dict=laid(keys, ALL_OFF))["test_result"]["hit@5"]
     assert blind < 0.45
     assert informed > blind + 0.3
 
@@ -127,7 +127,7 @@ def test_order_of_the_cached_candidates_changes_nothing(keys: Dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("state", ["transformer", "mixture"])
-def test_with_an_empty_entry_it_is_what_its_history_encoder_is(
+def test_with_an_empty_ranking_it_is_what_its_history_encoder_is(
     keys: Dict[str, Any], state: str
 ) -> None:
     keys = {**keys, "history_encoder": state}
@@ -152,7 +152,7 @@ def test_empty_slots_behind_the_candidates_change_nothing(keys: Dict[str, Any]) 
 
 
 def test_an_untrained_head_leaves_the_transformers_scores(keys: Dict[str, Any]) -> None:
-    """Training starts from the plain Transformer: whatever the entry says, at first it adds 0."""
+    """Training starts from the plain Transformer: whatever the ranking says, at first it adds 0."""
     experiment, plain = make(keys), make(keys, **ALL_OFF)
     plain.model.load_state_dict(experiment.model.state_dict(), strict=False)
     batch = rows(experiment)
@@ -166,7 +166,7 @@ def test_the_repeat_logit_is_added_to_the_items_of_the_history_once_a_row(
     experiment = make(keys, **ALL_OFF)
     model, batch = experiment.model.eval(), rows(experiment)
     before = model.full_sort_predict(batch)
-    torch.nn.init.constant_(model.repeat_logit, -2.5)
+    torch.nn.init.constant_(model.logit_terms["repeat"].logit, -2.5)
     change = model.full_sort_predict(batch) - before
     for row, window in enumerate(batch["item_id_list"].tolist()):
         times = np.bincount([item for item in window if item], minlength=model.n_items)
@@ -178,8 +178,7 @@ def test_the_paper_preset_adds_nothing_to_the_paper(keys: Dict[str, Any]) -> Non
     assert {name.split(".")[0] for name, _ in model.named_parameters()} == {
         "item_embedding",
         "history_encoder",
-        "entry_reader",
-        "fusion",
+        "ranking_side",
     }
     assert model.request_weight == 1
     experiment = make(keys, preset="paper")
@@ -203,14 +202,14 @@ def test_the_cache_moves_the_scores_and_switching_it_off_forgets_it(keys: Dict[s
 @pytest.mark.parametrize(
     ("key", "field"),
     [
-        ("use_system_positives", SYSTEM_POSITIVE),
-        ("use_hard_negatives", HARD_NEGATIVE),
+        ("losses.system", SYSTEM_POSITIVE),
+        ("losses.margin", HARD_NEGATIVE),
     ],
 )
 def test_each_loss_has_its_own_part_and_its_own_input(
     keys: Dict[str, Any], key: str, field: str
 ) -> None:
-    on, off = make(keys), make(keys, **{key: False})
+    on, off = make(keys), make(keys, **{key: "none"})
     assert len(on.model.calculate_loss(next(iter(on.train_data)))) == 4
     batch = next(iter(off.train_data))
     assert field not in batch
@@ -224,10 +223,10 @@ def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> N
     assert {name.split(".")[0] for name, _ in model.named_parameters()} == {
         "item_embedding",
         "history_encoder",
-        "repeat_logit",
+        "logit_terms",
     }
     (loss,) = model.calculate_loss(batch)
-    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch[HISTORY_GAP])
+    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch["row_gap"])
     is_target = batch[TARGET_ID] > 0
     logits = states[is_target] @ model.item_embedding.weight[1:].T
     reference = torch.nn.functional.cross_entropy(logits, batch[TARGET_ID][is_target] - 1)
@@ -253,12 +252,12 @@ def test_the_mixture_is_scored_by_the_cosine(keys: Dict[str, Any]) -> None:
 def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any], state: str) -> None:
     """The state of a window's last position is that of the prediction row with this window."""
     # times that every window knows; a window begins with a user, so that both know as many
-    more = {"MAX_ITEM_LIST_LENGTH": 30, "history_encoder": state, "gap_dropout": 0.0}
+    more = {"MAX_ITEM_LIST_LENGTH": 30, "history_encoder": state, "row_features.gap.dropout": 0.0}
     experiment = make(keys, **ALL_OFF, **more)
     model = experiment.model.eval()
     train = experiment.train_data._dataset
     batch = next(iter(experiment.train_data))
-    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch[HISTORY_GAP])
+    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch["row_gap"])
     where = {int(r): i for i, r in enumerate(train.inter_feat[REQUEST_ID])}
     compared = 0
     for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():
@@ -319,9 +318,9 @@ def test_uniform_negatives_are_drawn_for_the_requests_that_would_get_hard_ones(
     keys: Dict[str, Any],
 ) -> None:
     drawn = {}
-    keys = {**keys, "losses.margin.negatives.number": 20, "losses.margin.negatives.share": 0.5}
     for source in ("uniform", "graph"):
-        loader = make(keys, **{"losses.margin.negatives": source}).train_data
+        negatives = {"name": source, "number": 20, "share": 0.5}
+        loader = make(keys, **{"losses.margin.negatives": negatives}).train_data
         drawn[source] = torch.cat(
             [(batch[HARD_NEGATIVE] > 0).any(-1).flatten() for batch in loader]
         )

@@ -4,6 +4,7 @@ from typing import Any, Dict
 
 import torch
 
+from recbole_poem.core.blocks import laid
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment, assemble
 
@@ -23,13 +24,13 @@ ALL_OFF = {"ranking_reader": "none", "losses.system": "none", "losses.margin": "
 
 
 def make(keys: Dict[str, Any], **more: Any) -> Experiment:
-    return assemble(Config(config_dict={**keys, **more}))
+    return assemble(Config(config_dict=laid(keys, more)))
 
 
 def wake(model: Any) -> None:
     """Give weights that start at zero some value, so that what they multiply counts."""
     for name, parameter in model.named_parameters():
-        if name.startswith(("logit_terms", "ranking_side.state_fusion")):
+        if name.startswith(("logit_terms", "ranking_side.state_fusion.residual")):
             torch.nn.init.normal_(parameter)
 
 

@@ -12,7 +12,7 @@ from recbole_poem.training import experiment
 from recbole_poem.training.config import Config
 from recbole_poem.training.quick_start import begin, trainer_of
 from recbole_poem.tune import sharing
-from recbole_poem.tune.sharing import ConfigView, SharedPreparation
+from recbole_poem.tune.sharing import SharedPreparation
 
 SMALL = {
     "MAX_ITEM_LIST_LENGTH": 6,
@@ -65,6 +65,9 @@ SAMPLED = {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user",
     [
         ("POEM", {}, {"learning_rate": [0.01, 0.03, 0.01], "grouping.n_groups": [2, 3, 2]}),
         ("POEM", {"full_softmax_limit": 5}, {"ranking_reader.group_samples": [1, 2, 1]}),
+        # what is tuned by default beside them
+        ("POEM", {}, {"losses.system.weight": [0.1, 0.3, 0.1], "request_weight": [1, 3, 1]}),
+        ("POEM", {}, {"losses.margin.weight": [0.1, 0.3, 0.1]}),
         ("SASRec", {"mask_seen": True}, {"learning_rate": [0.01, 0.03, 0.01]}),
         ("SASRec", {"lazy_sequences": True}, {"n_layers": [1, 2, 1]}),
         # its loader writes keys into the configuration, which the model reads
@@ -95,7 +98,11 @@ def test_a_run_on_shared_data_equals_one_on_its_own(
         ("MAX_ITEM_LIST_LENGTH", [6, 4]),
         ("ranking_source.n_candidates", [8, 5]),
         ("seed", [1, 2]),
-        ("swing_neighbours", [50, 2]),
+        ("losses.margin.negatives.neighbours", [50, 2]),
+        ("losses.margin.negatives", ["graph", "uniform"]),
+        ("losses.margin", [{}, "none"]),
+        ("losses.system.n_positives", [3, 1]),
+        ("score_fusion.kappa", [0, 60]),
         ("train_batch_size", [64, 32]),
         ("request_lag", [1, 0]),  # read when a batch is made
         ("model", ["POEM", "SASRec"]),
@@ -150,60 +157,3 @@ def test_loaders_with_a_state_of_their_own_are_not_shared(
         given = {**keys, "model": "MultiVAE"}
         run(given, shared)
     assert len(prepared) == 2
-
-
-# -- the view --------------------------------------------------------------------------------------
-
-
-def config(**keys: Any) -> Config:
-    return Config("Pop", "ml-100k", config_dict={"inner_size": 1, **keys})
-
-
-def test_what_was_read_and_how_decides() -> None:
-    view = ConfigView(config(**{"grouping.n_groups": 1}))
-    assert view["inner_size"] == 1
-    assert view.fits(config(**{"grouping.n_groups": 2}))
-    assert not view.fits(config(inner_size=2))
-    assert not view.fits(config(inner_size=1.0))
-    assert not view.fits(config(inner_size=True))
-
-
-def test_a_key_that_was_missing_decides_as_well() -> None:
-    for look in (lambda v: v["n_heads"], lambda v: "n_heads" in v, lambda v: hasattr(v, "n_heads")):
-        view = ConfigView(config())
-        look(view)
-        assert view.fits(config())
-        assert not view.fits(config(n_heads=1))
-
-
-def test_a_value_that_was_changed_in_place_is_not_shared() -> None:
-    view = ConfigView(config(objectives=[1]))
-    view["objectives"].append(2)
-    assert not view.fits(config(objectives=[1]))
-    assert not view.fits(config(objectives=[1, 2]))
-
-
-def test_what_is_written_is_written_again_and_is_no_dependency() -> None:
-    view, other = ConfigView(config()), config()
-    view["name"] = "x"
-    assert view["name"] == "x"
-    assert view.fits(other)
-    view.turn_to(other)
-    assert other["name"] == "x"
-
-
-def test_after_the_turn_other_keys_are_read_from_the_new_configuration() -> None:
-    view = ConfigView(config(n_layers=1))
-    assert view["inner_size"] == 1
-    view.turn_to(config(n_layers=2))
-    assert view["n_layers"] == 2
-    assert not view.fits(config(n_layers=1))
-
-
-def test_data_that_depend_on_who_gave_a_key_are_not_shared(write_dataset: Any) -> None:
-    keys = write_dataset(random_log(0))
-    given, preset = Config("BPR", config_dict=keys), Config("BPR", config_dict=keys)
-    del preset.external_config_dict["load_col"]
-    view = ConfigView(given)
-    assert view.is_given("load_col") and not view.is_given("threads_of_nobody")
-    assert view.fits(given) and not view.fits(preset)

@@ -15,10 +15,10 @@ class StateFusion(Protocol):
     def __call__(
         self, history: torch.Tensor, ranking: torch.Tensor, known: torch.Tensor
     ) -> torch.Tensor:
-        """Fuse h (..., d) and p (..., d), which is `known` (..., 1) where a ranking is there."""
+        """Fuse h (T, K, d) and p (T, d), which is `known` (T, 1) where a ranking is there."""
 
     def without_ranking(self, history: torch.Tensor) -> torch.Tensor:
-        """Return the user state where there is no ranking, (..., d)."""
+        """Return the user states of h (T, K, d) where there is no ranking, (T, K, d)."""
 
     def reset_parameters(self, std: float) -> None:
         """Begin with weights of this standard deviation."""

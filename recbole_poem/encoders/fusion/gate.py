@@ -47,20 +47,22 @@ class Gate(nn.Module):
 
         Parameters
         ----------
-        history, ranking : (..., d)
-            h and p.
-        known : (..., 1) bool
+        history : (T, K, d)
+            h.
+        ranking : (T, d)
+            p.
+        known : (T, 1) bool
             Whether the ranking has a candidate; p means nothing where it has none.
 
         Returns
         -------
-        (..., d)
+        (T, K, d)
         """
-        ranking = torch.where(known, ranking, self.empty_ranking)
+        ranking = torch.where(known, ranking, self.empty_ranking).unsqueeze(1).expand_as(history)
         gate = torch.sigmoid(self.gate(torch.cat([history, ranking], dim=-1)))
         return gate * history + (1 - gate) * ranking
 
     def without_ranking(self, history: torch.Tensor) -> torch.Tensor:
-        """Return the user state where there is no ranking, (..., d)."""
+        """Return the user states (T, K, d) of history states (T, K, d) without a ranking."""
         known = history.new_zeros((1, 1), dtype=torch.bool)
-        return self(history, torch.zeros_like(history), known)
+        return self(history, torch.zeros_like(history[:, 0]), known)

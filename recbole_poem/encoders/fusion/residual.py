@@ -14,8 +14,8 @@ from recbole_poem.encoders.sizes import initialise
 class Residual(nn.Module):
     """``u = h + W p`` with a W that starts at zero, and ``u = h`` where the ranking is empty.
 
-    The history encoder is a model of its own: without a ranking it is a plain Transformer, and the
-    entry moves its state as far as that helps.
+    The history encoder is a model of its own: a ranking moves its states as far
+    as that helps.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class Residual(nn.Module):
     def forward(
         self, history: torch.Tensor, ranking: torch.Tensor, known: torch.Tensor
     ) -> torch.Tensor:
-        """Return the user state (..., d); see `Gate.forward`."""
-        return history + torch.where(known, self.residual(ranking), 0)
+        """Return the user states (T, K, d); see `Gate.forward`."""
+        return history + torch.where(known, self.residual(ranking), 0).unsqueeze(1)
 
     def without_ranking(self, history: torch.Tensor) -> torch.Tensor:
-        """Return the user state where there is no ranking, (..., d)."""
+        """Return the user states where there is no ranking: the history states (T, K, d)."""
         return history

@@ -1,24 +1,41 @@
 """History encoders: what makes states of a history, and says what they are scored with."""
 
-from typing import Optional, Protocol
+from typing import Protocol
 
 import torch
+
+from recbole_poem.encoders.positions import Rows
 
 
 class HistoryEncoder(Protocol):
     """A component of the stage ``history_encoder``: a torch module.
 
-    It is made of its settings, the model's `Sizes`, and the number of slots of the times between
-    rows (0 = they are not read).
+    It is made of its settings, the model's `Sizes`, and the row features by their names.
+
+    Attributes
+    ----------
+    n_interests : int
+        K, states of a history; an item is scored by the one that has the largest product with it.
     """
 
-    def __call__(self, items: torch.Tensor, gaps: Optional[torch.Tensor]) -> torch.Tensor:
-        """Encode item embeddings (B, W, d) and gaps (B, W) into states (B, W, d)."""
+    n_interests: int
 
-    def at(
-        self, items: torch.Tensor, gaps: Optional[torch.Tensor], place: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the state at one place (B,) of each window alone, (B, d)."""
+    def __call__(self, items: torch.Tensor, rows: Rows) -> torch.Tensor:
+        """Encode histories: the states at a place know the rows up to it.
+
+        Parameters
+        ----------
+        items : (B, W, d)
+            Item embeddings, W <= the maximal length; windows are padded on the right.
+        rows : Rows
+
+        Returns
+        -------
+        (B, W, K, d)
+        """
+
+    def at(self, items: torch.Tensor, rows: Rows, place: torch.Tensor) -> torch.Tensor:
+        """Return the states at one place (B,) of each window alone, (B, K, d)."""
 
     def scoring(self, items: torch.Tensor) -> torch.Tensor:
         """Return what the states are multiplied with, of item embeddings (n, d)."""

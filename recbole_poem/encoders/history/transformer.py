@@ -1,15 +1,20 @@
 """The history encoder that is a causal Transformer."""
 
 from dataclasses import dataclass
-from typing import Any, Optional, cast
+from typing import Any, Mapping, cast
 
 import torch
 from torch import nn
 
 from recbole_poem.core.dropout import Dropout
-from recbole_poem.core.stages import HISTORY_ENCODERS
+from recbole_poem.core.settings import setting_of
+from recbole_poem.core.stage import Choice
+from recbole_poem.core.stages import ATTENTIONS, HISTORY_ENCODERS, POSITIONS
+from recbole_poem.encoders.history.tokens import Tokens
+from recbole_poem.encoders.positions import Rows
 from recbole_poem.encoders.sizes import Sizes, initialise
 from recbole_poem.encoders.transformer_block import TransformerBlock
+from recbole_poem.log.row_features import RowFeature
 
 
 @HISTORY_ENCODERS.register("transformer")
@@ -23,71 +28,62 @@ class Transformer(nn.Module):
     ----------
     settings : Settings
     sizes : Sizes
-    n_gap_slots : int
-        Slots of the time between two rows, each with an embedding that is added to the item's; 0 =
-        times are not read. Slot 0 adds nothing.
+    features : mapping of names to RowFeature
+        What rows know beside their items.
     """
+
+    n_interests = 1
 
     @dataclass(frozen=True)
     class Settings:
-        """It has the model's sizes alone."""
+        """Of its attention; the sizes are the model's."""
 
-    def __init__(self, settings: Any, sizes: Sizes, n_gap_slots: int) -> None:
+        position: Choice = setting_of(POSITIONS, "learned", "how the places of rows enter")
+        attention: Choice = setting_of(ATTENTIONS, "softmax", "how rows are mixed")
+
+    def __init__(self, settings: Any, sizes: Sizes, features: Mapping[str, RowFeature]) -> None:
         super().__init__()
-        size = sizes.hidden_size
-        self.gap_embedding: Optional[nn.Embedding] = None
-        if n_gap_slots:
-            self.gap_embedding = nn.Embedding(n_gap_slots, size, padding_idx=0)
-        self.position_embedding = nn.Embedding(sizes.max_length, size)
+        self.tokens = Tokens(settings.position, sizes, features)
         self.dropout = Dropout(sizes.dropout)
-        self.blocks = nn.ModuleList(TransformerBlock(**sizes.block) for _ in range(sizes.n_layers))
-        self.norm = nn.LayerNorm(size)
+        self.blocks = nn.ModuleList(
+            TransformerBlock(attention=settings.attention.make(sizes), **sizes.block)
+            for _ in range(sizes.n_layers)
+        )
+        self.norm = nn.LayerNorm(sizes.hidden_size)
 
     def reset_parameters(self, std: float) -> None:
         """Begin with weights of this standard deviation."""
         initialise(self, std)
 
-    def forward(self, items: torch.Tensor, gaps: Optional[torch.Tensor]) -> torch.Tensor:
-        """Encode item embeddings (B, W, d), W <= the maximal length, into states (B, W, d).
+    def forward(self, items: torch.Tensor, rows: Rows) -> torch.Tensor:
+        """Encode item embeddings (B, W, d) and row features into states (B, W, 1, d)."""
+        return self._states(self.tokens(items, rows), rows).unsqueeze(2)
 
-        `gaps` (B, W) int64 are the slots of the times between the rows; without slots they are not
-        looked at.
-        """
-        return self._states(self._placed(items, gaps))
-
-    def at(
-        self, items: torch.Tensor, gaps: Optional[torch.Tensor], place: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the state at one place (B,) of each window alone, (B, d)."""
-        return self._state(self._placed(items, gaps), place, up_to(place, items.shape[1]))
+    def at(self, items: torch.Tensor, rows: Rows, place: torch.Tensor) -> torch.Tensor:
+        """Return the state at one place (B,) of each window alone, (B, 1, d)."""
+        allowed = up_to(place, items.shape[1])
+        return self._state(self.tokens(items, rows), rows, place, allowed).unsqueeze(1)
 
     def scoring(self, items: torch.Tensor) -> torch.Tensor:
         """Return what the states are multiplied with, of item embeddings (n, d): themselves."""
         return items
 
-    def _states(self, placed: torch.Tensor) -> torch.Tensor:
-        """Encode items at their positions (B, W, d) into states (B, W, d)."""
-        tokens = self.dropout(placed)
+    def _states(self, tokens: torch.Tensor, rows: Rows) -> torch.Tensor:
+        """Encode tokens (B, W, d) into states (B, W, d)."""
+        tokens = self.dropout(tokens)
         for block in self.blocks:
-            tokens = block(tokens, None)
+            tokens = block(tokens, None, self.tokens.placed(rows))
         return self.norm(tokens)
 
     def _state(
-        self, placed: torch.Tensor, place: torch.Tensor, may_attend: torch.Tensor
+        self, tokens: torch.Tensor, rows: Rows, place: torch.Tensor, may_attend: torch.Tensor
     ) -> torch.Tensor:
-        """Encode items at their positions (B, W, d) into the states at `place` (B,), (B, d)."""
-        tokens = self.dropout(placed)
+        """Encode tokens (B, W, d) into the states at `place` (B,), (B, d)."""
+        tokens = self.dropout(tokens)
         for block in self.blocks[:-1]:
-            tokens = block(tokens, None)
+            tokens = block(tokens, None, self.tokens.placed(rows))
         last = cast(TransformerBlock, self.blocks[-1])
-        return self.norm(last.at(tokens, place, may_attend))
-
-    def _placed(self, items: torch.Tensor, gaps: Optional[torch.Tensor]) -> torch.Tensor:
-        position = torch.arange(items.shape[1], device=items.device)
-        placed = items + self.position_embedding(position)
-        if self.gap_embedding is not None:
-            placed = placed + self.gap_embedding(gaps)
-        return placed
+        return self.norm(last.at(tokens, place, may_attend, self.tokens.placed(rows)))
 
 
 def up_to(place: torch.Tensor, length: int) -> torch.Tensor:

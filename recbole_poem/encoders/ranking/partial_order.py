@@ -9,8 +9,9 @@ from torch import nn
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.noise import Purpose, uniform
-from recbole_poem.core.settings import FLAG, at_least, one_of, setting
-from recbole_poem.core.stages import RANKING_READERS
+from recbole_poem.core.settings import FLAG, at_least, one_of, setting, setting_of
+from recbole_poem.core.stage import Choice
+from recbole_poem.core.stages import ATTENTIONS, RANKING_READERS
 from recbole_poem.encoders.partial_order_encoder import PartialOrderEncoder
 from recbole_poem.encoders.sizes import Sizes, initialise
 from recbole_poem.fusion.draws import draw
@@ -42,6 +43,7 @@ class PartialOrder(nn.Module):
             one_of("better", "all"),
             "groups that a token attends to: its own and better ones, or all",
         )
+        attention: Choice = setting_of(ATTENTIONS, "softmax", "how tokens are mixed")
         features: bool = setting(True, FLAG, "whether a token knows its candidate's features")
 
         def check(self, where: str) -> None:
@@ -63,11 +65,12 @@ class PartialOrder(nn.Module):
         self.seed, self.reads_features = sizes.seed, settings.features
         self.grouping, self.group_samples = grouping, settings.group_samples
         self.encoder = PartialOrderEncoder(
-            n_objectives=n_features,
-            n_groups=grouping.n_groups,
-            n_layers=settings.n_layers,
-            attention=settings.mask,
-            **sizes.block,
+            sizes,
+            n_features,
+            grouping.n_groups,
+            settings.n_layers,
+            settings.mask,
+            settings.attention,
         )
 
     def reset_parameters(self, std: float) -> None:

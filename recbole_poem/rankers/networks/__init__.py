@@ -14,7 +14,7 @@ from torch import nn
 UsualOptimizer = Callable[[List[nn.Parameter]], torch.optim.Optimizer]
 
 
-class Ranker(Protocol):
+class Network(Protocol):
     """What a component of the stage offers."""
 
     def __call__(self, features: torch.Tensor) -> torch.Tensor:
@@ -45,6 +45,9 @@ class OwnBackward(Protocol):
 
     def backward(self, losses: Sequence[torch.Tensor], parameters: List[nn.Parameter]) -> None:
         """Leave in the ``grad`` of each parameter what the optimizer is to follow.
+
+        Take the gradients by ``torch.autograd.grad``: what is left in ``grad`` is averaged over
+        several processes once, afterwards.
 
         Parameters
         ----------

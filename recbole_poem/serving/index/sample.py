@@ -1,7 +1,5 @@
 """Requests from the training rows of a log: what the model will be asked, more or less."""
 
-from typing import Optional
-
 import numpy as np
 import torch
 
@@ -11,16 +9,12 @@ from recbole_poem.serving.histories import FlatHistories
 from recbole_poem.serving.requests import Requests
 
 
-def sample_requests(
-    log: RequestLog, gaps: Optional[torch.Tensor], number: int, n_objectives: int
-) -> Requests:
+def sample_requests(log: RequestLog, number: int, n_objectives: int) -> Requests:
     """Return requests at random training rows that have a history, without entries.
 
     Parameters
     ----------
     log : RequestLog
-    gaps : (R,) uint8, optional
-        Slots of the times before the rows of the log, if the model reads them.
     number : int
         Fewer are returned where there are not so many rows.
     n_objectives : int
@@ -30,9 +24,10 @@ def sample_requests(
     rows = np.random.default_rng(0).choice(rows, min(number, len(rows)), replace=False)
     row = log.rows_before(rows)[1]
     length = rows - log.first[rows]
-    gap = np.zeros(len(row), dtype=np.uint8) if gaps is None else gaps.numpy()[row]
     begin = np.r_[0, np.cumsum(length)]
-    histories = FlatHistories(rows.astype(object), log.item[row], gap, begin, np.zeros_like(rows))
+    histories = FlatHistories(
+        rows.astype(object), log.item[row], log.time[row], begin, np.zeros_like(rows)
+    )
     width = 1 if n_objectives else 0
     entries = EntryBatch(
         torch.zeros(len(rows), width, dtype=torch.int64),

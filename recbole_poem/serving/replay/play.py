@@ -54,7 +54,7 @@ def open_experiment(path: str, config_dict: Optional[Dict[str, Any]] = None) -> 
     """
     if checkpoint.read(path)["keys"].get("model") == "Upstream":
         raise InputError(f"{path}: Upstream is the ranking stage itself, it reads no history")
-    given = {"hide_target": False, "shuffle_cache": False, "use_hard_negatives": False}
+    given = {"hide_target": False, "shuffle_rankings": False, "losses.margin": "none"}
     experiment = load(path, {**given, **(config_dict or {})})
     if not isinstance(experiment.model, SequentialRecommender):
         raise InputError(

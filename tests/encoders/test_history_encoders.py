@@ -2,27 +2,24 @@
 
 import pytest
 import torch
-from recbole_poem.encoders.history_encoder import HistoryEncoder, MixtureEncoder
 
-BLOCK = {"n_heads": 2, "inner_size": 16, "dropout": 0.3, "attention_dropout": 0.3}
+from recbole_poem.core.stages import HISTORY_ENCODERS
+from recbole_poem.encoders.history.transformer import Transformer
+from recbole_poem.encoders.sizes import Sizes
+
 STATES = ["transformer", "mixture"]
+SETTINGS = {"transformer": {}, "mixture": {"temperature": 0.1, "item_dropout": 0.2}}
 
 
 def history_encoder(
     state: str = "transformer", n_layers: int = 2, n_gap_slots: int = 0
-) -> HistoryEncoder:
+) -> Transformer:
     torch.manual_seed(0)
-    if state == "transformer":
-        return HistoryEncoder(8, 10, n_layers, n_gap_slots, **BLOCK).eval()
-    encoder = MixtureEncoder(
-        8,
-        10,
-        n_layers,
-        n_gap_slots,
-        **{"history_encoder.temperature": 0.1, "history_encoder.item_dropout": 0.2},
-        **BLOCK,
-    ).eval()
-    torch.nn.init.normal_(encoder.gain)
+    sizes = Sizes(8, 10, n_layers, 2, 16, 0.3, 0.3, seed=0)
+    chosen = HISTORY_ENCODERS.choose({"name": state, **SETTINGS[state]}, "history_encoder")
+    encoder = chosen.make(sizes, n_gap_slots).eval()
+    if state == "mixture":
+        torch.nn.init.normal_(encoder.gain)
     return encoder
 
 
@@ -71,7 +68,7 @@ def test_a_mixture_of_one_item_points_to_it_and_of_none_nowhere() -> None:
 
 def test_a_mixture_is_a_mean_with_weights_by_attention() -> None:
     encoder, items = history_encoder("mixture"), torch.randn(1, 5, 8)
-    state = HistoryEncoder.forward(encoder, items, None)[0]
+    state = Transformer.forward(encoder, items, None)[0]
     keys = (items[0] + encoder.position_embedding.weight[:5]) @ encoder.key.weight.T
     for t in range(5):
         score = torch.stack([state[t] @ keys[j] / 8**0.5 for j in range(t + 1)])

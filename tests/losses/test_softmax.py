@@ -3,14 +3,13 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from recbole_poem.losses.loss import (
+
+from recbole_poem.logits.scoring import Items, of_state, plus
+from recbole_poem.losses.softmax import (
     full_log_probability,
     margin_loss,
     sampled_log_probability,
-    weighted_mean,
 )
-
-from recbole_poem.logits.scoring import Items, of_state, plus
 
 STATES = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
 ITEMS = torch.randn(9, 4, generator=torch.Generator().manual_seed(1))
@@ -84,19 +83,3 @@ def test_margin_is_the_mean_hinge_over_the_negatives_there_are() -> None:
     present = torch.tensor([[True, True], [True, False]])
     # hinges: 1 - 2 + 0 < 0, 1 - 2 + 1.5 = 0.5, 1 - 0 + 0.5 = 1.5
     assert margin_loss(positive, negative, present, 1.0) == pytest.approx((0 + 0.5 + 1.5) / 3)
-
-
-def test_a_mean_weighs_and_leaves_out_what_weighs_nothing() -> None:
-    values = torch.tensor([1.0, 4.0, torch.inf], requires_grad=True)
-    mean = weighted_mean(values, torch.tensor([3.0, 1.0, 0.0]))
-    mean.backward()
-    assert mean.item() == pytest.approx((3 * 1 + 4) / 4)
-    assert values.grad.tolist() == [0.75, 0.25, 0]
-
-
-def test_mean_over_nothing_is_zero_with_zero_gradient() -> None:
-    values = torch.tensor([torch.inf, 2.0], requires_grad=True)
-    mean = weighted_mean(values, torch.tensor([False, False]))
-    mean.backward()
-    assert mean == 0
-    assert values.grad.tolist() == [0, 0]

@@ -1,4 +1,4 @@
-"""How POEM learns to read entries on top of the history, and what controls leave of them."""
+"""How POEM learns to read rankings on top of the history, and what controls leave of them."""
 
 from typing import Any, Dict
 
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import random_log
-from recbole_poem.encoders.ranking_reader import Reading
 from toy_poem import SMALL, make, rows, wake
 
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.models.ranking_side import Read
 from recbole_poem.training.experiment import Experiment
 
 
@@ -18,14 +18,22 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
     return {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20)), **SMALL}
 
 
-def read(experiment: Experiment, batch: Any) -> Reading:
-    """Read the entries of prediction rows."""
-    entries = (batch[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
+def read(experiment: Experiment, batch: Any) -> Read:
+    """Read the rankings of prediction rows."""
+    ranked = [batch[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID)]
     model = experiment.model.eval()
-    return model.entry_reader(model.item_embedding.weight, *entries)
+    found: Read = model.ranking_side(model.item_embedding.weight, ranked)
+    return found
 
 
-def test_a_stacked_model_learns_to_read_entries_without_moving_what_reads_none(
+def drawn(experiment: Experiment, batch: Any) -> torch.Tensor:
+    """Draw the candidates of prediction rows whose places in the ranking are read."""
+    ranking = read(experiment, batch).ranking
+    index: torch.Tensor = experiment.model.ranking_side.reader.drawn(ranking, batch[REQUEST_ID])[1]
+    return index
+
+
+def test_a_stacked_model_learns_to_read_rankings_without_moving_what_reads_none(
     keys: Dict[str, Any],
 ) -> None:
     """Its loss has two kinds of parts, and no weight is moved by both."""
@@ -34,16 +42,17 @@ def test_a_stacked_model_learns_to_read_entries_without_moving_what_reads_none(
     wake(model)
     plain.model.load_state_dict(model.state_dict(), strict=False)
     batch = next(iter(experiment.train_data))
-    *below, on_top = model.calculate_loss(batch)
+    below, *on_top = model.calculate_loss(batch)
     names = [name for name, _ in model.named_parameters()]
-    reads = [name.startswith(("entry_reader", "fusion", "cascade_head")) for name in names]
-    for loss, moved in ((sum(below), [not r for r in reads]), (on_top, reads)):
+    reads = [name.startswith(("ranking_side", "logit_terms.candidate_head")) for name in names]
+    for loss, moved in ((below, [not r for r in reads]), (sum(on_top), reads)):
         model.zero_grad()
         loss.backward(retain_graph=True)
         grads = [parameter.grad for parameter in model.parameters()]
         assert [grad is not None and bool(grad.any()) for grad in grads] == moved
-    expected = plain.model.eval().calculate_loss(batch)
-    torch.testing.assert_close(tuple(below), expected)  # what it learns below is the plain model's
+    assert len(on_top) == 3  # all terms act on the user state that evaluation uses
+    expected, *_ = plain.model.eval().calculate_loss(batch)
+    torch.testing.assert_close(below, expected)  # what it learns below is the plain model's
 
 
 def test_what_learns_on_top_meets_the_history_without_dropout(keys: Dict[str, Any]) -> None:
@@ -51,13 +60,11 @@ def test_what_learns_on_top_meets_the_history_without_dropout(keys: Dict[str, An
     experiment = make(keys, **{"logit_terms.popularity_trend": {"hours": [0.004], "step": 0.002}})
     model = experiment.model.train()
     wake(model)
-    model.entry_reader.eval()
+    model.ranking_side.eval()
     batch = next(iter(experiment.train_data))
-    (below, *_, on_top), (below_again, *_, on_top_again) = (
-        model.calculate_loss(batch) for _ in range(2)
-    )
+    (below, *on_top), (below_again, *on_top_again) = (model.calculate_loss(batch) for _ in range(2))
     assert not torch.equal(below, below_again)
-    assert torch.equal(on_top, on_top_again)
+    assert len(on_top) == 3 and all(map(torch.equal, on_top, on_top_again))
     assert model.history_encoder.training
 
 
@@ -74,26 +81,27 @@ def test_upstream_ranks_cached_candidates_by_fused_score(keys: Dict[str, Any]) -
     )
 
 
-def test_shuffled_entries_keep_their_candidates_and_lose_their_order(keys: Dict[str, Any]) -> None:
+def test_shuffled_scores_keep_their_candidates_and_lose_their_order(keys: Dict[str, Any]) -> None:
     """In the order of the cache the groups follow the scores; shuffled, they are a lottery."""
     plain, shuffled = make(keys), make(keys, shuffle_scores=True)
     shuffled.model.load_state_dict(plain.model.state_dict())
     batch = rows(plain)
     one, two, again = (read(e, batch) for e in (plain, shuffled, shuffled))
     assert not torch.equal(one.state, two.state)
-    assert not torch.equal(one.drawn, two.drawn)
-    assert torch.equal(one.items, two.items)
+    assert not torch.equal(drawn(plain, batch), drawn(shuffled, batch))
+    assert torch.equal(one.ranking.items, two.ranking.items)
     assert torch.equal(two.state, again.state)
 
 
-def test_without_the_quintuple_only_the_order_of_the_scores_counts(keys: Dict[str, Any]) -> None:
+def test_without_features_only_the_order_of_the_scores_counts(keys: Dict[str, Any]) -> None:
     experiment = make({**keys, "ranking_reader.features": False, "grouping.n_groups": 1})
     batch = rows(experiment)
     turned = rows(experiment)
     turned[CACHE_SCORE] = turned[CACHE_SCORE].flip(1)
     torch.testing.assert_close(read(experiment, batch).state, read(experiment, turned).state)
-    with_quintuple = make({**keys, "grouping.n_groups": 1})
-    states = [read(with_quintuple, entries).state for entries in (batch, turned)]
+    with_features = make({**keys, "grouping.n_groups": 1})
+    states = [read(with_features, ranked).state for ranked in (batch, turned)]
     assert not torch.allclose(*states)
     # the tokens alone lose it: the head goes on reading the ranks
-    assert torch.equal(read(experiment, batch).quintuple, read(with_quintuple, batch).quintuple)
+    of_tokens, of_all = (read(each, batch).ranking for each in (experiment, with_features))
+    assert torch.equal(of_tokens.features, of_all.features)

@@ -1,0 +1,42 @@
+"""Position encodings: how the places and times of a history enter an encoder."""
+
+from typing import Mapping, NamedTuple, Optional, Protocol, Tuple
+
+import torch
+
+#: row features of windows by their names, (B, W) each; see `recbole_poem.log.row_features`
+Rows = Mapping[str, torch.Tensor]
+
+
+class Position(Protocol):
+    """A component of the stage ``position``: a torch module, made of its settings and `Sizes`.
+
+    It has three places to say something, and says nothing at the others. Queries are of all W
+    places of a window, or of one place ``at`` (B,) of each.
+    """
+
+    def add(self, tokens: torch.Tensor, rows: Rows) -> torch.Tensor:
+        """Return the tokens (B, W, d) with what is added to them; as they are = nothing."""
+
+    def rotate(
+        self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]
+    ) -> Tuple[torch.Tensor, torch.Tensor]:
+        """Return queries (B, heads, W or 1, e) and keys (B, heads, W, e), turned or as they are."""
+
+    def bias(
+        self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]
+    ) -> Optional[torch.Tensor]:
+        """Return what is added to the scores, (B, heads, W or 1, W); None = nothing."""
+
+
+class Placed(NamedTuple):
+    """What an attention is told of places.
+
+    Attributes
+    ----------
+    position : Position
+    rows : Rows
+    """
+
+    position: Position
+    rows: Rows
