@@ -23,11 +23,11 @@ from recbole_poem.cache.blocks import (
 )
 from recbole_poem.cache.request_cache import open_or_build
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.stages import SCORE_FUSIONS
 from recbole_poem.core.workers import open_map
 from recbole_poem.log.exposures import Exposures, exposures
 from recbole_poem.log.requests import first_rows
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
-from recbole_poem.retrieval.selection import Fusion
 
 TARGETS = targets_of({name: {"feedback": {name: "[4,inf)"}} for name in ("rating", "second")})
 OBJECTIVES = {
@@ -39,7 +39,8 @@ WEIGHTS = [0.6, 0.25, 0.15]  # of two targets and of the retrieval
 
 
 def retrieval(log):
-    return ItemToItemRanker(log, objectives_of(OBJECTIVES), N, 2, 20, np.ones(2) / 2, 0, 1, 3)
+    fusion = SCORE_FUSIONS.choose("reciprocal_rank", "score_fusion").make(2)
+    return ItemToItemRanker(log, objectives_of(OBJECTIVES), N, 2, 20, fusion, 3)
 
 
 @dataclass
@@ -78,7 +79,8 @@ def exposures_of(log):
 
 def ranker_of(log, n_blocks=3, power=1.0):
     of = exposures_of(log)
-    by = Fusion(np.array(WEIGHTS), 1.0, power)
+    block = {"name": "reciprocal_rank", "weights": WEIGHTS, "kappa": 1.0, "power": power}
+    by = SCORE_FUSIONS.choose(block, "score_fusion").make(len(WEIGHTS))
     names = [target.name for target in TARGETS]
     return BlockRanker(of, names, n_blocks, N, retrieval, Learning(of), by, {"of": "means"})
 

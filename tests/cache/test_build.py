@@ -8,10 +8,11 @@ import pytest
 from toy_components import objectives_of
 from toy_logs import random_log
 
-from recbole_poem.cache.build import objective_weights, request_cache
+from recbole_poem.cache.build import request_cache
 from recbole_poem.cache.request_cache import open_or_build
 from recbole_poem.cache.sources import SourceContext
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.stages import SCORE_FUSIONS
 from recbole_poem.core.workers import open_map
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
 from recbole_poem.training.config import Config
@@ -66,9 +67,10 @@ def test_item_to_item_gets_every_key(given, dataset):
         n_candidates=5,
         n_folds=3,
         top_k=4,
-        weights=np.array([0.75, 0.25]),
-        kappa=2.0,
-        power=0.5,
+        fusion=SCORE_FUSIONS.choose(
+            {"name": "reciprocal_rank", "weights": [3, 1], "kappa": 2.0, "power": 0.5},
+            "score_fusion",
+        ).make(2),
         seed=7,
     )
     items, scores = ranker.rank(np.arange(len(LOG)))
@@ -172,30 +174,3 @@ def test_every_setting_of_the_source_is_part_of_what_a_cache_depends_on(
 def test_what_no_ranking_can_be_made_of_is_named(given, dataset, keys, words):
     with pytest.raises(InputError, match=words):
         request_cache(config_of(given, **keys), dataset)
-
-
-def test_weights_are_scaled_to_sum_one():
-    assert objective_weights({"score_fusion.weights": [1, 3]}, 2) == [0.25, 0.75]
-    assert objective_weights({"objective_weights": (0, 2.5)}, 2) == [0.0, 1.0]
-    assert objective_weights({"score_fusion.weights": None}, 4) == [0.25] * 4
-
-
-@pytest.mark.parametrize(
-    "weights",
-    [
-        [1],
-        [1, 1, 1],
-        [0, 0],
-        [2, -1],
-        "11",
-        3,
-        ["1", "2"],
-        [1, None],
-        [1, float("nan")],
-        [1, float("inf")],
-    ],
-)
-def test_weights_that_cannot_be_are_named(weights):
-    with pytest.raises(InputError, match=r"^objective_weights: expected 2 numbers") as caught:
-        objective_weights({"score_fusion.weights": weights}, 2)
-    assert repr(weights) in str(caught.value)

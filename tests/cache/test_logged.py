@@ -11,7 +11,7 @@ from recbole_poem.cache.request_cache import open_or_build, read_entries
 from recbole_poem.cache.sources.logged import LoggedRanker
 from recbole_poem.core.atomic import Format
 from recbole_poem.core.errors import InputError
-from recbole_poem.retrieval.selection import Fusion
+from recbole_poem.core.stages import SCORE_FUSIONS
 
 USERS = {"[PAD]": 0, "ann": 1, "bob": 2, "cy": 3}
 ITEMS = {"[PAD]": 0, **{name: i for i, name in enumerate("abcdefgh", start=1)}}
@@ -46,6 +46,8 @@ def open_file(
     objectives=None,
     time_unit="s",
 ):
+    block = {"name": "reciprocal_rank", "weights": weights, "kappa": kappa, "power": power}
+    fusion = SCORE_FUSIONS.choose(block, "score_fusion")
     return LoggedRanker(
         path,
         log,
@@ -54,7 +56,7 @@ def open_file(
         ("user_id", "timestamp", "item_id"),
         Format(types={"user_id": "token", "item_id": "token", "timestamp": "float"}),
         n_candidates,
-        lambda m: Fusion(np.full(m, 1 / m) if weights is None else np.array(weights), kappa, power),
+        fusion.make,
         objectives,
         time_unit,
     )

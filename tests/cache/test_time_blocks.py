@@ -121,7 +121,7 @@ def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
     keys["targets"] = {"click": keys["targets"]["click"]}
     training = {**TINY, "learning_rate": 0.05, "train_batch_size": 64}
     keys = with_source(keys, blocks=2, epochs=10, unexposed=0, training=training)
-    keys["objective_weights"] = [1, 0]  # the order of the click alone, not the retrieval's
+    keys["score_fusion.weights"] = [1, 0]  # the order of the click alone, not the retrieval's
     config, dataset = prepared({**keys, **BY_TIME})
     items, scores = build(config, dataset)
     last = np.flatnonzero(dataset.log.time >= begins_of(config, dataset)[-1])
@@ -147,7 +147,7 @@ def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
         ),
         (
             {"ranking_source.training": {"grouping.n_groups": 3}},
-            r"^ranking_source\.training: 'n_groups' is no key of MultiTaskRanker",
+            r"^ranking_source\.training: 'grouping\.n_groups' is no key of MultiTaskRanker",
         ),
         (
             {"ranking_source.training": {"hidden_size": 0}},
@@ -157,7 +157,10 @@ def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
             {"ranking_source.training": {"ranker.n_experts": 3}},
             r"^ranking_source\.training: 'ranker\.n_experts' is a key of the run itself; write it",
         ),
-        ({"ranking_source.training": {"pooling": "max"}}, r"^pooling: unknown 'max'"),
+        (
+            {"ranking_source.training": {"pooling": "max"}},
+            r"^ranking_source\.training: pooling: expected one of attention, mean, not 'max'",
+        ),
         ({"targets": None}, r"^targets: a ranker needs at least one, such as {click:"),
         (
             {"targets": {"t": {"feedback": {"stars": "[1,1]"}}}},
@@ -170,7 +173,10 @@ def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
             r"^ranking_source\.blocks: the \d+ training rows .* for 500 blocks$",
         ),
         ({"objectives": None}, r"^objectives: an item-to-item ranking needs at least one, such as"),
-        ({"score_fusion.weights": [1, 2]}, r"^objective_weights: expected 4 numbers from 0"),
+        (
+            {"score_fusion.weights": [1, 2]},
+            r"^score_fusion\.weights: expected 4 numbers, one per objective",
+        ),
         (
             {"ranking_source": "multi"},
             r"there is no 'multi'; known are item_to_item, logged, time_blocks$",

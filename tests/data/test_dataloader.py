@@ -13,7 +13,6 @@ from recbole_poem.core.fields import (
     CACHE_SCORE,
     DRAW_ID,
     HARD_NEGATIVE,
-    HISTORY_GAP,
     REQUEST_ID,
     REQUEST_POSITION,
     SAMPLED_NEGATIVE,
@@ -138,7 +137,7 @@ def test_large_catalogues_get_shared_negatives(write_dataset: Any) -> None:
 def test_epoch_and_seed_decide_the_batches(experiment: Experiment) -> None:
     def epoch(number: int) -> "list[torch.Tensor]":
         experiment.train_data.set_epoch(number)
-        fields = ("item_id_list", HISTORY_GAP, REQUEST_ID, HARD_NEGATIVE, DRAW_ID)
+        fields = ("item_id_list", "row_gap", REQUEST_ID, HARD_NEGATIVE, DRAW_ID)
         return [batch[field] for batch in experiment.train_data for field in fields]
 
     first, again, other = epoch(3), epoch(3), epoch(4)
@@ -172,7 +171,7 @@ def test_shares_of_the_processes_make_up_the_batches_of_one(
             assert torch.equal(_by_request(parts, field), _by_request([batch], field)), field
         targets = [sum(int((part[TARGET_ID] > 0).sum()) for part in ps) for ps in (parts, [batch])]
         assert targets[0] == targets[1]
-        gaps = [sum(int(part[HISTORY_GAP].sum()) for part in ps) for ps in (parts, [batch])]
+        gaps = [sum(int(part["row_gap"].sum()) for part in ps) for ps in (parts, [batch])]
         assert gaps[0] == gaps[1] > 0
 
 

@@ -13,7 +13,6 @@ from recbole_poem.core.fields import (
     CACHE_ITEM,
     CACHE_SCORE,
     HARD_NEGATIVE,
-    HISTORY_GAP,
     REQUEST_ID,
     SYSTEM_POSITIVE,
     TARGET_ID,
@@ -55,7 +54,7 @@ def test_the_times_alone_tell_what_comes_next(write_dataset: Any) -> None:
     keys.update(learning_rate=0.01, epochs=30, hidden_dropout_prob=0.1, stopping_step=30)
     keys.update(valid_metric="hit@4", **{"logit_terms.repeat": False}, ema_decay=0.9)
     told = run_recbole_poem(config_dict=keys)["test_result"]["hit@4"]
-    untold = run_recbole_poem(config_dict={**keys, "time_gaps": False})["test_result"]["hit@4"]
+    untold = run_recbole_poem(config_dict={**keys, "row_features": "none"})["test_result"]["hit@4"]
     assert told > 0.9
     assert untold < 0.7
 
@@ -227,7 +226,7 @@ def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> N
         "logit_terms",
     }
     (loss,) = model.calculate_loss(batch)
-    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch[HISTORY_GAP])
+    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch["row_gap"])
     is_target = batch[TARGET_ID] > 0
     logits = states[is_target] @ model.item_embedding.weight[1:].T
     reference = torch.nn.functional.cross_entropy(logits, batch[TARGET_ID][is_target] - 1)
@@ -253,12 +252,12 @@ def test_the_mixture_is_scored_by_the_cosine(keys: Dict[str, Any]) -> None:
 def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any], state: str) -> None:
     """The state of a window's last position is that of the prediction row with this window."""
     # times that every window knows; a window begins with a user, so that both know as many
-    more = {"MAX_ITEM_LIST_LENGTH": 30, "history_encoder": state, "gap_dropout": 0.0}
+    more = {"MAX_ITEM_LIST_LENGTH": 30, "history_encoder": state, "row_features.gap.dropout": 0.0}
     experiment = make(keys, **ALL_OFF, **more)
     model = experiment.model.eval()
     train = experiment.train_data._dataset
     batch = next(iter(experiment.train_data))
-    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch[HISTORY_GAP])
+    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch["row_gap"])
     where = {int(r): i for i, r in enumerate(train.inter_feat[REQUEST_ID])}
     compared = 0
     for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():

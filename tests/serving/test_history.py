@@ -1,13 +1,14 @@
 """The times of a history: which are taken, and what is wrong named."""
 
 import math
-from typing import Any
+from typing import Any, List
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.stages import ROW_FEATURES
 from recbole_poem.serving.histories import checked_item_times, flatten
 from recbole_poem.serving.history import checked_times
 from recbole_poem.serving.query import Query, checked
@@ -49,23 +50,28 @@ def test_wrong_times_are_named(times: Any, words: str) -> None:
         checked_times("times", times, 2)
 
 
+def gaps(flat: Any, per_second: float = 1.0) -> List[int]:
+    feature = ROW_FEATURES.choose("gap", "row_features")["gap"].make()
+    return feature.of_request(flat.time, flat.first, per_second).tolist()
+
+
 def test_gaps_are_those_between_known_items_of_one_history() -> None:
     histories = [["a", "new", "b"], [], ["c"], ["a", "b", "c"], ["new", "c", "a"]]
     times = [[0.0, 1.0, 4.0], [], [5.0], None, [3.0, 4.0, 4.0]]
     flat = flatten(histories, VOCABULARY, times)
     assert flat.item.tolist() == [1, 2, 3, 1, 2, 3, 3, 1]
-    assert flat.gap.tolist() == [0, 4, 0, 0, 0, 0, 0, 1]  # of 4 s, not of 3, and of none
-    in_ms = flatten(histories, VOCABULARY, times, per_second=1000)
-    assert in_ms.gap.tolist() == [0, 1, 0, 0, 0, 0, 0, 1]
-    assert flat.of(np.array([0, 4])).gap.tolist() == [0, 4, 0, 1]
-    assert not flatten(histories, VOCABULARY).gap.any()
+    assert flat.first.tolist() == [True, False, True, True, False, False, True, False]
+    assert gaps(flat) == [0, 4, 0, 0, 0, 0, 0, 1]  # of 4 s, not of 3, and of none
+    assert gaps(flat, per_second=1000) == [0, 1, 0, 0, 0, 0, 0, 1]
+    assert gaps(flat.of(np.array([0, 4]))) == [0, 4, 0, 1]
+    assert not any(gaps(flatten(histories, VOCABULARY)))
 
 
 def test_a_frame_has_the_gaps_of_its_own_order_of_time() -> None:
     rows = {"request": [7, 5, 7, 7], "item": ["b", "a", "a", "c"], "time": [4, 9, 0, 6]}
     flat = flatten(pd.DataFrame(rows), VOCABULARY)
     assert flat.item.tolist() == [1, 2, 3, 1]
-    assert flat.gap.tolist() == [0, 4, 3, 0]
+    assert gaps(flat) == [0, 4, 3, 0]
     dated = pd.DataFrame({**rows, "time": pd.to_datetime(rows["time"], unit="s")})
     with pytest.raises(InputError, match="column 'time' holds dates; expected numbers"):
         flatten(dated, VOCABULARY)
@@ -151,7 +157,7 @@ def test_times_of_one_query_are_no_other_ones_and_as_many_as_its_items() -> None
     reader = RequestReader(VOCABULARY, [], 1.0)
     untimed = Query(["b", "c"])
     requests = reader.of_queries([Query(["a", "b"], times=[0, 64]), untimed])
-    assert requests.histories.gap.tolist() == [0, 8, 0, 0]
+    assert gaps(requests.histories) == [0, 8, 0, 0]
     with pytest.raises(InputError, match="times: query 1 has 3 for a history of 1 items"):
         checked([untimed, Query(["a"], times=[0, 1, 64])])
 
@@ -160,4 +166,4 @@ def test_requests_take_arrays_as_they_take_lists() -> None:
     reader = RequestReader(VOCABULARY, [], 1.0)
     nothing, times = np.array([None, None]), np.array([[1.0, 3.0], [1.0, 1.0]])
     requests = reader.together([["a", "b"], ["c", "a"]], nothing, item_times=times)
-    assert requests.histories.gap.tolist() == [0, 3, 0, 1]
+    assert gaps(requests.histories) == [0, 3, 0, 1]

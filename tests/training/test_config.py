@@ -310,18 +310,6 @@ def test_values_out_of_range_are_refused_by_name(keys: Dict[str, Any], words: st
 
 
 @pytest.mark.parametrize(
-    "windows",
-    [
-        *(3, [], [0], [3, [24, 0.5]], [[3]], [[3, -1]], [[0, 1]]),
-        *([[2, 0.5, 14]], [[3.0, 0.5, 14]], [[25, 0.5, 14]], [[3, 0.5, 0]], [[3, 1, 1, 1]]),
-    ],
-)
-def test_windows_that_are_neither_hours_nor_weighed_are_refused(windows: Any) -> None:
-    with pytest.raises(InputError, match="trend_windows: expected a list of hours above 0 or"):
-        make(trend_windows=windows)
-
-
-@pytest.mark.parametrize(
     ("keys", "words"),
     [
         ({"embedding_size": 0}, "embedding_size: expected a whole number from 1, not 0"),

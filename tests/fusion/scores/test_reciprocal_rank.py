@@ -195,3 +195,37 @@ def test_settings_out_of_range_are_named(settings, words):
     with pytest.raises(InputError) as error:
         component(**settings)
     assert str(error.value).startswith(words)
+
+
+def made(n_objectives, **settings):
+    block = {"name": "reciprocal_rank", **settings}
+    return SCORE_FUSIONS.choose(block, "score_fusion").make(n_objectives)
+
+
+def test_the_weights_of_objectives_are_scaled_to_sum_one():
+    assert made(2, weights=[1, 3]).share == [0.25, 0.75]
+    assert made(2, weights=[0, 2.5]).share == [0.0, 1.0]
+    assert made(4).share == [0.25] * 4
+
+
+def test_gains_are_the_weights_of_the_first_ranks():
+    gains = made(2, weights=[1, 3], kappa=1, power=2).gains(3)
+    assert gains == pytest.approx(np.outer([0.25, 0.75], [1, (2 / 3) ** 2, 0.25]))
+    assert gains.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [[0, 0], [2, -1], "11", 3, ["1", "2"], [1, None], [1, float("nan")], [1, float("inf")], []],
+)
+def test_weights_that_cannot_be_are_named(weights):
+    with pytest.raises(InputError, match=r"^score_fusion\.weights: expected a list") as caught:
+        made(2, weights=weights)
+    assert repr(weights) in str(caught.value)
+
+
+@pytest.mark.parametrize("weights", [[1], [1, 1, 1]])
+def test_as_many_weights_as_objectives_are_wanted(weights):
+    with pytest.raises(InputError, match=r"^score_fusion\.weights: expected 2 numbers") as caught:
+        made(2, weights=weights)
+    assert repr(weights) in str(caught.value)

@@ -1,7 +1,6 @@
 """Requests that are drawn from a log: what was before each row, and how long apart."""
 
 import numpy as np
-import torch
 
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.serving.index.sample import sample_requests
@@ -18,12 +17,10 @@ def test_a_sample_holds_what_was_before_its_rows() -> None:
         n_items=4,
         training=np.array([True, True, True, True, True, False]),
     )
-    slots = np.array([0, 4, 5, 0, 6, 7], dtype=np.uint8)
-    found = sample_requests(log, torch.from_numpy(slots), 10, n_objectives=2)
+    found = sample_requests(log, 10, n_objectives=2)
     rows = found.histories.request.astype(int)
     assert sorted(rows) == [1, 2, 4]
     for row, begin, end in zip(rows, found.histories.begin, found.histories.begin[1:]):
         before = slice(log.first[row], row)
         assert found.histories.item[begin:end].tolist() == log.item[before].tolist()
-        assert found.histories.gap[begin:end].tolist() == slots[before].tolist()
-    assert not sample_requests(log, None, 10, n_objectives=0).histories.gap.any()
+        assert found.histories.time[begin:end].tolist() == log.time[before].tolist()

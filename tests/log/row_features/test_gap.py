@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_poem.log.gaps import N_SLOTS, gap_slots
+from recbole_poem.log.row_features.gap import N_SLOTS, gap_slots
 
 
 @pytest.mark.parametrize(

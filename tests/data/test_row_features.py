@@ -6,8 +6,8 @@ import pytest
 import torch
 from conftest import random_log
 
-from recbole_poem.core.fields import HISTORY_GAP, REQUEST_ID, REQUEST_POSITION
-from recbole_poem.log.gaps import gap_slots
+from recbole_poem.core.fields import REQUEST_ID, REQUEST_POSITION
+from recbole_poem.log.row_features.gap import gap_slots
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 
@@ -27,7 +27,7 @@ def test_windows_know_the_times_of_the_log_but_for_those_that_go_without(
 ) -> None:
     """A window begins anywhere in a history, and its first row knows the gap before it."""
     log = random_log(3, n_users=60, n_items=25, longest=20)
-    keys = {**write_dataset(log), **SMALL, "gap_dropout": 0.3}
+    keys = {**write_dataset(log), **SMALL, "row_features.gap.dropout": 0.3}
     loader = assemble(Config(config_dict=keys)).train_data
     of_log = loader._dataset.log
     expected = gap_slots(of_log.time, of_log.position == 0, 1.0)
@@ -35,7 +35,7 @@ def test_windows_know_the_times_of_the_log_but_for_those_that_go_without(
     for epoch in range(20):
         loader.set_epoch(epoch)
         for batch in loader:
-            for gaps, start, length in zip(batch[HISTORY_GAP], *_windows(batch)):
+            for gaps, start, length in zip(batch["row_gap"], *_windows(batch)):
                 known = expected[start : start + length]
                 assert not gaps[length:].any()
                 if known.any():
@@ -62,10 +62,10 @@ def test_prediction_rows_know_the_times_of_the_log(write_dataset: Any) -> None:
     expected = gap_slots(split.log.time, split.log.position == 0, 1.0)
     batch = split[torch.arange(len(split.inter_feat))]
     lengths = batch["item_length"].tolist()
-    for row, length, gaps in zip(batch[REQUEST_ID].tolist(), lengths, batch[HISTORY_GAP]):
+    for row, length, gaps in zip(batch[REQUEST_ID].tolist(), lengths, batch["row_gap"]):
         assert gaps[:length].tolist() == expected[row - length : row].tolist()
         assert not gaps[length:].any()
-    assert torch.equal(split[0][HISTORY_GAP], batch[HISTORY_GAP][0])
+    assert torch.equal(split[0]["row_gap"], batch["row_gap"][0])
 
 
 def test_times_that_look_like_milliseconds_are_told(
