@@ -203,8 +203,10 @@ def test_rankings_of_a_split_by_time_know_nothing_that_came_later(write_dataset:
 
 
 def trained_on(experiment: Experiment) -> List[torch.Tensor]:
-    """Return all that the batches of an epoch hold."""
-    return [batch[field] for batch in experiment.train_data for field in batch.interaction]
+    """Return all that the batches of an epoch hold, and what was counted beside them."""
+    counted = [trends.logit for trends in experiment.train_data._dataset.trends.values()]
+    batches = [batch[field] for batch in experiment.train_data for field in batch.interaction]
+    return batches + counted
 
 
 @pytest.mark.parametrize("split", SPLITS)
