@@ -19,7 +19,7 @@ from recbole_poem.models.poem import POEM
 class Interests:
     """POEM's `forward` for batches of any size.
 
-    What cannot be recorded, for it takes the size of the recorded batch for a number, is played anew
+    What takes the size of the recorded batch for a number cannot be recorded, and is played anew
     for each batch.
 
     Parameters

@@ -8,6 +8,7 @@ from recbole_poem.logits.scoring import (
     Calendar,
     Items,
     all_logits,
+    best_matching,
     logits_of,
     of_state,
     plus,
@@ -15,9 +16,11 @@ from recbole_poem.logits.scoring import (
 )
 
 
-def interest_of(generator: torch.Generator, n_items: int, n_named: int) -> tuple:
+def interest_of(
+    generator: torch.Generator, n_items: int, n_named: int, n_interests: int = 1
+) -> tuple:
     """Draw three requests, items that may be named twice, and what scores them."""
-    state = torch.randn(3, 4, generator=generator)
+    state = torch.randn(3, n_interests, 4, generator=generator)
     embedding = torch.randn(n_items, 4, generator=generator)
     calendars = []
     for n_trends, n_steps in ((2, 3), (1, 5)):
@@ -31,11 +34,13 @@ def interest_of(generator: torch.Generator, n_items: int, n_named: int) -> tuple
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10**6), n_named=st.integers(0, 9))
-def test_every_way_to_score_gives_the_sum_of_the_definition(seed: int, n_named: int) -> None:
+@given(seed=st.integers(0, 10**6), n_named=st.integers(0, 9), n_interests=st.integers(1, 3))
+def test_every_way_to_score_gives_the_sum_of_the_definition(
+    seed: int, n_named: int, n_interests: int
+) -> None:
     generator = torch.Generator().manual_seed(seed)
-    interest, items = interest_of(generator, 7, n_named)
-    expected = interest.state @ items.embedding.T
+    interest, items = interest_of(generator, 7, n_named, n_interests)
+    expected = torch.stack([state @ items.embedding.T for state in interest.state]).amax(1)
     for row in range(3):
         for calendar, step in zip(items.calendars, interest.step[row]):
             expected[row] += calendar.weight @ calendar.trend[:, step]
@@ -49,16 +54,16 @@ def test_every_way_to_score_gives_the_sum_of_the_definition(seed: int, n_named: 
 
 def test_from_now_on_the_score_is_one_product() -> None:
     """Wherever nobody asks in a step that is over; an hour that is not known has no trend."""
-    interest, items = interest_of(torch.Generator().manual_seed(0), 7, 0)
+    interest, items = interest_of(torch.Generator().manual_seed(0), 7, 0, n_interests=2)
     lately, hours = items.calendars
     hours.trend[:, 0] = 0
     items = Items(items.embedding, (lately, hours._replace(now=1)))
     asked = of_state(interest.state, torch.tensor([[2, 4], [1, 0], [2, 1]]))
-    product = asked.continued(items.calendars) @ items.from_now_on().T
+    product = (asked.continued(items.calendars) @ items.from_now_on().T).amax(1)
     assert items.from_now_on().shape == (7, 4 + 2 * 2 + 4)
     torch.testing.assert_close(product, all_logits(asked, items))
     over = of_state(interest.state, torch.tensor([[0, 4], [0, 0], [0, 1]]))
-    product = over.continued(items.calendars) @ items.from_now_on().T
+    product = (over.continued(items.calendars) @ items.from_now_on().T).amax(1)
     assert not torch.allclose(product, all_logits(over, items))
 
 
@@ -68,3 +73,33 @@ def test_an_added_logit_is_trained_wherever_its_item_is_scored() -> None:
     named = plus(interest, torch.tensor([[1, 2], [3, 3], [4, 5]]), logit)
     logits_of(named, items, torch.tensor([[2], [3], [6]])).sum().backward()
     torch.testing.assert_close(logit.grad, torch.tensor([[0.0, 1], [1, 1], [0, 0]]))
+
+
+#: two interests that point to the axes, and items on them
+TWO = of_state(torch.tensor([[[2.0, 0.0], [0.0, 1.0]]]), torch.zeros(1, 0, dtype=torch.int64))
+ON_AXES = Items(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0], [-1.0, -1.0]]))
+
+
+def test_an_item_is_scored_by_the_interest_that_fits_it_best() -> None:
+    expected = torch.tensor([[0.0, 2.0, 3.0, -1.0]])
+    assert torch.equal(all_logits(TWO, ON_AXES), expected)
+    assert torch.equal(logits_of(TWO, ON_AXES, torch.tensor([[2, 1, 3]])), expected[:, [2, 1, 3]])
+    assert torch.equal(shared_logits(TWO, ON_AXES, torch.tensor([3, 2])), expected[:, [3, 2]])
+
+
+def test_what_names_an_item_is_added_once_behind_the_best_interest() -> None:
+    named = plus(TWO, torch.tensor([[1]]), torch.tensor([[10.0]]))
+    expected = torch.tensor([[0.0, 12.0, 3.0, -1.0]])
+    assert torch.equal(all_logits(named, ON_AXES), expected)
+    assert torch.equal(logits_of(named, ON_AXES, torch.tensor([[1, 2]])), expected[:, [1, 2]])
+
+
+def test_the_interest_that_fits_an_item_best_learns_it_alone() -> None:
+    state = TWO.state.clone().requires_grad_()
+    named = plus(TWO._replace(state=state), torch.tensor([[1, 2]]), torch.tensor([[5.0, 6.0]]))
+    single = best_matching(named, ON_AXES, torch.tensor([[2, 1, 3]]))
+    assert single.state[:, 0].tolist() == [[0, 1], [2, 0], [0, 1]]
+    assert single.item.tolist() == [[1, 2]] * 3  # additional logits go with the request
+    all_logits(single, ON_AXES)[0].sum().backward()
+    assert state.grad[0, 1].any()
+    assert not state.grad[0, 0].any()

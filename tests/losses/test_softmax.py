@@ -15,7 +15,7 @@ STATES = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
 ITEMS = torch.randn(9, 4, generator=torch.Generator().manual_seed(1))
 CATALOGUE = Items(ITEMS)
 NOW = torch.zeros(6, 0, dtype=torch.int64)
-INTEREST = of_state(STATES, NOW)
+INTEREST = of_state(STATES.unsqueeze(1), NOW)
 POSITIVES = torch.tensor([[1, 2], [3, 0], [8, 1], [4, 4], [5, 7], [6, 0]])
 
 
@@ -64,7 +64,7 @@ def test_log_q_corrects_a_skewed_sample() -> None:
     negatives = (state @ ITEMS[drawn].T - log_count[drawn]).masked_fill(drawn == row, -torch.inf)
     positive = (state * ITEMS[row[0]]).sum(-1, keepdim=True)
     corrected = torch.cat([positive, negatives], 1).log_softmax(-1)[0, 0]
-    full = full_log_probability(of_state(state, NOW[:1]), CATALOGUE, row)[0, 0]
+    full = full_log_probability(of_state(state.unsqueeze(1), NOW[:1]), CATALOGUE, row)[0, 0]
     assert corrected == pytest.approx(float(full), abs=0.02)
 
 
@@ -72,7 +72,11 @@ def test_gradient_of_the_sampled_softmax_leaves_other_items_alone() -> None:
     items = ITEMS.clone().requires_grad_()
     negatives, log_q = torch.tensor([2, 3]), torch.zeros(9)
     sampled_log_probability(
-        of_state(STATES[:1], NOW[:1]), Items(items), POSITIVES[:1, :1], negatives, log_q
+        of_state(STATES[:1].unsqueeze(1), NOW[:1]),
+        Items(items),
+        POSITIVES[:1, :1],
+        negatives,
+        log_q,
     ).sum().backward()
     assert items.grad.abs().sum(1).nonzero().flatten().tolist() == [1, 2, 3]
 

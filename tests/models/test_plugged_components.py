@@ -106,6 +106,8 @@ class LastTwo(Plain, nn.Module):
 class Nearness(Plain, nn.Module):
     """Says nothing of places but that near ones count more."""
 
+    reads = ()
+
     def __init__(self, settings: Any, sizes: Any) -> None:
         super().__init__()
 

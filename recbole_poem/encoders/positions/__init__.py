@@ -13,7 +13,14 @@ class Position(Protocol):
 
     It has three places to say something, and says nothing at the others. Queries are of all W
     places of a window, or of one place ``at`` (B,) of each.
+
+    Attributes
+    ----------
+    reads : tuple of str
+        Row features without slots that it needs, such as ``time``.
     """
+
+    reads: Tuple[str, ...]
 
     def add(self, tokens: torch.Tensor, rows: Rows) -> torch.Tensor:
         """Return the tokens (B, W, d) with what is added to them; as they are = nothing."""

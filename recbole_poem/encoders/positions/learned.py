@@ -21,6 +21,8 @@ class Learned(nn.Module):
     sizes : Sizes
     """
 
+    reads = ()
+
     @dataclass(frozen=True)
     class Settings:
         """It has none."""

@@ -31,7 +31,7 @@ def asked_of(order: Sequence[int] = (0, 1, 2, 3)) -> Asked:
     torch.manual_seed(1)
     features, fused = torch.rand(1, 4, 2), torch.rand(1, 4)
     items = Items(torch.randn(9, 3))
-    interest = of_state(torch.randn(1, 3), torch.zeros(1, 0, dtype=torch.int64))
+    interest = of_state(torch.randn(1, 1, 3), torch.zeros(1, 0, dtype=torch.int64))
     order = list(order)
     item = torch.tensor([[5, 3, 8, 0]])[:, order]
     ranking = Ranking(item, VALID[:, order], features[:, order], fused[:, order])
