@@ -56,7 +56,7 @@ def poem(keys: Dict[str, Any], **more: Any) -> Experiment:
     for name, parameter in experiment.model.named_parameters():
         if name.startswith(("logit_terms", "ranking_side.state_fusion")):
             torch.nn.init.normal_(parameter)
-    slots = experiment.model.history_encoder.gap_embedding.weight
+    slots = experiment.model.history_encoder.tokens.slots["gap"].weight
     torch.nn.init.normal_(slots[1:])  # the first one is of what is not known
     return experiment
 
