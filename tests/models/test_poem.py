@@ -126,7 +126,7 @@ def test_order_of_the_cached_candidates_changes_nothing(keys: Dict[str, Any]) ->
     assert torch.allclose(scores, model.full_sort_predict(batch), atol=1e-5)
 
 
-@pytest.mark.parametrize("state", ["transformer", "mixture"])
+@pytest.mark.parametrize("state", ["transformer", "mixture", "comirec"])
 def test_with_an_empty_ranking_it_is_what_its_history_encoder_is(
     keys: Dict[str, Any], state: str
 ) -> None:
@@ -226,9 +226,9 @@ def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> N
         "logit_terms",
     }
     (loss,) = model.calculate_loss(batch)
-    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch["row_gap"])
+    states = model.states(batch)
     is_target = batch[TARGET_ID] > 0
-    logits = states[is_target] @ model.item_embedding.weight[1:].T
+    logits = states[is_target].squeeze(1) @ model.item_embedding.weight[1:].T
     reference = torch.nn.functional.cross_entropy(logits, batch[TARGET_ID][is_target] - 1)
     assert torch.allclose(loss, reference, atol=1e-5)
 
@@ -241,14 +241,14 @@ def test_the_mixture_is_scored_by_the_cosine(keys: Dict[str, Any]) -> None:
     scores = model.full_sort_predict(batch)
     items = model.item_embedding.weight[1:]
     assert torch.allclose(model.scoring_items().embedding[1:].norm(dim=1), torch.ones(len(items)))
-    state = model.forward(batch).state  # of length 2 before training: 1 / temperature
+    state = model.forward(batch).state.squeeze(1)  # of length 2 before training: 1 / temperature
     cosine = torch.nn.functional.cosine_similarity(state.unsqueeze(1), items, dim=2)
     assert torch.allclose(scores[:, 1:], 2 * cosine, atol=1e-5)
     chosen = model.predict(batch)
     assert torch.allclose(chosen, scores.gather(1, batch["item_id"].unsqueeze(1))[:, 0], atol=1e-5)
 
 
-@pytest.mark.parametrize("state", ["transformer", "mixture"])
+@pytest.mark.parametrize("state", ["transformer", "mixture", "comirec"])
 def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any], state: str) -> None:
     """The state of a window's last position is that of the prediction row with this window."""
     # times that every window knows; a window begins with a user, so that both know as many
@@ -257,7 +257,7 @@ def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any], state:
     model = experiment.model.eval()
     train = experiment.train_data._dataset
     batch = next(iter(experiment.train_data))
-    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch["row_gap"])
+    states = model.states(batch)
     where = {int(r): i for i, r in enumerate(train.inter_feat[REQUEST_ID])}
     compared = 0
     for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():
@@ -268,14 +268,14 @@ def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any], state:
     assert compared > 5
 
 
-@pytest.mark.parametrize("state", ["transformer", "mixture"])
+@pytest.mark.parametrize("state", ["transformer", "mixture", "comirec"])
 def test_padding_never_gets_a_gradient_or_a_probability(keys: Dict[str, Any], state: str) -> None:
     experiment = make(keys, history_encoder=state)
     sum(experiment.model.calculate_loss(next(iter(experiment.train_data)))).backward()
     assert (experiment.model.item_embedding.weight.grad[0] == 0).all()
 
 
-@pytest.mark.parametrize("state", ["transformer", "mixture"])
+@pytest.mark.parametrize("state", ["transformer", "mixture", "comirec"])
 @pytest.mark.parametrize("fusion", ["gate", "residual"])
 def test_every_weight_is_trained_jointly(keys: Dict[str, Any], fusion: str, state: str) -> None:
     experiment = make(
