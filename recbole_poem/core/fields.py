@@ -14,9 +14,10 @@ CACHE_ITEM = "cache_item"
 #: (..., N, M) float32: their raw scores
 CACHE_SCORE = "cache_score"
 
-#: (B, W, 1) int64, at evaluation (B, C): the step of time at which each target is asked for, from
-#: 1, 0 = before the first, and the hour of the day if it counts; see `recbole_poem.log.trends`
+#: (B, W) int64, at evaluation (B,): the steps of time at which each target is asked for, 0 where
+#: nothing is known; see `recbole_poem.log.trends` and `recbole_poem.log.hours`
 TREND_STEP = "trend_step"
+HOUR_STEP = "hour_step"
 
 #: (B, W) int64: the item to predict at each position of a training window; 0 = no target
 TARGET_ID = "target_id"

@@ -34,6 +34,8 @@ RENAMED: Dict[str, str] = {
     "system_positives": "losses.system.n_positives",
     "system_weight": "losses.system.weight",
     "temperature": "history_encoder.temperature",
+    "trend_step": "logit_terms.popularity_trend.step",
+    "trend_windows": "logit_terms.popularity_trend, and logit_terms.hour_of_day for triples",
     "use_hard_negatives": "losses.margin",
     "use_partial_order": "ranking_reader (none reads the history alone)",
     "use_quintuple": "ranking_reader.features",

@@ -21,7 +21,6 @@ from recbole_poem.core.fields import (
     REQUEST_POSITION,
     SAMPLED_NEGATIVE,
     TARGET_ID,
-    TREND_STEP,
 )
 from recbole_poem.core.noise import Purpose, uniform
 from recbole_poem.core.processes import n_processes
@@ -73,8 +72,7 @@ class POEMTrainDataLoader(AbstractDataLoader):
         self._user_start, self._user_targets = first_row[users], training[users] - 1
         self._is_target = torch.zeros(len(log), dtype=torch.bool)
         self._is_target[dataset.inter_feat[REQUEST_ID]] = True
-        trends = dataset.trends
-        self._trend_step = None if trends is None else trends.step(log.time).unsqueeze(1)
+        self._steps = {name: each.step(log.time) for name, each in dataset.trends.items()}
         self._fields, self._reads_rankings = fields, reads_rankings
         self._shared_negatives = shared_negatives
         self._n_requests = config["requests_per_window"]
@@ -123,8 +121,8 @@ class POEMTrainDataLoader(AbstractDataLoader):
         )
         for name, values in self._dataset.row_windows(start, length, width).items():
             batch[field_of(name)] = values * self._knows(name, start).unsqueeze(1)
-        if self._trend_step is not None:
-            batch[TREND_STEP] = gather_windows(self._trend_step, start + 1, length, width)
+        for name, step in self._steps.items():
+            batch[name] = gather_windows(step, start + 1, length, width)
         self._add_requests(batch, start, is_target)
         if self._shared_negatives is not None:
             step = int(index.min()) // (self.step * self._n_processes)

@@ -14,7 +14,7 @@ from recbole.data.interaction import Interaction
 
 from recbole_poem.cache.request_cache import RequestCache, read_entries
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, TREND_STEP
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.controls import (
     Entries,
@@ -27,9 +27,7 @@ from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.data.rows import LogRows
 from recbole_poem.data.time_order import to_single_precision
 from recbole_poem.data.windows import gather_windows, row_windows
-from recbole_poem.log.hours import Clock, hour_trends
 from recbole_poem.log.row_features import RowFeature, features_of, field_of
-from recbole_poem.log.trends import Trends, item_trends, windows_of
 
 
 class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
@@ -108,15 +106,13 @@ class POEMDataset(FlatSequentialDataset):
     #: row features by their names, and the value of each at every row of the log, (R,)
     row_features: Mapping[str, RowFeature] = {}
     row_values: Mapping[str, torch.Tensor] = {}
-    #: what was popular when; None = the model does not ask
-    trends: Optional[Trends] = None
     #: log probability of each item as a sampled negative, (n_items,); None = the softmax is exact
     log_q: Optional[torch.Tensor] = None
     #: names of the M objectives of a ranking
     objectives: Tuple[str, ...] = ()
 
     def build(self) -> List[Dataset]:
-        """Split; give all splits the row features, and count the trends of the training part."""
+        """Split, and give all splits the row features."""
         datasets = super().build()
         per_second = PER_SECOND[self.config["time_unit"]]
         features = features_of(self.config)
@@ -126,28 +122,7 @@ class POEMDataset(FlatSequentialDataset):
         }
         for dataset in datasets:
             dataset.row_features, dataset.row_values = features, values
-        trends = self._trends_of(datasets[0], 3600 * per_second)
-        for dataset in datasets:
-            dataset.trends = trends
         return datasets
-
-    def _trends_of(self, train: "POEMDataset", hour: float) -> Optional[Trends]:
-        """Count what was popular when in the training part; an hour as long as the time field says.
-
-        Raises
-        ------
-        InputError
-            If there is no training row.
-        """
-        if self.config["trend_windows"] is None:
-            return None
-        hours, weight, daily = windows_of(self.config["trend_windows"])
-        step = self.config["trend_step"] * hour
-        trends = item_trends(train.log, [each * hour for each in hours], step)
-        if daily:
-            clock = Clock(hour, self.config["utc_offset"] / 3600)
-            trends = trends._replace(hours=hour_trends(train.log, clock, daily))
-        return trends._replace(weight=weight)
 
     def attach(self, cache: RequestCache) -> None:
         """Let the rows of this split carry entries of `cache`."""
@@ -199,9 +174,6 @@ class POEMDataset(FlatSequentialDataset):
         begin, n = (each.reshape(-1) for each in (batch[REQUEST_ID] - length, length))
         for name, values in self.row_windows(begin, n, self.max_item_list_len).items():
             batch[field_of(name)] = values[0] if one else values
-        if self.trends is not None:
-            time = self.log.time[batch[REQUEST_ID].numpy()]
-            batch[TREND_STEP] = self.trends.in_evaluation(time)
         if self.cache is not None:
             requests = batch[REQUEST_ID].numpy()
             entries = self._entries(requests, self.config["request_lag"])

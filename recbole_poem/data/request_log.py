@@ -1,6 +1,6 @@
 """Data sets that keep the log, whose rows are requests: a condition says which are predicted."""
 
-from typing import Any, List
+from typing import Any, Dict, List
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,8 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.data.splits import halves
 from recbole_poem.data.time_order import TimeOrderMixin
+from recbole_poem.data.trends import trends_of
+from recbole_poem.log.clock import Dated
 from recbole_poem.log.feedback import estimated_labels, positive_rows
 from recbole_poem.log.requests import RequestLog, first_rows
 from recbole_poem.log.watch_time import parse_watch_time
@@ -97,8 +99,11 @@ class LogMixin(TimeOrderMixin):
 class RequestLogMixin(LogMixin):
     """Mixin for sequential data sets: rows that are no targets are context.
 
-    The training part of `log` is final after `build`.
+    The training part of `log` is final after `build`, and `trends` holds what is known of all items
+    when, by the field of a row's step.
     """
+
+    trends: Dict[str, Dated]
 
     def _set_alias(self, alias_name: str, default_value: List[Any]) -> None:
         """Read the histories of files that are split beforehand as the items that they are.
@@ -175,7 +180,17 @@ class RequestLogMixin(LogMixin):
             self.log = self.log.with_training_targets(targets)
             for dataset in datasets:
                 dataset.log = self.log
+        self._tell_steps(datasets)
         return datasets
+
+    def _tell_steps(self, datasets: List[Dataset]) -> None:
+        """Count what the logit terms know when, and tell the rows of all splits their steps."""
+        self.trends = trends_of(self.config, datasets[0].log)
+        for dataset in datasets:
+            dataset.trends = self.trends
+            for field, trends in self.trends.items():
+                rows = dataset.inter_feat[REQUEST_ID].numpy()
+                dataset.inter_feat[field] = trends.step(self.log.time[rows])
 
 
 class PredictedRowsMixin(LogMixin):

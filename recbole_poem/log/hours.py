@@ -1,98 +1,93 @@
 """What is popular at which time of the day, on all days alike.
 
-What is watched in the morning is not what is watched at night. With c_h(i) the training rows of
-item i within some hours around hour h of the day, in the last days of the training part, and a(i)
-those of all hours of these days,
+What is watched in the morning is not what is watched at night. Time is cut into days, backwards
+from the end of the training part. On day b, with c_bh(i) the training rows of item i within some
+hours around hour h of the last days before b begins, and a_b(i) those of all hours of these days,
 
-    trend_h(i) = log((c_h(i) + n q(i)) / ((C_h + n) q(i))),  q(i) = (a(i) + 1) / (A + n),
+    trend_bh(i) = log((c_bh(i) + n q(i)) / ((C_bh + n) q(i))),  q(i) = (a_b(i) + 1) / (A_b + n),
 
-where C_h and A are their sums and n is the number of items: 0 for an item that is as frequent as at
-other hours; compare `recbole_poem.log.trends`. The rows that are counted include those that
-training learns from, and of other users those of the same days: it is for evaluation.
+where C_bh and A_b are their sums and n is the number of items: 0 for an item that is as frequent as
+at other hours; compare `recbole_poem.log.trends`. A day looks back from its beginning alone, so
+that no later row moves it. What a request reads is up to a day old; behind the training part it is
+the last day for all. Of other users the rows of a day may have been learned from: it is for
+evaluation.
 """
 
-from typing import List, NamedTuple, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from recbole_poem.log.clock import HOURS, Clock
 from recbole_poem.log.requests import RequestLog
-
-_HOURS = 24
-
-
-class Clock(NamedTuple):
-    """How to read the users' clocks.
-
-    Attributes
-    ----------
-    hour : float
-        In the unit of the time field.
-    ahead : float
-        Of UTC, in hours.
-    """
-
-    hour: float
-    ahead: float
-
-    def at(self, time: np.ndarray) -> np.ndarray:
-        """Return the hours of times (R,), from 0 to 23, as float; NaN where the time is."""
-        hours: np.ndarray = np.floor(time / self.hour + self.ahead) % _HOURS
-        return hours
-
-
-class Daily(NamedTuple):
-    """A window of every day.
-
-    Attributes
-    ----------
-    hours : int
-        Its length: an odd number, of the hour itself and of as many before it as after it.
-    weight : float
-        By which evaluation multiplies its trend.
-    days : float
-        How far to look back from the last training row.
-    """
-
-    hours: int
-    weight: float
-    days: float
+from recbole_poem.log.trends import CELLS, steps_of
 
 
 class HourTrends(NamedTuple):
-    """Trends of P windows of the day.
+    """Trends of the hours of K days; see `recbole_poem.log.clock.Dated`.
 
     Attributes
     ----------
     clock : Clock
-    logit : (P, 25, n_items) float32
-        trend_h(i) at 1 + h; 0 at 0, for a time that is not known, and for padding.
-    weight : list of P float
+    begin : (K,) float64
+        Of each day, in the unit of the time field; the last has no end.
+    logit : (1, 1 + 24 K, n_items) float32
+        trend_bh(i) at 1 + 24 b + h, b from 0; 0 at 0, for a time before the first day or not known,
+        and for padding.
     """
 
     clock: Clock
+    begin: np.ndarray
     logit: torch.Tensor
-    weight: List[float]
+
+    @property
+    def now(self) -> int:
+        """Return the first hour of the last day: somebody may ask at any of its hours."""
+        return 1 + HOURS * (len(self.begin) - 1)
 
     def step(self, time: np.ndarray) -> torch.Tensor:
         """Return the places of times (R,) in `logit`."""
-        return torch.from_numpy(np.nan_to_num(1 + self.clock.at(time), nan=0).astype(np.int64))
+        day = np.searchsorted(self.begin, time, side="right") - 1
+        place = 1 + HOURS * day + self.clock.at(time)
+        return torch.from_numpy(np.where(day < 0, 0, np.nan_to_num(place)).astype(np.int64))
 
 
-def hour_trends(log: RequestLog, clock: Clock, windows: Sequence[Daily]) -> HourTrends:
-    """Count the trends of the hours in a log's training rows, of which there is at least one."""
-    time, item = log.time[log.training], log.item[log.training]
-    logit = np.zeros((len(windows), 1 + _HOURS, log.n_items), dtype=np.float32)
-    for of_window, window in zip(logit, windows):
-        kept = time > time.max() - window.days * _HOURS * clock.hour
-        cell = clock.at(time[kept]).astype(np.int64) * log.n_items + item[kept]
-        at_hour = np.bincount(cell, minlength=_HOURS * log.n_items).reshape(_HOURS, log.n_items)
-        reach = window.hours // 2
-        turned = [np.roll(at_hour, by, axis=0) for by in range(-reach, reach + 1)]
-        count = np.sum(turned, axis=0)
-        ever = at_hour.sum(axis=0)
-        share = (ever + 1) / (ever.sum() + log.n_items)
-        expected = (count.sum(axis=1, keepdims=True) + log.n_items) * share
-        of_window[1:] = np.log((count + log.n_items * share) / expected)
+def hour_trends(log: RequestLog, clock: Clock, hours: int, days: int) -> HourTrends:
+    """Count the trends of the hours in a log's training rows, of which there is at least one.
+
+    As many days are kept as memory holds, the latest.
+
+    Parameters
+    ----------
+    log : RequestLog
+    clock : Clock
+    hours : int
+        An odd number: the hour itself, and as many before it as after it.
+    days : int
+        How far a day looks back.
+    """
+    order = np.argsort(log.time[log.training], kind="stable")
+    time, item = (column[log.training][order] for column in (log.time, log.item))
+    day = HOURS * clock.hour
+    begin = steps_of(time, day, CELLS // (HOURS * log.n_items))
+    until = np.searchsorted(time, begin)
+    since = np.searchsorted(time, np.nextafter(begin, -np.inf) - days * day, side="right")
+    logit = np.zeros((1, 1 + HOURS * len(begin), log.n_items), dtype=np.float32)
+    cell = clock.at(time).astype(np.int64) * log.n_items + item
+    for place, (first, end) in enumerate(zip(since, until)):
+        at_hour = np.bincount(cell[first:end], minlength=HOURS * log.n_items)
+        found = _of_hours(at_hour.reshape(HOURS, log.n_items), hours)
+        logit[0, 1 + HOURS * place : 1 + HOURS * (place + 1)] = found
     logit[:, :, 0] = 0
-    return HourTrends(clock, torch.from_numpy(logit), [window.weight for window in windows])
+    return HourTrends(clock, begin, torch.from_numpy(logit))
+
+
+def _of_hours(at_hour: np.ndarray, hours: int) -> np.ndarray:
+    """Return the trends of the hours from the rows at each of them, both (24, n_items)."""
+    n_items, reach = at_hour.shape[1], hours // 2
+    count = np.sum([np.roll(at_hour, by, axis=0) for by in range(-reach, reach + 1)], axis=0)
+    ever = at_hour.sum(axis=0)
+    share = (ever + 1) / (ever.sum() + n_items)
+    expected = (count.sum(axis=1, keepdims=True) + n_items) * share
+    found: np.ndarray = np.log((count + n_items * share) / expected)
+    return found

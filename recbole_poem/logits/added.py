@@ -1,14 +1,15 @@
 """The logit terms of a model, one after the other."""
 
-from typing import Any, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import torch
 from torch import nn
 
 from recbole_poem.core.stage import Choice
 from recbole_poem.fusion.ranking import Ranking
-from recbole_poem.logits.scoring import Interest, Items, plus
-from recbole_poem.logits.terms import Asked
+from recbole_poem.log.clock import Dated
+from recbole_poem.logits.scoring import Calendar, Interest, Items, plus
+from recbole_poem.logits.terms import Asked, is_dense
 
 
 class LogitTerms(nn.ModuleDict):
@@ -21,22 +22,54 @@ class LogitTerms(nn.ModuleDict):
         F, of a candidate; 0 = no ranking is read.
     n_candidates : int
         N, of a full ranking.
+    trends : mapping
+        What the dense terms know, by their fields.
     """
 
-    def __init__(self, chosen: Mapping[str, Choice], n_features: int, n_candidates: int) -> None:
-        super().__init__(
-            {
-                name: term.make(n_features, n_candidates)
-                for name, term in chosen.items()
-                if n_features or not term.component.reads_ranking
-            }
-        )
+    def __init__(
+        self,
+        chosen: Mapping[str, Choice],
+        n_features: int,
+        n_candidates: int,
+        trends: Mapping[str, Dated],
+    ) -> None:
+        terms: Dict[str, Any] = {}
+        for name, term in chosen.items():
+            if is_dense(term.component):
+                terms[name] = term.make(trends[term.component.field])
+            elif n_features or not term.component.reads_ranking:
+                terms[name] = term.make(n_features, n_candidates)
+        super().__init__(terms)
 
     def reset_parameters(self, std: float) -> None:
         """Begin with weights of this standard deviation."""
         term: Any
         for term in self.values():
             term.reset_parameters(std)
+
+    # -- all items ---------------------------------------------------------------------------------
+
+    @property
+    def _dense(self) -> List[Any]:
+        """Return the dense terms that add something in the mode that the model is in."""
+        return [term for term in self.values() if is_dense(type(term)) and term.calendar]
+
+    @property
+    def calendars(self) -> Tuple[Calendar, ...]:
+        """What the dense terms add."""
+        return tuple(term.calendar for term in self._dense)
+
+    @property
+    def fields(self) -> List[str]:
+        """The fields of a batch with their steps."""
+        return [term.field for term in self._dense]
+
+    def steps(self, batch: Any, like: torch.Tensor) -> torch.Tensor:
+        """Return the steps of targets (...) that are shaped as `like`, (..., C)."""
+        steps = [batch[field] for field in self.fields]
+        return torch.stack(steps, dim=-1) if steps else like.new_zeros(*like.shape, 0)
+
+    # -- single items ------------------------------------------------------------------------------
 
     def added_to(
         self,
@@ -46,7 +79,7 @@ class LogitTerms(nn.ModuleDict):
         items: Items,
         at_rest: bool = False,
     ) -> Interest:
-        """Add what the terms say; each of them sees what those before it added.
+        """Add what the terms say of single items; each of them sees what those before it added.
 
         Parameters
         ----------
@@ -57,7 +90,7 @@ class LogitTerms(nn.ModuleDict):
         """
         term: Any
         for term in self.values():
-            named = term(Asked(interest, seen, ranking, items))
+            named = None if is_dense(type(term)) else term(Asked(interest, seen, ranking, items))
             if named is not None:
                 fixed = at_rest and not term.reads_ranking
                 interest = plus(

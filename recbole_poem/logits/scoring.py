@@ -4,7 +4,7 @@
 at a request in step b_c of calendar c; see `recbole_poem.log.trends` and `recbole_poem.log.hours`.
 """
 
-from typing import NamedTuple, Tuple
+from typing import Iterable, NamedTuple, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -134,9 +134,7 @@ def all_logits(interest: Interest, items: Items) -> torch.Tensor:
     logits = interest.state[:, 0] @ items.embedding.T
     for state in interest.state[:, 1:].unbind(1):
         logits = torch.maximum(logits, state @ items.embedding.T)
-    for calendar, step in zip(items.calendars, interest.step.unbind(1)):
-        for weight, trend in zip(calendar.weight, calendar.trend):
-            logits = logits + weight * trend[step]
+    logits = with_trends(logits, items.calendars, interest.step.unbind(1))
     # under automatic mixed precision the product is of half precision, and what is added is not
     return logits.scatter_add_(1, interest.item, interest.logit.to(logits.dtype))
 
@@ -168,7 +166,26 @@ def _added(interest: Interest, items: Items, chosen: torch.Tensor) -> torch.Tens
         begin = torch.searchsorted(item, chosen)
         end = torch.searchsorted(item, chosen, right=True)
         added = summed.gather(1, end) - summed.gather(1, begin)
-    for calendar, step in zip(items.calendars, interest.step.unbind(1)):
+    return with_trends(added, items.calendars, interest.step.unbind(1), chosen)
+
+
+def with_trends(
+    logits: torch.Tensor,
+    calendars: Iterable[Calendar],
+    steps: Iterable[torch.Tensor],
+    chosen: Optional[torch.Tensor] = None,
+) -> torch.Tensor:
+    """Add the trends of all items to logits (T, n_items), or those of `chosen` (T, P) to (T, P).
+
+    Parameters
+    ----------
+    logits
+    calendars : C of them
+    steps : C of (T,) int64
+    chosen : (T, P) int64, optional
+    """
+    for calendar, step in zip(calendars, steps):
         for weight, trend in zip(calendar.weight, calendar.trend):
-            added = added + weight * trend[step.unsqueeze(1), chosen]
-    return added
+            here = trend[step] if chosen is None else trend[step.unsqueeze(1), chosen]
+            logits = logits + weight * here
+    return logits

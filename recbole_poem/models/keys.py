@@ -4,46 +4,15 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.number_types import is_whole_number
 from recbole_poem.core.settings import (
     ABOVE_0,
     FLAG,
-    FROM_0,
     PROBABILITY,
     TEXT,
-    Range,
     at_least,
     one_of,
     or_nothing,
     setting,
-)
-
-
-def _are_windows(values: Any) -> bool:
-    """Tell whether these are hours, or pairs of hours and a weight; and windows of every day."""
-    if not isinstance(values, list) or not values:
-        return False
-    lately = [value for value in values if not _is_daily(value)]
-    return all(map(ABOVE_0.holds, lately)) or all(map(_is_weighed, lately))
-
-
-def _is_weighed(pair: Any) -> bool:
-    is_pair = isinstance(pair, list) and len(pair) == 2
-    return is_pair and ABOVE_0.holds(pair[0]) and FROM_0.holds(pair[1])
-
-
-def _is_daily(triple: Any) -> bool:
-    if not isinstance(triple, list) or len(triple) != 3:
-        return False
-    hours, weight, days = triple
-    is_odd = is_whole_number(hours) and hours in range(1, 24, 2)
-    return is_odd and FROM_0.holds(weight) and ABOVE_0.holds(days)
-
-
-TREND_WINDOWS = Range(
-    lambda v: v is None or _are_windows(v),
-    "a list of hours above 0 or of pairs [hours, weight from 0], not both, and beside either "
-    "or alone triples [odd hours below 24, weight from 0, days above 0]; or ~",
 )
 
 
@@ -92,10 +61,6 @@ class POEMKeys:
     hide_target: bool = setting(
         False, FLAG, "evaluated rankings lose the target (a control by an oracle: never for use)"
     )
-
-    # of stages to come
-    trend_windows: Any = setting(None, TREND_WINDOWS, "see recbole_poem/log/trends.py; ~ = off")
-    trend_step: float = setting(24, ABOVE_0, "hours from one step to the next")
 
     # the softmax
     full_softmax_limit: int = setting(

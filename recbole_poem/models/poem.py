@@ -15,7 +15,7 @@ from recbole.utils import InputType
 from torch import nn
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, TREND_STEP
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.core.processes import n_processes
 from recbole_poem.core.stage import Stage
 from recbole_poem.core.stages import (
@@ -37,7 +37,6 @@ from recbole_poem.encoders.positions import Rows
 from recbole_poem.encoders.sizes import Sizes, initialise
 from recbole_poem.log.row_features import features_of, field_of
 from recbole_poem.logits.added import LogitTerms
-from recbole_poem.logits.popularity_trend import scored_by, trend_of
 from recbole_poem.logits.scoring import Interest, Items, all_logits, logits_of, of_state
 from recbole_poem.models.keys import POEMKeys, check_poem
 from recbole_poem.models.learning import calculate_parts
@@ -76,13 +75,13 @@ class POEM(SequentialRecommender):
         sizes = Sizes.of(config, self.max_seq_length)
         self.item_embedding = nn.Embedding(self.n_items, sizes.hidden_size, padding_idx=0)
         self.history_encoder = chosen("history_encoder").make(sizes, self.row_features)
-        self.trend = trend_of(dataset.trends)
         self.ranking_side: Optional[RankingSide] = None
         if self.reads_rankings(config):
             self.ranking_side = RankingSide(config, sizes, len(self.objectives))
         n_features = self.ranking_side.score_fusion.n_features if self.ranking_side else 0
         n_candidates = config["ranking_source.n_candidates"]
-        self.logit_terms = LogitTerms(chosen("logit_terms"), n_features, n_candidates)
+        terms = chosen("logit_terms")
+        self.logit_terms = LogitTerms(terms, n_features, n_candidates, dataset.trends)
         self.losses = {name: term.make() for name, term in chosen("losses").items()}
         is_stacked = config["ranking_training"] == "stacked"
         self.is_stacked = is_stacked and self.ranking_side is not None
@@ -107,7 +106,7 @@ class POEM(SequentialRecommender):
     def request_fields(self) -> List[str]:
         """Fields of a batch that `forward` reads."""
         fields = [self.ITEM_SEQ, self.ITEM_SEQ_LEN]
-        fields += [*map(field_of, self.row_features)] + [TREND_STEP] * (self.trend is not None)
+        fields += [*map(field_of, self.row_features), *self.logit_terms.fields]
         reads = self.ranking_side is not None
         return fields + [CACHE_ITEM, CACHE_SCORE, REQUEST_ID] * reads
 
@@ -115,7 +114,8 @@ class POEM(SequentialRecommender):
 
     def scoring_items(self) -> Items:
         """Return what the catalogue is scored by."""
-        return scored_by(self.history_encoder.scoring(self.item_embedding.weight), self.trend)
+        embedding = self.history_encoder.scoring(self.item_embedding.weight)
+        return Items(embedding, self.logit_terms.calendars)
 
     def rows(self, batch: Interaction) -> Rows:
         """Return the features of the rows of histories, (B, W) each."""
@@ -123,7 +123,7 @@ class POEM(SequentialRecommender):
 
     def steps(self, batch: Interaction, of: torch.Tensor) -> torch.Tensor:
         """Return the steps of targets `of` (...) in the C calendars of the mode, (..., C)."""
-        return of.new_zeros(*of.shape, 0) if self.trend is None else batch[TREND_STEP]
+        return self.logit_terms.steps(batch, of)
 
     def states(self, batch: Interaction) -> torch.Tensor:
         """Return the history states at every position, (B, W, K, d)."""

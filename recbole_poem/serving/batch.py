@@ -1,17 +1,17 @@
 """Requests as the batches that RecBole's models read."""
 
-from typing import Any, Optional
+from typing import Any, Mapping
 
 import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, TREND_STEP
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.windows import gather_windows, row_windows
+from recbole_poem.log.clock import Dated
 from recbole_poem.log.row_features import features_of, field_of
-from recbole_poem.log.trends import Trends
 from recbole_poem.serving.requests import Requests
 
 
@@ -22,12 +22,12 @@ class BatchMaker:
     ----------
     config : Config
     model : SequentialRecommender
-    trends : Trends, optional
-        What the model knows to have been popular when.
+    trends : mapping
+        What is known of all items when, by the field of a request's step.
     """
 
     def __init__(
-        self, config: Any, model: SequentialRecommender, trends: Optional[Trends] = None
+        self, config: Any, model: SequentialRecommender, trends: Mapping[str, Dated]
     ) -> None:
         self._trends = trends
         self._row_features = features_of(config)
@@ -36,10 +36,12 @@ class BatchMaker:
         self._items, self._length, self._user = model.ITEM_SEQ, model.ITEM_SEQ_LEN, model.USER_ID
 
     def ask_now(self, requests: Requests) -> np.ndarray:
-        """Tell which requests are made at the last step of time, if the model knows steps: (B,)."""
-        if self._trends is None:
-            return np.ones(len(requests), dtype=bool)
-        return self._trends.step(requests.times).numpy() == len(self._trends.begin)
+        """Tell which requests are made in steps in which somebody may still ask: (B,)."""
+        now = np.ones(len(requests), dtype=bool)
+        for trends in self._trends.values():
+            step = trends.step(requests.times).numpy()
+            now &= (step >= trends.now) | (step == 0)  # where nothing is known nothing is added
+        return now
 
     def __call__(self, requests: Requests) -> Interaction:
         """Return the windows of requests with at least one known item, and their entries."""
@@ -55,8 +57,8 @@ class BatchMaker:
         for name, feature in self._row_features.items():
             values = feature.of_request(histories.time, histories.first, self._per_second)
             batch[field_of(name)] = row_windows(torch.from_numpy(values), first, n, self._width)
-        if self._trends is not None:
-            batch[TREND_STEP] = self._trends.in_evaluation(requests.times)
+        for field, trends in self._trends.items():
+            batch[field] = trends.step(requests.times)
         if requests.entries.items.shape[1]:
             batch[CACHE_ITEM], batch[CACHE_SCORE] = requests.entries.items, requests.entries.scores
             draws = torch.from_numpy(requests.draws)

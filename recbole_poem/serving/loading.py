@@ -14,6 +14,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import States, states
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.known_tokens import KnownTokens, are_same
+from recbole_poem.logits.on_top import with_terms
 from recbole_poem.models.upstream import Upstream
 from recbole_poem.training import checkpoint
 from recbole_poem.training.config import Config
@@ -87,7 +88,7 @@ def open_checkpoint(
         if not isinstance(names, list):
             raise InputError(f"{path}: the checkpoint names no objectives; train it again")
         train.objectives = tuple(map(str, names))
-    model = config.model_class(config, train).to(config["device"])
+    model = with_terms(config.model_class, config)(config, train).to(config["device"])
     load_weights(model, state, path, train)
     return Loaded(config, model.eval(), train, f"{Path(path).name} {digest}", files)
 

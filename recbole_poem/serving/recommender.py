@@ -54,10 +54,10 @@ class Recommender:
         self._vocabulary = Vocabulary(tokens)
         per_second = PER_SECOND[self.config["time_unit"]]
         self._reader = RequestReader(self._vocabulary, self.objectives, per_second)
-        self._batches = BatchMaker(self.config, self.model, getattr(self._dataset, "trends", None))
+        self._batches = BatchMaker(self.config, self.model, self._dataset.trends)
         reads = {
             "entries": bool(self.objectives),
-            "times": getattr(self._dataset, "trends", None) is not None,
+            "times": bool(self._dataset.trends),
             "item_times": bool(self.config.component("row_features")),
         }
         self._unread = Unread(type(self.model).__name__, reads)

@@ -30,7 +30,8 @@ from recbole_poem.core.overall import OverallKeys
 from recbole_poem.core.renamed import RENAMED
 from recbole_poem.core.settings import defaults_of
 from recbole_poem.core.stage import Stage, written
-from recbole_poem.core.stages import NESTED, RERANKERS, STAGES
+from recbole_poem.core.stages import LOGIT_TERMS, NESTED, RERANKERS, STAGES
+from recbole_poem.logits.on_top import check_terms
 from recbole_poem.models.keys import POEMKeys
 from recbole_poem.training.checks import check_given
 from recbole_poem.training.checks.names import check_dataset_name
@@ -50,7 +51,7 @@ _LAUNCH_KEYS = {
 
 
 #: Stages of a model that names none: RecBole's.
-EVERY_MODEL: Tuple[Stage, ...] = (RERANKERS,)
+EVERY_MODEL: Tuple[Stage, ...] = (LOGIT_TERMS, RERANKERS)
 
 #: Keys that are refused elsewhere, with what to give instead.
 _UNLISTED = {"neg_sampling", "training_neg_sample_num"}
@@ -113,14 +114,14 @@ class Config(recbole.config.Config):
             # RecBole's own checks of the configuration, in its own words
             raise InputError(f"configuration: {error.args[0] if error.args else error}") from error
         check_values(self.model_class, self.final_config_dict)
-        check_keys = getattr(self.model_class, "check_keys", None)
-        if check_keys is not None:
-            check_keys(self)
+        own = getattr(self.model_class, "check_keys", None)
+        check_keys = check_terms if own is None else own
+        check_keys(self)
         self._refuse_misspelt()
 
     def unknown_keys(self) -> List[Tuple[str, Optional[str]]]:
         """List the given keys that nothing reads, each with the nearest known key or None."""
-        known = set(self.internal_config_dict) | _LAUNCH_KEYS | _UNLISTED
+        known = (set(self.internal_config_dict) - set(STAGES)) | _LAUNCH_KEYS | _UNLISTED
         known = known.union(*self.parameters.values(), _keys_in_code())
         stages = {stage.key for stage in self._stages()}
         if not self._is_of_recbole():  # its keys stand in no file

@@ -14,6 +14,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.refusals import comes_from_recbole, refusals_named
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.data.preparation import Loaders, data_preparation
+from recbole_poem.logits.on_top import with_terms
 from recbole_poem.rerankers.chain import chain_of
 from recbole_poem.training.checks.columns import check_columns
 from recbole_poem.training.config import Config
@@ -104,7 +105,7 @@ def assemble(config: Config, preparation: Preparation = prepare) -> Experiment:
     dataset, loaders = preparation(config)
     seed_everything(config["seed"] + config["local_rank"], config["reproducibility"])
     with refusals_named(config, "cannot be made"):
-        model = config.model_class(config, loaders[0]._dataset)
+        model = with_terms(config.model_class, config)(config, loaders[0]._dataset)
     return Experiment(config, model.to(config["device"]), dataset, *loaders)
 
 

@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 from toy_log import SMALL_POEM, log_at
 
 from recbole_poem.core.blocks import laid
-from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID, TARGET_ID, TREND_STEP
 from recbole_poem.log import trends as data_trends
-from recbole_poem.log.hours import Daily
-from recbole_poem.log.trends import item_trends, windows_of
+from recbole_poem.log.trends import item_trends
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import run_recbole_poem
@@ -74,7 +72,7 @@ def test_behind_the_training_part_is_the_last_step_and_before_the_first_none() -
 def test_as_many_steps_are_kept_as_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The latest."""
     log = log_at(np.arange(0, 1e6, 1e3), [1, 2] * 500, 3)
-    monkeypatch.setattr(data_trends, "_CELLS", 2 * 3 * 32)
+    monkeypatch.setattr(data_trends, "CELLS", 2 * 3 * 32)
     few = item_trends(log, [4e3, 1e4], step=2e3)
     monkeypatch.undo()
     many = item_trends(log, [4e3, 1e4], step=2e3)
@@ -83,19 +81,7 @@ def test_as_many_steps_are_kept_as_memory_holds(monkeypatch: pytest.MonkeyPatch)
     assert torch.equal(few.logit[:, 1:], many.logit[:, -32:])
 
 
-def test_without_training_rows_there_is_nothing_to_count() -> None:
-    with pytest.raises(InputError, match="trend_windows: there is no training row"):
-        item_trends(log_at([1.0], [1], 2, [False]), [1], 1)
-
-
-def test_windows_bring_their_weights_or_none() -> None:
-    assert windows_of([3, 24.5]) == ([3, 24.5], None, [])
-    assert windows_of([[3, 0.6], [24.5, 0]]) == ([3, 24.5], [0.6, 0], [])
-    assert windows_of([[3, 0.6], [5, 0.4, 14]]) == ([3], [0.6], [Daily(5, 0.4, 14)])
-    assert windows_of([24, [1, 0.2, 7.5], 3]) == ([24, 3], None, [Daily(1, 0.2, 7.5)])
-    assert windows_of([[1, 0.2, 7.5]]) == ([], None, [Daily(1, 0.2, 7.5)])
-
-
+TREND = "logit_terms.popularity_trend"
 KEYS = {
     **SMALL_POEM,
     "topk": [1],
@@ -106,18 +92,16 @@ KEYS = {
 def test_batches_tell_the_step_of_each_target(write_dataset: Any) -> None:
     """In training of every position, in evaluation of the row; of the time of the target's row."""
     keys = {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20, ties=False)), **KEYS}
-    experiment = assemble(
-        Config(config_dict={**keys, "trend_windows": [100, 30], "trend_step": 50})
-    )
+    experiment = assemble(Config(config_dict={**keys, TREND: {"hours": [100, 30], "step": 50}}))
     dataset = experiment.train_data._dataset
-    trends = dataset.trends
+    trends = dataset.trends[TREND_STEP]
     of_row = trends.step(dataset.log.time)
     assert len(of_row.unique()) > 3
     steps = {}
     for batch in experiment.train_data:
         user = batch["user_id"].unsqueeze(1).expand_as(batch[TARGET_ID])
         kept = batch[TARGET_ID] > 0
-        for u, i, s in zip(user[kept], batch[TARGET_ID][kept], batch[TREND_STEP][kept][:, 0]):
+        for u, i, s in zip(user[kept], batch[TARGET_ID][kept], batch[TREND_STEP][kept]):
             steps.setdefault((int(u), int(i)), []).append(int(s))
     expected: Any = {}
     for row in np.flatnonzero(dataset.log.training & (dataset.log.position > 0)):
@@ -126,7 +110,7 @@ def test_batches_tell_the_step_of_each_target(write_dataset: Any) -> None:
     assert {k: sorted(v) for k, v in steps.items()} == {k: sorted(v) for k, v in expected.items()}
     split = experiment.test_data._dataset
     batch = split[torch.arange(len(split))]
-    assert torch.equal(batch[TREND_STEP], of_row[batch[REQUEST_ID]].unsqueeze(1))
+    assert torch.equal(batch[TREND_STEP], of_row[batch[REQUEST_ID]])
 
 
 def test_evaluation_takes_the_weights_that_are_given_and_training_its_own(
@@ -135,8 +119,9 @@ def test_evaluation_takes_the_weights_that_are_given_and_training_its_own(
     keys = {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20, ties=False)), **KEYS}
     keys = laid(keys, {"ranking_reader": "none", "losses": "feedback"})
     scores = {}
-    for name, windows in {"given": [[100, 0.5], [30, 0.25]], "learned": [100, 30]}.items():
-        config = Config(config_dict={**keys, "trend_windows": windows, "trend_step": 50})
+    for name, weights in {"given": [0.5, 0.25], "learned": None}.items():
+        term = {"hours": [100, 30], "step": 50, "weights": weights}
+        config = Config(config_dict={**keys, TREND: term})
         experiment = assemble(config)
         model, batch = experiment.model, next(iter(experiment.train_data))
         optimizer = torch.optim.Adam(model.parameters())
@@ -144,13 +129,14 @@ def test_evaluation_takes_the_weights_that_are_given_and_training_its_own(
             optimizer.zero_grad()
             sum(model.calculate_loss(batch)).backward()
             optimizer.step()
-        learned = model.trend.weight.tolist()
+        trends = model.logit_terms["popularity_trend"]
+        learned = trends.weight.tolist()
         assert min(map(abs, learned)) > 0
         row = experiment.valid_data._dataset[torch.arange(5)]
         with torch.no_grad():
             scores[name] = model.eval().full_sort_predict(row)
-        assert model.trend.weight.tolist() == learned
-    trend = model.trend.logit[:, row[TREND_STEP][:, 0]]
+        assert trends.weight.tolist() == learned
+    trend = trends.logit[:, row[TREND_STEP]]
     moved = torch.tensor([0.5, 0.25]) - torch.tensor(learned)
     expected = scores["learned"] + torch.einsum("p,pbi->bi", moved, trend)
     assert torch.allclose(scores["given"], expected, atol=1e-5)
@@ -175,6 +161,6 @@ def test_what_is_popular_lately_is_recommended(write_dataset: Any, training: str
     keys = laid(keys, {"losses": "feedback", "ranking_training": training})
     if training == "joint":
         keys = laid(keys, {"ranking_reader": "none"})
-    informed = run_recbole_poem(config_dict={**keys, "trend_windows": [24, 6], "trend_step": 6})
+    informed = run_recbole_poem(config_dict={**keys, TREND: {"hours": [24, 6], "step": 6}})
     blind = run_recbole_poem(config_dict=keys)
     assert informed["best_valid_score"] > blind["best_valid_score"] + 0.1

@@ -57,7 +57,7 @@ def test_a_stacked_model_learns_to_read_rankings_without_moving_what_reads_none(
 
 def test_what_learns_on_top_meets_the_history_without_dropout(keys: Dict[str, Any]) -> None:
     """As evaluation does: of two passes over a batch only the parts below differ."""
-    experiment = make(keys, trend_windows=[0.004], trend_step=0.002)
+    experiment = make(keys, **{"logit_terms.popularity_trend": {"hours": [0.004], "step": 0.002}})
     model = experiment.model.train()
     wake(model)
     model.ranking_side.eval()

@@ -30,7 +30,7 @@ def make(keys: Dict[str, Any], **more: Any) -> Experiment:
 def wake(model: Any) -> None:
     """Give weights that start at zero some value, so that what they multiply counts."""
     for name, parameter in model.named_parameters():
-        if name.startswith(("logit_terms", "ranking_side.state_fusion.residual", "trend")):
+        if name.startswith(("logit_terms", "ranking_side.state_fusion.residual")):
             torch.nn.init.normal_(parameter)
 
 

@@ -10,7 +10,7 @@ from conftest import random_log
 
 from recbole_poem import load
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, TREND_STEP
 from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.query import Query
 from recbole_poem.serving.recommender import Recommender
@@ -58,6 +58,9 @@ def histories_of(dataset: Any, requests: Any) -> "tuple[List[List[str]], List[Li
     return [tokens(dataset, log.item[of]) for of in rows], [log.time[of].tolist() for of in rows]
 
 
+TREND, HOUR = "logit_terms.popularity_trend", "logit_terms.hour_of_day"
+
+
 def entries_of(dataset: Any, batch: Any) -> List[Entry]:
     """Return what rows of the data set read, as a client of the service would hold it."""
     found = []
@@ -76,12 +79,13 @@ def entries_of(dataset: Any, batch: Any) -> List[Entry]:
         ("POEM", {}),
         ("POEM", {"ranking_reader": "none"}),
         ("POEM", {"history_encoder": "transformer"}),
-        ("POEM", {"row_features": "none"}),
-        ("POEM", {"trend_windows": [0.004], "trend_step": 0.002}),
-        ("POEM", {"trend_windows": [[0.004, 0.6]], "trend_step": 0.002}),
-        ("POEM", {"trend_windows": [[0.004, 0.6], [3, 0.7, 2]], "trend_step": 0.002}),
-        ("POEM", {"trend_windows": [[1, 0.7, 2], [5, 0.3, 2], 24]}),
+        ("POEM", {"time_gaps": False}),
+        ("POEM", {TREND: {"hours": [0.004], "step": 0.002}}),
+        ("POEM", {TREND: {"hours": [0.004], "weights": [0.6], "step": 0.002}}),
+        ("POEM", {TREND: {"hours": [0.004], "step": 0.002}, HOUR: {"weight": 0.7, "days": 2}}),
+        ("POEM", {HOUR: {"hours": 5, "weight": 0.3, "days": 2}}),
         ("SASRec", {"loss_type": "CE"}),
+        ("SASRec", {TREND: {"hours": [0.004], "weights": [0.6], "step": 0.002}, HOUR: {}}),
         ("GRU4Rec", {"loss_type": "CE"}),
         ("BERT4Rec", {}),
         ("SASRecF", {"selected_features": ["item_id"], "pooling_mode": "sum"}),
@@ -262,7 +266,7 @@ def test_numbers_of_numpy_are_numbers_and_a_list_is_no_longer_than_the_catalogue
 def test_a_query_that_names_its_time_as_unknown_is_asked_behind_the_training_rows(
     keys: Dict[str, Any],
 ) -> None:
-    lately = {"trend_windows": [[1, 9.0, 2]], "time_unit": "ms"}
+    lately = {HOUR: {"hours": 1, "weight": 9.0, "days": 2}, "time_unit": "ms"}
     recommender = Recommender.load(trained(keys, model="POEM", **lately))
     (found,) = recommender.answer([Query(["i3", "i7"], k=5, time=float("nan"))])
     expected = recommender.recommend([["i3", "i7"]], k=5)
@@ -380,7 +384,7 @@ def test_a_successor_knows_what_was_added_to_the_log(
     keys: Dict[str, Any], write_dataset: Any
 ) -> None:
     """The same users and items under the same keys: what was popular lately is not the same."""
-    lately = {"model": "POEM", "trend_windows": [0.004], "trend_step": 0.002}
+    lately = {"model": "POEM", TREND: {"hours": [0.004], "step": 0.002}}
     first = Recommender.load(trained(keys, **lately))
     log = random_log(1, n_users=40, n_items=25, longest=20)
     later = log.groupby("user_id").tail(1)
@@ -388,7 +392,7 @@ def test_a_successor_knows_what_was_added_to_the_log(
     write_dataset(pd.concat([log, later]))
     path = trained(keys, **lately)
     after, expected = first.successor(path), Recommender.load(path)
-    trend = [recommender._dataset.trends for recommender in (first, after, expected)]
+    trend = [recommender._dataset.trends[TREND_STEP] for recommender in (first, after, expected)]
     assert not np.array_equal(trend[0].begin, trend[1].begin)
     assert np.array_equal(trend[1].begin, trend[2].begin)
 
@@ -396,7 +400,7 @@ def test_a_successor_knows_what_was_added_to_the_log(
 def test_who_names_no_time_asks_a_service_now_and_a_list_at_no_hour(
     keys: Dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    daily = {"model": "POEM", "trend_windows": [[1, 9.0, 2]], "time_unit": "ms"}
+    daily = {"model": "POEM", HOUR: {"hours": 1, "weight": 9.0, "days": 2}, "time_unit": "ms"}
     recommender = Recommender.load(trained(keys, **daily))
     last = recommender._dataset.log.time.max()  # the hour in which all rows of the log were
     seconds = last / 1000 + 86400 * 9

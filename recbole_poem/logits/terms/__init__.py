@@ -1,11 +1,13 @@
 """Logit terms: what is added to the product of user state and item embedding."""
 
-from typing import NamedTuple, Optional, Protocol
+from typing import Any, List, NamedTuple, Optional, Protocol, Type
 
 import torch
 
 from recbole_poem.fusion.ranking import Ranking
-from recbole_poem.logits.scoring import Interest, Items
+from recbole_poem.log.clock import Clock, Dated
+from recbole_poem.log.requests import RequestLog
+from recbole_poem.logits.scoring import Calendar, Interest, Items
 
 
 class Asked(NamedTuple):
@@ -36,11 +38,11 @@ class Named(NamedTuple):
     logit: torch.Tensor
 
 
-class LogitTerm(Protocol):
-    """A component of the stage ``logit_terms``: a torch module.
+class NamedTerm(Protocol):
+    """A component of the stage ``logit_terms`` that adds to single items: a torch module.
 
     It is made of its settings and the sizes of a ranking: the number F of a candidate's features,
-    and N, the candidates of a full one.
+    and N, the candidates of a full one. What it adds is learned, so that POEM alone has it.
     """
 
     #: whether it is read off a ranking; such a term is left out where no ranking is read
@@ -51,3 +53,39 @@ class LogitTerm(Protocol):
 
     def reset_parameters(self, std: float) -> None:
         """Begin with weights of this standard deviation."""
+
+
+class DenseTerm(Protocol):
+    """A component of the stage ``logit_terms`` that adds to all items: a torch module.
+
+    What it adds depends on the time of a request alone. It is made of its settings and what
+    `count` returned. Every sequential model can have it, with weights that are given.
+    """
+
+    #: False
+    reads_ranking: bool
+    #: of a batch, which holds the step of time of each request
+    field: str
+
+    @staticmethod
+    def count(settings: Any, log: RequestLog, clock: Clock) -> Dated:
+        """Count what is known of the items when, in a log's training rows: there is one at least.
+
+        What a step knows may not depend on a row behind the beginning of the step.
+        """
+
+    @staticmethod
+    def given(settings: Any) -> Optional[List[float]]:
+        """Return the weights of evaluation; None where they are learned, without ``weights``."""
+
+    @property
+    def calendar(self) -> Optional[Calendar]:
+        """What it adds in the mode that the model is in; None = nothing."""
+
+    def reset_parameters(self, std: float) -> None:
+        """Begin with weights of this standard deviation."""
+
+
+def is_dense(component: Type[Any]) -> bool:
+    """Tell whether a component is a `DenseTerm`, not a `NamedTerm`."""
+    return hasattr(component, "count")

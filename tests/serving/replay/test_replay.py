@@ -44,7 +44,9 @@ def experiment(keys: Dict[str, Any], request: pytest.FixtureRequest) -> Experime
     if request.param == "none":
         return open_experiment(trained(keys, model="SASRec", loss_type="CE"))
     if request.param == "trends":
-        return poem(keys, trend_windows=[0.004, 0.001], trend_step=0.002)
+        return poem(
+            keys, **{"logit_terms.popularity_trend": {"hours": [0.004, 0.001], "step": 0.002}}
+        )
     return poem(keys, ranking_source=request.param)
 
 
@@ -52,7 +54,7 @@ def poem(keys: Dict[str, Any], **more: Any) -> Experiment:
     experiment = open_experiment(trained(keys, model="POEM", **more))
     torch.manual_seed(0)
     for name, parameter in experiment.model.named_parameters():
-        if name.startswith(("cascade_head", "fusion", "trend")):
+        if name.startswith(("logit_terms", "ranking_side.state_fusion")):
             torch.nn.init.normal_(parameter)
     slots = experiment.model.history_encoder.gap_embedding.weight
     torch.nn.init.normal_(slots[1:])  # the first one is of what is not known
