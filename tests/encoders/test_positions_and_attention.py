@@ -1,13 +1,12 @@
 """What places say to an attention, and what it makes of it; in windows as at one place."""
 
-from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Optional, Tuple
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from toy_position import Clock
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.stages import ATTENTIONS, HISTORY_ENCODERS, POSITIONS
@@ -16,41 +15,6 @@ from recbole_poem.encoders.sizes import Sizes
 SIZES = Sizes(8, 10, 2, 2, 16, 0.3, 0.3, seed=0)
 SECONDS = torch.tensor([[0.0, 1, 5, 6, 30, 31], [0.0, 9, 9, 9, 10, 90]], dtype=torch.float64)
 FEATURES = {"time": SimpleNamespace(n_slots=0)}
-
-
-class Clock(nn.Module):
-    """Turns by the time of a row, and likes what came shortly before: it reads raw times."""
-
-    reads = ("time",)
-
-    @dataclass(frozen=True)
-    class Settings:
-        """It has none."""
-
-    def __init__(self, settings: Any, sizes: Sizes) -> None:
-        super().__init__()
-
-    def add(self, tokens: torch.Tensor, rows: Any) -> torch.Tensor:
-        return tokens
-
-    def rotate(
-        self, query: torch.Tensor, key: torch.Tensor, rows: Any, at: Optional[torch.Tensor]
-    ) -> Tuple[torch.Tensor, torch.Tensor]:
-        return self._turned(query, self._asked(rows, at)), self._turned(key, rows["time"])
-
-    def bias(
-        self, query: torch.Tensor, key: torch.Tensor, rows: Any, at: Optional[torch.Tensor]
-    ) -> torch.Tensor:
-        age = self._asked(rows, at).unsqueeze(2) - rows["time"].unsqueeze(1)
-        return -0.1 * age.abs().float().unsqueeze(1)
-
-    def _asked(self, rows: Any, at: Optional[torch.Tensor]) -> torch.Tensor:
-        return rows["time"] if at is None else rows["time"].gather(1, at.unsqueeze(1))
-
-    def _turned(self, vectors: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-        cos, sin = (f(time).float().unsqueeze(1).unsqueeze(-1) for f in (torch.cos, torch.sin))
-        one, other = vectors.chunk(2, dim=-1)
-        return torch.cat([one * cos - other * sin, one * sin + other * cos], dim=-1)
 
 
 @pytest.fixture
