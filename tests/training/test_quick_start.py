@@ -263,7 +263,7 @@ def test_recboles_tuning_finds_the_better_value(write_dataset: Any, tmp_path: Pa
         ({"grouping.n_groups": 0}, "n_groups: expected a whole number from 1, not 0"),
         (
             {"state_fusion": "gate"},
-            "entry_training: stacked needs fusion residual",
+            "ranking_training: stacked needs a state_fusion that stands on top",
         ),
         ({"hidden_size": 9}, "hidden_size: 9 is no multiple of n_heads, 2"),
         (
@@ -306,11 +306,11 @@ def test_a_phase_that_is_none_is_named(keys: Dict[str, Any]) -> None:
             experiment.evaluate(phase)  # type: ignore[arg-type]
 
 
-def test_entries_of_other_objectives_are_refused(keys: Dict[str, Any]) -> None:
+def test_rankings_of_other_objectives_are_refused(keys: Dict[str, Any]) -> None:
     """Their scores would be read as what they are not."""
     liked, near = {"liked": {}, "near": {"similarity": "session"}}, {"near": {}, "liked": {}}
     file = run_recbole_poem(config_dict={**keys, "epochs": 1, "objectives": liked})["model_file"]
-    words = "was trained on the objectives liked, near, and the data set's entries have near, liked"
+    words = "on the objectives liked, near, and the rankings of the data set have near, liked"
     for continues in (
         lambda: load(file, {"objectives": near}),
         lambda: run_recbole_poem(config_dict={"resume": file, "objectives": near}),
