@@ -68,7 +68,7 @@ def test_a_query_has_what_the_request_says_and_else_what_holds_for_all() -> None
         ({"user": "u"}, "it has the field 'user', of which nothing is read; known are request, hi"),
         (
             {"entry": RANKING},
-            "the field 'entry', of which nothing is read; did you mean 'ranking'",
+            "it has the field 'entry', of which nothing is read; did you mean 'ran",
         ),
         ({"ranking": 3}, "'ranking' has to be a mapping"),
         ({"ranking": {"items": ["a"]}}, "'ranking' has no field 'objectives'"),
