@@ -121,7 +121,7 @@ class Config(recbole.config.Config):
 
     def unknown_keys(self) -> List[Tuple[str, Optional[str]]]:
         """List the given keys that nothing reads, each with the nearest known key or None."""
-        known = set(self.internal_config_dict) | _LAUNCH_KEYS | _UNLISTED
+        known = (set(self.internal_config_dict) - set(STAGES)) | _LAUNCH_KEYS | _UNLISTED
         known = known.union(*self.parameters.values(), _keys_in_code())
         stages = {stage.key for stage in self._stages()}
         if not self._is_of_recbole():  # its keys stand in no file

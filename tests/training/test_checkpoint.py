@@ -198,7 +198,7 @@ def test_a_kill_at_any_moment_leaves_the_last_good_file(tmp_path: Path) -> None:
             print(value, flush=True)
         """
     )
-    places = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    places = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": places, "OMP_NUM_THREADS": "1"}
     for written in (1, 5, 9):
         process = subprocess.Popen(

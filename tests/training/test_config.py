@@ -8,10 +8,14 @@ from typing import Any, Dict, List
 import numpy as np
 import pytest
 import yaml
-from recbole_poem.training.keys import OVERALL_RULES, RULES
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.renamed import RENAMED
+from recbole_poem.core.settings import defaults_of
+from recbole_poem.models.keys import POEMKeys
+from recbole_poem.training.checks.values import ruled_keys
 from recbole_poem.training.config import PROPERTIES, Config
+from recbole_poem.training.registry import MODELS
 
 FILES = [file for file in sorted(PROPERTIES.rglob("*.yaml")) if file.parent.name != "benchmark"]
 
@@ -21,42 +25,49 @@ def make(model: str = "POEM", **keys: Any) -> Config:
 
 
 def test_precedence_of_files_dictionary_and_defaults(tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text("n_groups: 7\nmargin: 3.5\n")
+    (tmp_path / "mine.yaml").write_text("grouping.n_groups: 7\nlosses.margin.margin: 3.5\n")
     config = Config("POEM", "ml-100k", ["mine.yaml"], {"losses.margin.margin": "2.5"})
-    assert config["n_groups"] == 7
-    assert config["margin"] == 2.5
-    assert (
-        config["requests_per_window"]
-        == yaml.safe_load((PROPERTIES / "model" / "POEM.yaml").read_text())["requests_per_window"]
-    )
+    assert config["grouping.n_groups"] == 7
+    assert config["losses.margin.margin"] == 2.5
+    assert config["requests_per_window"] == defaults_of(POEMKeys)["requests_per_window"]
+    model = yaml.safe_load((PROPERTIES / "model" / "POEM.yaml").read_text())
+    assert config["train_batch_size"] == model["train_batch_size"] != make("BPR")["epochs"]
     # the data set's file overrides the model's
     assert list(config["objectives"]) == ["watched", "liked", "next", "soon", "together"]
 
 
 def test_a_preset_stands_between_its_model_and_the_data_set() -> None:
     added = {
-        "state_fusion": "residual",
-        "logit_terms.candidate_head": True,
-        "logit_terms.repeat": True,
+        "state_fusion.name": "residual",
+        "logit_terms": ["candidate_head", "repeat"],
+        "history_encoder.name": "mixture",
+        "row_features": ["gap"],
+        "ranking_reader.n_layers": 1,
+        "ranking_reader.mask": "all",
     }
-    added.update({"history_encoder": "mixture", "ranking_training": "stacked"})
     paper = {
-        "state_fusion": "gate",
-        "logit_terms.candidate_head": False,
-        "logit_terms.repeat": False,
+        "state_fusion.name": "gate",
+        "logit_terms": [],
+        "history_encoder.name": "transformer",
+        "row_features": [],
+        "ranking_reader.n_layers": 2,
+        "ranking_reader.mask": "better",
     }
-    paper.update({"history_encoder": "transformer", "ranking_training": "joint"})
-    for model in ("POEM", "Upstream"):
-        for preset, expected in (
-            ({}, added),
-            ({"preset": "best"}, added),
-            ({"preset": "paper"}, paper),
-        ):
+    for preset, parts, training, weight in (
+        ({}, added, "stacked", 9),
+        ({"preset": "best"}, added, "stacked", 9),
+        ({"preset": "paper"}, paper, "joint", 1),
+    ):
+        config = make(**preset)
+        found = {key: config[key] for key in parts}
+        assert {k: list(v) if isinstance(v, dict) else v for k, v in found.items()} == parts
+        for model in ("POEM", "Upstream"):
             config = make(model, **preset)
-            assert {key: config[key] for key in expected} == expected
-    assert make(preset="paper", **{"logit_terms.candidate_head": True})["cascade_head"] is True
+            assert (config["ranking_training"], config["request_weight"]) == (training, weight)
+    head = {"logit_terms.candidate_head": True}
+    assert list(make(preset="paper", **head)["logit_terms"]) == ["candidate_head"]
     assert make(preset="paper")["objectives"] == make()["objectives"]
-    assert "fusion" not in make("SASRec", preset="paper").final_config_dict
+    assert "state_fusion" not in make("SASRec", preset="paper").final_config_dict
 
 
 def test_the_preset_reloop2_adds_a_reranker_and_changes_nothing_else() -> None:
@@ -87,7 +98,7 @@ def test_the_best_preset_may_know_a_data_set() -> None:
 def test_command_line_of_the_host_process_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """RecBole evaluates it: `pytest --cov=os.path.x` would crash (config/configurator.py:131)."""
     monkeypatch.setattr(sys, "argv", ["pytest", "--grouping.n_groups=9", "--cov=os.path.x"])
-    assert make()["n_groups"] != 9
+    assert make()["grouping.n_groups"] == 5
 
 
 @pytest.mark.parametrize(
@@ -112,11 +123,12 @@ def test_strings_are_literals_never_code(text: str, value: Any) -> None:
 
 
 def test_numbers_of_numpy_are_numbers_and_truth_values_are_none() -> None:
-    config = make(epochs=np.int64(3), temperature=np.float32(0.5), topk=[np.int32(10)])
-    found = [config["epochs"], config["temperature"], *config["topk"]]
+    temperature, margin = "history_encoder.temperature", "losses.margin.margin"
+    config = make(epochs=np.int64(3), topk=[np.int32(10)], **{temperature: np.float32(0.5)})
+    found = [config["epochs"], config[temperature], *config["topk"]]
     assert found == [3, 0.5, 10]
     assert [type(value) for value in found] == [int, float, int]
-    for key, value in (("epochs", np.bool_(True)), ("temperature", True), ("margin", np.inf)):
+    for key, value in (("epochs", np.bool_(True)), (temperature, True), (margin, np.inf)):
         with pytest.raises(InputError, match=f"^{key}: expected a"):
             make(**{key: value})
 
@@ -124,7 +136,8 @@ def test_numbers_of_numpy_are_numbers_and_truth_values_are_none() -> None:
 @pytest.mark.parametrize(
     ("key", "hint"),
     [
-        ("n_group", "; the nearest is 'n_groups'"),
+        ("groupings", "; the nearest is 'grouping'"),
+        ("groupin.n_groups", "; the nearest is 'grouping'"),
         ("learning_rat", "; the nearest is 'learning_rate'"),
         ("user_inter_num_intervall", "; the nearest is 'user_inter_num_interval'"),
         ("deny", ""),
@@ -134,6 +147,31 @@ def test_numbers_of_numpy_are_numbers_and_truth_values_are_none() -> None:
 def test_a_key_that_nothing_reads_is_refused_with_the_nearest(key: str, hint: str) -> None:
     with pytest.raises(InputError, match=f"^{key}: there is no such key of POEM or RecBole{hint}$"):
         make(**{key: 3})
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            {"grouping.n_group": 3},
+            r"grouping\.n_group: there is no such setting; the nearest is 'n_groups'",
+        ),
+        ({"grouping": "quantiles"}, "grouping: there is no 'quantiles'; the nearest is 'quantile'"),
+        ({"losses.margni.weight": 1}, r"losses\.margni: there is no 'margni'; .* 'margin'"),
+        ({"state_fusion.size": 1}, r"state_fusion\.size: there is no such setting"),
+        ({"negatives": "graph"}, "negatives: a negatives is a setting of what reads it"),
+        (
+            {"ranking_reader": "none", "ranking_reader.mask": "all"},
+            r"ranking_reader\.mask: ranking_reader is none, and has no settings",
+        ),
+        ({"ranking_reader.mask": "better"}, r"ranking_reader\.mask: with one layer it changes"),
+    ],
+)
+def test_a_component_or_a_setting_that_is_not_there_is_refused(
+    keys: Dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=f"^{words}"):
+        make(**keys)
 
 
 @pytest.mark.parametrize(
@@ -183,6 +221,8 @@ def test_a_mode_alone_leaves_the_split_as_it_is() -> None:
 
 def test_a_key_of_another_model_is_told_with_the_nearest() -> None:
     assert make(embedding_size=3).unknown_keys()[0][0] == "embedding_size"
+    alone = make("Upstream", ranking_reader="none", **{"losses.margin.weight": 1})
+    assert {key for key, _ in alone.unknown_keys()} == {"ranking_reader", "losses.margin.weight"}
 
 
 def test_every_key_of_recbole_and_the_plugin_is_known() -> None:
@@ -193,26 +233,27 @@ def test_every_key_of_recbole_and_the_plugin_is_known() -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_key_of_the_properties_has_a_comment(file: Path) -> None:
     lines = file.read_text().splitlines()
-    keys = [line for line in lines if re.match(r"^\w+:", line)]
+    keys = [line for line in lines if re.match(r"^[\w.]+:", line)]
     assert keys
     blocks = ("objectives:", "load_col:", "targets:")
     bare = [line for line in keys if "#" not in line and not line.startswith(blocks)]
     assert [line for line in bare if file.stem != "Upstream"] == []
 
 
-def test_every_rule_is_of_a_key_that_exists_and_the_defaults_keep_them() -> None:
-    for model, rules in RULES.items():
+def test_every_range_is_of_a_key_that_exists_and_the_defaults_keep_them() -> None:
+    for model, model_class in MODELS.items():
         config = make(model)  # raises for a default out of range
-        ruled = [*OVERALL_RULES, *rules]
-        assert [key for key in ruled if key not in config.internal_config_dict] == [], model
+        missing = set(ruled_keys(model_class)) - set(config.internal_config_dict)
+        assert missing == set(), model
 
 
 def test_every_model_has_its_own_keys_and_the_ranking_stage_alone_those_of_poem() -> None:
     poem, upstream, ranker = (make(model) for model in ("POEM", "Upstream", "MultiTaskRanker"))
-    for key in set(RULES["POEM"]) - {"use_system_positives", "use_hard_negatives"}:
+    for key in defaults_of(POEMKeys):
         assert upstream[key] == poem[key], key
-    assert poem["use_hard_negatives"] is not upstream["use_hard_negatives"]
-    for stage in ("ranking_source", "objectives", "targets", "ranker"):
+    assert poem.component("losses.margin") is not None
+    assert upstream.component("losses") is None  # there is nothing to learn
+    for stage in ("ranking_source", "objectives", "targets", "ranker", "score_fusion"):
         assert upstream[stage] == poem[stage], stage
     assert (poem["ranker"], poem["targets"]) == (ranker["ranker"], ranker["targets"])
     sources = (poem["ranking_source.n_candidates"], ranker["ranking_source.n_candidates"])
@@ -236,6 +277,13 @@ def test_a_former_key_is_told_what_it_is_called_now(model: str, key: str, now: s
         make(model, **{key: 3})
 
 
+def test_every_former_key_of_poem_is_told() -> None:
+    for key, now in RENAMED.items():
+        with pytest.raises(InputError, match=rf"^{key}: this key has another name now") as error:
+            make(**{key: 3})
+        assert str(error.value).endswith(now)
+
+
 def test_a_key_of_recboles_models_is_theirs_whatever_the_plugin_once_called_so() -> None:
     assert make("GRU4Rec", dropout_prob=0.1)["dropout_prob"] == 0.1
     assert [key for key, _ in make("Pop", dropout_prob=0.1).unknown_keys()] == ["dropout_prob"]
@@ -246,10 +294,9 @@ def test_a_key_of_recboles_models_is_theirs_whatever_the_plugin_once_called_so()
     [
         ({"request_lag": -1}, "request_lag: expected a whole number from 0, not -1"),
         ({"hidden_dropout_prob": 1.0}, "hidden_dropout_prob: expected a number from 0, below 1"),
-        (
-            {"ranking_reader": "partial_order"},
-            "use_partial_order: expected True or False, not 'maybe'",
-        ),
+        ({"ranking_reader": "maybe"}, "ranking_reader: there is no 'maybe'; known are"),
+        ({"ranking_reader": 3}, "ranking_reader: expected the name of a component or a block"),
+        ({"score_fusion.kappa": -1}, r"^score_fusion\.kappa: expected a number from 0, not -1"),
         (
             {"ranking_source.folds": 1},
             r"^ranking_source\.folds: expected a whole number from 2",
@@ -326,5 +373,6 @@ def test_the_search_space_is_recboles_format_and_of_known_keys() -> None:
 
     space = HyperTuning._build_space_from_file(PROPERTIES / "tune" / "POEM.hyper")
     assert len(space) >= 5
-    keys = {**dict.fromkeys(space, 0.1), "grouping.n_groups": 2, "ranking_reader.group_samples": 2}
-    assert make(**keys).unknown_keys() == []
+    whole = {"grouping.n_groups": 2, "ranking_reader.group_samples": 2}
+    assert set(whole) < set(space)
+    assert make(**{**dict.fromkeys(space, 0.1), **whole}).unknown_keys() == []

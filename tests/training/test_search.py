@@ -25,12 +25,12 @@ EVERY_KIND = """\
 
 learning_rate loguniform -8, -4
 dropout uniform 0.25,0.75
-n_groups choice [2, 5, 10]
+grouping.n_groups choice [2, 5, 10]
 dropout_probs choice [[0.1,0.2],[0.3,0.4]]
 mlp choice ['[64,32]','[8]']
-cascade_head choice [True, False, None]
+logit_terms.candidate_head choice [True, False, None]
 hidden_size quniform 16,64,16
-margin quniform 0,1,0.5
+losses.margin.margin quniform 0,1,0.5
 """
 
 
@@ -47,12 +47,16 @@ def test_every_kind_is_drawn_in_its_range_and_type(space: Dict[str, Any]) -> Non
     assert {type(value) for value in values["learning_rate"]} == {float}
     assert 2.71828**-8 < min(values["learning_rate"]) < max(values["learning_rate"]) < 0.01832
     assert 0.25 <= min(values["dropout"]) < 0.3 < 0.7 < max(values["dropout"]) <= 0.75
-    assert {repr(value) for value in values["n_groups"]} == {"2", "5", "10"}
+    assert {repr(value) for value in values["grouping.n_groups"]} == {"2", "5", "10"}
     assert {repr(v) for v in values["dropout_probs"]} == {"[0.1, 0.2]", "[0.3, 0.4]"}
     assert set(values["mlp"]) == {"[64,32]", "[8]"}
-    assert {repr(value) for value in values["cascade_head"]} == {"True", "False", "None"}
+    assert {repr(value) for value in values["logit_terms.candidate_head"]} == {
+        "True",
+        "False",
+        "None",
+    }
     assert {repr(value) for value in values["hidden_size"]} == {"16", "32", "48", "64"}
-    assert {repr(value) for value in values["margin"]} == {"0.0", "0.5", "1.0"}
+    assert {repr(value) for value in values["losses.margin.margin"]} == {"0.0", "0.5", "1.0"}
 
 
 def test_draws_are_distinct_repeatable_and_fewer_are_the_first_of_more(tmp_path: Path) -> None:
@@ -70,11 +74,11 @@ def test_draws_are_distinct_repeatable_and_fewer_are_the_first_of_more(tmp_path:
 
 def test_spaces_are_told_apart_by_what_they_draw(space: Dict[str, Any], tmp_path: Path) -> None:
     words = describe(space)
-    assert words["n_groups"] == "choice [2, 5, 10]"
+    assert words["grouping.n_groups"] == "choice [2, 5, 10]"
     assert words["learning_rate"] == "loguniform -8.0,-4.0"
     assert words["hidden_size"] == "quniform 16.0,64.0,16.0"
     assert not only_choices(space)
-    assert only_choices({"n_groups": space["n_groups"]})
+    assert only_choices({"grouping.n_groups": space["grouping.n_groups"]})
 
 
 @pytest.mark.parametrize(
@@ -116,11 +120,13 @@ def test_a_model_without_a_file_gets_the_default() -> None:
 def test_the_spaces_of_the_plugin_hold_known_keys_and_valid_values(model: str) -> None:
     space = read_space(str(space_file(model)))
     assert 5 <= len(space) <= 7  # of comparable size
+    defaults = Config(model, "ml-100k")
     for params in sample(space, 20, seed=0):
         config = Config(model, "ml-100k", config_dict=params)
         assert config.unknown_keys() == []
         for key, value in params.items():
-            default = config.internal_config_dict[key]
+            default = defaults[key]
+            assert config[key] == value
             assert isinstance(value, type(default)) or isinstance(default, (int, float)), key
 
 
