@@ -31,7 +31,7 @@ class Rows(NamedTuple):
     logits : (n, n_items)
         Of the history alone, -inf for seen items.
     items, valid, quintuple, fused
-        Of the rankings; see `recbole_poem.encoders.ranking_reader.Reading`.
+        Of the rankings; see `recbole_poem.fusion.fused_ranking.FusedRanking`.
     of_model : (n,)
         NDCG@10 of the model as it is.
     """
@@ -142,7 +142,7 @@ def main() -> None:
     user = rows.user.numpy()
     found: Dict[str, Any] = {
         "dataset": experiment.config["dataset"],
-        "keys": {key: experiment.config[key] for key in ("history_state", "entry_training")},
+        "keys": {key: experiment.config[key] for key in ("history_encoder", "ranking_training")},
         "rows": len(user),
         "target_is_candidate": ((rows.items == rows.target.unsqueeze(1)) & rows.valid).any(1),
         "history_alone": alone,
