@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import random_log
-from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
+from recbole_poem.fusion.scores.reciprocal_rank import fuse, rank_weights
 from toy_traffic import SMALL_POEM, SMALL_SASREC, logged_rankings
 
 from recbole_poem.cache.request_cache import read_rankings
