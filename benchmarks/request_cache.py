@@ -104,7 +104,7 @@ def against_former(
 def same_candidates(
     ranker: ItemToItemRanker, former: Former, requests: np.ndarray
 ) -> Dict[str, float]:
-    """Compare the entries of both sides: shares of requests, and the largest difference."""
+    """Compare the rankings of both sides: shares of requests, and the largest difference."""
     stable = Former(ranker, ties_to_lower=True)
     stable._similarity = former._similarity
     items, scores = ranker.rank(requests)

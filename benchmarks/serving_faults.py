@@ -1,7 +1,7 @@
 """What the service survives: kill -9 of itself and of Redis, bad requests, bad checkpoints, time.
 
 Under load, half of the requests bring their history, and their answers are compared with those of
-the library; the other half leaves history and entry to Redis. Statuses: 0 = the connection broke.
+the library; the other half leaves history and ranking to Redis. Statuses: 0 = the connection broke.
 """
 
 import json
@@ -80,7 +80,7 @@ class World:
         }
 
     def cache_hits(self) -> float:
-        """Return how many entries were found."""
+        """Return how many rankings were found."""
         return self.server.counter('cache_reads_total{result="hit"}')
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Over HTTP: 500 requests a second, with Redis; the server has one core, all else the other.
 
 A tenth of the requests are rankings that the ranking stage posts and a tenth is feedback; the rest
-asks for 10 items, by user: history and entry come from Redis. Requests are sent at a steady rate,
+asks for 10 items, by user: history and ranking come from Redis. Requests are sent at a steady rate,
 whether or not the former ones have been answered, and the latency of each counts from the moment
 it was due. Each rate is held three times, for a machine that others use has slow moments, and the
 median counts. The rate is raised until that of the 99th percentile exceeds a twentieth of a second
@@ -32,10 +32,10 @@ def traffic(world: serving_world.World, n: int) -> List[bytes]:
     for _ in range(n):
         user, kind = f"u{rng.integers(N_USERS)}", rng.integers(10)
         if kind == 0:
-            entry = world.entry(rng)
-            scores = entry.scores.round(4).tolist()
-            body: Dict[str, Any] = {"objectives": entry.objectives, "scores": scores}
-            found.append(request("/rankings", {"user": user, "items": entry.items, **body}))
+            ranking = world.ranking(rng)
+            scores = ranking.scores.round(4).tolist()
+            body: Dict[str, Any] = {"objectives": ranking.objectives, "scores": scores}
+            found.append(request("/rankings", {"user": user, "items": ranking.items, **body}))
         elif kind == 1:
             body = {"user": user, "items": world.history(rng)[:2]}
             found.append(request("/feedback", body))
@@ -45,19 +45,19 @@ def traffic(world: serving_world.World, n: int) -> List[bytes]:
 
 
 def fill(world: serving_world.World, port: int) -> None:
-    """Give every user a history of 50 items and an entry."""
+    """Give every user a history of 50 items and a ranking."""
     rng = np.random.default_rng(1)
     sent = []
     for user in range(N_USERS):
-        entry = world.entry(rng)
-        scores = entry.scores.round(4).tolist()
+        ranking = world.ranking(rng)
+        scores = ranking.scores.round(4).tolist()
         body = {"user": f"u{user}", "items": world.history(rng)}
         sent.append(request("/feedback", body))
-        body = {**body, "items": entry.items, "objectives": entry.objectives}
+        body = {**body, "items": ranking.items, "objectives": ranking.objectives}
         sent.append(request("/rankings", {**body, "scores": scores}))
     responses = load(port, sent, rate=500, seconds=len(sent) / 500)
     n_kept = sum(response.body == b'{"kept":true}' for response in responses)
-    print(f"{n_kept} of {len(sent)} histories and entries are kept", flush=True)
+    print(f"{n_kept} of {len(sent)} histories and rankings are kept", flush=True)
 
 
 def summary(responses: List[Response]) -> Dict[str, Any]:

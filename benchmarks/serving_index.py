@@ -5,9 +5,9 @@ in norm (lognormal, σ = 0.4), which is what trained embeddings look like, and i
 numbers, which is the hardest case for any index: no item is like another. States lie near the mean
 of five items, three of which are of one cluster. The index measures on half of the states how many
 cells it has to visit; recall is that of the other half, and the worst of them is recorded too. (b)
-Requests with a history of 50 items and an entry of 100 to `Recommender`, one and 64 at a time, with
-the index and without, in turn, on a checkpoint whose items are those of the mixture. Seven of ten
-items of a history are of one cluster, in the log and in the requests. The other weights are
+Requests with a history of 50 items and a ranking of 100 to `Recommender`, one and 64 at a time,
+with the index and without, in turn, on a checkpoint whose items are those of the mixture. Seven of
+ten items of a history are of one cluster, in the log and in the requests. The other weights are
 untrained, and there are no embeddings of positions: a state is near the last item. One thread.
 """
 
@@ -141,7 +141,7 @@ def queries_of(world: serving_world.World, number: int) -> List[Query]:
     return [
         Query(
             tokens[first : first + serving_world.LENGTH].tolist(),
-            world.entry(rng),
+            world.ranking(rng),
             k=BEST,
             filter_seen=place % 2 == 0,
         )

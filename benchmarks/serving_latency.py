@@ -1,6 +1,6 @@
 """In process: a single request, a batch, the start, and a loop over RecBole's `full_sort_topk`.
 
-Every request has a history of 50 items, an entry of 100 candidates with five objectives, and gets
+Every request has a history of 50 items, a ranking of 100 candidates with five objectives, and gets
 10 items. ``exact`` scores the whole catalogue, ``approximate`` asks the index first. All are
 measured in turn, several times, as a machine that others use as well has its quiet minutes. The
 start is that of a fresh process, from its first line to its first answer. The loop asks RecBole's
@@ -63,7 +63,7 @@ class Setting(NamedTuple):
 def settings(world: serving_world.World, n_requests: int) -> Dict[str, Setting]:
     """Return those of one catalogue: exact or by the index, on one thread or on two."""
     rng = np.random.default_rng(0)
-    queries = [Query(world.history(rng), world.entry(rng)) for _ in range(n_requests)]
+    queries = [Query(world.history(rng), world.ranking(rng)) for _ in range(n_requests)]
     ways = {
         "exact": Recommender.load(world.checkpoint),
         "approximate": Recommender.load(world.checkpoint, approximate=True),

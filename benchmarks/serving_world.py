@@ -1,7 +1,7 @@
 """A catalogue of any size with an untrained checkpoint, which the service benchmarks load.
 
 Weights are random, which changes no time; those of the head and the residual are too, so that
-nothing that an entry says is a product with zero.
+nothing that a ranking says is a product with zero.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.ranking import Ranking
 from recbole_poem.training import checkpoint
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import create_dataset
@@ -41,11 +41,11 @@ class World(NamedTuple):
         """Return a history of 50 items, of which a long tail is rare."""
         return [f"i{item}" for item in self._items(rng, LENGTH)]
 
-    def entry(self, rng: np.random.Generator) -> Entry:
+    def ranking(self, rng: np.random.Generator) -> Ranking:
         """Return a ranking of 100 candidates by five objectives."""
         items = dict.fromkeys(f"i{item}" for item in self._items(rng, 2 * N_CANDIDATES))
         tokens = list(items)[:N_CANDIDATES]
-        return Entry.of(tokens, OBJECTIVES, rng.random((len(tokens), len(OBJECTIVES))))
+        return Ranking.of(tokens, OBJECTIVES, rng.random((len(tokens), len(OBJECTIVES))))
 
     def _items(self, rng: np.random.Generator, n: int) -> np.ndarray:
         return (self.n_items * rng.power(3, n)).astype(int)

@@ -16,7 +16,7 @@ from recbole_poem.core import stack
 
 if TYPE_CHECKING:
     from recbole_poem.core.errors import InputError
-    from recbole_poem.serving.entry import Entry
+    from recbole_poem.serving.ranking import Ranking
     from recbole_poem.serving.recommender import Recommender
     from recbole_poem.training.config import Config
     from recbole_poem.training.quick_start import load, objective_function, run_recbole_poem
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Config",
-    "Entry",
     "InputError",
+    "Ranking",
     "Recommender",
     "load",
     "objective_function",
@@ -37,8 +37,8 @@ os.environ.setdefault("DGLBACKEND", "pytorch")
 
 _HOME = {
     "Config": "recbole_poem.training.config",
-    "Entry": "recbole_poem.serving.entry",
     "InputError": "recbole_poem.core.errors",
+    "Ranking": "recbole_poem.serving.ranking",
     "Recommender": "recbole_poem.serving.recommender",
     "load": "recbole_poem.training.quick_start",
     "objective_function": "recbole_poem.training.quick_start",

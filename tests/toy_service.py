@@ -15,7 +15,7 @@ from recbole_poem.serving.web.service import Bounds, Service
 
 
 class Echo:
-    """Recommends the items of the entry and then those of the history; "new" is unknown."""
+    """Recommends the items of the ranking and then those of the history; "new" is unknown."""
 
     def __init__(self, checkpoint: str = "echo 1") -> None:
         self.model, self.checkpoint = self, checkpoint
@@ -37,7 +37,7 @@ class Echo:
         self.observed.extend(zip(queries, outcomes))
 
     def _answer(self, query: Query) -> Answer:
-        items = list(query.entry.items if query.entry else ()) + list(query.history)
+        items = list(query.ranking.items if query.ranking else ()) + list(query.history)
         known = [item for item in items if item != "new" and item not in query.deny]
         if query.allow is not None:
             known = [item for item in known if item in query.allow]
@@ -50,11 +50,11 @@ class World:
 
     def __init__(self, rules: Optional[Rules] = None, **bounds: Any) -> None:
         self.recommender = Echo()
-        self.entries, self.histories, self.metrics = MemoryStore(), MemoryHistories(), Metrics()
+        self.rankings, self.histories, self.metrics = MemoryStore(), MemoryHistories(), Metrics()
         recommender: Any = self.recommender
         self.service = Service(
             recommender,
-            self.entries,
+            self.rankings,
             self.histories,
             self.metrics,
             Bounds(**{"budget": 60.0, **bounds}),

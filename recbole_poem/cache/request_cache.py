@@ -1,6 +1,6 @@
 """The request cache: for every request of the log, the ranking stage's candidates and scores.
 
-On disk an entry is N item ids and N x M scores, in two ``.npy`` files that are memory-mapped, so
+On disk a ranking is N item ids and N x M scores, in two ``.npy`` files that are memory-mapped, so
 that a cache may be larger than memory. A cache is built once and found again by the hash of
 everything it depends on; its files carry a checksum, and one that was changed or cut short is
 built anew.
@@ -26,13 +26,13 @@ from recbole_poem.log.requests import RequestLog
 
 FORMAT = 3
 
-Entries = Tuple[np.ndarray, np.ndarray]
+Rankings = Tuple[np.ndarray, np.ndarray]
 
 
 class Ranks(Protocol):
-    """What fills the entries of a request cache."""
+    """What makes the rankings of a request cache."""
 
-    def rank(self, requests: np.ndarray) -> Entries:
+    def rank(self, requests: np.ndarray) -> Rankings:
         """Rank for `requests` (B,): item ids (B, N), 0 = none, and raw scores (B, N, M).
 
         Candidates stand best first, as the ranking stage orders them. The ranking of request r is
@@ -87,7 +87,7 @@ class RequestCache:
     request_start: np.ndarray
 
     def has_ranking(self) -> np.ndarray:
-        """Mark the requests with a candidate, (R,) bool; an entry has its best one first."""
+        """Mark the requests with a candidate, (R,) bool; a ranking has its best one first."""
         return np.asarray(self.items[:, 0] > 0)
 
     def read(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
@@ -97,14 +97,14 @@ class RequestCache:
         return items, np.where(known[..., None], self.scores[requests], 0)
 
 
-def read_entries(
+def read_rankings(
     cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Read the entry that was written `lag` requests before each of `requests`.
+    """Read the ranking that was written `lag` requests before each of `requests`.
 
     Rows that were consumed from one ranking are one request: the previous request is the latest
-    row before them. The entry knows the history up to its own request only; candidates that the
-    user consumed since are dropped. Where the user has no such earlier request the entry is empty.
+    row before them. The ranking knows the history up to its own request only; candidates that the
+    user consumed since are dropped. Where the user has no such earlier request, it is empty.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def read_entries(
 def reads_something(
     cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int
 ) -> np.ndarray:
-    """Mark the `requests` (B,) whose entry, see `read_entries`, has a candidate left, (B,) bool."""
+    """Mark `requests` (B,) whose ranking, see `read_rankings`, has a candidate left, (B,) bool."""
     written = written_at(cache, log, requests, lag)
     items = np.where(written[:, None] >= 0, cache.items[written], 0)
     return (_without_consumed(items, log, requests, written) > 0).any(axis=1)
@@ -135,7 +135,7 @@ def reads_something(
 def _without_consumed(
     items: np.ndarray, log: RequestLog, requests: np.ndarray, written: np.ndarray
 ) -> np.ndarray:
-    """Drop from entries (..., N) what was consumed from where they were written on."""
+    """Drop from rankings (..., N) what was consumed from where they were written on."""
     ages = np.where(written >= 0, requests - written, 0)
     for age in range(1, int(ages.max(initial=0)) + 1):
         since = np.where(age <= ages, log.item[requests - age], -1)
@@ -144,7 +144,7 @@ def _without_consumed(
 
 
 def written_at(cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int) -> np.ndarray:
-    """Return the request at which the entry was written that `requests` (...) read, -1 = none."""
+    """Return the request at which the ranking was written that `requests` (...) read, -1 = none."""
     written = requests
     for _ in range(lag):
         written = np.where(written >= 0, cache.request_start[written] - 1, -1)
@@ -168,7 +168,7 @@ def open_or_build(
     folder : Path
         Where caches lie; one sub-folder each, named by the hash of log and settings.
     chunk : int
-        Requests ranked at a time, by one worker; it does not change the entries.
+        Requests ranked at a time, by one worker; it does not change the rankings.
     parallel_map : Map
         What ranks the chunks; see `recbole_poem.core.workers`.
     settings : dict, optional
@@ -185,9 +185,9 @@ def open_or_build(
     path = folder / key[:16]
     cache, why = _open(path, key, ranker)
     if cache is not None:
-        logger.info(f"request cache: {len(log)} entries read from [{path}]")
+        logger.info(f"request cache: {len(log)} rankings read from [{path}]")
         return cache
-    logger.info(f"request cache: building {len(log)} entries in [{path}] ({why})")
+    logger.info(f"request cache: building {len(log)} rankings in [{path}] ({why})")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = folder.parent / f".{folder.name}-{path.name}.lock"
@@ -264,8 +264,8 @@ def _build(
         shutil.rmtree(left)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
-        entries = _ranked(log, ranker, chunk, show_progress, parallel_map)
-        _write(temporary, entries, len(log), show_progress)
+        rankings = _ranked(log, ranker, chunk, show_progress, parallel_map)
+        _write(temporary, rankings, len(log), show_progress)
         sums = {name: _checksum(temporary / f"{name}.npy") for name in ("items", "scores")}
         (temporary / "meta.json").write_text(json.dumps({**meta, **sums}, indent=1))
         # as readable as the folder it lies in; mkdtemp makes it private
@@ -279,7 +279,7 @@ def _build(
 
 def _ranked(
     log: RequestLog, ranker: Ranker, chunk: int, show_progress: bool, parallel_map: Map
-) -> Iterable[Entries]:
+) -> Iterable[Rankings]:
     """Rank all requests, chunk by chunk, in order."""
     ranks: Ranks = ranker
     if isinstance(ranker, EstimatingRanker):
@@ -288,18 +288,20 @@ def _ranked(
     return parallel_map(partial(_rank_range, ranks), chunks)
 
 
-def _rank_range(ranks: Ranks, bounds: Tuple[int, int]) -> Entries:
+def _rank_range(ranks: Ranks, bounds: Tuple[int, int]) -> Rankings:
     return ranks.rank(np.arange(*bounds))
 
 
-def _write(folder: Path, entries: Iterable[Entries], n_requests: int, show_progress: bool) -> None:
-    """Write the entries as they come: on a full disk a memory map would die of a bus error."""
+def _write(
+    folder: Path, rankings: Iterable[Rankings], n_requests: int, show_progress: bool
+) -> None:
+    """Write the rankings as they come: on a full disk a memory map would die of a bus error."""
     with (folder / "items.npy").open("wb") as items_file, (folder / "scores.npy").open(
         "wb"
     ) as scores_file, tqdm(
         total=n_requests, desc="Request cache", unit="request", disable=not show_progress
     ) as bar:
-        for items, scores in entries:
+        for items, scores in rankings:
             if items_file.tell() == 0:
                 _write_header(items_file, "<i4", (n_requests, *items.shape[1:]))
                 _write_header(scores_file, "<f4", (n_requests, *scores.shape[1:]))

@@ -33,7 +33,7 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
         required=True,
         type=Path,
         help="requests: columns request, history, and maybe times, k, allow, deny, filter_seen, "
-        "each for its request alone; JSON lines may have entry as well",
+        "each for its request alone; JSON lines may have ranking as well",
     )
     add("--output", required=True, type=Path, help="recommendations: request, rank, item, score")
     add("--k", type=int, default=10, help="items per request that names no k (default: 10)")

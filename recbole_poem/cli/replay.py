@@ -75,7 +75,7 @@ def run(arguments: List[str]) -> int:
     experiment = open_experiment(checkpoint, {"show_progress": True, **keys})
     traffic = last_hours(experiment, options.last_hours, options.rows)
     # bounds would forget what an evaluation remembers
-    store = MemoryStore(max_entries=experiment.dataset.user_num, seconds_to_live=float("inf"))
+    store = MemoryStore(max_rankings=experiment.dataset.user_num, seconds_to_live=float("inf"))
     found = play(experiment, traffic, store)
     report = report_of(experiment, traffic, found, checkpoint, options.rows)
     write_report(output / "report.json", report)

@@ -1,21 +1,18 @@
-"""Controls: entries of the request cache that were tampered with, to see where a gain comes from.
+"""Controls: rankings of the request cache that were tampered with, to see where a gain comes from.
 
-Neither is for use. A shuffled cache (key ``shuffle_rankings``) has entries like the real ones that
-say nothing of the reader. Without the target (key ``hide_target``) the entry of an evaluated row no
-longer says where the ranking put what is to be predicted.
+Neither is for use. A shuffled cache (key ``shuffle_rankings``) has rankings like the real ones that
+say nothing of the reader. Without the target (key ``hide_target``) the ranking of an evaluated row
+no longer says where it put what is to be predicted.
 """
 
 from dataclasses import dataclass
-from typing import Tuple
 
 import numpy as np
 import torch
 
-from recbole_poem.cache.request_cache import RequestCache
+from recbole_poem.cache.request_cache import Rankings, RequestCache
 from recbole_poem.core.noise import Purpose, uniform
 from recbole_poem.log.requests import RequestLog
-
-Entries = Tuple[np.ndarray, np.ndarray]
 
 
 def donors(training: np.ndarray, seed: int) -> np.ndarray:
@@ -33,7 +30,7 @@ def donors(training: np.ndarray, seed: int) -> np.ndarray:
     Returns
     -------
     (R,) int64
-        Whose entry stands in the place of each; a part of one row alone keeps its own.
+        Whose ranking stands in the place of each; a part of one row alone keeps its own.
     """
     donor = np.arange(len(training))
     for part in (training, ~training):
@@ -46,12 +43,12 @@ def donors(training: np.ndarray, seed: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ShuffledCache(RequestCache):
-    """A request cache in which every request finds the entry of another one.
+    """A request cache in which every request finds the ranking of another one.
 
     Attributes
     ----------
     donor : (R,) int64
-        Whose entry it is; see `donors`.
+        Whose ranking it is; see `donors`.
     """
 
     donor: np.ndarray
@@ -61,25 +58,25 @@ class ShuffledCache(RequestCache):
         """Shuffle `cache`, whose files stay as they are."""
         return cls(**vars(cache), donor=donors(log.training, seed))
 
-    def read(self, requests: np.ndarray) -> Entries:
+    def read(self, requests: np.ndarray) -> Rankings:
         """Return items (..., N) int64 and scores (..., N, M) in the place of `requests` (...)."""
         return super().read(np.where(requests >= 0, self.donor[requests], -1))
 
 
-def without_history(entries: Entries, log: RequestLog, requests: np.ndarray) -> Entries:
-    """Drop what the readers consumed before their requests from entries that are not their own.
+def without_history(rankings: Rankings, log: RequestLog, requests: np.ndarray) -> Rankings:
+    """Drop what the readers consumed before their requests from rankings that are not their own.
 
-    The item-to-item ranking never offers an item that the user has consumed, so that its entries,
-    less what was consumed since, hold none; an entry of another user may. (A logged ranking may
-    offer consumed items: of its shuffled entries these are dropped as well.)
+    The item-to-item source never offers an item that the user has consumed, so that its rankings,
+    less what was consumed since, hold none; a ranking of another user may. (A logged ranking may
+    offer consumed items: where it is shuffled, these are dropped as well.)
 
     Parameters
     ----------
-    entries : items (..., N) and scores (..., N, M)
+    rankings : items (..., N) and scores (..., N, M)
     requests : (...,) int64
-        Request ids of the readers; -1 = no request, whose entry is left as it is.
+        Request ids of the readers; -1 = no request, whose ranking is left as it is.
     """
-    items, scores = entries
+    items, scores = rankings
     reader = requests.ravel()
     known = np.flatnonzero(reader >= 0)
     index, row = log.rows_before(reader[known])
@@ -88,25 +85,25 @@ def without_history(entries: Entries, log: RequestLog, requests: np.ndarray) -> 
     return _kept(items, scores, ~np.isin(offered, consumed))
 
 
-def without_target(entries: Entries, log: RequestLog, requests: np.ndarray) -> Entries:
-    """Drop the item of its own row from every entry: an oracle control.
+def without_target(rankings: Rankings, log: RequestLog, requests: np.ndarray) -> Rankings:
+    """Drop the item of its own row from every ranking: an oracle control.
 
     What is left still tells something that only an oracle knows: none of the candidates is the
-    target. A model that trained on such entries would rank the candidates low, and be far better
+    target. A model that trained on such rankings would rank the candidates low, and be far better
     than without a cache. Hence this is for evaluation alone: there, what remains of a gain is not
     from the target's own rank.
 
     Parameters
     ----------
-    entries : items (..., N) and scores (..., N, M)
+    rankings : items (..., N) and scores (..., N, M)
     requests : (...,) int64
-        Request ids; -1 = no request, whose entry is left as it is.
+        Request ids; -1 = no request, whose ranking is left as it is.
     """
-    items, scores = entries
+    items, scores = rankings
     target = np.where(requests >= 0, log.item[requests], -1)
     return _kept(items, scores, items != target[..., None])
 
 
-def _kept(items: np.ndarray, scores: np.ndarray, keep: np.ndarray) -> Entries:
+def _kept(items: np.ndarray, scores: np.ndarray, keep: np.ndarray) -> Rankings:
     items = np.where(keep, items, 0)
     return items, scores * (items > 0)[..., None]

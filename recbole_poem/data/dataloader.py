@@ -149,7 +149,7 @@ class POEMTrainDataLoader(AbstractDataLoader):
         draw = draw.gather(1, position)
         batch[REQUEST_ID], batch[REQUEST_POSITION], batch[DRAW_ID] = request, position, draw
         if self._reads_rankings:
-            items, scores = dataset.entries(request.numpy(), self.config["request_lag"])
+            items, scores = dataset.rankings(request.numpy(), self.config["request_lag"])
             batch[CACHE_ITEM], batch[CACHE_SCORE] = items, scores
         for name, make in self._fields.items():
             batch[name] = make(request, draw, batch)

@@ -12,16 +12,11 @@ import torch
 from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
 
-from recbole_poem.cache.request_cache import RequestCache, read_entries
+from recbole_poem.cache.request_cache import Rankings, RequestCache, read_rankings
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.core.times import PER_SECOND
-from recbole_poem.data.controls import (
-    Entries,
-    ShuffledCache,
-    without_history,
-    without_target,
-)
+from recbole_poem.data.controls import ShuffledCache, without_history, without_target
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.data.rows import LogRows
@@ -94,7 +89,7 @@ class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
 class POEMDataset(FlatSequentialDataset):
     """The flat data set whose rows also carry what the ranking stage said before.
 
-    Once a cache is attached, every row has the raw entry that its request reads:
+    Once a cache is attached, every row has the raw ranking that its request reads:
     ``cache_item`` (N,) int64, 0 where there is no candidate, and ``cache_score`` (N, M) float32.
     The keys ``shuffle_rankings`` and, in evaluation, ``hide_target`` tamper with it; see
     `recbole_poem.data.controls`.
@@ -125,24 +120,24 @@ class POEMDataset(FlatSequentialDataset):
         return datasets
 
     def attach(self, cache: RequestCache) -> None:
-        """Let the rows of this split carry entries of `cache`."""
+        """Let the rows of this split carry rankings of `cache`."""
         self.cache = self.read_cache = cache
         self.objectives = tuple(cache.objectives)
         if self.config["shuffle_rankings"]:
             self.read_cache = ShuffledCache.of(cache, self.log, self.config["seed"])
 
-    def entries(self, requests: np.ndarray, lag: int) -> Tuple[torch.Tensor, torch.Tensor]:
+    def rankings(self, requests: np.ndarray, lag: int) -> Tuple[torch.Tensor, torch.Tensor]:
         """Read what `requests` (...) see at `lag`: items (..., N) and scores (..., N, M)."""
-        items, scores = self._entries(requests, lag)
+        items, scores = self._rankings(requests, lag)
         return torch.from_numpy(items), torch.from_numpy(scores)
 
-    def _entries(self, requests: np.ndarray, lag: int) -> Entries:
+    def _rankings(self, requests: np.ndarray, lag: int) -> Rankings:
         if self.read_cache is None:
             raise RuntimeError("the data set has no request cache; call attach() first")
-        entries = read_entries(self.read_cache, self.log, requests, lag)
+        rankings = read_rankings(self.read_cache, self.log, requests, lag)
         if self.config["shuffle_rankings"]:
-            entries = without_history(entries, self.log, requests)
-        return entries
+            rankings = without_history(rankings, self.log, requests)
+        return rankings
 
     def top_of_rankings(self, requests: np.ndarray, k: int) -> torch.Tensor:
         """Return what the rankings of `requests` (...) themselves put on top, (..., k).
@@ -164,7 +159,7 @@ class POEMDataset(FlatSequentialDataset):
         }
 
     def __getitem__(self, index: Any, join: bool = True) -> Interaction:
-        """Return prediction rows with windows and, once attached, cache entries.
+        """Return prediction rows with windows and, once attached, rankings of the cache.
 
         Features of users and items are never joined: no model of this data set reads them.
         """
@@ -176,8 +171,8 @@ class POEMDataset(FlatSequentialDataset):
             batch[field_of(name)] = values[0] if one else values
         if self.cache is not None:
             requests = batch[REQUEST_ID].numpy()
-            entries = self._entries(requests, self.config["request_lag"])
+            rankings = self._rankings(requests, self.config["request_lag"])
             if self.config["hide_target"]:
-                entries = without_target(entries, self.log, requests)
-            batch[CACHE_ITEM], batch[CACHE_SCORE] = map(torch.from_numpy, entries)
+                rankings = without_target(rankings, self.log, requests)
+            batch[CACHE_ITEM], batch[CACHE_SCORE] = map(torch.from_numpy, rankings)
         return batch

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from recbole_poem.core.stage import Choice
-from recbole_poem.fusion.ranking import Ranking
+from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.log.clock import Dated
 from recbole_poem.logits.scoring import Calendar, Interest, Items, plus
 from recbole_poem.logits.terms import Asked, is_dense
@@ -75,7 +75,7 @@ class LogitTerms(nn.ModuleDict):
         self,
         interest: Interest,
         seen: torch.Tensor,
-        ranking: Optional[Ranking],
+        ranking: Optional[FusedRanking],
         items: Items,
         at_rest: bool = False,
     ) -> Interest:

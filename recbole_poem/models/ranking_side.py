@@ -9,7 +9,7 @@ from recbole_poem.encoders.fusion import StateFusion
 from recbole_poem.encoders.ranking import RankingReader
 from recbole_poem.encoders.sizes import Sizes
 from recbole_poem.fusion.draws import shuffled_scores
-from recbole_poem.fusion.ranking import Ranking
+from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.fusion.scores import ScoreFusion
 
 
@@ -18,12 +18,12 @@ class Read(NamedTuple):
 
     Attributes
     ----------
-    ranking : Ranking
+    ranking : FusedRanking
     state : (Q, d)
         p; meaningless where a ranking is empty.
     """
 
-    ranking: Ranking
+    ranking: FusedRanking
     state: torch.Tensor
 
 
@@ -65,7 +65,7 @@ class RankingSide(nn.Module):
         items, scores, draws = ranked
         if self.shuffles_scores:
             scores = shuffled_scores(self.seed, items, scores, draws)
-        ranking = Ranking(items, items > 0, *self.score_fusion(scores, items > 0))
+        ranking = FusedRanking(items, items > 0, *self.score_fusion(scores, items > 0))
         return Read(ranking, self.reader(table, ranking, draws))
 
     def fused(self, history: torch.Tensor, read: Optional[Read]) -> torch.Tensor:

@@ -44,7 +44,7 @@ class BatchMaker:
         return now
 
     def __call__(self, requests: Requests) -> Interaction:
-        """Return the windows of requests with at least one known item, and their entries."""
+        """Return the windows of requests with at least one known item, and their rankings."""
         histories = requests.histories
         length = np.minimum(histories.length, self._width)
         start = histories.begin[1:] - length
@@ -59,8 +59,9 @@ class BatchMaker:
             batch[field_of(name)] = row_windows(torch.from_numpy(values), first, n, self._width)
         for field, trends in self._trends.items():
             batch[field] = trends.step(requests.times)
-        if requests.entries.items.shape[1]:
-            batch[CACHE_ITEM], batch[CACHE_SCORE] = requests.entries.items, requests.entries.scores
+        if requests.rankings.items.shape[1]:
+            batch[CACHE_ITEM] = requests.rankings.items
+            batch[CACHE_SCORE] = requests.rankings.scores
             draws = torch.from_numpy(requests.draws)
             batch[REQUEST_ID] = torch.where(draws < 0, _key(batch[self._items]), draws)
         return Interaction(batch).to(self._device)

@@ -8,8 +8,8 @@ from recbole.data.interaction import Interaction
 
 from recbole_poem.fusion.scores import ScoreFusion
 from recbole_poem.serving.batch import BatchMaker
-from recbole_poem.serving.entry_batch import EntryBatch
 from recbole_poem.serving.limits import Limits
+from recbole_poem.serving.ranking_batch import RankingBatch
 from recbole_poem.serving.requests import Requests
 from recbole_poem.serving.top_k import top_k
 
@@ -64,7 +64,7 @@ class ExactRanker:
             return self._told(requests)
         scores = torch.empty(len(requests), len(self._popularity))
         told, untold = np.flatnonzero(has_history), np.flatnonzero(~has_history)
-        scores[untold] = self._without_history(requests.entries.of(untold))
+        scores[untold] = self._without_history(requests.rankings.of(untold))
         if len(told):
             scores[told] = self._told(requests.of(told))
         return scores
@@ -74,11 +74,11 @@ class ExactRanker:
         scores = self._score(self._batches(requests))
         return scores.view(len(requests), len(self._popularity)).cpu()
 
-    def _without_history(self, entries: EntryBatch) -> torch.Tensor:
+    def _without_history(self, rankings: RankingBatch) -> torch.Tensor:
         """Score where there is no history: candidates from 1, other items by popularity below."""
-        scores = self._popularity.expand(len(entries.items), -1).clone()
-        if entries.items.shape[1] and self._fusion is not None:
-            valid = entries.items > 0
-            fused = 1 + self._fusion(entries.scores, valid).score
-            scores = scores.scatter_reduce(1, entries.items, fused * valid, "amax")
+        scores = self._popularity.expand(len(rankings.items), -1).clone()
+        if rankings.items.shape[1] and self._fusion is not None:
+            valid = rankings.items > 0
+            fused = 1 + self._fusion(rankings.scores, valid).score
+            scores = scores.scatter_reduce(1, rankings.items, fused * valid, "amax")
         return scores

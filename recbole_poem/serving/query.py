@@ -4,8 +4,8 @@ from typing import Any, List, NamedTuple, Optional, Sequence
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.serving.bounds import switch, whole_number
-from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import moments
+from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.tokens import listed, ordered
 
 
@@ -16,7 +16,7 @@ class Query(NamedTuple):
     ----------
     history : sequence of str or int
         Raw item tokens, oldest first.
-    entry : Entry, optional
+    ranking : Ranking, optional
         What the ranking stage said at the user's previous request.
     k : int
         Length of the list, from 1.
@@ -27,7 +27,7 @@ class Query(NamedTuple):
     deny : sequence of str or int
         Items that may not.
     draw : int, optional
-        Key of the random draw from the groups of the entry, from 0; the history as a rule, so that
+        Key of the random draw from the ranking's groups, from 0; the history as a rule, so that
         the same request gets the same answer.
     times : sequence of float, optional
         When the items of the history were dealt with, as many, in the unit of the data set's time;
@@ -39,7 +39,7 @@ class Query(NamedTuple):
     """
 
     history: Sequence[str]
-    entry: Optional[Entry] = None
+    ranking: Optional[Ranking] = None
     k: int = 10
     filter_seen: bool = True
     allow: Optional[Sequence[str]] = None
@@ -107,7 +107,7 @@ class Answer(NamedTuple):
     scores : list of float
         Theirs.
     n_unknown : int
-        Tokens of the history, the entry, `allow` and `deny` that the model does not know and left
+        Tokens of the history, the ranking, `allow` and `deny` that the model does not know and left
         out.
     """
 

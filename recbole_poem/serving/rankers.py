@@ -29,7 +29,7 @@ _SAMPLE = 256  # states on which the recall of an index is measured
 
 
 def objectives_of(model: Any) -> List[str]:
-    """Return the names of the scores that a model reads in an entry; none if it reads none."""
+    """Return the names of the scores that a model reads in a ranking; none if it reads none."""
     reads = getattr(model, "ranking_side", None) is not None
     return list(model.objectives) if reads else []
 

@@ -1,7 +1,7 @@
 """A trained checkpoint that answers raw histories, of users whom training never saw.
 
 The answers are those of the evaluation: the same windows, the same model, the same scores. What a
-request brings beside its history is the entry of the previous request, where there is one.
+request brings beside its history is the ranking of the previous request, where there is one.
 """
 
 from functools import cached_property
@@ -23,12 +23,12 @@ from recbole_poem.graph.neighbours import similar_items
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.blocks import in_blocks
 from recbole_poem.serving.bounds import switch, whole_number
-from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.histories import Histories, ItemTimes
 from recbole_poem.serving.limits import Limits, known, mask, n_unknown, of_each, same_for_all
 from recbole_poem.serving.loading import Loaded, open_checkpoint
 from recbole_poem.serving.query import Answer, Outcome, Query, checked
 from recbole_poem.serving.rankers import objectives_of, rankers_of
+from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.requests import RequestReader, Requests
 from recbole_poem.serving.tokens import listed, token
 from recbole_poem.serving.unread import Unread
@@ -56,7 +56,7 @@ class Recommender:
         self._reader = RequestReader(self._vocabulary, self.objectives, per_second)
         self._batches = BatchMaker(self.config, self.model, self._dataset.trends)
         reads = {
-            "entries": bool(self.objectives),
+            "rankings": bool(self.objectives),
             "times": bool(self._dataset.trends),
             "item_times": bool(self.config.component("row_features")),
         }
@@ -108,7 +108,7 @@ class Recommender:
 
     @property
     def objectives(self) -> List[str]:
-        """Names of the scores that the model reads in an entry; empty if it reads none."""
+        """Names of the scores that the model reads in a ranking; empty if it reads none."""
         return objectives_of(self.model)
 
     # -- recommending ---------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class Recommender:
         self,
         histories: Histories,
         k: int = 10,
-        entries: Optional[Sequence[Optional[Entry]]] = None,
+        rankings: Optional[Sequence[Optional[Ranking]]] = None,
         filter_seen: bool = True,
         allow: Optional[Iterable[Any]] = None,
         deny: Optional[Iterable[Any]] = None,
@@ -134,7 +134,7 @@ class Recommender:
             never saw are left out and counted.
         k : int
             Length of the lists; fewer where fewer items may be recommended.
-        entries : sequence of Entry or None, optional
+        rankings : sequence of Ranking or None, optional
             What the ranking stage said at each user's previous request, in the order of the
             requests; None where nothing is known.
         filter_seen : bool
@@ -142,7 +142,7 @@ class Recommender:
         allow, deny : iterables of tokens, optional
             The only items that may be recommended, and items that may not: lists, not one string.
         draws : sequence of int, optional
-            Keys of the random draw from the groups of an entry, from 0, one a request. As a rule
+            Keys of the random draw from the groups of a ranking, from 0, one a request. As a rule
             the history is the key, so that the same request gets the same answer.
         times : sequence of float, optional
             When each request is made, in the unit of the data set's time: what was popular then
@@ -157,8 +157,8 @@ class Recommender:
         -------
         DataFrame
             Columns request, rank (from 1), item, score; ``attrs["unknown_items"]`` counts the
-            tokens of histories, entries, `allow` and `deny` that were left out. An empty history
-            gets the candidates of its entry, by fused score, and then what is popular. With
+            tokens of histories, rankings, `allow` and `deny` that were left out. An empty history
+            gets the candidates of its ranking, by fused score, and then what is popular. With
             re-rankers the scores of a list need not descend.
 
         Raises
@@ -172,9 +172,9 @@ class Recommender:
         allowed = None if allow is None else mask(allow, self._vocabulary)
         deny = [] if deny is None else listed("deny", deny)
         denied = known(deny, self._vocabulary)
-        requests = self._reader.together(histories, entries, draws, times, item_times)
+        requests = self._reader.together(histories, rankings, draws, times, item_times)
         self._unread.tell(
-            entries=any(entry is not None for entry in entries or ()),
+            rankings=any(ranking is not None for ranking in rankings or ()),
             times=times is not None,
             item_times=item_times is not None,
         )
@@ -206,7 +206,7 @@ class Recommender:
         Parameters
         ----------
         queries : sequence of Query
-            Whose entries have the objectives of the model.
+            Whose rankings have the objectives of the model.
 
         Raises
         ------
@@ -216,7 +216,7 @@ class Recommender:
         queries = checked(queries)
         requests = self._reader.of_queries(queries)
         self._unread.tell(
-            entries=any(query.entry is not None for query in queries),
+            rankings=any(query.ranking is not None for query in queries),
             item_times=any(query.times is not None for query in queries),
         )
         unknown = [

@@ -8,8 +8,6 @@ import numpy as np
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.serving.bounds import whole_numbers
-from recbole_poem.serving.entry import Entry
-from recbole_poem.serving.entry_batch import EntryBatch, look_up
 from recbole_poem.serving.histories import (
     FlatHistories,
     Histories,
@@ -19,6 +17,8 @@ from recbole_poem.serving.histories import (
 )
 from recbole_poem.serving.history import moments
 from recbole_poem.serving.query import Query
+from recbole_poem.serving.ranking import Ranking
+from recbole_poem.serving.ranking_batch import RankingBatch, look_up
 from recbole_poem.serving.vocabulary import Vocabulary
 
 
@@ -28,15 +28,15 @@ class Requests(NamedTuple):
     Attributes
     ----------
     histories : FlatHistories
-    entries : EntryBatch
+    rankings : RankingBatch
     draws : (B,) int64
-        Keys of the draws from the entries; below 0 it is the history.
+        Keys of the draws from the rankings; below 0 it is the history.
     times : (B,) float64
         When they are made, in the unit of the data set's time; NaN is now, behind training.
     """
 
     histories: FlatHistories
-    entries: EntryBatch
+    rankings: RankingBatch
     draws: np.ndarray
     times: np.ndarray
 
@@ -46,12 +46,12 @@ class Requests(NamedTuple):
     @property
     def n_unknown(self) -> np.ndarray:
         """(B,) int64, tokens of each request that the model does not know."""
-        return self.histories.n_unknown + self.entries.n_unknown
+        return self.histories.n_unknown + self.rankings.n_unknown
 
     def of(self, rows: np.ndarray) -> "Requests":
         """Return some of the requests, by their places in ascending order."""
-        histories, entries = self.histories.of(rows), self.entries.of(rows)
-        return Requests(histories, entries, self.draws[rows], self.times[rows])
+        histories, rankings = self.histories.of(rows), self.rankings.of(rows)
+        return Requests(histories, rankings, self.draws[rows], self.times[rows])
 
 
 class RequestReader:
@@ -61,7 +61,7 @@ class RequestReader:
     ----------
     vocabulary : Vocabulary
     objectives : list of str
-        That the model reads in an entry.
+        That the model reads in a ranking.
     per_second : float
         Units of the data set's time in a second.
     """
@@ -73,7 +73,7 @@ class RequestReader:
     def together(
         self,
         histories: Histories,
-        entries: Optional[Sequence[Optional[Entry]]] = None,
+        rankings: Optional[Sequence[Optional[Ranking]]] = None,
         draws: Optional[Sequence[int]] = None,
         times: Optional[Sequence[float]] = None,
         item_times: Optional[ItemTimes] = None,
@@ -88,14 +88,14 @@ class RequestReader:
         of_items = checked_item_times(histories, item_times)
         flat = flatten(histories, self._vocabulary, of_items)
         number = len(flat.request)
-        for name, given in (("entries", entries), ("draws", draws), ("times", times)):
+        for name, given in (("rankings", rankings), ("draws", draws), ("times", times)):
             if given is not None and not hasattr(given, "__len__"):
                 raise InputError(
                     f"{name}: expected a list, one of each request, not {short(given)}"
                 )
             if given is not None and len(given) != number:
                 raise InputError(f"{name}: {len(given)} for {number} requests")
-        told = [None] * number if entries is None else entries
+        told = [None] * number if rankings is None else rankings
         read = look_up(told, self._objectives, self._vocabulary)
         keys = np.full(number, -1) if draws is None else whole_numbers("draws", draws)
         asked = np.full(number, np.nan) if times is None else moments("times", times)
@@ -112,19 +112,19 @@ class RequestReader:
         Raises
         ------
         InputError
-            If a history holds what is no token, or an entry lacks an objective.
+            If a history holds what is no token, or a ranking lacks an objective.
         """
         histories, item_times = [one.history for one in queries], [one.times for one in queries]
         now = time.time() * self._per_second
         return Requests(
             flatten(histories, self._vocabulary, item_times, "history: query"),
-            look_up([query.entry for query in queries], self._objectives, self._vocabulary),
+            look_up([query.ranking for query in queries], self._objectives, self._vocabulary),
             np.array([-1 if query.draw is None else query.draw for query in queries], np.int64),
             np.array([now if query.time is None else query.time for query in queries]),
         )
 
     def example(self) -> Requests:
-        """Return two requests as the model will read them, one of them without an entry."""
+        """Return two requests as the model will read them, one of them without a ranking."""
         item, names = self._vocabulary.tokens[1], self._objectives
-        entry = Entry.of([item], names, [[1.0] * len(names)])
-        return self.of_queries([Query([item], entry), Query([item], draw=1)])
+        ranking = Ranking.of([item], names, [[1.0] * len(names)])
+        return self.of_queries([Query([item], ranking), Query([item], draw=1)])

@@ -12,7 +12,7 @@ class Unread:
     model : str
         Its name.
     reads : dict
-        Whether it reads ``entries``, ``times`` and ``item_times``.
+        Whether it reads ``rankings``, ``times`` and ``item_times``.
     """
 
     def __init__(self, model: str, reads: Dict[str, bool]) -> None:

@@ -114,8 +114,8 @@ def load_weights(
     known, meant = getattr(model, "objectives", None), other.get("objectives")
     if known is not None and meant is not None and list(known) != list(meant):
         raise InputError(
-            f"{path}: was trained on the objectives {', '.join(meant)}, and the data set's entries "
-            f"have {', '.join(known)}"
+            f"{path}: was trained on the objectives {', '.join(meant)}, and the rankings of the "
+            f"data set have {', '.join(known)}"
         )
     own = model.other_parameter()
     other = {key: value for key, value in other.items() if key in own and value is not None}

@@ -94,7 +94,7 @@ def world(seed, by_time=False, n_users=14):
     return log.with_training_before(28) if by_time else log
 
 
-def entries(log, begins=None):
+def rankings(log, begins=None):
     """Rank all requests; with `begins`, in blocks that begin there."""
     if begins is None:
         return ranker_of(log).rank(np.arange(len(log)))
@@ -186,13 +186,13 @@ def test_a_stage_goes_on_with_the_labelled_training_rows_of_one_period():
     assert [rows.tolist() for rows in listed] == list(period.values())
 
 
-# -- entries ---------------------------------------------------------------------------------------
+# -- rankings --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("by_time", [False, True], ids=["leave one out", "by time"])
-def test_entries_of_a_block_are_the_candidates_of_its_stage_in_its_order(by_time):
+def test_rankings_of_a_block_are_the_candidates_of_its_stage_in_its_order(by_time):
     log = world(4, by_time)
-    items, scores = entries(log)
+    items, scores = rankings(log)
     of, begins = exposures_of(log), block_begins(exposures_of(log), 3)
     learning, since = Learning(of), learned_between(of, np.r_[-np.inf, begins])
     block = np.searchsorted(begins, log.time, side="right")
@@ -228,7 +228,7 @@ def test_entries_of_a_block_are_the_candidates_of_its_stage_in_its_order(by_time
 @settings(max_examples=8)
 def test_no_candidate_was_consumed_before(seed, by_time):
     log = world(seed, by_time)
-    items, _ = entries(log)
+    items, _ = rankings(log)
     for request in range(len(log)):
         found = items[request][items[request] > 0].tolist()
         assert not set(found) & set(log.item[log.first[request] : request].tolist())
@@ -236,9 +236,9 @@ def test_no_candidate_was_consumed_before(seed, by_time):
 
 
 @pytest.mark.parametrize("workers", [{}, {"threads": 3}], ids=["one", "threads"])
-def test_an_entry_does_not_depend_on_the_other_requests_nor_on_who_ranks(tmp_path, workers):
+def test_a_ranking_does_not_depend_on_the_other_requests_nor_on_who_ranks(tmp_path, workers):
     log = world(5, n_users=40)
-    items, scores = entries(log)
+    items, scores = rankings(log)
     some = np.random.default_rng(0).permutation(len(log))[:50]
     of_some = ranker_of(log).rank(some)
     np.testing.assert_array_equal(of_some[0], items[some])
@@ -283,7 +283,7 @@ def assert_the_same(before, after, rows_before, rows_after):
 
 @given(**WORLDS)
 @settings(max_examples=20)
-def test_what_happens_later_moves_no_entry(seed, by_time, share):
+def test_what_happens_later_moves_no_ranking(seed, by_time, share):
     """Other items and labels from some moment on, and some of them swapped between users."""
     log, rng = world(seed, by_time), np.random.default_rng(seed)
     begins = block_begins(exposures_of(log), 3)
@@ -297,12 +297,12 @@ def test_what_happens_later_moves_no_entry(seed, by_time, share):
     assert block_begins(exposures_of(other), 3).tolist() == begins.tolist()
     stays = must_stay(log, begins, moment)
     assert stays[log.time < moment].all()
-    assert_the_same(entries(log), entries(other), stays, stays)
+    assert_the_same(rankings(log), rankings(other), stays, stays)
 
 
 @given(**WORLDS)
 @settings(max_examples=20)
-def test_a_future_that_never_was_moves_no_entry(seed, by_time, share):
+def test_a_future_that_never_was_moves_no_ranking(seed, by_time, share):
     """No row at all from some moment on; the blocks begin where they did."""
     log = world(seed, by_time)
     begins = block_begins(exposures_of(log), 3)
@@ -318,25 +318,25 @@ def test_a_future_that_never_was_moves_no_entry(seed, by_time, share):
         exposures_of(past)
     except InputError:  # too early: some task has had one answer alone
         return
-    assert_the_same(entries(log, begins), entries(past, begins), kept, np.arange(len(kept)))
+    assert_the_same(rankings(log, begins), rankings(past, begins), kept, np.arange(len(kept)))
 
 
 @pytest.mark.parametrize("by_time", [False, True], ids=["leave one out", "by time"])
 @pytest.mark.parametrize("block", [1, 2, 3])
-def test_what_happened_before_a_block_does_move_its_entries(by_time, block):
+def test_what_happened_before_a_block_does_move_its_rankings(by_time, block):
     log = world(7, by_time, n_users=40)
     of, begins = exposures_of(log), block_begins(exposures_of(log), 3)
-    items, scores = entries(log)
+    items, scores = rankings(log)
     mine = np.searchsorted(begins, log.time, side="right") == block
     for row in np.flatnonzero(of.log.training & (log.time < begins[block - 1]))[-3:]:
         rating = log.values["rating"].copy()
         rating[row] = 6 - rating[row] if rating[row] != 3 else 5
         other = replace(log, values={**log.values, "rating": rating})
-        others = entries(other)
+        others = rankings(other)
         of_user = log.user == log.user[row]
         assert (others[1] != scores)[mine & ~of_user].any()
     # and another item moves the candidates
     item = log.item.copy()
     early = np.flatnonzero(log.training & (log.time < begins[block - 1]))[::2]
     item[early] = item[early] % 12 + 1
-    assert (entries(replace(log, item=item))[0] != items)[mine].any()
+    assert (rankings(replace(log, item=item))[0] != items)[mine].any()

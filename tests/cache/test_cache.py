@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_logs import random_log, with_items
 
-from recbole_poem.cache.request_cache import RequestCache, open_or_build, read_entries
+from recbole_poem.cache.request_cache import RequestCache, open_or_build, read_rankings
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.workers import open_map
 
@@ -80,9 +80,9 @@ def test_it_is_built_once(folder, caplog):
     np.testing.assert_array_equal(second.items, first.items)
     np.testing.assert_array_equal(second.scores, first.scores)
     built, read = [record.message for record in caplog.records]
-    assert f"building {len(LOG)} entries in [{first.path}]" in built
+    assert f"building {len(LOG)} rankings in [{first.path}]" in built
     assert "there is none for this data, split and keys" in built
-    assert read == f"request cache: {len(LOG)} entries read from [{first.path}]"
+    assert read == f"request cache: {len(LOG)} rankings read from [{first.path}]"
 
 
 def test_its_files_are_plain_arrays_mapped_from_disk(folder):
@@ -218,7 +218,7 @@ def test_a_damaged_cache_is_built_anew_and_the_log_says_why(folder, caplog, dama
 
     assert [request for chunk in asked for request in chunk] == list(range(len(LOG)))
     [record] = caplog.records
-    assert record.message.startswith(f"request cache: building {len(LOG)} entries in [{path}]")
+    assert record.message.startswith(f"request cache: building {len(LOG)} rankings in [{path}]")
     assert why in record.message
     np.testing.assert_array_equal(cache.items, expected[0])
     np.testing.assert_array_equal(cache.scores, expected[1])
@@ -299,7 +299,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
 
 
 def memory_cache(log, seed):
-    """Entries that often hold items which the user has consumed or is about to."""
+    """Rankings that often hold items which the user has consumed or is about to."""
     rng = np.random.default_rng(seed)
     items = np.stack([rng.permutation(log.n_items)[:6] for _ in range(len(log))]).astype(np.int32)
     scores = rng.random((len(log), 6, 2)).astype(np.float32)
@@ -308,11 +308,11 @@ def memory_cache(log, seed):
 
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10**6), lag=st.integers(0, 3))
-def test_entries_equal_a_loop_over_the_requests(seed, lag):
+def test_rankings_equal_a_loop_over_the_requests(seed, lag):
     log = random_log(seed, n_users=5, n_items=9, longest=7)
     cache = memory_cache(log, seed)
     requests = np.random.default_rng(seed).integers(-1, len(log), (4, 5))
-    items, scores = read_entries(cache, log, requests, lag)
+    items, scores = read_rankings(cache, log, requests, lag)
     assert items.shape == (4, 5, 6)
     assert scores.shape == (4, 5, 6, 2)
     assert items.dtype == np.int64
@@ -333,13 +333,13 @@ def test_entries_equal_a_loop_over_the_requests(seed, lag):
 def test_reading_leaves_the_cache_as_it_is(folder):
     cache, _ = build(folder)
     before = np.array(cache.items)
-    read_entries(cache, LOG, np.arange(len(LOG)), 2)
+    read_rankings(cache, LOG, np.arange(len(LOG)), 2)
     np.testing.assert_array_equal(cache.items, before)
 
 
 def test_a_lag_longer_than_the_log_reads_nothing():
     log = random_log(0, n_users=2)
-    items, _ = read_entries(memory_cache(log, 0), log, np.arange(-1, len(log)), lag=len(log) + 3)
+    items, _ = read_rankings(memory_cache(log, 0), log, np.arange(-1, len(log)), lag=len(log) + 3)
     assert not items.any()
 
 

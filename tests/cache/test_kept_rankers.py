@@ -47,7 +47,7 @@ def forget_caches(keys: Dict[str, Any]) -> None:
 
 def test_rankers_and_caches_are_stored_and_reused(keys: Dict[str, Any], counted: Counted) -> None:
     keys["checkpoint_dir"] = "kept"
-    entries = build(*prepared(keys))
+    rankings = build(*prepared(keys))
     learned = counted.batches
     assert learned >= 3
     (folder,) = (folder_of(keys) / "rankers").iterdir()
@@ -59,8 +59,8 @@ def test_rankers_and_caches_are_stored_and_reused(keys: Dict[str, Any], counted:
     assert counted.batches == learned
     assert {file: file.read_bytes() for file in folder.iterdir()} == files
     for others in (again, scored_again):
-        np.testing.assert_array_equal(others[0], entries[0])
-        np.testing.assert_array_equal(others[1], entries[1])
+        np.testing.assert_array_equal(others[0], rankings[0])
+        np.testing.assert_array_equal(others[1], rankings[1])
     assert not Path("saved").exists()  # where RecBole's trainers keep what they write by default
 
 

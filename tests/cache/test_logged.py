@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from toy_logs import log_of
 
-from recbole_poem.cache.request_cache import open_or_build, read_entries
+from recbole_poem.cache.request_cache import open_or_build, read_rankings
 from recbole_poem.cache.sources.logged import LoggedRanker
 from recbole_poem.core.atomic import Format
 from recbole_poem.core.errors import InputError
@@ -122,8 +122,8 @@ def test_rows_of_one_ranking_are_one_request_and_read_the_ranking_before(cand, t
     assert ranker.request_start()[:4].tolist() == [0, 1, 1, 3]
     cache = open_or_build(tmp_path / "cache", LOG, ranker)
     b, c, e, f, g, h = (ITEMS[name] for name in "bcefgh")
-    own, _ = read_entries(cache, LOG, np.arange(4), lag=0)
-    before, _ = read_entries(cache, LOG, np.arange(4), lag=1)
+    own, _ = read_rankings(cache, LOG, np.arange(4), lag=0)
+    before, _ = read_rankings(cache, LOG, np.arange(4), lag=1)
     assert own.tolist() == [[0] * 4, [b, c, e, f], [c, e, f, 0], [g, h, 0, 0]]
     # the request of 10 and 15 reads what was shown before 10: nothing; b and c left the list of 10
     assert before[:3].tolist() == [[0] * 4] * 3

@@ -24,10 +24,10 @@ def must_stay(log: RequestLog, begins: np.ndarray, moment: float) -> np.ndarray:
     return up_to & history_stays
 
 
-def assert_equal_entries(
+def assert_equal_rankings(
     before: Any, after: Any, rows_before: np.ndarray, rows_after: np.ndarray
 ) -> None:
-    """Compare entries item by item; the sums of a network depend on its batch in the last bits."""
+    """Compare rankings item by item; the sums of a network depend on its batch in the last bits."""
     for request, other in zip(rows_before, rows_after):
         order, other_order = np.argsort(before[0][request]), np.argsort(after[0][other])
         assert before[0][request][order].tolist() == after[0][other][other_order].tolist()
@@ -47,7 +47,7 @@ def test_no_future_row_moves_any_score(keys: Dict[str, Any], split: Dict[str, An
         after = build(config, dataset, other_from(moment, log))
         stays = must_stay(log, begins, moment)
         assert stays[log.time < moment].all()
-        assert_equal_entries(before, after, np.flatnonzero(stays), np.flatnonzero(stays))
+        assert_equal_rankings(before, after, np.flatnonzero(stays), np.flatnonzero(stays))
         earlier = of < np.searchsorted(begins, moment, side="right")
         np.testing.assert_array_equal(before[0][earlier], after[0][earlier])
         np.testing.assert_array_equal(before[1][earlier], after[1][earlier])
@@ -90,7 +90,7 @@ def test_a_future_that_never_was_moves_no_score(
     )  # fmt: skip
     after = build(config, dataset, past)
     assert len(np.unique(np.searchsorted(begins, past.time, side="right"))) >= 2
-    assert_equal_entries(before, after, kept, np.arange(len(kept)))
+    assert_equal_rankings(before, after, kept, np.arange(len(kept)))
 
 
 @SPLITS

@@ -1,4 +1,4 @@
-"""The neural ranking stage: its scores and entries, and the runs that read them."""
+"""The neural ranking stage: its scores and rankings, and the runs that read them."""
 
 from typing import Any, Dict
 
@@ -29,7 +29,7 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
     return exposure_keys(write_dataset)
 
 
-# -- scores and entries ----------------------------------------------------------------------------
+# -- scores and rankings ---------------------------------------------------------------------------
 
 
 def test_a_score_is_the_networks_own_whoever_else_is_asked(
@@ -70,7 +70,7 @@ def test_threads_rank_as_one_does(keys: Dict[str, Any]) -> None:
 
 
 @SPLITS
-def test_entries_hold_what_the_user_has_not_consumed_and_block_0_holds_nothing(
+def test_rankings_hold_what_the_user_has_not_consumed_and_block_0_holds_nothing(
     keys: Dict[str, Any], split: Dict[str, Any]
 ) -> None:
     config, dataset = prepared({**keys, **split})

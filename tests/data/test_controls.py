@@ -1,4 +1,4 @@
-"""The controls: whose entry a request reads, and what is missing from it."""
+"""The controls: whose ranking a request reads, and what is missing from it."""
 
 from pathlib import Path
 from typing import Any, Dict
@@ -11,7 +11,7 @@ from conftest import random_log
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_poem.cache.request_cache import RequestCache, read_entries
+from recbole_poem.cache.request_cache import RequestCache, read_rankings
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, SYSTEM_POSITIVE
 from recbole_poem.data.controls import ShuffledCache, donors, without_history, without_target
@@ -48,7 +48,7 @@ def toy_log() -> RequestLog:
 
 
 def toy_cache() -> RequestCache:
-    """The entry of request r offers 7 and 1 + r % 6, with scores that tell r."""
+    """The ranking of request r offers 7 and 1 + r % 6, with scores that tell r."""
     items = np.stack([np.full(8, 7), 1 + np.arange(8) % 6, np.zeros(8, int)], axis=1)
     scores = (10.0 + np.arange(8))[:, None, None] * (items > 0)[..., None]
     return RequestCache(
@@ -78,7 +78,7 @@ def test_seeds_and_rows_draw_other_donors() -> None:
     assert 600 < distance < 740  # a third of the rows, as of two that are drawn apart
 
 
-def test_a_shuffled_cache_holds_the_entry_of_the_donor() -> None:
+def test_a_shuffled_cache_holds_the_ranking_of_the_donor() -> None:
     cache = toy_cache()
     shuffled = ShuffledCache.of(cache, toy_log(), seed=3)
     items, scores = shuffled.read(np.array([[0, 5], [-1, 7]]))
@@ -89,17 +89,17 @@ def test_a_shuffled_cache_holds_the_entry_of_the_donor() -> None:
     assert not items[1, 0].any() and not scores[1, 0].any()
 
 
-def test_the_reader_has_the_place_of_its_own_entry_and_nothing_that_it_consumed() -> None:
-    """Request 3 reads the place of request 2, in which the entry of 5 stands: 7 and 6."""
+def test_the_reader_has_the_place_of_its_own_ranking_and_nothing_that_it_consumed() -> None:
+    """Request 3 reads the place of request 2, in which the ranking of 5 stands: 7 and 6."""
     log, cache = toy_log(), toy_cache()
     donor = np.array([1, 0, 5, 7, 6, 4, 2, 3])
     shuffled = ShuffledCache(**vars(cache), donor=donor)
     requests = np.array([3, 1, 6, 4, -1])
-    items, scores = without_history(read_entries(shuffled, log, requests, lag=1), log, requests)
+    items, scores = without_history(read_rankings(shuffled, log, requests, lag=1), log, requests)
     assert items.tolist() == [
-        [7, 6, 0],  # entry 5 in place 2; user 1 has consumed 1 2 3
-        [7, 2, 0],  # entry 1 in place 0; 2 is what comes, not what was
-        [7, 0, 0],  # entry 4 in place 5 offers 5, which user 2 consumed three rows ago
+        [7, 6, 0],  # ranking 5 in place 2; user 1 has consumed 1 2 3
+        [7, 2, 0],  # ranking 1 in place 0; 2 is what comes, not what was
+        [7, 0, 0],  # ranking 4 in place 5 offers 5, which user 2 consumed three rows ago
         [0, 0, 0],  # the first request of user 2 has no earlier one
         [0, 0, 0],  # no request
     ]
@@ -127,19 +127,19 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
 
 
 def what_is_read(experiment: Experiment) -> Dict[int, "tuple[Any, Any]"]:
-    """Map every request that is asked in training, validation and test to its entry."""
+    """Map every request that is asked in training, validation and test to its ranking."""
     found = {}
     for epoch in range(3):
         experiment.train_data.set_epoch(epoch)
         for batch in experiment.train_data:
             for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():
-                entry = batch[CACHE_ITEM][b, r].numpy(), batch[CACHE_SCORE][b, r].numpy()
+                ranking = batch[CACHE_ITEM][b, r].numpy(), batch[CACHE_SCORE][b, r].numpy()
                 request = int(batch[REQUEST_ID][b, r])
-                assert np.array_equal(found.setdefault(request, entry)[0], entry[0])
+                assert np.array_equal(found.setdefault(request, ranking)[0], ranking[0])
     for loader in (experiment.valid_data, experiment.test_data):
         rows = loader._dataset[torch.arange(len(loader._dataset))]
-        for request, *entry in zip(rows[REQUEST_ID], rows[CACHE_ITEM], rows[CACHE_SCORE]):
-            found[int(request)] = tuple(part.numpy() for part in entry)
+        for request, *ranking in zip(rows[REQUEST_ID], rows[CACHE_ITEM], rows[CACHE_SCORE]):
+            found[int(request)] = tuple(part.numpy() for part in ranking)
     return found
 
 
@@ -152,13 +152,13 @@ def test_a_shuffled_cache_is_read_in_training_validation_and_test(keys: Dict[str
         if request - 1 < log.first[request]:
             assert not items.any()
             continue
-        entry = cache.items[donor[request - 1]]
+        ranking = cache.items[donor[request - 1]]
         history = log.item[log.first[request] : request]
-        assert np.array_equal(items, np.where(np.isin(entry, history), 0, entry))
+        assert np.array_equal(items, np.where(np.isin(ranking, history), 0, ranking))
         kept = cache.scores[donor[request - 1]] * (items > 0)[:, None]
         assert np.array_equal(scores, kept)
-        foreign += int(np.isin(entry, history).any())
-    assert foreign > 20, "entries of others offer what the reader has consumed"
+        foreign += int(np.isin(ranking, history).any())
+    assert foreign > 20, "rankings of others offer what the reader has consumed"
 
 
 def test_system_positives_stay_those_of_the_own_request(keys: Dict[str, Any]) -> None:
@@ -181,7 +181,7 @@ def test_the_hidden_target_alone_is_missing_and_in_evaluation_alone(keys: Dict[s
         hide = (items == target) & ~log.training[request]
         assert np.array_equal(without[request][0], np.where(hide, 0, items))
         n_offered[bool(log.training[request])] += int((items == target).any())
-    assert min(n_offered.values()) > 10, "the entries do offer the target, in all phases"
+    assert min(n_offered.values()) > 10, "the rankings do offer the target, in all phases"
 
 
 def test_the_upstream_alone_no_longer_ranks_a_hidden_target(write_dataset: Any) -> None:
@@ -198,18 +198,18 @@ def test_the_upstream_alone_no_longer_ranks_a_hidden_target(write_dataset: Any) 
 
 
 @pytest.mark.parametrize("control", ["shuffle_rankings", "hide_target"])
-def test_sampled_evaluation_reads_the_same_entries(keys: Dict[str, Any], control: str) -> None:
+def test_sampled_evaluation_reads_the_same_rankings(keys: Dict[str, Any], control: str) -> None:
     """There the item of a row is one of the candidates that are ranked, not always the target."""
     split = {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user"}
     full = make(keys, **{control: True}, eval_args={**split, "mode": "full"})
     sampled = make(keys, **{control: True}, eval_args={**split, "mode": "uni5"})
-    entry = what_is_read(full)
+    ranking = what_is_read(full)
     others = 0
     for rows, *_ in sampled.test_data:
         target = full.train_data._dataset.log.item[rows[REQUEST_ID]]
         others += int((rows["item_id"].numpy() != target).sum())
         for request, items in zip(rows[REQUEST_ID].tolist(), rows[CACHE_ITEM]):
-            assert np.array_equal(items, entry[request][0])
+            assert np.array_equal(items, ranking[request][0])
     assert others > 50
 
 
@@ -240,7 +240,7 @@ def test_held_out_rows_move_nothing_that_a_shuffled_cache_shows_in_training(
     seen = []
     for name, frame in (("one", log), ("two", changed)):
         train = make(write_dataset(frame, name=name), shuffle_rankings=True).train_data._dataset
-        seen.append(train.entries(train.inter_feat[REQUEST_ID].numpy(), lag=1))
+        seen.append(train.rankings(train.inter_feat[REQUEST_ID].numpy(), lag=1))
     assert (seen[0][0] > 0).any(dim=1).sum() > 100
     for one, two in zip(*seen):
         assert torch.equal(one, two)

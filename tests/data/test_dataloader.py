@@ -80,7 +80,7 @@ def test_requests_of_a_window_are_different_targets(experiment: Experiment) -> N
             assert len(kept.unique()) == len(kept)
 
 
-def test_entries_and_system_positives_come_from_the_right_request(experiment: Experiment) -> None:
+def test_rankings_and_system_positives_come_from_the_right_request(experiment: Experiment) -> None:
     log, cache = log_of(experiment), experiment.train_data._dataset.cache
     for batch in experiment.train_data:
         for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():
@@ -212,7 +212,7 @@ def seen_in_training(keys: Dict[str, Any], sources: List[GraphNegatives]) -> Dic
     """Return all that training sees which is estimated, drawn or looked up."""
     loader = assemble(Config(config_dict={**keys, **SMALL})).train_data
     requests = loader._dataset.inter_feat[REQUEST_ID].numpy()
-    items, scores = loader._dataset.entries(requests, lag=1)
+    items, scores = loader._dataset.rankings(requests, lag=1)
     graph = sources[-1]._sampler.graph
     return {
         "target": loader._dataset.log.item[requests],
@@ -228,7 +228,7 @@ def seen_in_training(keys: Dict[str, Any], sources: List[GraphNegatives]) -> Dic
 def test_held_out_rows_move_nothing_that_training_sees(
     write_dataset: Any, sources: List[GraphNegatives]
 ) -> None:
-    """Change every validation and test row: entries, graph and targets of training stay."""
+    """Change every validation and test row: rankings, graph and targets of training stay."""
     log = log_with_everything(2)
     users = log.groupby("user_id")
     held_out = (users.cumcount(ascending=False) < 2) & (users["item_id"].transform("size") > 3)

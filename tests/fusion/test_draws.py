@@ -12,15 +12,15 @@ from recbole_poem.fusion.groups.quantile import assign_groups
 
 @settings(max_examples=150, deadline=None)
 @given(
-    entry=fused_candidates(),
+    ranking=fused_candidates(),
     n_groups=st.integers(1, 6),
     per_group=st.integers(1, 6),
     seed=st.integers(0, 10**6),
 )
 def test_draw_takes_the_smallest_noise_of_each_group_once_best_group_first(
-    entry, n_groups, per_group, seed
+    ranking, n_groups, per_group, seed
 ):
-    groups = assign_groups(*entry, n_groups)
+    groups = assign_groups(*ranking, n_groups)
     noise = torch.rand(groups.shape, generator=torch.Generator().manual_seed(seed))
     index, drawn = draw(groups, noise, n_groups, per_group)
     assert index.shape == drawn.shape == (3, n_groups * per_group)
@@ -50,9 +50,9 @@ def test_every_member_and_every_pair_of_a_group_is_drawn_equally_often():
 
 
 @settings(max_examples=80, deadline=None)
-@given(entry=fused_candidates(), seed=st.integers(0, 10**6))
-def test_shuffling_permutes_the_scores_of_the_candidates_alone(entry, seed):
-    fused, _, valid = entry
+@given(ranking=fused_candidates(), seed=st.integers(0, 10**6))
+def test_shuffling_permutes_the_scores_of_the_candidates_alone(ranking, seed):
+    fused, _, valid = ranking
     scores = torch.stack([fused, torch.arange(fused.shape[1]).expand_as(fused).float()], dim=-1)
     noise = torch.from_numpy(np.random.default_rng(seed).random(fused.shape))
     given_away = shuffle_scores(scores, valid, noise)

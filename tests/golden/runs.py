@@ -21,8 +21,7 @@ from comparing import BITS, checksum, differences, is_equal, some_of
 from recbole.utils import init_seed
 from toy_platform import write_platform
 
-from recbole_poem import Config, Recommender, load, run_recbole_poem
-from recbole_poem import Entry as Ranking
+from recbole_poem import Config, Ranking, Recommender, load, run_recbole_poem
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.registry import get_trainer
 
@@ -251,7 +250,7 @@ def _answers(recommender: Any) -> Dict[str, Any]:
         full = recommender.recommend(
             HISTORIES,
             k=5,
-            entries=_previous_rankings(recommender.objectives),
+            rankings=_previous_rankings(recommender.objectives),
             times=[END + HOUR * place for place in range(len(HISTORIES))],
             item_times=[[END - HOUR * n for n in range(len(h), 0, -1)] for h in HISTORIES],
         )

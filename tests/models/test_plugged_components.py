@@ -12,7 +12,7 @@ from conftest import random_log
 from torch import nn
 from toy_poem import SMALL
 
-from recbole_poem import Entry, Recommender, run_recbole_poem
+from recbole_poem import Ranking, Recommender, run_recbole_poem
 from recbole_poem.core import stages
 from recbole_poem.core.settings import ABOVE_0, at_least, setting
 from recbole_poem.encoders.sizes import initialise
@@ -287,8 +287,8 @@ def test_it_trains_is_evaluated_and_answers(toy: Any, write_dataset: Any) -> Non
     recommender = Recommender.load(result["model_file"], {"show_progress": False})
     tokens = recommender.similar_items(recommender._vocabulary.tokens[1], 2)["item"]
     names = recommender.objectives
-    ranking = Entry.of(list(tokens), names, np.ones((len(tokens), len(names))).tolist())
-    answer = recommender.recommend([list(tokens)], k=3, entries=[ranking], item_times=[[1, 7200]])
+    ranking = Ranking.of(list(tokens), names, np.ones((len(tokens), len(names))).tolist())
+    answer = recommender.recommend([list(tokens)], k=3, rankings=[ranking], item_times=[[1, 7200]])
     assert isinstance(answer, pd.DataFrame)
     assert len(answer) == 3
     assert (name in CALLS) is (name not in UNSERVED)

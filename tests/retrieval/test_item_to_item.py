@@ -216,7 +216,7 @@ def test_rows_that_miss_the_feedback_are_neither_evidence_nor_history():
 # -- nothing of the answer -------------------------------------------------------------------------
 
 
-def test_rows_of_fold_mates_do_not_move_a_users_entries():
+def test_rows_of_fold_mates_do_not_move_a_users_rankings():
     log = random_log(11, n_users=18, longest=10)
     folds = users_in_folds(log)
     before = rank_all(log)
@@ -249,7 +249,7 @@ def test_held_out_rows_reach_no_earlier_request_and_no_other_user():
     assert seen_later > 3  # as history they do count
 
 
-def test_a_requests_own_target_does_not_move_its_entry():
+def test_a_requests_own_target_does_not_move_its_ranking():
     log = random_log(6, n_users=8, longest=10)
     before = rank_all(log)
     for request in np.flatnonzero(log.position > 0):
@@ -269,7 +269,7 @@ def test_every_user_has_a_fold_and_the_folds_are_even():
 # -- repeatable ------------------------------------------------------------------------------------
 
 
-def test_same_seed_same_entries_and_another_seed_other_folds():
+def test_same_seed_same_rankings_and_another_seed_other_folds():
     log = random_log(8, n_users=20)
     first, again, other = (rank_all(log, seed=seed) for seed in (5, 5, 6))
     for one, same, different in zip(first, again, other):

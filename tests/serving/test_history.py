@@ -136,8 +136,8 @@ def test_the_moments_of_requests_are_finite_numbers() -> None:
             reader.together([["a"], ["b"]], times=times)
     with pytest.raises(InputError, match="draws: expected whole numbers from 0, not True at pl"):
         reader.together([["a"]], draws=[True])
-    with pytest.raises(InputError, match="entries: request 0 has a dict, not an Entry or None"):
-        reader.together([["a"]], entries=[{"items": []}])  # type: ignore[list-item]
+    with pytest.raises(InputError, match="rankings: request 0 has a dict, not a Ranking or None"):
+        reader.together([["a"]], rankings=[{"items": []}])  # type: ignore[list-item]
 
 
 def test_the_request_with_wrong_times_is_named() -> None:

@@ -12,8 +12,8 @@ from recbole_poem import load
 from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, TREND_STEP
-from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.query import Query
+from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.training.quick_start import run_recbole_poem
 
@@ -62,7 +62,7 @@ def histories_of(dataset: Any, requests: Any) -> "tuple[List[List[str]], List[Li
 TREND, HOUR = "logit_terms.popularity_trend", "logit_terms.hour_of_day"
 
 
-def entries_of(dataset: Any, batch: Any) -> List[Entry]:
+def rankings_of(dataset: Any, batch: Any) -> List[Ranking]:
     """Return what rows of the data set read, as a client of the service would hold it."""
     found = []
     for items, scores in zip(batch[CACHE_ITEM], batch[CACHE_SCORE]):
@@ -70,7 +70,7 @@ def entries_of(dataset: Any, batch: Any) -> List[Entry]:
         names = list(dataset.cache.objectives)
         # another order of the objectives, and one that the model does not read
         columns = np.c_[np.zeros(int(kept.sum())), scores[kept].numpy()[:, ::-1]]
-        found.append(Entry.of(tokens(dataset, items[kept]), ["other", *names[::-1]], columns))
+        found.append(Ranking.of(tokens(dataset, items[kept]), ["other", *names[::-1]], columns))
     return found
 
 
@@ -107,7 +107,7 @@ def test_users_of_the_data_set_get_what_the_evaluation_scores(
     found = recommender.recommend(
         histories,
         k=5,
-        entries=entries_of(split, batch) if reads else None,
+        rankings=rankings_of(split, batch) if reads else None,
         filter_seen=False,
         draws=batch[REQUEST_ID].tolist(),
         times=split.log.time[batch[REQUEST_ID].numpy()].tolist(),
@@ -127,10 +127,10 @@ def recommender(keys: Dict[str, Any]) -> Recommender:
     return Recommender.load(trained(keys, model="POEM"))
 
 
-def entry_of(recommender: Recommender, items: List[str]) -> Entry:
+def ranking_of(recommender: Recommender, items: List[str]) -> Ranking:
     """Return a ranking that all objectives agree upon."""
     names = recommender.objectives
-    return Entry.of(items, names, [[len(items) - n] * len(names) for n in range(len(items))])
+    return Ranking.of(items, names, [[len(items) - n] * len(names) for n in range(len(items))])
 
 
 def test_what_was_seen_or_denied_is_not_recommended_and_lists_have_k_items(
@@ -192,17 +192,17 @@ def test_unknown_tokens_are_left_out_and_counted(recommender: Recommender) -> No
     limits: Dict[str, Any] = {"deny": ["i5,i6", "i7"], "allow": ["i8", "brand new"]}
     assert recommender.recommend([["i1"], ["i2"]], **limits).attrs["unknown_items"] == 2
     assert recommender.answer([Query(["new", "i1"], **limits)])[0].n_unknown == 3
-    entry = entry_of(recommender, ["i5", "brand new", "i6"])
-    assert recommender.recommend([["i1"]], entries=[entry]).attrs["unknown_items"] == 1
+    ranking = ranking_of(recommender, ["i5", "brand new", "i6"])
+    assert recommender.recommend([["i1"]], rankings=[ranking]).attrs["unknown_items"] == 1
 
 
-def test_without_history_the_entry_speaks_and_then_popularity(
+def test_without_history_the_ranking_speaks_and_then_popularity(
     recommender: Recommender, keys: Dict[str, Any]
 ) -> None:
-    entry = entry_of(recommender, ["i8", "i2", "i11"])
-    found = recommender.recommend([[], ["never heard of"]], k=25, entries=[entry, None])
-    with_entry, without = (found[found["request"] == r]["item"].tolist() for r in (0, 1))
-    assert with_entry[:3] == ["i8", "i2", "i11"]
+    ranking = ranking_of(recommender, ["i8", "i2", "i11"])
+    found = recommender.recommend([[], ["never heard of"]], k=25, rankings=[ranking, None])
+    with_ranking, without = (found[found["request"] == r]["item"].tolist() for r in (0, 1))
+    assert with_ranking[:3] == ["i8", "i2", "i11"]
     log = recommender._dataset.log
     count = np.bincount(log.item[log.training], minlength=log.n_items)
     ids = recommender._dataset.token2id("item_id", np.array(without))
@@ -210,15 +210,15 @@ def test_without_history_the_entry_speaks_and_then_popularity(
     assert count[ids[0]] == count.max()
 
 
-def test_an_entry_moves_the_answer_and_the_same_request_gets_the_same(
+def test_a_ranking_moves_the_answer_and_the_same_request_gets_the_same(
     recommender: Recommender,
 ) -> None:
     for name, parameter in recommender.model.named_parameters():
         if name.startswith(("cascade_head", "fusion")):
             torch.nn.init.normal_(parameter)
-    entry = entry_of(recommender, ["i8", "i2", "i11"])
+    ranking = ranking_of(recommender, ["i8", "i2", "i11"])
     bare, told, again = (
-        recommender.recommend([["i1", "i5"]], k=25, entries=[e]) for e in (None, entry, entry)
+        recommender.recommend([["i1", "i5"]], k=25, rankings=[e]) for e in (None, ranking, ranking)
     )
     assert not np.allclose(bare["score"], told["score"])
     pd.testing.assert_frame_equal(told, again)
@@ -301,7 +301,7 @@ def test_similar_items_are_the_neighbours_of_the_graph(recommender: Recommender)
         ({"filter_seen": "False"}, "filter_seen: expected True or False, not 'False'"),
         ({"times": [float("inf")]}, "times: a time is infinite"),
         ({"draws": [True]}, "draws: expected whole numbers from 0, not True at place 0"),
-        ({"entries": []}, "entries: 0 for 1 requests"),
+        ({"rankings": []}, "rankings: 0 for 1 requests"),
         ({"draws": [1, 2]}, "draws: 2 for 1 requests"),
         ({"item_times": [[1, 2]]}, "item_times: request 0: 2 times for a history of 1 items"),
         (
@@ -317,7 +317,10 @@ def test_similar_items_are_the_neighbours_of_the_graph(recommender: Recommender)
             {"histories": pd.DataFrame({"request": ["a", None], "item": ["i1", "i2"]})},
             "column 'request' is empty in row 1",
         ),
-        ({"entries": [Entry.of(["i1"], ["x"], [[1.0]])]}, "entries: the objective '.*' is missing"),
+        (
+            {"rankings": [Ranking.of(["i1"], ["x"], [[1.0]])]},
+            "rankings: the objective '.*' is missing",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -348,9 +351,9 @@ def test_a_model_that_ranks_no_catalogue_is_named(
 def test_queries_are_answered_as_frames_are_each_within_its_own_limits(
     recommender: Recommender,
 ) -> None:
-    entry = entry_of(recommender, ["i8", "i2", "brand new"])
+    ranking = ranking_of(recommender, ["i8", "i2", "brand new"])
     queries = [
-        Query(["i3", "i7"], entry, k=5),
+        Query(["i3", "i7"], ranking, k=5),
         Query(["i3", "new"], k=9, filter_seen=False, deny=["i4", "i9"]),
         Query(["i1"], allow=["i5", "i6", "i1"]),
         Query([], k=2),
@@ -358,7 +361,7 @@ def test_queries_are_answered_as_frames_are_each_within_its_own_limits(
     answers = recommender.answer(queries)
     for query, answer in zip(queries, answers):
         expected = recommender.recommend(
-            [query.history], query.k, [query.entry], query.filter_seen, query.allow, query.deny
+            [query.history], query.k, [query.ranking], query.filter_seen, query.allow, query.deny
         )
         assert answer.items == expected["item"].tolist()
         np.testing.assert_allclose(answer.scores, expected["score"], rtol=1e-4, atol=1e-6)
@@ -415,7 +418,7 @@ def test_who_names_no_time_asks_a_service_now_and_a_list_at_no_hour(
     assert not np.allclose(now.scores, other["score"], rtol=1e-3)
 
 
-def test_a_model_without_entries_answers_whatever_their_weights_were(keys: Dict[str, Any]) -> None:
+def test_a_model_without_rankings_answers_whatever_their_weights_were(keys: Dict[str, Any]) -> None:
     off = {"ranking_reader": "none", "losses.system": "none"}
     path = trained(keys, model="POEM", **{"score_fusion.weights": [1, 1, 1, 1, 1]}, **off)
     assert len(Recommender.load(path).recommend([["i1"]], k=3)) == 3
@@ -431,11 +434,11 @@ def test_what_cannot_answer_is_named(
     with pytest.raises(InputError, match="Upstream is the ranking stage itself"):
         Recommender.load(path)
     path = trained(keys, model="SASRec", loss_type="CE")
-    ranking = Entry.of(["i1"], ["click"], [[1.0]])
+    ranking = Ranking.of(["i1"], ["click"], [[1.0]])
     recommender = Recommender.load(path)
     plain = recommender.recommend([["i1"]])
-    assert recommender.recommend([["i1"]], entries=[ranking], item_times=[[3]]).equals(plain)
-    for kind in ("entries", "item_times"):
+    assert recommender.recommend([["i1"]], rankings=[ranking], item_times=[[3]]).equals(plain)
+    for kind in ("rankings", "item_times"):
         assert f"{kind}: SASRec reads none, so they change nothing" in caplog.text
     with pytest.raises(InputError, match="similar_items: the item graph is POEM's"):
         Recommender.load(path).similar_items("i1")

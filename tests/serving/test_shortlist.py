@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 from recbole_poem.serving.coded_items import CodedItems
-from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.exact import ExactRanker
 from recbole_poem.serving.interest import Interests
 from recbole_poem.serving.query import Answer, Query
+from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
 from recbole_poem.training.quick_start import run_recbole_poem
@@ -141,15 +141,15 @@ def queries(draw: Any, objectives: List[str]) -> List[Query]:
     found = []
     for _ in range(draw(st.integers(1, 4))):
         candidates = draw(st.none() | st.lists(TOKEN, max_size=8, unique=True))
-        entry = None
+        ranking = None
         if candidates is not None:
             row = st.lists(st.floats(0, 1, width=32), min_size=n, max_size=n)
             scores = [draw(row) for _ in candidates]
-            entry = Entry.of(candidates, objectives, scores)
+            ranking = Ranking.of(candidates, objectives, scores)
         found.append(
             Query(
                 draw(st.lists(TOKEN, max_size=9)),
-                entry,
+                ranking,
                 k=draw(st.sampled_from([1, 5, N_ITEMS + 9])),
                 filter_seen=draw(st.booleans()),
                 allow=draw(st.none() | st.none() | st.lists(TOKEN, max_size=4)),
@@ -179,8 +179,8 @@ def test_a_right_shortlist_gives_the_answers_of_all_items(
 
 def test_additional_logits_matter_in_these_worlds(recommender: Recommender) -> None:
     names = recommender.objectives
-    entry = Entry.of(["i8", "i2"], names, [[1.0] * len(names), [0.5] * len(names)])
-    bare, told = recommender.answer([Query(["i1", "i1"]), Query(["i1", "i1"], entry)])
+    ranking = Ranking.of(["i8", "i2"], names, [[1.0] * len(names), [0.5] * len(names)])
+    bare, told = recommender.answer([Query(["i1", "i1"]), Query(["i1", "i1"], ranking)])
     assert bare.items != told.items
 
 

@@ -309,11 +309,11 @@ def test_a_phase_that_is_none_is_named(keys: Dict[str, Any]) -> None:
             experiment.evaluate(phase)  # type: ignore[arg-type]
 
 
-def test_entries_of_other_objectives_are_refused(keys: Dict[str, Any]) -> None:
+def test_rankings_of_other_objectives_are_refused(keys: Dict[str, Any]) -> None:
     """Their scores would be read as what they are not."""
     liked, near = {"liked": {}, "near": {"similarity": "session"}}, {"near": {}, "liked": {}}
     file = run_recbole_poem(config_dict={**keys, "epochs": 1, "objectives": liked})["model_file"]
-    words = "was trained on the objectives liked, near, and the data set's entries have near, liked"
+    words = "on the objectives liked, near, and the rankings of the data set have near, liked"
     for continues in (
         lambda: load(file, {"objectives": near}),
         lambda: run_recbole_poem(config_dict={"resume": file, "objectives": near}),

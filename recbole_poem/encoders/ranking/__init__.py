@@ -4,7 +4,7 @@ from typing import Protocol
 
 import torch
 
-from recbole_poem.fusion.ranking import Ranking
+from recbole_poem.fusion.fused_ranking import FusedRanking
 
 
 class RankingReader(Protocol):
@@ -15,7 +15,7 @@ class RankingReader(Protocol):
     """
 
     def __call__(
-        self, embeddings: torch.Tensor, ranking: Ranking, draws: torch.Tensor
+        self, embeddings: torch.Tensor, ranking: FusedRanking, draws: torch.Tensor
     ) -> torch.Tensor:
         """Read Q rankings.
 
@@ -23,7 +23,7 @@ class RankingReader(Protocol):
         ----------
         embeddings : (n_items, d)
             Of the items; 0 is padding.
-        ranking : Ranking
+        ranking : FusedRanking
         draws : (Q,) int64
             Draw ids, the keys of what is drawn: request ids at evaluation.
 

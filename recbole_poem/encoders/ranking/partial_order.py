@@ -15,8 +15,8 @@ from recbole_poem.core.stages import ATTENTIONS, RANKING_READERS
 from recbole_poem.encoders.partial_order_encoder import PartialOrderEncoder
 from recbole_poem.encoders.sizes import Sizes, initialise
 from recbole_poem.fusion.draws import draw
+from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.fusion.groups import Grouping
-from recbole_poem.fusion.ranking import Ranking
 
 
 @RANKING_READERS.register("partial_order")
@@ -79,7 +79,7 @@ class PartialOrder(nn.Module):
         initialise(self, std)
 
     def forward(
-        self, embeddings: torch.Tensor, ranking: Ranking, draws: torch.Tensor
+        self, embeddings: torch.Tensor, ranking: FusedRanking, draws: torch.Tensor
     ) -> torch.Tensor:
         """Group, draw and encode; see `recbole_poem.encoders.ranking.RankingReader`."""
         groups, index, present = self.drawn(ranking, draws)
@@ -95,7 +95,7 @@ class PartialOrder(nn.Module):
         return state
 
     def drawn(
-        self, ranking: Ranking, draws: torch.Tensor
+        self, ranking: FusedRanking, draws: torch.Tensor
     ) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Draw the sequence.
 

@@ -4,7 +4,7 @@ from typing import Any, List, NamedTuple, Optional, Protocol, Type
 
 import torch
 
-from recbole_poem.fusion.ranking import Ranking
+from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.log.clock import Clock, Dated
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.logits.scoring import Calendar, Interest, Items
@@ -19,7 +19,7 @@ class Asked(NamedTuple):
         With the logits of the terms before.
     seen : (T, W) int64
         Items of the history, 0 = padding.
-    ranking : Ranking or None
+    ranking : FusedRanking or None
         None where they have none.
     items : Items
         What the catalogue is scored by.
@@ -27,7 +27,7 @@ class Asked(NamedTuple):
 
     interest: Interest
     seen: torch.Tensor
-    ranking: Optional[Ranking]
+    ranking: Optional[FusedRanking]
     items: Items
 
 

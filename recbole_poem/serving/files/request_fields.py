@@ -6,14 +6,15 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tu
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.serving.bounds import switch, whole_number
-from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import checked_times
 from recbole_poem.serving.query import Query
+from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.tokens import listed, token
 
-#: of a line, and of an entry in it
-FIELDS = ("request", "history", "times", "entry", "k", "allow", "deny", "filter_seen")
-_ENTRY = ("items", "objectives", "scores")
+#: of a line, and of a ranking in it
+FIELDS = ("request", "history", "times", "ranking", "k", "allow", "deny", "filter_seen")
+_RANKING = ("items", "objectives", "scores")
+_FORMER = {"entry": "ranking"}  # what a field was called, and what it is called now
 
 
 class Request(NamedTuple):
@@ -22,7 +23,7 @@ class Request(NamedTuple):
     number: int  # of its line
     name: str
     history: List[str]
-    entry: Optional[Entry]
+    ranking: Optional[Ranking]
     times: Optional[Sequence[float]] = None  # of the items of the history
     k: Optional[int] = None
     allow: Optional[List[str]] = None
@@ -36,7 +37,7 @@ class Request(NamedTuple):
         """
         return Query(
             self.history,
-            self.entry,
+            self.ranking,
             k=k if self.k is None else self.k,
             filter_seen=filter_seen if self.filter_seen is None else self.filter_seen,
             allow=self.allow,
@@ -72,7 +73,7 @@ def parse_request(number: int, fields: Any) -> Request:
         number,
         name,
         history or [],
-        _entry(fields.get("entry")),
+        _ranking(fields.get("ranking")),
         None if times is None else checked_times("'times'", times, len(history or [])),
         None if k is None else whole_number("'k'", k),
         _tokens("allow", fields),
@@ -98,7 +99,7 @@ def refuse_unknown(what: str, given: Iterable[Any], known: Tuple[str, ...]) -> N
     """
     for name in given:
         if name not in known:
-            near = get_close_matches(str(name), known, n=1)
+            near = get_close_matches(_FORMER.get(str(name), str(name)), known, n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
             raise InputError(
                 f"it has {what} '{name}', of which nothing is read; {hint}known are "
@@ -125,16 +126,16 @@ def _tokens(field: str, fields: Dict[str, Any]) -> Optional[List[str]]:
     return tokens
 
 
-def _entry(fields: Any) -> Optional[Entry]:
+def _ranking(fields: Any) -> Optional[Ranking]:
     if fields is None:
         return None
     if not isinstance(fields, dict):
-        raise InputError("'entry' has to be a mapping of the lists items, objectives and scores")
-    refuse_unknown("in 'entry' the field", fields, _ENTRY)
-    for name in _ENTRY:
+        raise InputError("'ranking' has to be a mapping of the lists items, objectives and scores")
+    refuse_unknown("in 'ranking' the field", fields, _RANKING)
+    for name in _RANKING:
         if fields.get(name) is None:
-            raise InputError(f"'entry' has no field '{name}'")
+            raise InputError(f"'ranking' has no field '{name}'")
     try:
-        return Entry.of(*(fields[name] for name in _ENTRY))
+        return Ranking.of(*(fields[name] for name in _RANKING))
     except InputError as error:
-        raise InputError(f"'entry': {error}") from error
+        raise InputError(f"'ranking': {error}") from error

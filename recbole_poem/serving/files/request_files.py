@@ -5,8 +5,8 @@ A line is a request::
     request,history                                      CSV: tokens separated by blanks
     u1,i5 i7 i9
 
-    {"request": "u1", "history": ["i5", "i7"],           JSON lines: with an entry, if there is one
-     "entry": {"items": ["i1"], "objectives": ["click"], "scores": [[0.9]]}}
+    {"request": "u1", "history": ["i5", "i7"],           JSON lines: with a ranking, if there is one
+     "ranking": {"items": ["i1"], "objectives": ["click"], "scores": [[0.9]]}}
 
 All may have more, each for its request alone: ``times`` of the items of the history, ``k``,
 ``allow``, ``deny`` and ``filter_seen``, as in `recbole_poem.serving.query.Query`. What is a list in
@@ -28,7 +28,7 @@ from recbole_poem.serving.files.lines import BadLine, text_lines
 from recbole_poem.serving.files.request_fields import FIELDS, Request, parse_request, refuse_unknown
 
 Line = Union[Request, BadLine]
-_COLUMNS = tuple(field for field in FIELDS if field != "entry")  # a table has no cell for it
+_COLUMNS = tuple(field for field in FIELDS if field != "ranking")  # a table has no cell for it
 _INDEX = pattern(r"__index_level_\d+__")  # the numbers of a frame's rows, which pandas adds
 
 
@@ -50,12 +50,12 @@ def answerable(lines: Iterable[Line], objectives: Sequence[str]) -> Iterator[Lin
     ----------
     lines : iterable of Request or BadLine
     objectives : sequence of str
-        That the model reads in an entry.
+        That the model reads in a ranking.
     """
     first: Dict[str, int] = {}
     for line in lines:
         if isinstance(line, Request):
-            missing = None if line.entry is None else line.entry.missing(objectives)
+            missing = None if line.ranking is None else line.ranking.missing(objectives)
             if missing is not None:
                 words = f"the objective '{missing}' is missing; the model reads "
                 line = BadLine(line.number, words + ", ".join(objectives))
@@ -188,8 +188,8 @@ def _check_columns(path: Path, names: List[str]) -> None:
             hint = f"; rename '{near[0]}'" if near else ""
             hint = "; separate columns by commas" if len(names) == 1 else hint
             raise InputError(f"{path}: has no column '{column}' (it has {', '.join(names)}){hint}")
-    if "entry" in names:
-        raise InputError(f"{path}: has a column 'entry', which JSON lines alone can bring")
+    if "ranking" in names:
+        raise InputError(f"{path}: has a column 'ranking', which JSON lines alone can bring")
     try:
         refuse_unknown("the column", names, _COLUMNS)
     except InputError as error:

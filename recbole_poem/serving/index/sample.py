@@ -4,13 +4,13 @@ import numpy as np
 import torch
 
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.serving.entry_batch import EntryBatch
 from recbole_poem.serving.histories import FlatHistories
+from recbole_poem.serving.ranking_batch import RankingBatch
 from recbole_poem.serving.requests import Requests
 
 
 def sample_requests(log: RequestLog, number: int, n_objectives: int) -> Requests:
-    """Return requests at random training rows that have a history, without entries.
+    """Return requests at random training rows that have a history, without rankings.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def sample_requests(log: RequestLog, number: int, n_objectives: int) -> Requests
     number : int
         Fewer are returned where there are not so many rows.
     n_objectives : int
-        That the model reads; 0 if it reads no entries.
+        That the model reads; 0 if it reads no rankings.
     """
     rows = np.flatnonzero(log.training & (log.position > 0))
     rows = np.random.default_rng(0).choice(rows, min(number, len(rows)), replace=False)
@@ -29,10 +29,10 @@ def sample_requests(log: RequestLog, number: int, n_objectives: int) -> Requests
         rows.astype(object), log.item[row], log.time[row], begin, np.zeros_like(rows)
     )
     width = 1 if n_objectives else 0
-    entries = EntryBatch(
+    rankings = RankingBatch(
         torch.zeros(len(rows), width, dtype=torch.int64),
         torch.zeros(len(rows), width, n_objectives),
         np.zeros_like(rows),
     )
     now = np.full(len(rows), np.nan)  # the service is asked now, whenever the rows were
-    return Requests(histories, entries, np.full(len(rows), -1), now)
+    return Requests(histories, rankings, np.full(len(rows), -1), now)

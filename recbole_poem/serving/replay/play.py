@@ -1,10 +1,10 @@
 """A log played as live traffic through the code that a service runs.
 
-At each row, in the order of time: the entry of the user's previous request is read from the store,
-the recommender answers, and then the ranking stage's new ranking is written back, less what the
-user has consumed. So a replay measures what no evaluation does (how long a request takes, how much
-of an answer the ranking stage keeps on top) and repeats what an evaluation says: of the same rows,
-hit rate and NDCG are the same.
+At each row, in the order of time: the ranking of the user's previous request is read from the
+store, the recommender answers, and then the ranking stage's new ranking is written back, less what
+the user has consumed. So a replay measures what no evaluation does (how long a request takes, how
+much of an answer the ranking stage keeps on top) and repeats what an evaluation says: of the same
+rows, hit rate and NDCG are the same.
 
 Rows that were consumed from one ranking are one request, whose ranking is written after the last of
 them, and every row is judged with all that its user did before it, as in the evaluation.
@@ -22,11 +22,11 @@ from recbole.model.abstract_recommender import SequentialRecommender
 from tqdm import tqdm
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.loading import Loaded
 from recbole_poem.serving.query import Outcome, Query
+from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.recommender import Recommender
-from recbole_poem.serving.replay.rankings import Rankings
+from recbole_poem.serving.replay.rankings import LoggedRankings
 from recbole_poem.serving.replay.traffic import Traffic
 from recbole_poem.serving.stores.store import RequestStore
 from recbole_poem.training import checkpoint
@@ -37,7 +37,7 @@ from recbole_poem.training.quick_start import load
 def open_experiment(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
     """Load a checkpoint with its log and request cache, to be replayed.
 
-    Controls that tamper with entries are left off, and the item graph, which training alone reads,
+    Controls that tamper with rankings are left off, and the item graph, which training alone reads,
     is not built.
 
     Parameters
@@ -49,7 +49,7 @@ def open_experiment(path: str, config_dict: Optional[Dict[str, Any]] = None) -> 
     Raises
     ------
     InputError
-        If the checkpoint cannot be loaded, its model is not sequential, or it reads other entries
+        If the checkpoint cannot be loaded, its model is not sequential, or it reads other rankings
         than those of the previous request.
     """
     if checkpoint.read(path)["keys"].get("model") == "Upstream":
@@ -117,7 +117,7 @@ class _Player:
             for field in (dataset.iid_field, dataset.uid_field)
         )
         cache = getattr(dataset, "cache", None)
-        self._rankings = None if cache is None else Rankings(cache, self._log, self._items)
+        self._rankings = None if cache is None else LoggedRankings(cache, self._log, self._items)
         self._cut_offs = sorted(config["topk"])
         self._filter_seen = bool(config["mask_seen"])
 
@@ -127,28 +127,28 @@ class _Player:
             return
         _, first = np.unique(self._log.user[rows], return_index=True)
         for row in rows[first].tolist():
-            entry = self._rankings.before(row)
-            if entry is not None:
-                self._store.write(self._user(row), entry)
+            ranking = self._rankings.before(row)
+            if ranking is not None:
+                self._store.write(self._user(row), ranking)
 
     def play(self, row: int, asked: bool) -> List[Dict[str, float]]:
         """Play one row; return what was found, if it is asked."""
         begin = perf_counter()
-        entry = self._store.read(self._user(row))
+        ranking = self._store.read(self._user(row))
         reading = perf_counter() - begin
-        query = self._query(row, entry) if asked else None
+        query = self._query(row, ranking) if asked else None
         found = [] if query is None else [self._ask(row, query, reading)]
-        self._write_back(row, entry)
+        self._write_back(row, ranking)
         if query is not None and self._recommender.observes:
             taken = [self._items[self._log.item[row]]]
             self._recommender.observe([query], [Outcome(taken)])
         return found
 
-    def _query(self, row: int, entry: Optional[Entry]) -> Query:
+    def _query(self, row: int, ranking: Optional[Ranking]) -> Query:
         before = slice(self._log.first[row], row)
         return Query(
             self._items[self._log.item[before]].tolist(),
-            entry,
+            ranking,
             k=self._cut_offs[-1],
             filter_seen=self._filter_seen,
             draw=row,
@@ -166,17 +166,17 @@ class _Player:
             "row": row,
             "time": self._log.time[row],
             "rank": answer.index(target) + 1 if target in answer else 0,
-            "cache_hit": query.entry is not None and len(query.entry.items) > 0,
+            "cache_hit": query.ranking is not None and len(query.ranking.items) > 0,
             "milliseconds": 1000 * seconds,
             **{f"pass_through@{k}": _kept(answer[:k], best[:k]) for k in self._cut_offs},
         }
 
-    def _write_back(self, row: int, entry: Optional[Entry]) -> None:
+    def _write_back(self, row: int, ranking: Optional[Ranking]) -> None:
         """Write what the next row of the user will read."""
         if self._rankings is not None and self._rankings.is_complete(row):
-            entry = self._rankings.at(row)
-        if entry is not None:
-            self._store.write(self._user(row), entry.without([self._items[self._log.item[row]]]))
+            ranking = self._rankings.at(row)
+        if ranking is not None:
+            self._store.write(self._user(row), ranking.without([self._items[self._log.item[row]]]))
 
     def _user(self, row: int) -> str:
         return str(self._users[self._log.user[row]])

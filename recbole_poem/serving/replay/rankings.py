@@ -1,19 +1,19 @@
 """The rankings of a request cache as a ranking stage sends them: raw tokens, one request at a time.
 
 Rows that were consumed from one ranking are one request (see
-`recbole_poem.cache.request_cache.read_entries`).
+`recbole_poem.cache.request_cache.read_rankings`).
 """
 
 from typing import Optional
 
 import numpy as np
 
-from recbole_poem.cache.request_cache import Entries, RequestCache, read_entries
+from recbole_poem.cache.request_cache import Rankings, RequestCache, read_rankings
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.ranking import Ranking
 
 
-class Rankings:
+class LoggedRankings:
     """What the ranking stage said at the requests of a log.
 
     Parameters
@@ -27,22 +27,22 @@ class Rankings:
     def __init__(self, cache: RequestCache, log: RequestLog, tokens: np.ndarray) -> None:
         self._cache, self._log, self._tokens = cache, log, tokens
 
-    def at(self, row: int) -> Entry:
+    def at(self, row: int) -> Ranking:
         """Return the ranking of a request itself, best first."""
-        return self._entry(self._cache.read(np.array([row])))
+        return self._ranking(self._cache.read(np.array([row])))
 
-    def before(self, row: int) -> Optional[Entry]:
+    def before(self, row: int) -> Optional[Ranking]:
         """Return what a store holds just before a request; None before the user's first one."""
         if self._cache.request_start[row] == self._log.first[row]:
             return None
-        return self._entry(read_entries(self._cache, self._log, np.array([row]), lag=1))
+        return self._ranking(read_rankings(self._cache, self._log, np.array([row]), lag=1))
 
     def is_complete(self, row: int) -> bool:
         """Tell whether nothing more is consumed from the ranking that led to a row."""
         after = row + 1
         return after == len(self._log) or bool(self._cache.request_start[after] == after)
 
-    def _entry(self, entries: Entries) -> Entry:
-        items, scores = (values[0] for values in entries)
+    def _ranking(self, rankings: Rankings) -> Ranking:
+        items, scores = (values[0] for values in rankings)
         kept = items > 0
-        return Entry(tuple(self._tokens[items[kept]]), self._cache.objectives, scores[kept])
+        return Ranking(tuple(self._tokens[items[kept]]), self._cache.objectives, scores[kept])

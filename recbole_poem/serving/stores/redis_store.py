@@ -9,8 +9,8 @@ from math import isfinite, nan
 from typing import Any, List, Optional, Sequence, Tuple
 
 from recbole_poem.serving.bounds import above_zero
-from recbole_poem.serving.entry import DamagedEntryError, Entry
 from recbole_poem.serving.history import History
+from recbole_poem.serving.ranking import DamagedRankingError, Ranking
 from recbole_poem.serving.stores.redis_client import RedisClient
 from recbole_poem.serving.stores.store import DAY, MONTH
 
@@ -18,7 +18,7 @@ from recbole_poem.serving.stores.store import DAY, MONTH
 class RedisStore:
     """A request cache in Redis.
 
-    How many entries it holds is the server's to bound: ``maxmemory`` with the policy
+    How many rankings it holds is the server's to bound: ``maxmemory`` with the policy
     ``allkeys-lru``.
 
     Parameters
@@ -26,9 +26,9 @@ class RedisStore:
     reader, writer : RedisClient
         Somebody waits for what is read; what is written may take longer.
     seconds_to_live : float
-        The server forgets an entry after so long.
+        The server forgets a ranking after so long.
     max_bytes : int
-        A larger entry is not written.
+        A larger ranking is not written.
     prefix : str
         Of the keys, before the user.
 
@@ -44,42 +44,42 @@ class RedisStore:
         writer: RedisClient,
         seconds_to_live: float = DAY,
         max_bytes: int = 1_000_000,
-        prefix: str = "recbole_poem:entry:",
+        prefix: str = "recbole_poem:ranking:",
     ) -> None:
         above_zero(max_bytes=max_bytes, seconds_to_live=seconds_to_live)
         self._milliseconds_to_live = _milliseconds(seconds_to_live)
         self._reader, self._writer = reader, writer
         self._max_bytes, self._prefix = max_bytes, prefix
 
-    def read(self, user: str) -> Optional[Entry]:
-        """Return the user's last entry; None where there is none, or none to be had in time."""
+    def read(self, user: str) -> Optional[Ranking]:
+        """Return the user's last ranking; None where there is none, or none to be had in time."""
         return self.read_many([user])[0]
 
-    def read_many(self, users: Sequence[str]) -> List[Optional[Entry]]:
+    def read_many(self, users: Sequence[str]) -> List[Optional[Ranking]]:
         """Do the same for several users, with one question."""
         if not users:
             return []
         keys = [self._prefix + user for user in users]
         nothing: List[Optional[bytes]] = [None] * len(users)
         contents = self._reader.ask(lambda server: server.mget(keys), nothing)
-        return [self._entry(user, content) for user, content in zip(users, contents)]
+        return [self._ranking(user, content) for user, content in zip(users, contents)]
 
-    def _entry(self, user: str, content: Optional[bytes]) -> Optional[Entry]:
+    def _ranking(self, user: str, content: Optional[bytes]) -> Optional[Ranking]:
         if content is None:
             return None
         try:
-            return Entry.from_bytes(content)
-        except DamagedEntryError as error:
-            getLogger().warning(f"store: the entry of user {user!r} counts as none: {error}")
+            return Ranking.from_bytes(content)
+        except DamagedRankingError as error:
+            getLogger().warning(f"store: the ranking of user {user!r} counts as none: {error}")
             return None
 
-    def write(self, user: str, entry: Entry) -> bool:
-        """Keep an entry in place of the user's last one; tell whether that was possible."""
-        content = entry.to_bytes()
+    def write(self, user: str, ranking: Ranking) -> bool:
+        """Keep a ranking in place of the user's last one; tell whether that was possible."""
+        content = ranking.to_bytes()
         if len(content) > self._max_bytes:
             getLogger().warning(
-                f"store: an entry of {len(content)} bytes for user {user!r} is not kept; the bound "
-                f"is {self._max_bytes}"
+                f"store: a ranking of {len(content)} bytes for user {user!r} is not kept; the "
+                f"bound is {self._max_bytes}"
             )
             return False
         key, live = self._prefix + user, self._milliseconds_to_live

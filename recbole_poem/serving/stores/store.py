@@ -4,24 +4,24 @@ import time
 from typing import Callable, List, Optional, Protocol, Sequence, Tuple
 
 from recbole_poem.serving.bounds import above_zero
-from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import History
+from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.stores.recent import Recent
 
 DAY, MONTH = 86_400.0, 30 * 86_400.0  # seconds
 
 
 class RequestStore(Protocol):
-    """The request cache: the last entry of each user; never fails for want of one."""
+    """The request cache: the last ranking of each user; never fails for want of one."""
 
-    def read(self, user: str) -> Optional[Entry]:
-        """Return the user's last entry; None where there is none, or none to be had in time."""
+    def read(self, user: str) -> Optional[Ranking]:
+        """Return the user's last ranking; None where there is none, or none to be had in time."""
 
-    def read_many(self, users: Sequence[str]) -> List[Optional[Entry]]:
+    def read_many(self, users: Sequence[str]) -> List[Optional[Ranking]]:
         """Do the same for several users at once."""
 
-    def write(self, user: str, entry: Entry) -> bool:
-        """Keep an entry in place of the user's last one; tell whether that was possible."""
+    def write(self, user: str, ranking: Ranking) -> bool:
+        """Keep a ranking in place of the user's last one; tell whether that was possible."""
 
 
 class HistoryStore(Protocol):
@@ -42,10 +42,10 @@ class MemoryStore:
 
     Parameters
     ----------
-    max_entries : int
+    max_rankings : int
         The size bound; beyond it the user who was neither read nor written for longest goes.
     seconds_to_live : float
-        An older entry counts as none.
+        An older ranking counts as none.
     clock : function, optional
         Seconds, ascending.
 
@@ -57,26 +57,26 @@ class MemoryStore:
 
     def __init__(
         self,
-        max_entries: int = 100_000,
+        max_rankings: int = 100_000,
         seconds_to_live: float = DAY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._entries: Recent[Entry] = Recent(max_entries, seconds_to_live, clock)
+        self._rankings: Recent[Ranking] = Recent(max_rankings, seconds_to_live, clock)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._rankings)
 
-    def read(self, user: str) -> Optional[Entry]:
-        """Return the user's last entry, or None."""
-        return self._entries.read(user)
+    def read(self, user: str) -> Optional[Ranking]:
+        """Return the user's last ranking, or None."""
+        return self._rankings.read(user)
 
-    def read_many(self, users: Sequence[str]) -> List[Optional[Entry]]:
-        """Return the last entries of several users."""
+    def read_many(self, users: Sequence[str]) -> List[Optional[Ranking]]:
+        """Return the last rankings of several users."""
         return [self.read(user) for user in users]
 
-    def write(self, user: str, entry: Entry) -> bool:
-        """Keep an entry in place of the user's last one."""
-        self._entries.change(user, lambda _: entry)
+    def write(self, user: str, ranking: Ranking) -> bool:
+        """Keep a ranking in place of the user's last one."""
+        self._rankings.change(user, lambda _: ranking)
         return True
 
 

@@ -21,9 +21,9 @@ from pydantic_core import to_json
 
 from recbole_poem import __version__
 from recbole_poem.core.errors import InputError
-from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import History, checked_times
 from recbole_poem.serving.query import Outcome, Query
+from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.web import schemas
 from recbole_poem.serving.web.batching import OverloadedError
 from recbole_poem.serving.web.direct import Direct, mistakes
@@ -100,7 +100,7 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
         query = Query(
             history=history,
             times=checked_times("history_times", body.history_times, len(history)),
-            entry=None if body.ranking is None else _entry(body.ranking, service),
+            ranking=None if body.ranking is None else _ranking(body.ranking, service),
             k=body.k,
             filter_seen=body.filter_seen,
             allow=body.allow,
@@ -118,8 +118,8 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
     @app.post("/rankings", response_model=schemas.Kept)
     async def rankings(body: schemas.RankingOfUser) -> Response:
         """Keep what the ranking stage scored at a user's request, for the next one."""
-        entry = _entry(body, service)
-        return _said(kept=await _aside(service.keep_ranking, body.user, entry))
+        ranking = _ranking(body, service)
+        return _said(kept=await _aside(service.keep_ranking, body.user, ranking))
 
     @app.post("/feedback", response_model=schemas.KeptFeedback)
     async def feedback(body: schemas.Feedback) -> Response:
@@ -159,14 +159,14 @@ async def _aside(keep: Callable[..., Result], *arguments: Any) -> Result:
     return await asyncio.get_running_loop().run_in_executor(None, keep, *arguments)
 
 
-def _entry(ranking: schemas.Ranking, service: Service) -> Entry:
-    """Return the entry of a ranking that the model can read.
+def _ranking(body: schemas.Ranking, service: Service) -> Ranking:
+    """Return what a body says, as a ranking that the model can read.
 
     Raises
     ------
     InputError
         If its parts do not fit each other, or an objective is missing.
     """
-    entry = Entry.of(ranking.items, ranking.objectives, ranking.scores)
-    service.require_objectives(entry)
-    return entry
+    ranking = Ranking.of(body.items, body.objectives, body.scores)
+    service.require_objectives(ranking)
+    return ranking

@@ -25,7 +25,7 @@ class Metrics:
             "batch_size", "Requests that were answered together", buckets=_SIZES, **made
         )
         self._caches = Counter(
-            "cache_reads", "Entries that recommendations were made from", ["result"], **made
+            "cache_reads", "Rankings that recommendations were made from", ["result"], **made
         )
         self._unknown = Counter("unknown_items", "Item tokens that the model does not know", **made)
         self._kept = Counter("kept", "Rankings and feedback, kept or not", ["kind", "kept"], **made)
@@ -42,7 +42,7 @@ class Metrics:
         self._seconds.labels(path).observe(seconds)
 
     def answered(self, answers: Sequence[Answer], caches: Sequence[str]) -> None:
-        """Count a batch of answers, and where their entries came from."""
+        """Count a batch of answers, and where their rankings came from."""
         self._batches.observe(len(answers))
         for cache in caches:
             self._caches.labels(cache).inc()

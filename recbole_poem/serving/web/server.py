@@ -76,10 +76,10 @@ def serve(
     )
     path = str(options.checkpoint)
     recommender = _warm(Recommender.load(path, keys, options.approximate), options.threads)
-    entries, histories = _stores(options, recommender.config["MAX_ITEM_LIST_LENGTH"])
+    rankings, histories = _stores(options, recommender.config["MAX_ITEM_LIST_LENGTH"])
     logging.getLogger().setLevel(logging.INFO)  # RecBole set it to what the training was told
     metrics = Metrics()
-    service = Service(recommender, entries, histories, metrics, bounds)
+    service = Service(recommender, rankings, histories, metrics, bounds)
     rules = Rules(token=token, max_bytes=options.max_bytes, rate_limit=limit)
     config = uvicorn.Config(
         make_app(service, metrics, rules),

@@ -7,9 +7,9 @@ from typing import List, NamedTuple, Optional, Tuple
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.serving.bounds import above_zero
-from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import History
 from recbole_poem.serving.query import Answer, Outcome, Query
+from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.serving.stores.recent import Recent
 from recbole_poem.serving.stores.store import HistoryStore, RequestStore
@@ -24,7 +24,7 @@ class Question(NamedTuple):
     ----------
     query : Query
     user : str or None
-        Whose entry is read where the query brings none, and history if `keeps_history`.
+        Whose ranking is read where the query brings none, and history if `keeps_history`.
     keeps_history : bool
         Whether the history is the kept one.
     """
@@ -41,7 +41,7 @@ class Reply(NamedTuple):
     ----------
     answer : Answer
     cache : str
-        The entry was ``given``, found (``hit``) or there was none (``empty``).
+        The ranking was ``given``, found (``hit``) or there was none (``empty``).
     length : int
         Tokens of the history.
     """
@@ -108,7 +108,7 @@ class Service:
     Parameters
     ----------
     recommender : Recommender
-    entries : RequestStore
+    rankings : RequestStore
     histories : HistoryStore
     metrics : Metrics
     bounds : Bounds, optional
@@ -117,13 +117,13 @@ class Service:
     def __init__(
         self,
         recommender: Recommender,
-        entries: RequestStore,
+        rankings: RequestStore,
         histories: HistoryStore,
         metrics: Metrics,
         bounds: Bounds = Bounds(),
     ) -> None:
         self._recommender = recommender
-        self._entries, self._histories, self._metrics = entries, histories, metrics
+        self._rankings, self._histories, self._metrics = rankings, histories, metrics
         self._batcher: Batcher[Question, Reply] = Batcher(
             self._answer, bounds.max_batch, bounds.max_waiting, bounds.budget
         )
@@ -140,8 +140,8 @@ class Service:
         """Let another recommender answer from the next batch on; no question is lost."""
         self._recommender, self.since = recommender, time.time()
 
-    def require_objectives(self, entry: Entry) -> None:
-        """Check that an entry has what the model reads.
+    def require_objectives(self, ranking: Ranking) -> None:
+        """Check that a ranking has what the model reads.
 
         Raises
         ------
@@ -149,7 +149,7 @@ class Service:
             Naming the first objective that is missing.
         """
         objectives = self._recommender.objectives
-        name = entry.missing(objectives)
+        name = ranking.missing(objectives)
         if name is not None:
             raise InputError(
                 f"objectives: '{name}' is missing; the model reads {', '.join(objectives)}"
@@ -165,9 +165,9 @@ class Service:
         """
         return await self._batcher.ask(question)
 
-    def keep_ranking(self, user: str, entry: Entry) -> bool:
+    def keep_ranking(self, user: str, ranking: Ranking) -> bool:
         """Keep what the ranking stage said; tell whether that was possible."""
-        return self._metrics.kept("entry", self._entries.write(user, entry))
+        return self._metrics.kept("ranking", self._rankings.write(user, ranking))
 
     def keep_feedback(self, user: str, new: History) -> bool:
         """Add to a user's history, oldest first; tell whether that was possible."""
@@ -198,7 +198,7 @@ class Service:
     def _answer(self, questions: List[Question]) -> List[Reply]:
         recommender = self._recommender  # the same for the whole batch
         queries = self._with_histories(questions)
-        completed = self._with_entries(questions, queries, recommender.objectives)
+        completed = self._with_rankings(questions, queries, recommender.objectives)
         answers = recommender.answer([query for query, _ in completed])
         replies = [
             Reply(answer, cache, len(query.history))
@@ -234,32 +234,32 @@ class Service:
             for one in questions
         ]
 
-    def _with_entries(
+    def _with_rankings(
         self, questions: List[Question], queries: List[Query], objectives: List[str]
     ) -> List[Tuple[Query, str]]:
-        """Return the queries with the kept entries, and where each entry came from."""
+        """Return the queries with the kept rankings, and where each ranking came from."""
         users = [
-            None if query.entry is not None or not objectives else one.user
+            None if query.ranking is not None or not objectives else one.user
             for one, query in zip(questions, queries)
         ]
         asked = [user for user in users if user is not None]
-        kept = dict(zip(asked, self._entries.read_many(asked)))
+        kept = dict(zip(asked, self._rankings.read_many(asked)))
         return [
-            self._with_entry(query, None if user is None else kept[user], objectives)
+            self._with_ranking(query, None if user is None else kept[user], objectives)
             for user, query in zip(users, queries)
         ]
 
-    def _with_entry(
-        self, query: Query, kept: Optional[Entry], objectives: List[str]
+    def _with_ranking(
+        self, query: Query, kept: Optional[Ranking], objectives: List[str]
     ) -> Tuple[Query, str]:
-        entry = kept if query.entry is None else query.entry
-        if entry is None:
+        ranking = kept if query.ranking is None else query.ranking
+        if ranking is None:
             return query, "empty"
-        if entry.missing(objectives) is not None:  # it is from before the model was replaced
-            getLogger().warning("an entry without the model's objectives counts as none")
-            return query._replace(entry=None), "empty"
-        if query.entry is not None:
+        if ranking.missing(objectives) is not None:  # it is from before the model was replaced
+            getLogger().warning("a ranking without the model's objectives counts as none")
+            return query._replace(ranking=None), "empty"
+        if query.ranking is not None:
             return query, "given"
         # What was consumed since is no candidate any more: so it was in training. It is not told
-        # from what was before; a ranking stage that offers that again has to give its entries.
-        return query._replace(entry=entry.without(query.history)), "hit"
+        # from what was before; a ranking stage that offers that again has to give its rankings.
+        return query._replace(ranking=ranking.without(query.history)), "hit"

@@ -14,9 +14,9 @@ from recbole_poem.fusion.groups.quantile import assign_groups
 
 
 @settings(max_examples=150, deadline=None)
-@given(entry=fused_candidates(), n_groups=st.integers(1, 7))
-def test_groups_are_even_and_in_the_order_of_the_fused_score(entry, n_groups):
-    fused, items, valid = entry
+@given(ranking=fused_candidates(), n_groups=st.integers(1, 7))
+def test_groups_are_even_and_in_the_order_of_the_fused_score(ranking, n_groups):
+    fused, items, valid = ranking
     groups = assign_groups(fused, items, valid, n_groups)
     assert (groups[~valid] == n_groups).all()
     for r in range(3):
@@ -44,11 +44,11 @@ def shuffled(seed, *tensors):
 
 
 @settings(max_examples=80, deadline=None)
-@given(entry=fused_candidates(), n_groups=st.integers(1, 7), seed=st.integers(0, 10**6))
-def test_permuting_the_slots_permutes_the_groups(entry, n_groups, seed):
-    order, permuted = shuffled(seed, *entry)
+@given(ranking=fused_candidates(), n_groups=st.integers(1, 7), seed=st.integers(0, 10**6))
+def test_permuting_the_slots_permutes_the_groups(ranking, n_groups, seed):
+    order, permuted = shuffled(seed, *ranking)
     assert torch.equal(
-        assign_groups(*permuted, n_groups), assign_groups(*entry, n_groups)[:, order]
+        assign_groups(*permuted, n_groups), assign_groups(*ranking, n_groups)[:, order]
     )
 
 

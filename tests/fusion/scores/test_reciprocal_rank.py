@@ -20,7 +20,7 @@ SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 7), st.integers(1, 3))
 
 
 @st.composite
-def entries(draw, spread=2):
+def rankings(draw, spread=2):
     """Scores (R, N, M) with many ties, and the mask of the slots that hold a candidate."""
     shape = draw(SHAPES)
     scores = draw(hnp.arrays(np.float32, shape, elements=st.integers(-spread, spread)))
@@ -39,12 +39,12 @@ def slow_quintuple(scores, valid, kappa, power):
 
 @settings(max_examples=150, deadline=None)
 @given(
-    entry=entries(),
+    ranking=rankings(),
     kappa=st.sampled_from([0, 0.5, 60]),
     power=st.sampled_from([0.5, 1, 3]),
 )
-def test_weights_equal_the_equation_in_plain_python(entry, kappa, power):
-    scores, valid = entry
+def test_weights_equal_the_equation_in_plain_python(ranking, kappa, power):
+    scores, valid = ranking
     found = rank_weights(scores, valid, kappa, power)
     assert found.shape == scores.shape
     for r in range(scores.shape[0]):
@@ -74,10 +74,10 @@ def test_kappa_and_power_by_hand(kappa, power, by_hand):
 
 
 @settings(max_examples=100, deadline=None)
-@given(entry=entries(spread=40), which=st.integers(0, 2), seed=st.integers(0, 10**6))
+@given(ranking=rankings(spread=40), which=st.integers(0, 2), seed=st.integers(0, 10**6))
 @pytest.mark.parametrize("curve", ["constant", "exponential", "table"])
-def test_no_increasing_map_of_any_objective_changes_anything(entry, which, seed, curve):
-    scores, valid = entry
+def test_no_increasing_map_of_any_objective_changes_anything(ranking, which, seed, curve):
+    scores, valid = ranking
     m = which % scores.shape[2]
     rng = np.random.default_rng(seed)
     values, place = np.unique(scores[..., m].numpy(), return_inverse=True)
@@ -96,10 +96,10 @@ def test_no_increasing_map_of_any_objective_changes_anything(entry, which, seed,
 
 
 @settings(max_examples=60, deadline=None)
-@given(entry=entries(), kappa=st.floats(0, 100), power=st.floats(0.01, 60))
-def test_weights_of_a_request_sum_to_one_for_any_kappa_and_power(entry, kappa, power):
+@given(ranking=rankings(), kappa=st.floats(0, 100), power=st.floats(0.01, 60))
+def test_weights_of_a_request_sum_to_one_for_any_kappa_and_power(ranking, kappa, power):
     # (60 + rank) ** -30 is 0 in single precision: the weights must not all vanish with it
-    scores, valid = entry
+    scores, valid = ranking
     weights = rank_weights(scores, valid, kappa, power)
     expected = valid.any(dim=1, keepdim=True).float().expand(-1, scores.shape[2])
     torch.testing.assert_close(weights.sum(dim=1), expected)
@@ -107,24 +107,24 @@ def test_weights_of_a_request_sum_to_one_for_any_kappa_and_power(entry, kappa, p
     torch.testing.assert_close(fuse(weights, equal).sum(dim=1), expected[:, 0])
 
 
-def test_an_empty_entry_is_zero_whatever_stands_in_its_slots():
+def test_an_empty_ranking_is_zero_whatever_stands_in_its_slots():
     scores = torch.tensor([[0.0, 1.0], [torch.nan, torch.inf], [-torch.inf, 7.0]])
     weights = rank_weights(scores, torch.zeros(3, dtype=torch.bool), 0, 1)
     assert torch.equal(weights, torch.zeros(3, 2))
 
 
 @settings(max_examples=60, deadline=None)
-@given(entry=entries(), rubbish=st.sampled_from([np.nan, np.inf, -np.inf, 99.0]))
-def test_what_stands_in_a_slot_without_candidate_does_not_matter(entry, rubbish):
-    scores, valid = entry
+@given(ranking=rankings(), rubbish=st.sampled_from([np.nan, np.inf, -np.inf, 99.0]))
+def test_what_stands_in_a_slot_without_candidate_does_not_matter(ranking, rubbish):
+    scores, valid = ranking
     spoilt = torch.where(valid.unsqueeze(-1), scores, rubbish)
     assert torch.equal(rank_weights(spoilt, valid, 0, 1), rank_weights(scores, valid, 0, 1))
 
 
 @settings(max_examples=60, deadline=None)
-@given(entry=entries(), seed=st.integers(0, 10**6))
-def test_permuting_the_candidates_permutes_the_weights(entry, seed):
-    scores, valid = entry
+@given(ranking=rankings(), seed=st.integers(0, 10**6))
+def test_permuting_the_candidates_permutes_the_weights(ranking, seed):
+    scores, valid = ranking
     rng = torch.Generator().manual_seed(seed)
     order = torch.randperm(scores.shape[1], generator=rng)
     expected = rank_weights(scores, valid, 0, 1)[:, order]

@@ -8,7 +8,7 @@ import torch
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.stages import LOGIT_TERMS
-from recbole_poem.fusion.ranking import Ranking
+from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.fusion.scores.reciprocal_rank import rank_weights
 from recbole_poem.logits.scoring import Items, of_state
 from recbole_poem.logits.terms import Asked
@@ -34,7 +34,7 @@ def asked_of(order: Sequence[int] = (0, 1, 2, 3)) -> Asked:
     interest = of_state(torch.randn(1, 1, 3), torch.zeros(1, 0, dtype=torch.int64))
     order = list(order)
     item = torch.tensor([[5, 3, 8, 0]])[:, order]
-    ranking = Ranking(item, VALID[:, order], features[:, order], fused[:, order])
+    ranking = FusedRanking(item, VALID[:, order], features[:, order], fused[:, order])
     return Asked(interest, item, ranking, items)
 
 
@@ -46,7 +46,7 @@ def test_weights_are_read_as_minus_the_log_of_the_rank() -> None:
     assert found.tolist() == pytest.approx(expected, abs=1e-6)
 
 
-def test_an_entry_without_candidates_is_read_as_nothing() -> None:
+def test_a_ranking_without_candidates_is_read_as_nothing() -> None:
     assert (log_above_floor(torch.zeros(2, 5, 3), 5) == 0).all()
 
 

@@ -8,24 +8,24 @@ import pytest
 from recbole_poem.core.errors import InputError
 from recbole_poem.serving.files.request_fields import Request, parse_request
 
-ENTRY = {"items": ["i1", "i2"], "objectives": ["click"], "scores": [[0.5], [0.25]]}
+RANKING = {"items": ["i1", "i2"], "objectives": ["click"], "scores": [[0.5], [0.25]]}
 
 
 def test_every_field_is_read() -> None:
     limits = {"k": 3, "allow": ["i4", 5], "deny": [], "filter_seen": False}
-    fields = {"request": 7, "history": [1, "i2"], "times": [3, None], "entry": ENTRY, **limits}
+    fields = {"request": 7, "history": [1, "i2"], "times": [3, None], "ranking": RANKING, **limits}
     request = parse_request(5, fields)
     assert request[:3] == (5, "7", ["1", "i2"])
     assert request[5:] == (3, ["i4", "5"], [], False)
-    assert request.entry is not None
-    assert request.entry.scores.tolist() == [[0.5], [0.25]]
+    assert request.ranking is not None
+    assert request.ranking.scores.tolist() == [[0.5], [0.25]]
     assert request.times is not None
     assert request.times[0] == 3.0
     assert math.isnan(request.times[1])
 
 
 def test_null_says_nothing() -> None:
-    names = ("times", "entry", "k", "allow", "deny", "filter_seen")
+    names = ("times", "ranking", "k", "allow", "deny", "filter_seen")
     fields = {"request": "u", "history": [], **dict.fromkeys(names)}
     assert parse_request(1, fields) == Request(1, "u", [], None)
 
@@ -66,11 +66,21 @@ def test_a_query_has_what_the_request_says_and_else_what_holds_for_all() -> None
         ({"times": [math.inf]}, "'times': a time is infinite"),
         ({"histroy": []}, "it has the field 'histroy', of which nothing is read; did you mean 'hi"),
         ({"user": "u"}, "it has the field 'user', of which nothing is read; known are request, hi"),
-        ({"entry": 3}, "'entry' has to be a mapping"),
-        ({"entry": {"items": ["a"]}}, "'entry' has no field 'objectives'"),
-        ({"entry": {**ENTRY, "score": 1}}, "it has in 'entry' the field 'score', .* 'scores'"),
-        ({"entry": {**ENTRY, "items": "ab"}}, "'entry': items: expected a list of item tokens"),
-        ({"entry": {**ENTRY, "scores": [["x"], [1]]}}, "'entry': scores: .* rows of numbers"),
+        (
+            {"entry": RANKING},
+            "it has the field 'entry', of which nothing is read; did you mean 'ran",
+        ),
+        ({"ranking": 3}, "'ranking' has to be a mapping"),
+        ({"ranking": {"items": ["a"]}}, "'ranking' has no field 'objectives'"),
+        (
+            {"ranking": {**RANKING, "score": 1}},
+            "it has in 'ranking' the field 'score', .* 'scores'",
+        ),
+        (
+            {"ranking": {**RANKING, "items": "ab"}},
+            "'ranking': items: expected a list of item tokens",
+        ),
+        ({"ranking": {**RANKING, "scores": [["x"], [1]]}}, "'ranking': scores: .* rows of numbers"),
     ],
 )
 def test_what_is_wrong_is_named(changed: Any, words: str) -> None:

@@ -131,14 +131,14 @@ def test_a_bad_line_is_told_by_its_number_and_the_rest_is_read(
     assert words in bad.reason
 
 
-def test_a_line_whose_entry_the_model_cannot_read_is_bad() -> None:
-    entry = {"items": ["i1"], "objectives": ["click"], "scores": [[0.5]]}
-    with_entry = parse_request(4, {"request": "u", "history": [], "entry": entry})
+def test_a_line_whose_ranking_the_model_cannot_read_is_bad() -> None:
+    ranking = {"items": ["i1"], "objectives": ["click"], "scores": [[0.5]]}
+    with_ranking = parse_request(4, {"request": "u", "history": [], "ranking": ranking})
     without = parse_request(5, {"request": "v", "history": []})
-    assert list(answerable([with_entry], ["click"])) == [with_entry]
+    assert list(answerable([with_ranking], ["click"])) == [with_ranking]
     assert list(answerable([without], ["like"])) == [without]
     bad = BadLine(4, "the objective 'like' is missing; the model reads click, like")
-    assert list(answerable([with_entry], ["click", "like"])) == [bad]
+    assert list(answerable([with_ranking], ["click", "like"])) == [bad]
     assert list(answerable([bad], ["click"])) == [bad]
 
 
@@ -198,7 +198,7 @@ def test_a_cell_that_says_nothing_known_is_named(
         ("a.csv", "request,histroy\n", r"has no column 'history' .*; rename 'histroy'"),
         ("a.csv", "request;history\nu;i1\n", "has no column 'request' .*; separate columns by com"),
         ("a.csv", "request,history,denny\n", "column 'denny', of which .* did you mean 'deny'?"),
-        ("a.csv", "request,history,entry\n", "has a column 'entry', which JSON lines alone"),
+        ("a.csv", "request,history,ranking\n", "has a column 'ranking', which JSON lines alone"),
         ("a.csv", "request,history,history\n", "has two columns 'history'"),
         ("a.csv", "", "a.csv: is empty; it needs a header"),
         ("a.csv", "request,history\n\n", "a.csv: holds no request"),

@@ -11,13 +11,13 @@ import torch
 from conftest import random_log
 from toy_traffic import SMALL_POEM, SMALL_SASREC, logged_rankings
 
-from recbole_poem.cache.request_cache import read_entries
+from recbole_poem.cache.request_cache import read_rankings
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import CACHE_ITEM, REQUEST_ID
 from recbole_poem.fusion.scores.reciprocal_rank import fuse, rank_weights
 from recbole_poem.serving.replay.play import open_experiment, play
 from recbole_poem.serving.replay.plot import figure_of, so_far
-from recbole_poem.serving.replay.rankings import Rankings
+from recbole_poem.serving.replay.rankings import LoggedRankings
 from recbole_poem.serving.replay.report import report_of, table
 from recbole_poem.serving.replay.traffic import last_hours
 from recbole_poem.serving.stores.store import MemoryStore
@@ -40,7 +40,7 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
 
 @pytest.fixture(params=["item_to_item", "logged", "trends", "none"])
 def experiment(keys: Dict[str, Any], request: pytest.FixtureRequest) -> Experiment:
-    """A model on which entries and times weigh as much as histories, or one that reads none."""
+    """A model on which rankings and times weigh as much as histories, or one that reads none."""
     if request.param == "none":
         return open_experiment(trained(keys, model="SASRec", loss_type="CE"))
     if request.param == "trends":
@@ -118,7 +118,7 @@ def _ours(name: str) -> str:
 
 
 @pytest.mark.parametrize("experiment", ["item_to_item", "logged"], indirect=True)
-def test_the_entries_matter_to_the_ranks_that_are_compared(experiment: Experiment) -> None:
+def test_the_rankings_matter_to_the_ranks_that_are_compared(experiment: Experiment) -> None:
     split = experiment.test_data._dataset
     batch = split[torch.arange(len(split.inter_feat))]
     with torch.no_grad():
@@ -144,13 +144,13 @@ def test_what_is_read_is_what_the_data_set_reads(experiment: Experiment) -> None
     for traffic in (whole, late):
         read.clear()
         play(experiment, traffic, Told())
-        items, scores = read_entries(dataset.cache, dataset.log, traffic.rows, lag=1)
-        for entry, item, score in zip(read, items, scores):
-            tokens = [] if entry is None else list(entry.items)
+        items, scores = read_rankings(dataset.cache, dataset.log, traffic.rows, lag=1)
+        for ranking, item, score in zip(read, items, scores):
+            tokens = [] if ranking is None else list(ranking.items)
             assert tokens == [str(t) for t in dataset.id2token("item_id", item[item > 0])]
             if tokens:
-                np.testing.assert_array_equal(entry.scores, score[item > 0])
-    assert any(entry is not None and entry.items for entry in read)
+                np.testing.assert_array_equal(ranking.scores, score[item > 0])
+    assert any(ranking is not None and ranking.items for ranking in read)
 
 
 def test_pass_through_compares_with_the_best_of_the_new_ranking(keys: Dict[str, Any]) -> None:
@@ -278,7 +278,9 @@ def test_minutes_without_a_value_leave_the_mean_so_far_alone() -> None:
 
 def test_a_request_of_several_rows_is_complete_at_its_last(keys: Dict[str, Any]) -> None:
     dataset = poem(keys, ranking_source="logged").test_data._dataset
-    rankings = Rankings(dataset.cache, dataset.log, np.arange(dataset.item_num).astype(object))
+    rankings = LoggedRankings(
+        dataset.cache, dataset.log, np.arange(dataset.item_num).astype(object)
+    )
     start = dataset.cache.request_start
     complete = [rankings.is_complete(row) for row in range(len(start))]
     assert sum(complete) == len(np.unique(start)) < len(start)

@@ -11,12 +11,12 @@ import redis
 from redis_server import Server
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import History
+from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.stores.redis_client import RedisClient
 from recbole_poem.serving.stores.redis_store import RedisHistories, RedisStore, _history
 
-ENTRY = Entry.of(["a", "b"], ["click"], [[0.5], [0.25]])
+RANKING = Ranking.of(["a", "b"], ["click"], [[0.5], [0.25]])
 
 
 AWAY = RedisClient("redis://localhost")
@@ -40,56 +40,56 @@ def histories_of(server: Server, **more: Any) -> RedisHistories:
     return RedisHistories(client, client, **more)
 
 
-def test_the_last_entry_of_a_user_is_read_by_every_client(redis_server: Server) -> None:
+def test_the_last_ranking_of_a_user_is_read_by_every_client(redis_server: Server) -> None:
     one, other = store_of(redis_server), store_of(redis_server)
     assert one.read("ü") is None
-    assert one.write("ü", ENTRY)
-    assert one.write("ü", Entry.of(["c"], ["click"], [[1.0]]))
+    assert one.write("ü", RANKING)
+    assert one.write("ü", Ranking.of(["c"], ["click"], [[1.0]]))
     found = other.read("ü")
     assert found is not None
     assert found.items == ("c",)
 
 
-def test_an_old_entry_is_forgotten(redis_server: Server) -> None:
+def test_an_old_ranking_is_forgotten(redis_server: Server) -> None:
     store = store_of(redis_server, seconds_to_live=0.2)
-    store.write("u", ENTRY)
+    store.write("u", RANKING)
     assert store.read("u") is not None
     time.sleep(0.3)
     assert store.read("u") is None
 
 
-def test_a_damaged_or_foreign_entry_counts_as_none_and_is_told(
+def test_a_damaged_or_foreign_ranking_counts_as_none_and_is_told(
     redis_server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     store, client = store_of(redis_server), redis.Redis(port=redis_server.port)
-    content = ENTRY.to_bytes()
+    content = RANKING.to_bytes()
     for damaged in (content[:-3], b"hello", b"", content.replace(b"click", b"clock")):
-        client.set("recbole_poem:entry:u", damaged)
+        client.set("recbole_poem:ranking:u", damaged)
         with caplog.at_level(logging.WARNING):
             assert store.read("u") is None
-        assert "the entry of user 'u' counts as none" in caplog.text
+        assert "the ranking of user 'u' counts as none" in caplog.text
         caplog.clear()
-    client.delete("recbole_poem:entry:u")
-    client.lpush("recbole_poem:entry:u", "no string at all")
+    client.delete("recbole_poem:ranking:u")
+    client.lpush("recbole_poem:ranking:u", "no string at all")
     assert store.read("u") is None
-    assert store.write("v", ENTRY)  # one bad key is no reason to leave the server alone
+    assert store.write("v", RANKING)  # one bad key is no reason to leave the server alone
 
 
 def test_a_server_that_dies_empties_the_cache_and_comes_back_by_itself(
     redis_server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = store_of(redis_server)
-    assert store.write("u", ENTRY)
+    assert store.write("u", RANKING)
     redis_server.kill()
     with caplog.at_level(logging.WARNING):
         for _ in range(5):
             assert store.read("u") is None
-            assert not store.write("u", ENTRY)
+            assert not store.write("u", RANKING)
     assert caplog.text.count("Redis gives no answer") == 1
     redis_server.start()
     time.sleep(0.06)
     with caplog.at_level(logging.WARNING):
-        assert store.write("u", ENTRY)
+        assert store.write("u", RANKING)
     assert store.read("u") is not None
     assert "Redis is back" in caplog.text
 
@@ -115,8 +115,8 @@ def test_a_server_that_hangs_costs_a_few_time_outs_and_is_then_left_alone() -> N
         assert time.monotonic() - begin >= 0.04
 
 
-def test_too_large_an_entry_is_not_kept(redis_server: Server) -> None:
-    assert not store_of(redis_server, max_bytes=20).write("u", ENTRY)
+def test_too_large_a_ranking_is_not_kept(redis_server: Server) -> None:
+    assert not store_of(redis_server, max_bytes=20).write("u", RANKING)
     assert store_of(redis_server).read("u") is None
 
 
@@ -124,12 +124,12 @@ def test_many_users_are_read_with_one_question(redis_server: Server) -> None:
     store, histories = store_of(redis_server), histories_of(redis_server)
     client = redis.Redis(port=redis_server.port)
     for user in "ac":
-        store.write(user, Entry.of([user], ["click"], [[1.0]]))
+        store.write(user, Ranking.of([user], ["click"], [[1.0]]))
         histories.append(user, untimed(user, user))
     client.set("recbole_poem:timed_history:d", "no list at all")
     before = client.info()["total_commands_processed"]
     found = store.read_many("abcd")
-    assert [entry and entry.items for entry in found] == [("a",), None, ("c",), None]
+    assert [ranking and ranking.items for ranking in found] == [("a",), None, ("c",), None]
     assert client.info()["total_commands_processed"] - before == 2  # and this question
     assert [one.items for one in histories.read_many("abcd")] == [["a", "a"], [], ["c", "c"], []]
     assert store.read_many([]) == histories.read_many([]) == []

@@ -1,4 +1,4 @@
-"""The store in memory: last entry wins, bounds in size and time."""
+"""The store in memory: last ranking wins, bounds in size and time."""
 
 import threading
 from typing import List
@@ -6,30 +6,30 @@ from typing import List
 import pytest
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.serving.entry import Entry
 from recbole_poem.serving.history import History
+from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.stores.store import MemoryHistories, MemoryStore
 
 
-def entry(name: str) -> Entry:
-    return Entry.of([name], ["click"], [[1.0]])
+def ranking(name: str) -> Ranking:
+    return Ranking.of([name], ["click"], [[1.0]])
 
 
-def test_the_last_entry_of_a_user_is_read() -> None:
+def test_the_last_ranking_of_a_user_is_read() -> None:
     store = MemoryStore()
     assert store.read("u") is None
     for name in "ab":
-        assert store.write("u", entry(name))
+        assert store.write("u", ranking(name))
     found = store.read("u")
     assert found is not None
     assert found.items == ("b",)
     assert store.read("v") is None
 
 
-def test_an_old_entry_counts_as_none_and_is_forgotten() -> None:
+def test_an_old_ranking_counts_as_none_and_is_forgotten() -> None:
     now = [0.0]
     store = MemoryStore(seconds_to_live=10, clock=lambda: now[0])
-    store.write("u", entry("a"))
+    store.write("u", ranking("a"))
     now[0] = 10.0
     assert store.read("u") is not None
     now[0] = 10.1
@@ -38,21 +38,21 @@ def test_an_old_entry_counts_as_none_and_is_forgotten() -> None:
 
 
 def test_the_user_who_was_away_for_longest_goes_first() -> None:
-    store = MemoryStore(max_entries=2)
+    store = MemoryStore(max_rankings=2)
     for user in "uv":
-        store.write(user, entry(user))
+        store.write(user, ranking(user))
     store.read("u")
-    store.write("w", entry("w"))
+    store.write("w", ranking("w"))
     assert [store.read(user) is not None for user in "uvw"] == [True, False, True]
 
 
 def test_threads_may_share_it() -> None:
-    store, failures = MemoryStore(max_entries=5), []  # type: ignore[var-annotated]
+    store, failures = MemoryStore(max_rankings=5), []  # type: ignore[var-annotated]
 
     def work(number: int) -> None:
         try:
             for step in range(300):
-                store.write(f"u{(number + step) % 9}", entry(str(step)))
+                store.write(f"u{(number + step) % 9}", ranking(str(step)))
                 store.read(f"u{step % 9}")
         except Exception as error:  # whatever it is, the test names it
             failures.append(error)

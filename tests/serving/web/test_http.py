@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 import pytest
 from toy_service import Echo, World
 
-from recbole_poem.serving.entry import Entry
+from recbole_poem.serving.ranking import Ranking
 
 KEPT = {"kept": True, "observed": False}
 RANKING = {"items": ["a", "b"], "objectives": ["click"], "scores": [[0.5], [0.25]]}
@@ -123,7 +123,7 @@ def test_health_says_what_answers_and_the_metrics_what_happened(world: World) ->
         'recbole_poem_responses_total{path="/recommend",status="422"} 1.0',
         'recbole_poem_responses_total{path="other",status="404"} 1.0',
         'recbole_poem_cache_reads_total{result="hit"} 1.0',
-        'recbole_poem_kept_total{kept="yes",kind="entry"} 1.0',
+        'recbole_poem_kept_total{kept="yes",kind="ranking"} 1.0',
         "recbole_poem_unknown_items_total 1.0",
         "recbole_poem_waiting 0.0",
     ):
@@ -214,19 +214,22 @@ def test_what_was_consumed_since_is_no_candidate_any_more(world: World) -> None:
     world.post("/feedback", json={"user": "u", "items": ["a", "c"]})
     world.post("/recommend", json={"user": "u"})
     world.post("/recommend", json={"user": "u", "history": ["b"]})
-    entries = [query.entry for (query,) in world.recommender.batches]
-    assert [entry.items for entry in entries if entry is not None] == [("b",), ("a",)]
-    assert [entry.scores.tolist() for entry in entries if entry is not None] == [[[0.25]], [[0.5]]]
+    rankings = [query.ranking for (query,) in world.recommender.batches]
+    assert [ranking.items for ranking in rankings if ranking is not None] == [("b",), ("a",)]
+    assert [ranking.scores.tolist() for ranking in rankings if ranking is not None] == [
+        [[0.25]],
+        [[0.5]],
+    ]
 
 
-def test_an_entry_of_a_former_model_counts_as_none(world: World) -> None:
-    world.entries.write("u", Entry.of(["a"], ["a former objective"], [[1.0]]))
+def test_a_ranking_of_a_former_model_counts_as_none(world: World) -> None:
+    world.rankings.write("u", Ranking.of(["a"], ["a former objective"], [[1.0]]))
     response = world.post("/recommend", json={"user": "u", "history": ["x"]})
     assert items(response) == ["x"]
     assert response.json()["cache"] == "empty"
 
 
-def test_an_entry_for_a_former_model_spoils_no_answer() -> None:
+def test_a_ranking_for_a_former_model_spoils_no_answer() -> None:
     """It was checked when it came; the model was replaced before its turn."""
     world = World(max_batch=4)
     world.recommender.may_go.clear()

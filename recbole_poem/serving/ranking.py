@@ -29,12 +29,12 @@ _FRAME, _LENGTH = struct.Struct("<4sBI"), struct.Struct("<I")
 _FAR = 10**300
 
 
-class DamagedEntryError(ValueError):
-    """Bytes that are no entry: cut short, changed, or of another program or version."""
+class DamagedRankingError(ValueError):
+    """Bytes that are no ranking: cut short, changed, or of another program or version."""
 
 
 @dataclass(frozen=True)
-class Entry:
+class Ranking:
     """What the ranking stage said at one request.
 
     Attributes
@@ -64,7 +64,7 @@ class Entry:
         scores = scores.reshape(shape) if scores.size == 0 == len(self.items) else scores
         if scores.shape != shape:
             raise InputError(
-                f"scores: an entry of {shape[0]} items and {shape[1]} objectives cannot have "
+                f"scores: a ranking of {shape[0]} items and {shape[1]} objectives cannot have "
                 f"scores of shape {scores.shape}"
             )
         with np.errstate(over="ignore"):
@@ -72,15 +72,15 @@ class Entry:
         if not np.isfinite(held).all():
             item, objective = np.argwhere(~np.isfinite(held))[0].tolist()
             raise InputError(
-                "scores: an entry's scores have to be finite numbers of float32, not "
+                "scores: a ranking's scores have to be finite numbers of float32, not "
                 f"{scores[item, objective]} for the item '{self.items[item]}' and the objective "
                 f"'{self.objectives[objective]}'"
             )
         object.__setattr__(self, "scores", held)
 
     @classmethod
-    def of(cls, items: Sequence[Any], objectives: Sequence[str], scores: Any) -> "Entry":
-        """Return the entry of plain sequences.
+    def of(cls, items: Sequence[Any], objectives: Sequence[str], scores: Any) -> "Ranking":
+        """Return the ranking of plain sequences.
 
         Parameters
         ----------
@@ -101,16 +101,18 @@ class Entry:
         tokens, names = listed("items", items), listed("objectives", objectives, "names")
         return cls(tuple(map(str, tokens)), tuple(map(str, names)), scores)
 
-    def without(self, items: Collection[str]) -> "Entry":
-        """Return the entry less some candidates, such as those that were consumed since."""
+    def without(self, items: Collection[str]) -> "Ranking":
+        """Return the ranking less some candidates, such as those that were consumed since."""
         gone = set(map(str, listed("items", items)))
         if gone.isdisjoint(self.items):
             return self
         kept = [place for place, item in enumerate(self.items) if item not in gone]
-        return Entry(tuple(self.items[place] for place in kept), self.objectives, self.scores[kept])
+        return Ranking(
+            tuple(self.items[place] for place in kept), self.objectives, self.scores[kept]
+        )
 
     def missing(self, objectives: Iterable[str]) -> Optional[str]:
-        """Return the first of some objectives that the entry does not have, None if it has all."""
+        """Return the first of some objectives that the ranking lacks, None if it has all."""
         asked = listed("objectives", objectives, "names")
         return next((name for name in asked if name not in self.objectives), None)
 
@@ -122,42 +124,42 @@ class Entry:
         return _FRAME.pack(_MAGIC, _VERSION, zlib.crc32(body)) + body
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> "Entry":
+    def from_bytes(cls, content: bytes) -> "Ranking":
         """Read the binary form.
 
         Raises
         ------
-        DamagedEntryError
+        DamagedRankingError
             If `content` is anything else than what `to_bytes` wrote.
         """
         try:
             magic, version, checksum = _FRAME.unpack_from(content)
             body = content[_FRAME.size :]
             if magic != _MAGIC or version != _VERSION:
-                raise DamagedEntryError("of another program or version")
+                raise DamagedRankingError("of another program or version")
             if zlib.crc32(body) != checksum:
-                raise DamagedEntryError("cut short or changed")
+                raise DamagedRankingError("cut short or changed")
             (length,) = _LENGTH.unpack_from(body)
             objectives, items = json.loads(body[_LENGTH.size :][:length].decode())
             scores = np.frombuffer(body[_LENGTH.size + length :], dtype="<f4")
             return cls(tuple(items), tuple(objectives), scores.reshape(len(items), len(objectives)))
-        except DamagedEntryError:
+        except DamagedRankingError:
             raise
         except (struct.error, ValueError, TypeError) as error:
-            raise DamagedEntryError(f"no entry: {error}") from error
+            raise DamagedRankingError(f"no ranking: {error}") from error
 
 
 def _require_once(name: str, one: str, tokens: Any) -> None:
     if not isinstance(tokens, tuple):
-        raise InputError(f"{name}: expected a tuple, not {tokens!r}; Entry.of takes lists")
+        raise InputError(f"{name}: expected a tuple, not {tokens!r}; Ranking.of takes lists")
     if len(set(tokens)) < len(tokens):
         twice = next(token for place, token in enumerate(tokens) if token in tokens[:place])
-        raise InputError(f"{name}: an entry names {one} twice, '{twice}'")
+        raise InputError(f"{name}: a ranking names {one} twice, '{twice}'")
 
 
 def _table(scores: Any) -> np.ndarray:
     """Return rows of numbers as an array, those of an array in their own precision."""
-    words = "scores: an entry's scores have to be rows of numbers, all as long"
+    words = "scores: a ranking's scores have to be rows of numbers, all as long"
     if hasattr(scores, "columns"):
         raise InputError(
             "scores: a frame has columns of its own; give frame[objectives].to_numpy()"

@@ -1,4 +1,4 @@
-"""Entries: what they hold, and their binary form against damage of every kind."""
+"""Rankings: what they hold, and their binary form against damage of every kind."""
 
 import numpy as np
 import pandas as pd
@@ -8,40 +8,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.serving.entry import DamagedEntryError, Entry
+from recbole_poem.serving.ranking import DamagedRankingError, Ranking
 
-ENTRY = Entry.of(["a", "ß 7", "c"], ["click", "like"], [[0.5, 1], [0.25, -3], [0, 1e-9]])
+RANKING = Ranking.of(["a", "ß 7", "c"], ["click", "like"], [[0.5, 1], [0.25, -3], [0, 1e-9]])
 
 
-def test_the_binary_form_gives_the_entry_back() -> None:
-    again = Entry.from_bytes(ENTRY.to_bytes())
-    assert (again.items, again.objectives) == (ENTRY.items, ENTRY.objectives)
-    np.testing.assert_array_equal(again.scores, ENTRY.scores)
-    empty = Entry.of([], ["click"], [])
-    assert Entry.from_bytes(empty.to_bytes()).items == ()
+def test_the_binary_form_gives_the_ranking_back() -> None:
+    again = Ranking.from_bytes(RANKING.to_bytes())
+    assert (again.items, again.objectives) == (RANKING.items, RANKING.objectives)
+    np.testing.assert_array_equal(again.scores, RANKING.scores)
+    empty = Ranking.of([], ["click"], [])
+    assert Ranking.from_bytes(empty.to_bytes()).items == ()
 
 
 def test_it_is_compact() -> None:
     items = [f"video{number}" for number in range(100)]
-    entry = Entry.of(items, list("abcde"), np.ones((100, 5)))
-    assert len(entry.to_bytes()) < 100 * (5 * 4 + 12) + 100
+    ranking = Ranking.of(items, list("abcde"), np.ones((100, 5)))
+    assert len(ranking.to_bytes()) < 100 * (5 * 4 + 12) + 100
 
 
 @given(st.data())
 def test_whatever_is_changed_or_cut_is_refused(data: st.DataObject) -> None:
-    content = ENTRY.to_bytes()
+    content = RANKING.to_bytes()
     place = data.draw(st.integers(0, len(content) - 1))
     flipped = bytearray(content)
     flipped[place] ^= data.draw(st.integers(1, 255))
     for damaged in (bytes(flipped), content[:place], content + b"x"):
-        with pytest.raises(DamagedEntryError):
-            Entry.from_bytes(damaged)
+        with pytest.raises(DamagedRankingError):
+            Ranking.from_bytes(damaged)
 
 
 @given(st.binary(max_size=200))
 def test_foreign_bytes_are_refused(content: bytes) -> None:
-    with pytest.raises(DamagedEntryError):
-        Entry.from_bytes(content)
+    with pytest.raises(DamagedRankingError):
+        Ranking.from_bytes(content)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_foreign_bytes_are_refused(content: bytes) -> None:
         (["a"], [[1e39]], r"finite numbers of float32, not 1e\+39 for the item 'a'"),
         (["a"], [[10**400]], "finite numbers of float32, not inf for the item 'a'"),
         (["a"], np.array([[1e39]]), r"finite numbers of float32, not 1e\+39 for the item 'a'"),
-        (["a", "a"], [[1.0], [2.0]], "items: an entry names an item twice, 'a'"),
+        (["a", "a"], [[1.0], [2.0]], "items: a ranking names an item twice, 'a'"),
         (["a", "b"], [[1.0], [2.0, 3.0]], "rows of numbers, all as long"),
         (["a"], [["much"]], "rows of numbers"),
         (["a"], [["1"]], "rows of numbers"),
@@ -73,47 +73,47 @@ def test_foreign_bytes_are_refused(content: bytes) -> None:
 )
 def test_what_is_no_ranking_is_refused(items: list, scores: list, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        Entry.of(items, ["click"], scores)
+        Ranking.of(items, ["click"], scores)
 
 
 def test_objectives_are_a_list_of_different_names() -> None:
     with pytest.raises(InputError, match="objectives: expected a list of names, not the string"):
-        Entry.of(["a"], "c", [[1.0]])  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="objectives: an entry names an objective twice, 'click'"):
-        Entry.of(["a"], ["click", "like", "click"], [[1.0, 2.0, 3.0]])
+        Ranking.of(["a"], "c", [[1.0]])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="objectives: a ranking names an objective twice, 'click'"):
+        Ranking.of(["a"], ["click", "like", "click"], [[1.0, 2.0, 3.0]])
     with pytest.raises(InputError, match="items: expected a tuple, not 'a'"):
-        Entry("a", ("click",), np.ones((1, 1)))  # type: ignore[arg-type]
+        Ranking("a", ("click",), np.ones((1, 1)))  # type: ignore[arg-type]
 
 
 def test_a_frame_of_scores_is_refused_for_its_columns_may_stand_in_another_order() -> None:
     with pytest.raises(InputError, match=r"^scores: a frame has columns of its own"):
-        Entry.of(["a"], ["click", "like"], pd.DataFrame({"like": [1.0], "click": [2.0]}))
+        Ranking.of(["a"], ["click", "like"], pd.DataFrame({"like": [1.0], "click": [2.0]}))
 
 
 def test_scores_may_be_any_table_of_numbers_and_tokens_numbers() -> None:
     for scores in ([[2], [1]], np.array([[2], [1]]), torch.tensor([[2.0], [1.0]])):
-        entry = Entry.of([np.int64(7), "b"], ["click"], scores)
-        assert entry.items == ("7", "b")
-        assert entry.scores.dtype == np.float32
-        assert entry.scores.tolist() == [[2.0], [1.0]]
+        ranking = Ranking.of([np.int64(7), "b"], ["click"], scores)
+        assert ranking.items == ("7", "b")
+        assert ranking.scores.dtype == np.float32
+        assert ranking.scores.tolist() == [[2.0], [1.0]]
 
 
-def test_an_entry_loses_what_was_consumed() -> None:
-    entry = Entry.of(["a", "b", "c"], ["x"], [[3.0], [2.0], [1.0]])
-    left = entry.without(["b", "z"])
+def test_a_ranking_loses_what_was_consumed() -> None:
+    ranking = Ranking.of(["a", "b", "c"], ["x"], [[3.0], [2.0], [1.0]])
+    left = ranking.without(["b", "z"])
     assert left.items == ("a", "c")
     assert left.scores.tolist() == [[3.0], [1.0]]
-    assert entry.without(["d"]) is entry
-    assert entry.without(list("abc")).scores.shape == (0, 1)
-    assert Entry.of([7, 8], ["x"], [[1.0], [2.0]]).without([7]).items == ("8",)
+    assert ranking.without(["d"]) is ranking
+    assert ranking.without(list("abc")).scores.shape == (0, 1)
+    assert Ranking.of([7, 8], ["x"], [[1.0], [2.0]]).without([7]).items == ("8",)
     with pytest.raises(InputError, match="items: expected a list of item tokens, not the string"):
-        entry.without("abc")
+        ranking.without("abc")
 
 
 def test_the_first_missing_objective_is_named() -> None:
-    entry = Entry.of(["a"], ["x", "y"], [[3.0, 1.0]])
-    assert entry.missing(["y", "x"]) is None
-    assert entry.missing([]) is None
-    assert entry.missing(["y", "v", "w"]) == "v"
+    ranking = Ranking.of(["a"], ["x", "y"], [[3.0, 1.0]])
+    assert ranking.missing(["y", "x"]) is None
+    assert ranking.missing([]) is None
+    assert ranking.missing(["y", "v", "w"]) == "v"
     with pytest.raises(InputError, match="objectives: expected a list of names, not the string"):
-        entry.missing("y")
+        ranking.missing("y")

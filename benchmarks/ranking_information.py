@@ -31,7 +31,7 @@ class Rows(NamedTuple):
     logits : (n, n_items)
         Of the history alone, -inf for seen items.
     items, valid, quintuple, fused
-        Of the entries; see `recbole_poem.encoders.ranking_reader.Reading`.
+        Of the rankings; see `recbole_poem.fusion.fused_ranking.FusedRanking`.
     of_model : (n,)
         NDCG@10 of the model as it is.
     """
@@ -66,10 +66,10 @@ def read(experiment: Any) -> Rows:
     table = model.scoring_items()
     parts = []
     for batch, seen, _, target in tqdm(experiment.valid_data, "validation rows"):
-        entries = (batch[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
-        reading = model.entry_reader(model.item_embedding.weight, *entries)
+        rankings = (batch[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
+        reading = model.ranking_reader(model.item_embedding.weight, *rankings)
         of_model = ndcg(mask(all_logits(model.forward(batch), table), seen, target), target)
-        batch[CACHE_ITEM] = torch.zeros_like(batch[CACHE_ITEM])  # an empty entry
+        batch[CACHE_ITEM] = torch.zeros_like(batch[CACHE_ITEM])  # an empty ranking
         logits = mask(all_logits(model.forward(batch), table), seen, target)
         parts.append(
             (batch[model.USER_ID], target, logits, reading.items, reading.valid,
@@ -142,7 +142,7 @@ def main() -> None:
     user = rows.user.numpy()
     found: Dict[str, Any] = {
         "dataset": experiment.config["dataset"],
-        "keys": {key: experiment.config[key] for key in ("history_state", "entry_training")},
+        "keys": {key: experiment.config[key] for key in ("history_encoder", "ranking_training")},
         "rows": len(user),
         "target_is_candidate": ((rows.items == rows.target.unsqueeze(1)) & rows.valid).any(1),
         "history_alone": alone,
@@ -151,7 +151,7 @@ def main() -> None:
     }
     found = {k: v.double().mean().item() if torch.is_tensor(v) else v for k, v in found.items()}
     found["p"] = paired_test(fitted.double().numpy(), alone.double().numpy(), user)
-    measure.record(f"entry_information_{found['dataset']}", found, options.quick)
+    measure.record(f"ranking_information_{found['dataset']}", found, options.quick)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 
 
-class Ranking(NamedTuple):
+class FusedRanking(NamedTuple):
     """The rankings of Q requests.
 
     Attributes
