@@ -9,6 +9,7 @@ from conftest import random_log
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.refusals import refusals_named
 from recbole_poem.models.poem import POEM
+from recbole_poem.rerankers.lists import Lists
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import run_recbole_poem
@@ -72,13 +73,11 @@ def test_a_defect_of_the_plugins_own_models_passes(
 def test_a_defect_of_the_plugin_under_recboles_models_passes(
     keys: Dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recbole_poem.training.trainer import PlainCollector
-
-    def fail(self: PlainCollector, *data: Any) -> None:
+    def fail(self: Lists, *data: Any) -> None:
         raise ValueError("ours")
 
     experiment = assemble(Config("BPR", config_dict=keys))
-    monkeypatch.setattr("recbole_poem.training.trainer.reranking_of", fail)
+    monkeypatch.setattr(Lists, "__bool__", fail)  # which the collector asks, called by RecBole
     with pytest.raises(ValueError, match="ours"), refusals_named(experiment.config, "cannot"):
         experiment.evaluate()
 

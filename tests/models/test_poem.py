@@ -226,9 +226,9 @@ def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> N
         "logit_terms",
     }
     (loss,) = model.calculate_loss(batch)
-    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch["row_gap"])
+    states = model.states(batch)
     is_target = batch[TARGET_ID] > 0
-    logits = states[is_target] @ model.item_embedding.weight[1:].T
+    logits = states[is_target][:, 0] @ model.item_embedding.weight[1:].T
     reference = torch.nn.functional.cross_entropy(logits, batch[TARGET_ID][is_target] - 1)
     assert torch.allclose(loss, reference, atol=1e-5)
 
@@ -241,7 +241,7 @@ def test_the_mixture_is_scored_by_the_cosine(keys: Dict[str, Any]) -> None:
     scores = model.full_sort_predict(batch)
     items = model.item_embedding.weight[1:]
     assert torch.allclose(model.scoring_items().embedding[1:].norm(dim=1), torch.ones(len(items)))
-    state = model.forward(batch).state  # of length 2 before training: 1 / temperature
+    state = model.forward(batch).state[:, 0]  # of length 2 before training: 1 / temperature
     cosine = torch.nn.functional.cosine_similarity(state.unsqueeze(1), items, dim=2)
     assert torch.allclose(scores[:, 1:], 2 * cosine, atol=1e-5)
     chosen = model.predict(batch)
@@ -257,7 +257,7 @@ def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any], state:
     model = experiment.model.eval()
     train = experiment.train_data._dataset
     batch = next(iter(experiment.train_data))
-    states = model.history_encoder(model.item_embedding(batch["item_id_list"]), batch["row_gap"])
+    states = model.states(batch)
     where = {int(r): i for i, r in enumerate(train.inter_feat[REQUEST_ID])}
     compared = 0
     for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():
