@@ -214,7 +214,7 @@ def test_a_ranking_moves_the_answer_and_the_same_request_gets_the_same(
     recommender: Recommender,
 ) -> None:
     for name, parameter in recommender.model.named_parameters():
-        if name.startswith(("cascade_head", "fusion")):
+        if name.startswith(("logit_terms", "ranking_side.state_fusion")):
             torch.nn.init.normal_(parameter)
     ranking = ranking_of(recommender, ["i8", "i2", "i11"])
     bare, told, again = (

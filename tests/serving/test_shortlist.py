@@ -271,8 +271,8 @@ class TestByTheIndex:
         cells = approximate._ranker._shortlist._shortlist._cells
         cells.n_visited = len(cells)
         names = recommender.objectives
-        entry = Entry.of(["i8", "i2"], names, [[1.0] * len(names), [0.5] * len(names)])
-        asked = [Query([f"i{i}", f"i{i + 3}"], entry, deny=["i5"]) for i in range(N_ITEMS - 3)]
+        ranking = Ranking.of(["i8", "i2"], names, [[1.0] * len(names), [0.5] * len(names)])
+        asked = [Query([f"i{i}", f"i{i + 3}"], ranking, deny=["i5"]) for i in range(N_ITEMS - 3)]
         same(approximate.answer(asked), recommender.answer(asked))
 
     def test_the_command_asks_for_it(

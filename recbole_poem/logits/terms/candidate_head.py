@@ -15,7 +15,7 @@ from torch import nn
 from recbole_poem.core.settings import at_least, setting
 from recbole_poem.core.stages import LOGIT_TERMS
 from recbole_poem.encoders.sizes import initialise
-from recbole_poem.fusion.ranking import Ranking
+from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.logits.scoring import logits_of
 from recbole_poem.logits.terms import Asked, Named
 
@@ -65,7 +65,7 @@ class CandidateHead(nn.Module):
         own = logits_of(asked.interest, asked.items, ranking.items).detach()
         return Named(ranking.items, self.correction(ranking, own))
 
-    def correction(self, ranking: Ranking, own: torch.Tensor) -> torch.Tensor:
+    def correction(self, ranking: FusedRanking, own: torch.Tensor) -> torch.Tensor:
         """Return the corrections (Q, N) of candidates whose own logits are `own` (Q, N)."""
         features = torch.cat(
             [
