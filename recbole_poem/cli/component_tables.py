@@ -7,9 +7,11 @@ from typing import Any, Dict, Iterator, List, Mapping, Type
 from recbole_poem.cli.pages import Page
 from recbole_poem.core.blocks import block_of, stacked
 from recbole_poem.core.config_files import read_config_file
+from recbole_poem.core.overall import OverallKeys
 from recbole_poem.core.settings import default_of
 from recbole_poem.core.stage import NONE, Form, Stage, source_of
 from recbole_poem.training.config import PROPERTIES
+from recbole_poem.training.registry import MODELS
 
 _ABSENT = "-"  # where a model names no component
 
@@ -87,7 +89,7 @@ def add_components(
         page.heading(3, name)
         summary = (inspect.getdoc(component) or "").partition("\n")[0]
         page.paragraph(f"{summary} ({source_of(component)})".lstrip())
-        rows = list(_settings(component))
+        rows = list(_settings(component.Settings))
         if rows:
             page.table(["setting", "default", "range", "meaning"], rows)
         else:
@@ -110,8 +112,16 @@ def _usage(stage: Stage, key: str) -> str:
     return f"One: `--{key}=NAME`. A setting: `--{key}.SETTING=VALUE`.{optional}"
 
 
-def _settings(component: Type[Any]) -> Iterator[List[str]]:
-    for field in dataclasses.fields(component.Settings):
+def add_keys(page: Page) -> None:
+    """Add the flat keys of the plugin: those of every model, and those of its own models."""
+    of_models = {model.keys: name for name, model in sorted(MODELS.items(), reverse=True)}
+    for keys, of in {OverallKeys: "every model", **of_models}.items():
+        page.heading(2, f"Keys of {of}")
+        page.table(["key", "default", "range", "meaning"], list(_settings(keys)))
+
+
+def _settings(settings: Type[Any]) -> Iterator[List[str]]:
+    for field in dataclasses.fields(settings):
         inner = field.metadata.get("stage")
         words = field.metadata["range"].words if inner is None else _choices(inner)
         yield [field.name, _written(default_of(field)), words, field.metadata["meaning"]]

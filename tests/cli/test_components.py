@@ -183,3 +183,15 @@ def test_every_component_says_what_it_is_in_a_page_that_fits() -> None:
         for name, component in stage.components().items():
             assert component.__doc__, f"{stage.key}: {name}"
     assert max(map(len, page.text().splitlines())) <= WIDTH
+
+
+def test_the_flat_keys_are_listed_with_their_ranges(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["components", "--keys"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("Keys of")] == [
+        "Keys of every model",
+        "Keys of POEM",
+        "Keys of MultiTaskRanker",
+    ]
+    (lag,) = (line for line in lines if line.startswith("request_lag "))
+    assert lag.split()[1:6] == ["1", "a", "whole", "number", "from"]
