@@ -130,7 +130,8 @@ def cases(*stages: Stage) -> List[Any]:
     return [
         pytest.param(chosen(stage, name), id=f"{stage.key}-{name}")
         for stage in stages
-        for name in stage.components()
+        for name, component in stage.components().items()
+        if getattr(component, "n_slots", 1)  # numbers of rows are read by a position that asks
     ]
 
 

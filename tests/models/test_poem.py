@@ -226,9 +226,9 @@ def test_everything_off_is_a_plain_causal_transformer(keys: Dict[str, Any]) -> N
         "logit_terms",
     }
     (loss,) = model.calculate_loss(batch)
-    states = model.states(batch)
+    states = model.states(batch)[:, :, 0]
     is_target = batch[TARGET_ID] > 0
-    logits = states[is_target].squeeze(1) @ model.item_embedding.weight[1:].T
+    logits = states[is_target] @ model.item_embedding.weight[1:].T
     reference = torch.nn.functional.cross_entropy(logits, batch[TARGET_ID][is_target] - 1)
     assert torch.allclose(loss, reference, atol=1e-5)
 
@@ -241,7 +241,7 @@ def test_the_mixture_is_scored_by_the_cosine(keys: Dict[str, Any]) -> None:
     scores = model.full_sort_predict(batch)
     items = model.item_embedding.weight[1:]
     assert torch.allclose(model.scoring_items().embedding[1:].norm(dim=1), torch.ones(len(items)))
-    state = model.forward(batch).state.squeeze(1)  # of length 2 before training: 1 / temperature
+    state = model.forward(batch).state[:, 0]  # of length 2 before training: 1 / temperature
     cosine = torch.nn.functional.cosine_similarity(state.unsqueeze(1), items, dim=2)
     assert torch.allclose(scores[:, 1:], 2 * cosine, atol=1e-5)
     chosen = model.predict(batch)
@@ -263,7 +263,7 @@ def test_training_and_evaluation_see_the_same_state(keys: Dict[str, Any], state:
     for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():
         row = train[torch.tensor([where[int(batch[REQUEST_ID][b, r])]])]
         position = int(batch["request_position"][b, r])
-        assert torch.allclose(states[b, position], model.forward(row).state[0], atol=1e-5)
+        assert torch.allclose(states[b, position], model.forward(row).state[0, 0], atol=1e-5)
         compared += 1
     assert compared > 5
 

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import torch
 from conftest import random_log
-from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
 from toy_traffic import SMALL_POEM, SMALL_SASREC, logged_rankings
 
 from recbole_poem.cache.request_cache import read_entries
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import CACHE_ITEM, REQUEST_ID
+from recbole_poem.fusion.scores.reciprocal_rank import fuse, rank_weights
 from recbole_poem.serving.replay.play import open_experiment, play
 from recbole_poem.serving.replay.plot import figure_of, so_far
 from recbole_poem.serving.replay.rankings import Rankings
@@ -56,7 +56,7 @@ def poem(keys: Dict[str, Any], **more: Any) -> Experiment:
     for name, parameter in experiment.model.named_parameters():
         if name.startswith(("logit_terms", "ranking_side.state_fusion")):
             torch.nn.init.normal_(parameter)
-    slots = experiment.model.history_encoder.gap_embedding.weight
+    slots = experiment.model.history_encoder.tokens.slots["gap"].weight
     torch.nn.init.normal_(slots[1:])  # the first one is of what is not known
     return experiment
 
