@@ -245,3 +245,22 @@ def test_a_polite_end_is_no_death_of_the_trial(toy: List[str], how: signal.Signa
 def test_a_search_loads_no_ray() -> None:
     code = "import sys, recbole_poem.tune.searching\nassert 'ray' not in sys.modules"
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+def test_settings_of_components_are_searched_by_their_dotted_keys(
+    keys: Dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "space.hyper").write_text(
+        "history_encoder.n_interests choice [1,3]\n"
+        "history_encoder.routing choice ['self_attention','dynamic']\n"
+    )
+    given = [f"--{key}={value}" for key, value in {**keys, "epochs": 1}.items()]
+    command = ["--model=POEM", "--preset=comirec", "--params_file=space.hyper", *given]
+    assert tune([*command, "--algo=exhaustive"]) == 0
+    lines = Path("tune/POEM-toy/trials.jsonl").read_text().splitlines()
+    tried = {tuple(sorted(json.loads(line)["params"].items())) for line in lines}
+    assert len(tried) == 4
+    best = yaml.safe_load(Path("tune/POEM-toy/best.yaml").read_text())
+    assert best["preset"] == "comirec"
+    assert best["history_encoder.n_interests"] in (1, 3)
+    assert main(["--config_files=tune/POEM-toy/best.yaml"]) == 0
