@@ -14,9 +14,9 @@ from typing import Any, Dict
 import measure
 import numpy as np
 import torch
-from recbole_poem.fusion.reciprocal_rank import fuse, rank_weights
 
 from recbole_poem.cache.sources.item_to_item import retrieval
+from recbole_poem.fusion.scores.reciprocal_rank import fuse, rank_weights
 from recbole_poem.log.feedback import positive_rows
 from recbole_poem.rankers.trainer import measures, weighted_gauc
 from recbole_poem.training.config import Config
