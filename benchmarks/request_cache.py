@@ -23,7 +23,7 @@ from recbole_poem.benchmark.machine import peak_memory
 from recbole_poem.cache.build import cache_folder
 from recbole_poem.cache.request_cache import open_or_build
 from recbole_poem.cache.sources import SourceContext
-from recbole_poem.core.stages import OBJECTIVES
+from recbole_poem.core.stages import OBJECTIVES, SCORE_FUSIONS
 from recbole_poem.core.workers import Map, open_map
 from recbole_poem.log.requests import RequestLog, first_rows
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
@@ -176,8 +176,8 @@ def build_synthetic(n_users: int, n_items: int, ranked: int) -> Dict[str, Any]:
     torch.set_num_threads(1)
     log = synthetic(n_users, n_items)
     objectives = OBJECTIVES.choose(FIVE, "objectives")
-    weights = np.full(len(objectives), 1 / len(objectives))
-    ranker = ItemToItemRanker(log, objectives, 100, 5, 500, weights, 0, 1, seed=0)
+    fusion = SCORE_FUSIONS.choose("reciprocal_rank", "score_fusion").make(len(objectives))
+    ranker = ItemToItemRanker(log, objectives, 100, 5, 500, fusion, seed=0)
     before, begin = peak_memory(), time.process_time()
     ranker._estimated = ranker.estimate(map)
     estimating, begin = time.process_time() - begin, time.process_time()

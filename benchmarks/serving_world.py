@@ -87,7 +87,6 @@ def make(folder: Path, n_items: int, **more: Any) -> World:
     config = Config("POEM", name, config_dict=keys)
     train = create_dataset(config).build()[0]
     train.objectives = tuple(OBJECTIVES)
-    train.objective_weights = [1 / len(OBJECTIVES)] * len(OBJECTIVES)
     torch.manual_seed(0)
     model = config.model_class(config, train)
     for parameter in model.parameters():
