@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import torch
 from conftest import random_log
-from recbole_poem.fusion.scores.reciprocal_rank import fuse, rank_weights
 from toy_traffic import SMALL_POEM, SMALL_SASREC, logged_rankings
 
 from recbole_poem.cache.request_cache import read_rankings
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import CACHE_ITEM, REQUEST_ID
+from recbole_poem.fusion.scores.reciprocal_rank import fuse, rank_weights
 from recbole_poem.serving.replay.play import open_experiment, play
 from recbole_poem.serving.replay.plot import figure_of, so_far
 from recbole_poem.serving.replay.rankings import LoggedRankings
