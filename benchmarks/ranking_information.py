@@ -10,14 +10,16 @@ from typing import Any, Dict, NamedTuple
 
 import measure
 import torch
-from recbole_poem.logits.candidate_head import CascadeHead
 from tqdm import tqdm
 
 from recbole_poem import load
 from recbole_poem.benchmark.evaluation import rank_last, rank_targets
 from recbole_poem.benchmark.statistics import paired_test
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.core.stages import LOGIT_TERMS
+from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.logits.scoring import all_logits
+from recbole_poem.logits.terms.candidate_head import CandidateHead
 
 FOLDS, EPOCHS, BATCH, LEARNING_RATE = 5, 8, 512, 0.003
 
@@ -30,7 +32,7 @@ class Rows(NamedTuple):
     user, target : (n,) int64
     logits : (n, n_items)
         Of the history alone, -inf for seen items.
-    items, valid, quintuple, fused
+    items, valid, features, fused
         Of the rankings; see `recbole_poem.fusion.fused_ranking.FusedRanking`.
     of_model : (n,)
         NDCG@10 of the model as it is.
@@ -41,7 +43,7 @@ class Rows(NamedTuple):
     logits: torch.Tensor
     items: torch.Tensor
     valid: torch.Tensor
-    quintuple: torch.Tensor
+    features: torch.Tensor
     fused: torch.Tensor
     of_model: torch.Tensor
 
@@ -66,21 +68,22 @@ def read(experiment: Any) -> Rows:
     table = model.scoring_items()
     parts = []
     for batch, seen, _, target in tqdm(experiment.valid_data, "validation rows"):
-        rankings = (batch[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID))
-        reading = model.ranking_reader(model.item_embedding.weight, *rankings)
+        ranked = [batch[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID)]
+        ranking = model.ranking_side(model.item_embedding.weight, ranked).ranking
         of_model = ndcg(mask(all_logits(model.forward(batch), table), seen, target), target)
         batch[CACHE_ITEM] = torch.zeros_like(batch[CACHE_ITEM])  # an empty ranking
         logits = mask(all_logits(model.forward(batch), table), seen, target)
         parts.append(
-            (batch[model.USER_ID], target, logits, reading.items, reading.valid,
-             reading.quintuple, reading.fused, of_model)
+            (batch[model.USER_ID], target, logits, ranking.items, ranking.valid,
+             ranking.features, ranking.fused, of_model)
         )  # fmt: skip
     return Rows(*(torch.cat(column) for column in zip(*parts)))
 
 
-def correct(head: CascadeHead, rows: Rows, own: torch.Tensor) -> torch.Tensor:
+def correct(head: CandidateHead, rows: Rows, own: torch.Tensor) -> torch.Tensor:
     """Return the head's corrections of the candidates' logits, (n, N)."""
-    return head(rows.quintuple, rows.fused, own, rows.valid)
+    ranking = FusedRanking(rows.items, rows.valid, rows.features, rows.fused)
+    return head.correction(ranking, own)
 
 
 def candidates(rows: Rows) -> torch.Tensor:
@@ -89,7 +92,7 @@ def candidates(rows: Rows) -> torch.Tensor:
     return torch.where(rows.valid & own.isfinite(), own, 0)
 
 
-def fit(head: CascadeHead, rows: Rows) -> None:
+def fit(head: CandidateHead, rows: Rows) -> None:
     """Fit the head to the targets of rows by the cross-entropy over the catalogue."""
     optimizer = torch.optim.Adam(head.parameters(), LEARNING_RATE)
     own, total = candidates(rows), rows.logits.logsumexp(1)
@@ -110,7 +113,7 @@ def fit(head: CascadeHead, rows: Rows) -> None:
 
 
 @torch.no_grad()
-def judge(head: CascadeHead, rows: Rows) -> torch.Tensor:
+def judge(head: CandidateHead, rows: Rows) -> torch.Tensor:
     """Return NDCG@10 of each row with the head's corrections."""
     added = correct(head, rows, candidates(rows))
     return ndcg(rows.logits.scatter_add(1, rows.items, added), rows.target)
@@ -123,8 +126,9 @@ def cross_fitted(rows: Rows, seed: int) -> torch.Tensor:
     fold = torch.randperm(len(users))[fold_of_row] % FOLDS
     found = torch.empty(len(rows.target))
     for held_out in tqdm(range(FOLDS), "folds of users"):
-        head = CascadeHead(rows.quintuple.shape[-1], rows.items.shape[1])
-        head.start_at_zero()
+        usual = LOGIT_TERMS.choose("candidate_head", "logit_terms")["candidate_head"]
+        head = usual.make(rows.features.shape[-1], rows.items.shape[1])
+        head.reset_parameters(0.02)
         fit(head, Rows(*(column[fold != held_out] for column in rows)))
         found[fold == held_out] = judge(head, Rows(*(c[fold == held_out] for c in rows)))
     return found

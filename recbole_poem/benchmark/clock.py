@@ -1,16 +1,20 @@
-"""The time that a run takes, and when it has trained as long as it may."""
+"""The time that a run takes, and when it has worked as long as it may.
 
+What a model needs before it trains is part of its cost: preparation counts like training.
+"""
+
+import os
 import time
 from typing import Any, Callable, Dict, List
 
 import torch
 
-#: Beyond its limit of training, a process may prepare, evaluate and finish its epoch so long.
+#: Beyond its limit, a process may evaluate and finish its epoch so long.
 SPARE_SECONDS = 3600.0
 
 
 class TimeLimit(Exception):  # noqa: N818 (it ends training, and is no error)
-    """A run has trained as long as it may."""
+    """A run has prepared and trained as long as it may."""
 
 
 class Clock:
@@ -19,11 +23,12 @@ class Clock:
     Parameters
     ----------
     limit : float
-        Seconds of training after which `note` raises `TimeLimit`.
+        Seconds of preparation and training after which `note` raises `TimeLimit`.
     on_gpu : bool
         Whether these are seconds of the wall clock. On the CPU they are seconds of the processor
-        for each thread, so that what else the machine does takes nothing away from a run, unless
-        it takes half of `SPARE_SECONDS`: the rest is left to evaluate what has been trained.
+        for each thread, those of processes that have ended for this one included, so that what else
+        the machine does takes nothing away from a run, unless it takes half of `SPARE_SECONDS`: the
+        rest is left to evaluate what has been trained.
     tell : callable, optional
         Called with the curve when training starts and after each epoch.
     """
@@ -36,22 +41,18 @@ class Clock:
     ) -> None:
         self._begin = time.perf_counter()
         self._limit, self._on_gpu, self._tell = limit, on_gpu, tell
+        self._worked_before = self._worked()
         self.curve: List[Dict[str, float]] = []
-        self._set_out()
+        self.training_since = 0.0
 
     def start_training(self) -> None:
-        """Take down that training starts now."""
-        self._set_out()
+        """Take down that training starts now; its limit runs since the clock was made."""
+        self.training_since = self.seconds()
         self._tell(self.curve)
 
-    def _set_out(self) -> None:
-        self.training_since = self.seconds()
-        self._worked_before = self._worked()
-
     def _worked(self) -> float:
-        if self._on_gpu:
-            return time.perf_counter()
-        return time.process_time() / torch.get_num_threads()
+        """Return the seconds of the wall, or of all threads of the processor."""
+        return time.perf_counter() if self._on_gpu else sum(os.times()[:4])
 
     def seconds(self) -> float:
         """Return the seconds since the start."""
@@ -61,6 +62,7 @@ class Clock:
         """Take down the score of an epoch; the trainer calls this when its checkpoint is whole."""
         self.curve.append({"epoch": epoch, "score": float(score), "seconds": self.seconds()})
         self._tell(self.curve)
-        late = self.seconds() - self.training_since > self._limit + SPARE_SECONDS / 2
-        if late or self._worked() - self._worked_before > self._limit:
+        late = self.seconds() > self._limit + SPARE_SECONDS / 2
+        share = 1 if self._on_gpu else torch.get_num_threads()
+        if late or (self._worked() - self._worked_before) / share > self._limit:
             raise TimeLimit

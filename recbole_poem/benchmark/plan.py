@@ -9,6 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 import yaml
 
 from recbole_poem.benchmark.asked import check_list, check_mapping, refuse_twice
+from recbole_poem.benchmark.extras import with_extras
 from recbole_poem.benchmark.rows import (
     Row,
     ablations,
@@ -37,6 +38,10 @@ SHARED: Dict[str, Any] = {
 }
 
 
+#: Keys that a row may not have of its own: they say how much a row is given, not what it is.
+EQUAL = ("stopping_step", "eval_step", "threads", "use_gpu", "gpu_id")
+
+
 class Plan(NamedTuple):
     """A named benchmark.
 
@@ -52,7 +57,7 @@ class Plan(NamedTuple):
     trials : int
         Configurations that are tried on validation data for each row; 0 = defaults.
     time_limit : float
-        Seconds that one run may train; on the CPU of the processor, for each thread.
+        Seconds that one run may prepare and train; on the CPU of the processor, for each thread.
     tune_time_limit : float
         The same for a trial.
     """
@@ -116,6 +121,7 @@ def make_plan(
     time_limit: float = 3600.0,
     tune_time_limit: Optional[float] = None,
     ablate: bool = False,
+    extras: Optional[Dict[str, Any]] = None,
 ) -> Plan:
     """Check what was asked for and return the plan.
 
@@ -138,6 +144,9 @@ def make_plan(
         Seconds; `time_limit` as a rule.
     ablate : bool
         Whether the first row of POEM is followed by its ablations.
+    extras : dict, optional
+        Name -> logit terms for every sequential model, with their settings: each row of such a
+        model is there without them, and once more with them, as ``ROW + NAME``.
 
     Raises
     ------
@@ -163,6 +172,9 @@ def make_plan(
                 "ablate: there is no POEM among the rows, whose parts could be taken away"
             )
         listed[place:place] = ablations(listed[place - 1])
+    for row in listed:
+        _refuse_unequal(row)
+    listed = with_extras(listed, extras or {})
     refuse_twice("rows", [row.name for row in listed], "; give one of them another 'row'")
     bases = {row.name for row in listed if row.tuned_as in {None, row.name}}
     for row in listed:
@@ -186,6 +198,22 @@ def make_plan(
     )  # fmt: skip
 
 
+def _refuse_unequal(row: Row) -> None:
+    """Refuse keys of one row that have to be equal for all.
+
+    Raises
+    ------
+    InputError
+        For the first of them.
+    """
+    for key in EQUAL:
+        if key in row.keys:
+            raise InputError(
+                f"rows: '{row.name}': {key} has to be the same for all rows; give it in the plan's "
+                "'keys'"
+            )
+
+
 def read_plan(path: Path) -> Dict[str, Any]:
     """Read the arguments of `make_plan` from a YAML file.
 
@@ -203,7 +231,7 @@ def read_plan(path: Path) -> Dict[str, Any]:
 def as_yaml(plan: Plan, jobs: Sequence[Job]) -> str:
     """Write out a plan in full, with the ids of its runs."""
     rows = [
-        {"row": row.name, "model": row.model, "keys": row.keys, "tuned_as": row.tuned_as}
+        {"row": row.name, **{k: v for k, v in row._asdict().items() if k != "name"}}
         for row in plan.rows
     ]
     content = {**plan._asdict(), "rows": rows, "shared": SHARED}

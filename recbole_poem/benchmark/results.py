@@ -94,10 +94,18 @@ def read_plan(folder: Union[str, Path]) -> Plan:
         if not isinstance(row, dict) or not {"row", "model"} <= set(row):
             raise InputError(f"{path}: rows: each one needs 'row' and 'model'; {row!r} has not")
     rows = {str(row["row"]): str(row["model"]) for row in plan["rows"]}
-    bases = {str(row["row"]): str(row.get("tuned_as") or row["row"]) for row in plan["rows"]}
+    bases = {str(row["row"]): _base(row) for row in plan["rows"]}
     variant_of = {name: base for name, base in bases.items() if base != name}
     datasets = list(map(str, plan["datasets"]))
     return Plan(datasets, list(rows.items()), variant_of, plan.get("runs"))
+
+
+def _base(row: Dict[str, Any]) -> str:
+    """Return the row that a row belongs to, which has the same extra."""
+    base, extra = row.get("tuned_as"), row.get("extra")
+    if base is None:
+        return str(row["row"])
+    return str(base) if extra is None else f"{base} + {extra}"
 
 
 def read_run(folder: Union[str, Path]) -> Run:

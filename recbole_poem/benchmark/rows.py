@@ -23,12 +23,15 @@ class Row(NamedTuple):
         What differs from the model's defaults and the plan's keys.
     tuned_as : str or None
         The row whose tuned keys it takes, itself as a rule; None for one that is not tuned.
+    extra : str, optional
+        That it has beside them; see `recbole_poem.benchmark.extras`.
     """
 
     name: str
     model: str
     keys: Dict[str, Any]
     tuned_as: Optional[str]
+    extra: Optional[str] = None
 
 
 #: Rows that need no training, by the name that ``--models`` takes.

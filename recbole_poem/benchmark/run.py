@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import os
+import shutil
 import sys
 import traceback
 from functools import partial
@@ -55,6 +56,9 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
     """
     given = {**effective_keys(job), "seed": job.seed, "show_progress": False}
     config = Config(job.model, job.dataset, config_dict=given)
+    if hasattr(config.model_class, "reads_rankings"):  # each run builds, and pays, its own cache
+        cache = str(folder / "request_cache")
+        config = Config(job.model, job.dataset, config_dict={**given, "request_cache_dir": cache})
     tell = partial(write_progress, folder, config["epochs"], config["valid_metric_bigger"])
     clock = Clock(job.time_limit, config["device"].type == "cuda", partial(tell, trains=True))
     record, checkpoint = _train(config, clock)
@@ -71,6 +75,7 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
         "total": total,
     }
     Path(checkpoint).unlink()  # a failed run keeps it, to look into
+    shutil.rmtree(folder / "request_cache", ignore_errors=True)
     return record
 
 

@@ -45,7 +45,7 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
         "--time_limit",
         type=float,
         metavar="S",
-        help="seconds one run may train (default: 3600); on the CPU, of the processor",
+        help="seconds one run may prepare and train (default: 3600); on the CPU, of the processor",
     )
     parser.add_argument(
         "--tune_time_limit", type=float, metavar="S", help="the same for a trial (default: as long)"

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+import torch
 
 from recbole_poem.benchmark.clock import SPARE_SECONDS, Clock, TimeLimit
 
@@ -25,12 +26,25 @@ def test_waiting_costs_a_run_on_the_cpu_nothing_of_its_limit() -> None:
         on_gpu.note(0, 0.5)
 
 
+def test_preparation_counts_in_the_limit() -> None:
+    """Work before training is work; threads that are not used give no more of it."""
+    clock = Clock(limit=0.1, on_gpu=False)
+    end = time.process_time() + 0.15 * torch.get_num_threads()
+    while time.process_time() < end:
+        pass
+    clock.start_training()
+    assert clock.training_since >= 0.14
+    with pytest.raises(TimeLimit):
+        clock.note(0, 0.5)
+
+
 def test_a_run_that_mostly_waits_is_stopped_before_it_is_killed() -> None:
     limit = 100.0
     waiting = Clock(limit, on_gpu=False)
-    waiting.training_since = -limit - 0.4 * SPARE_SECONDS  # as if it had begun so long ago
+    begin = waiting._begin
+    waiting._begin = begin - limit - 0.4 * SPARE_SECONDS  # as if it had begun so long ago
     waiting.note(0, 0.5)
-    waiting.training_since = -limit - 0.6 * SPARE_SECONDS
+    waiting._begin = begin - limit - 0.6 * SPARE_SECONDS
     with pytest.raises(TimeLimit):
         waiting.note(1, 0.75)
     assert [point["score"] for point in waiting.curve] == [0.5, 0.75]

@@ -27,20 +27,20 @@ del test_jobs
 
 
 def test_a_row_is_a_name_or_a_mapping():
-    assert row_of("SASRec") == ("SASRec", "SASRec", {}, "SASRec")
-    assert row_of("Upstream-lag0") == ("Upstream-lag0", "Upstream", {"request_lag": 0}, None)
-    assert row_of({"model": "Pop", "row": "popular"}) == ("popular", "Pop", {}, None)
+    assert row_of("SASRec") == ("SASRec", "SASRec", {}, "SASRec", None)
+    assert row_of("Upstream-lag0") == ("Upstream-lag0", "Upstream", {"request_lag": 0}, None, None)
+    assert row_of({"model": "Pop", "row": "popular"}) == ("popular", "Pop", {}, None, None)
     blind = {
         "row": "blind",
         "model": "POEM",
         "tuned_as": "POEM",
         "keys": {"shuffle_rankings": True},
     }
-    assert row_of(blind) == ("blind", "POEM", {"shuffle_rankings": True}, "POEM")
+    assert row_of(blind) == ("blind", "POEM", {"shuffle_rankings": True}, "POEM", None)
     wide = row_of({"model": "POEM", "row": "wide", "keys": {"ranking_source.n_candidates": 200}})
-    assert wide == ("wide", "POEM", {"ranking_source.n_candidates": 200}, "wide")
+    assert wide == ("wide", "POEM", {"ranking_source.n_candidates": 200}, "wide", None)
     by_hand = {"model": "POEM", "tuned_as": None, "keys": {"learning_rate": 0.01}}
-    assert row_of(by_hand) == ("POEM", "POEM", {"learning_rate": 0.01}, None)
+    assert row_of(by_hand) == ("POEM", "POEM", {"learning_rate": 0.01}, None, None)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,14 @@ def test_a_row_is_a_name_or_a_mapping():
         ({"seeds": "5"}, "seeds: expected a list of whole numbers, not '5'"),
         ({"tune": -1}, "tune: expected a number of trials"),
         ({"time_limit": 0}, "^time_limit: expected a number of seconds"),
+        (
+            {"rows": [{"model": "POEM", "keys": {"stopping_step": 30}}]},
+            "rows: 'POEM': stopping_step has to be the same for all rows; give it in the plan's",
+        ),
+        (
+            {"rows": ["POEM", {"model": "SASRec", "keys": {"threads": 4}}]},
+            "rows: 'SASRec': threads has to be the same",
+        ),
         ({"tune_time_limit": 0}, "tune_time_limit: expected a number of seconds"),
     ],
 )

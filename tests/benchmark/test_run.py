@@ -97,3 +97,26 @@ def test_a_trial_is_validated_alone(
     (valid,) = record["metrics"][protocol].values()
     assert valid["ndcg@5"] == record["best_valid_score"]
     assert record["metrics"] == {protocol: {"valid": valid}}
+
+
+def test_every_run_builds_a_request_cache_of_its_own(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that none finds what another one has paid for; it is gone when the run is over."""
+    caches: List[Path] = []
+    begin = quick_start.begin
+
+    def watched(config: Any) -> Any:
+        experiment = begin(config)
+        caches.append(Path(experiment.train_data._dataset.cache.path))
+        return experiment
+
+    monkeypatch.setattr(quick_start, "begin", watched)
+    small = {"ranking_source.n_candidates": 5, "hidden_size": 8, "inner_size": 8}
+    given = {**job.given, **small, "request_cache_dir": str(tmp_path / "shared")}
+    for name in ("a", "b"):
+        home = tmp_path / "runs" / name
+        run.run(job._replace(model="POEM", given=given), home)
+        assert home in caches[-1].parents
+        assert not caches[-1].exists()
+    assert not (tmp_path / "shared").exists()

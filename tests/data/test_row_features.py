@@ -7,9 +7,10 @@ import torch
 from conftest import random_log
 
 from recbole_poem.core.fields import REQUEST_ID, REQUEST_POSITION
+from recbole_poem.data.dataloader import POEMTrainDataLoader
 from recbole_poem.log.row_features.gap import gap_slots
 from recbole_poem.training.config import Config
-from recbole_poem.training.experiment import assemble
+from recbole_poem.training.experiment import assemble, create_dataset
 
 SMALL = {
     "model": "POEM",
@@ -79,3 +80,25 @@ def test_times_that_look_like_milliseconds_are_told(
     caplog.clear()
     assemble(Config(config_dict={**keys, "time_unit": "ms"}))
     assert words not in caplog.text
+
+
+def test_a_raw_feature_is_in_windows_as_it_is_and_all_features_are_missed_together(
+    write_dataset: Any,
+) -> None:
+    """Moments need double precision; a window without times is without any of them."""
+    log = random_log(3, n_users=60, n_items=25, longest=20, ties=False)
+    keys = {**write_dataset(log), **SMALL, "row_features": ["gap", "time"]}
+    config = Config(config_dict=keys)
+    train, _, test = create_dataset(config).build()
+    batch = test[torch.arange(len(test.inter_feat))]
+    assert batch["row_time"].dtype == torch.float64
+    for row, n, time in zip(batch[REQUEST_ID], batch["item_length"], batch["row_time"]):
+        assert time[:n].tolist() == test.log.time[row - n : row].tolist()
+        assert not time[n:].any()
+    loader = POEMTrainDataLoader(config, train, {}, reads_rankings=False)
+    told, untold = 0, 0
+    for batch in loader:
+        knows = batch["row_time"].any(dim=1)
+        assert not batch["row_gap"][~knows].any()
+        told, untold = told + int(knows.sum()), untold + int((~knows).sum())
+    assert told > 0 < untold

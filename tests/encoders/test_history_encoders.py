@@ -10,7 +10,7 @@ from recbole_poem.core.stages import HISTORY_ENCODERS
 from recbole_poem.encoders.history.transformer import Transformer
 from recbole_poem.encoders.sizes import Sizes
 
-FIVE_SLOTS = {"gap": SimpleNamespace(n_slots=5), "time": SimpleNamespace(n_slots=0)}
+FIVE_SLOTS = {"gap": SimpleNamespace(n_slots=5)}
 STATES = ["transformer", "mixture"]
 SETTINGS = {"transformer": {}, "mixture": {"temperature": 0.1, "item_dropout": 0.2}}
 

@@ -34,7 +34,7 @@ def added(terms: LogitTerms, **steps: List[int]) -> torch.Tensor:
     """Return what is added to the logits of requests at these steps."""
     n, batch = len(next(iter(steps.values()))), {k: torch.tensor(v) for k, v in steps.items()}
     embedding, state = torch.randn(5, 3), torch.randn(n, 3)
-    asked = of_state(state, terms.steps(batch, torch.zeros(n, dtype=torch.long)))
+    asked = of_state(state.unsqueeze(1), terms.steps(batch, torch.zeros(n, dtype=torch.long)))
     return all_logits(asked, Items(embedding, terms.calendars)) - state @ embedding.T
 
 

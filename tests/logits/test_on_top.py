@@ -1,15 +1,21 @@
 """Terms on top of RecBole's models: scores as a slow reference has them, and who is refused."""
 
-from typing import Any, Dict, List
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from conftest import random_log
+from torch import nn
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID
+from recbole_poem.core.settings import ABOVE_0, setting
+from recbole_poem.core.stages import LOGIT_TERMS
+from recbole_poem.logits.scoring import Calendar
+from recbole_poem.serving.recommender import Recommender
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment, assemble
 from recbole_poem.training.quick_start import load, run_recbole_poem
@@ -163,3 +169,78 @@ def test_without_training_rows_there_is_nothing_to_count(
     with pytest.raises(InputError) as error:
         made(keys, logit_terms="hour_of_day")
     assert "training" in str(error.value)
+
+
+class OddStep(NamedTuple):
+    """Item 1 is worth a logit at every other second."""
+
+    logit: torch.Tensor
+    now: int = 1
+
+    def step(self, time: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.nan_to_num(1 + time % 2).astype(np.int64))
+
+
+class Odd(nn.Module):
+    """A dense term of a package outside: nothing else is told of it."""
+
+    reads_ranking = False
+    field = "odd_step"
+
+    @dataclass(frozen=True)
+    class Settings:
+        weight: float = setting(3.0, ABOVE_0, "of the seconds")
+
+    @staticmethod
+    def count(settings: Any, log: Any, clock: Any) -> OddStep:
+        logit = torch.zeros(1, 3, log.n_items)
+        logit[0, 2, 1] = 1
+        return OddStep(logit)
+
+    @staticmethod
+    def given(settings: Any) -> List[float]:
+        return [settings.weight]
+
+    def __init__(self, settings: Any, trends: Any) -> None:
+        super().__init__()
+        self.trends, self.weights = trends, torch.tensor(self.given(settings))
+
+    def reset_parameters(self, std: float) -> None:
+        pass
+
+    @property
+    def calendar(self) -> Calendar:
+        return Calendar(self.trends.logit, self.weights, self.trends.now)
+
+
+@pytest.fixture
+def _odd() -> Iterator[None]:
+    LOGIT_TERMS.components()
+    LOGIT_TERMS.register("odd")(Odd)
+    yield
+    del LOGIT_TERMS._components["odd"]
+
+
+@pytest.mark.usefixtures("_odd")
+@pytest.mark.parametrize("model", ["SASRec", "POEM"])
+def test_a_new_term_is_one_class_in_evaluation_and_service(
+    keys: Dict[str, Any], model: str
+) -> None:
+    keys.update(model=model, **{"logit_terms": {"odd": {"weight": 5.0}}})
+    if model == "POEM":
+        keys.update({"ranking_reader": "none", "losses": "feedback"})
+    path = run_recbole_poem(config_dict=keys)["model_file"]
+    experiment, plain = load(path), load(path, {"logit_terms": "none"})
+    log = experiment.test_data._dataset.log
+    rows = experiment.test_data._dataset.inter_feat[REQUEST_ID].numpy()
+    odd = torch.from_numpy(log.time[rows] // 1 % 2)
+    added = scores_of(experiment) - scores_of(plain)
+    torch.testing.assert_close(added[:, 1].double(), 5 * odd, atol=1e-4, rtol=0)
+    assert not added[:, 2:].abs().gt(1e-4).any()
+    found = [
+        Recommender.load(path).recommend([["i3"]], k=25, times=[1.7e9 + late], filter_seen=False)
+        for late in (0, 1)
+    ]
+    even, late = (dict(zip(each["item"], each["score"])) for each in found)
+    first = experiment.dataset.id2token("item_id", [1])[0]
+    assert late[first] - even[first] == pytest.approx(5, abs=1e-4)

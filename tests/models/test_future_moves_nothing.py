@@ -13,6 +13,7 @@ import pytest
 import torch
 from conftest import random_log
 from toy_poem import wake
+from toy_position import Clock
 
 from recbole_poem.cache.sources import SourceContext, SourceSettings
 from recbole_poem.core.fields import REQUEST_ID
@@ -56,6 +57,9 @@ MORE: Dict[str, Dict[str, Any]] = {
     "hour_of_day": {"weight": 3.0, "days": 2},
 }
 
+#: what reads it
+BESIDE: Dict[str, Dict[str, Any]] = {"time": {"history_encoder.position": "clock"}}
+
 
 class Drawn:
     """Rankings that are drawn for each row by its number: they know nothing at all."""
@@ -86,8 +90,10 @@ class Drawn:
 def _registered() -> Iterator[None]:
     RANKING_SOURCES.components()
     RANKING_SOURCES.register("drawn")(Drawn)
+    POSITIONS.components()
+    POSITIONS.register("clock")(Clock)
     yield
-    del RANKING_SOURCES._components["drawn"]
+    del RANKING_SOURCES._components["drawn"], POSITIONS._components["clock"]
 
 
 DRAWN = {"model": "POEM", "ranking_source": {"name": "drawn", "n_candidates": 8}}
@@ -117,7 +123,7 @@ def changed_from(log: pd.DataFrame, future: Any) -> pd.DataFrame:
 def chosen(stage: Stage, name: str) -> Dict[str, Any]:
     if stage.form is Form.ONE:
         return {stage.key: {"name": name, **MORE.get(name, {})}}
-    return {stage.key: {name: MORE.get(name, {})}}
+    return {stage.key: {name: MORE.get(name, {})}, **BESIDE.get(name, {})}
 
 
 def cases(*stages: Stage) -> List[Any]:
@@ -185,7 +191,9 @@ def test_what_comes_later_moves_no_user_state(write_dataset: Any, name: str, spl
 )
 def test_what_comes_later_moves_no_place_of_a_history(write_dataset: Any, part: str) -> None:
     setting, _, name = part.partition("-")
-    keys = {"history_encoder": {"name": "transformer", setting: name}}
+    keys: Dict[str, Any] = {"history_encoder": {"name": "transformer", setting: name}}
+    if setting == "position":
+        keys["row_features"] = ["gap", *POSITIONS.components()[name].reads]
     check_no_future(write_dataset, {**SMALL, **DRAWN, **keys})
 
 

@@ -9,6 +9,7 @@ import torch
 from conftest import random_log
 
 from recbole_poem import load
+from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, TREND_STEP
 from recbole_poem.serving.query import Query
@@ -44,7 +45,7 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
 
 def trained(keys: Dict[str, Any], **more: Any) -> str:
     own = SMALL if more["model"] == "POEM" else OF_SASREC
-    return str(run_recbole_poem(config_dict={**keys, **own, **more})["model_file"])
+    return str(run_recbole_poem(config_dict=laid(keys, own, more))["model_file"])
 
 
 def tokens(dataset: Any, ids: Any) -> List[str]:
@@ -79,7 +80,7 @@ def rankings_of(dataset: Any, batch: Any) -> List[Ranking]:
         ("POEM", {}),
         ("POEM", {"ranking_reader": "none"}),
         ("POEM", {"history_encoder": "transformer"}),
-        ("POEM", {"time_gaps": False}),
+        ("POEM", {"row_features": "none"}),
         ("POEM", {TREND: {"hours": [0.004], "step": 0.002}}),
         ("POEM", {TREND: {"hours": [0.004], "weights": [0.6], "step": 0.002}}),
         ("POEM", {TREND: {"hours": [0.004], "step": 0.002}, HOUR: {"weight": 0.7, "days": 2}}),
@@ -213,7 +214,7 @@ def test_a_ranking_moves_the_answer_and_the_same_request_gets_the_same(
     recommender: Recommender,
 ) -> None:
     for name, parameter in recommender.model.named_parameters():
-        if name.startswith(("cascade_head", "fusion")):
+        if name.startswith(("logit_terms", "ranking_side.state_fusion")):
             torch.nn.init.normal_(parameter)
     ranking = ranking_of(recommender, ["i8", "i2", "i11"])
     bare, told, again = (

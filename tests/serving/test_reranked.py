@@ -15,7 +15,7 @@ from recbole_poem.training.quick_start import run_recbole_poem
 KEYS = {
     "MAX_ITEM_LIST_LENGTH": 6,
     "hidden_size": 8,
-    "n_candidates": 8,
+    "ranking_source.n_candidates": 8,
     "topk": [5],
     "epochs": 1,
     "valid_metric": "NDCG@5",

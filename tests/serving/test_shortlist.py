@@ -39,6 +39,8 @@ SMALL = {
     "logit_terms.popularity_trend": {"hours": [0.004, 0.002], "step": 0.001},
     "logit_terms.hour_of_day": {"hours": 1, "weight": 0.7, "days": 1},
 }
+#: of one interest and of three
+ENCODERS = {"mixture": "mixture", "comirec": {"name": "comirec", "n_interests": 3}}
 TIMES = st.none() | st.floats(1.6e9 - 9, 1.6e9 + 99)
 
 
@@ -91,10 +93,12 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
-def checkpoint(keys: Dict[str, Any]) -> str:
+@pytest.fixture(scope="module", params=["mixture", "comirec"])
+def checkpoint(keys: Dict[str, Any], request: pytest.FixtureRequest) -> str:
     """Train a model whose additional logits are of the size of the products."""
-    path = str(run_recbole_poem(config_dict={**keys, **SMALL, "model": "POEM"})["model_file"])
+    encoder = ENCODERS[request.param]
+    given = {**keys, **SMALL, "model": "POEM", "history_encoder": encoder}
+    path = str(run_recbole_poem(config_dict=given)["model_file"])
     state = torch.load(path, weights_only=True)
     torch.manual_seed(0)
     for name, value in state["state_dict"].items():
@@ -180,11 +184,21 @@ def test_additional_logits_matter_in_these_worlds(recommender: Recommender) -> N
     assert bare.items != told.items
 
 
+def test_the_interests_of_a_user_ask_for_different_items(recommender: Recommender) -> None:
+    """So that a shortlist of one of them would not do."""
+    batch = recommender._batches(recommender._reader.of_queries([Query(["i1", "i5", "i9"])]))
+    state = recommender.model(batch).state[0]
+    assert len(state) == recommender.model.history_encoder.n_interests
+    best = (state @ recommender.model.scoring_items().embedding.T)[:, 1:].argmax(dim=1)
+    assert len(set(best.tolist())) > 1 or len(state) == 1
+
+
 def test_a_list_that_is_too_short_is_asked_for_again(recommender: Recommender) -> None:
     other, shortlist = by(recommender, Hesitant)
     query = Query(["i1", "i5"], k=4, deny=["i7"])
     same(other.answer([query]), recommender.answer([query]))
-    assert shortlist.asked == [4, 16, 64]
+    k = recommender.model.history_encoder.n_interests
+    assert shortlist.asked == [m for m in (4, 16, 64) for _ in range(k)]
 
 
 def test_requests_without_history_with_a_list_or_of_the_past_never_reach_the_shortlist(
@@ -249,6 +263,17 @@ class TestByTheIndex:
         assert len(ours) == len(theirs) == 10 * len(histories)
         assert len(ours & theirs) / len(theirs) > 0.9
         assert isinstance(approximate.successor(checkpoint)._ranker, MixedRanker)
+
+    def test_in_all_cells_it_finds_what_all_items_give(
+        self, checkpoint: str, recommender: Recommender
+    ) -> None:
+        approximate = Recommender.load(checkpoint, approximate=True)
+        cells = approximate._ranker._shortlist._shortlist._cells
+        cells.n_visited = len(cells)
+        names = recommender.objectives
+        ranking = Ranking.of(["i8", "i2"], names, [[1.0] * len(names), [0.5] * len(names)])
+        asked = [Query([f"i{i}", f"i{i + 3}"], ranking, deny=["i5"]) for i in range(N_ITEMS - 3)]
+        same(approximate.answer(asked), recommender.answer(asked))
 
     def test_the_command_asks_for_it(
         self, checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -48,7 +48,7 @@ def footnotes(rows: Dict[str, List[Run]]) -> Footnotes:
         marks = [_superscript(len(notes) + 1 + at) for at in range(len(said))]
         notes += [f"{mark} {name}: {text}." for mark, text in zip(marks, said)]
         names[name] = " ".join([name, *marks])
-    return Footnotes(names, [*notes, *_unequal(rows)])
+    return Footnotes(names, [*notes, *_unequal(rows), *_machines(rows)])
 
 
 def cost_section(
@@ -89,8 +89,8 @@ def cost_section(
         "ranked like all others (recbole) or last (masked), as RecBole does for models that are "
         "not sequential. The first epoch is 0; rows that train nothing have none. Seconds are "
         "those of the clock on the wall, whatever else the machine did; the time limit counts the "
-        "processor's on a CPU. What is built once and kept, such as the request cache, is in the "
-        "total of whoever came first. Memory is that of preparation and training."
+        "processor's on a CPU. It counts preparation, such as the request cache, which each run "
+        "builds anew. Memory is that of preparation and training."
     )
     return [Heading(3, "What it cost, a seed"), Table(header, lines), Paragraph(remark, "note")]
 
@@ -127,6 +127,22 @@ def _unequal(rows: Dict[str, List[Run]]) -> List[str]:
     return [
         f"The rows have unequal numbers of seeds, {_range(numbers)}: fewer seeds leave more "
         "of their scatter in a row's mean."
+    ]
+
+
+def _machines(rows: Dict[str, List[Run]]) -> List[str]:
+    """Remark that the rows were run on more than one kind of machine, if they were."""
+    kinds: Dict[str, List[str]] = {}
+    for name, runs in rows.items():
+        for machine in (run.record.get("machine", {}) for run in runs if run.finished):
+            kind = f"{machine.get('processor')}, {machine.get('cores')} cores"
+            kinds.setdefault(kind, []).append(name)
+    if len(kinds) < 2:
+        return []
+    said = "; ".join(f"{kind}: {', '.join(dict.fromkeys(of))}" for kind, of in kinds.items())
+    return [
+        "The rows come from unequal machines, so that a time limit gives them unequal work: "
+        f"{said}."
     ]
 
 

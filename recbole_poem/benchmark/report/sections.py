@@ -1,6 +1,6 @@
 """The sections of a report that say who wins: scores, verdicts and tests of one data set."""
 
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
 from recbole_poem.benchmark.report.document import (
     Block,
@@ -106,11 +106,12 @@ def _tests(results: Results, names: Dict[str, str]) -> List[Block]:
         ("Against the best baseline", results.against_baseline),
         ("POEM against the best upstream row", results.against_upstream),
     ):
-        for at, family in enumerate(families):
+        for family in families:
             table = _family_table(results, family, names)
-            head = f"{title}, {family.reference}: {family.metric}"
+            head = f"{title}{_with(family.extras)}, {family.reference}: {family.metric}"
             # the metric that decides stands open, the other one is there for who asks
-            blocks += [Heading(4, head), table] if at == 0 else [Fold(head, [table])]
+            decides = family.metric == families[0].metric
+            blocks += [Heading(4, head), table] if decides else [Fold(head, [table])]
     return blocks
 
 
@@ -168,26 +169,43 @@ def _verdicts(results: Results, rows: Dict[str, List[Run]]) -> List[str]:
         return ["No row but variants of others has finished."]
     leader = max(estimates, key=lambda row: estimates[row].mean)
     lead = f"{leader} is first with {metric} {number(estimates[leader].mean)}"
-    if not results.against_baseline:
+    families = [family for family in results.against_baseline if family.metric == metric]
+    if not families:
         return [f"{lead}; there is no baseline to test it against."]
-    family = results.against_baseline[0]
-    if not family.comparisons:
-        return [f"{lead}; no other row has finished."]
-    if leader == family.reference:
-        worse = sum(comparison.verdict == "worse" for comparison in family.comparisons)
-        text = f"{lead}; {worse} of the {len(family.comparisons)} other rows are shown to be worse."
-    else:
-        found = next(c for c in family.comparisons if c.row == leader)
-        text = f"{lead}. {_sentence(found, f'the best baseline, {family.reference}')}"
-    texts = [text]
-    poem = next((c for c in family.comparisons if _model(rows[c.row]) == "POEM"), None)
-    if poem is not None and poem.row != leader:
-        texts.append(_sentence(poem, f"the best baseline, {family.reference}"))
+    of_leader = [family for family in families if family.extras == results.extras[leader]]
+    texts = [_first(lead, leader, results.extras[leader], of_leader)]
+    for family in families:
+        poem = next((c for c in family.comparisons if _model(rows[c.row]) == "POEM"), None)
+        if poem is not None and poem.row != leader:
+            against = f"the best baseline{_with(family.extras)}, {family.reference}"
+            texts.append(_sentence(poem, against))
     for family in results.against_upstream[:1]:
         texts.append(_sentence(family.comparisons[0], f"the best upstream row, {family.reference}"))
     if max(sum(run.finished for run in runs) for runs in rows.values()) == 1:
         texts.append("One seed a row: what another training would give is not known.")
     return texts
+
+
+def _first(lead: str, leader: str, extras: Tuple[str, ...], families: List[Family]) -> str:
+    """Say of the best row how it compares with the best baseline that has the same extras."""
+    if not families:
+        return (
+            f"{lead}; it has {' and '.join(extras) or 'no extras'}, and no baseline that has the "
+            "same has finished: no gain is stated."
+        )
+    (family,) = families
+    if not family.comparisons:
+        return f"{lead}; no other row{_with(extras)} has finished."
+    if leader == family.reference:
+        worse = sum(comparison.verdict == "worse" for comparison in family.comparisons)
+        others = f"the {len(family.comparisons)} other rows{_with(extras)}"
+        return f"{lead}; {worse} of {others} are shown to be worse."
+    found = next(c for c in family.comparisons if c.row == leader)
+    return f"{lead}. {_sentence(found, f'the best baseline{_with(extras)}, {family.reference}')}"
+
+
+def _with(extras: Tuple[str, ...]) -> str:
+    return f" with {' and '.join(extras)}" if extras else ""
 
 
 def _model(runs: List[Run]) -> str:

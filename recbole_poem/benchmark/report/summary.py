@@ -7,6 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from recbole_poem.benchmark import ranking
+from recbole_poem.benchmark.extras import extras_of
 from recbole_poem.benchmark.results import Run
 from recbole_poem.benchmark.statistics import (
     ALPHA,
@@ -62,6 +63,7 @@ class Family(NamedTuple):
     metric: str
     reference: str
     comparisons: List[Comparison]
+    extras: Tuple[str, ...] = ()  # which all of its rows have, but for variants
 
 
 class Results(NamedTuple):
@@ -72,8 +74,9 @@ class Results(NamedTuple):
     n_rows: int  # test rows; more than users where a user has several
     metrics: Dict[str, Dict[str, Spread]]  # row -> metric -> over seeds
     estimates: Dict[str, Dict[str, Estimate]]  # tested metric -> row -> over rows
-    against_baseline: List[Family]  # one a tested metric; empty without a baseline
-    against_upstream: List[Family]
+    extras: Dict[str, Tuple[str, ...]]  # row -> what it has that every row may have
+    against_baseline: List[Family]  # one a tested metric and extras that a baseline has
+    against_upstream: List[Family]  # the same of those that an upstream row has
     variants: List[Family]  # one a row that has variants and a tested metric: against that row
 
 
@@ -129,6 +132,7 @@ def summarise(
     if not finished:
         return []
     models = {name: runs[0].record["model"] for name, runs in finished.items()}
+    extras = {name: extras_of(runs[0].record["config"]) for name, runs in finished.items()}
     first = next(iter(finished.values()))[0]
     reference = (str(first.folder), first.ranks())
     tested = tested_metrics(cut_offs(first.measures(protocols[0])))
@@ -144,7 +148,10 @@ def summarise(
             share = np.stack(mine, axis=1) / len(finished[name])  # (N, tested)
             values[protocol][name] = values[protocol].get(name, 0.0) + share
     user = np.unique(reference[1].user, return_inverse=True)[1]
-    return [_results(p, user, metrics[p], values[p], models, variant_of, tested) for p in protocols]
+    return [
+        _results(p, user, metrics[p], values[p], models, extras, variant_of, tested)
+        for p in protocols
+    ]
 
 
 def _measures(run: Run, first: Run, protocol: str) -> Dict[str, float]:
@@ -164,6 +171,7 @@ def _results(
     metrics: Dict[str, List[Dict[str, float]]],
     values: Dict[str, np.ndarray],
     models: Dict[str, str],
+    extras: Dict[str, Tuple[str, ...]],
     variant_of: Dict[str, str],
     tested: List[str],
 ) -> Results:
@@ -171,8 +179,9 @@ def _results(
     estimates: Dict[str, Dict[str, Estimate]] = {}
     baselines, upstreams = [], []
     contestants = [i for i, name in enumerate(names) if name not in variant_of]
-    of_model = {model: [i for i in contestants if models[names[i]] == model] for model in _OURS}
-    others = [i for i in contestants if is_baseline(models[names[i]])]
+    equals: Dict[Tuple[str, ...], List[int]] = {}  # rows with the same extras
+    for i in contestants:
+        equals.setdefault(extras[names[i]], []).append(i)
     bases = [name for name in dict.fromkeys(variant_of.values()) if name in names]
     variants: Dict[str, List[Family]] = {base: [] for base in bases}
     table = np.stack(list(values.values()), axis=1)  # (N, rows, tested)
@@ -182,11 +191,14 @@ def _results(
         samples = resampled_means(scores, user)  # (R, rows)
         estimates[metric] = dict(zip(names, estimates_of(means, samples)))
         compare = partial(_compare, metric, names, scores=scores, user=user, samples=samples)
-        baseline, upstream = _best(others, means), _best(of_model["Upstream"], means)
-        if baseline is not None:
-            baselines.append(compare(contestants, baseline))
-        if upstream is not None and of_model["POEM"]:
-            upstreams.append(compare(of_model["POEM"], upstream))
+        for shared, rows in equals.items():
+            of = {model: [i for i in rows if models[names[i]] == model] for model in _OURS}
+            baseline = _best([i for i in rows if is_baseline(models[names[i]])], means)
+            upstream = _best(of["Upstream"], means)
+            if baseline is not None:
+                baselines.append(compare(rows, baseline)._replace(extras=shared))
+            if upstream is not None and of["POEM"]:
+                upstreams.append(compare(of["POEM"], upstream)._replace(extras=shared))
         for base, families in variants.items():
             own = [i for i, name in enumerate(names) if variant_of.get(name) == base]
             if own:
@@ -200,6 +212,7 @@ def _results(
             for name, seeds in metrics.items()
         },
         estimates,
+        extras,
         baselines,
         upstreams,
         [family for families in variants.values() for family in families],

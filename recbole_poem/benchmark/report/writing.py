@@ -31,8 +31,9 @@ _LEGEND = (
     "percentile bootstrap, and a two-sided paired t-test (Smucker, Allan and Carterette, CIKM "
     "2007), corrected over the rows of its table by Holm's method; they take the seeds as they "
     "are. A baseline is any row that is neither POEM nor its upstream; the best one is chosen on "
-    "these same test rows, which favours it. Ablations and controls are compared with their own "
-    "row alone. 'No difference shown' is not 'equal'."
+    "these same test rows, which favours it. Rows are tested against each other where they have "
+    "the same extras: the logit terms that every model may have, and re-rankers. Ablations "
+    "and controls are compared with their own row alone. 'No difference shown' is not 'equal'."
 )
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from recbole_poem.core.settings import at_least, setting
 from recbole_poem.core.stages import LOGIT_TERMS
 from recbole_poem.encoders.sizes import initialise
+from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.logits.scoring import logits_of
 from recbole_poem.logits.terms import Asked, Named
 
@@ -62,6 +63,10 @@ class CandidateHead(nn.Module):
         if ranking is None:
             return None
         own = logits_of(asked.interest, asked.items, ranking.items).detach()
+        return Named(ranking.items, self.correction(ranking, own))
+
+    def correction(self, ranking: FusedRanking, own: torch.Tensor) -> torch.Tensor:
+        """Return the corrections (Q, N) of candidates whose own logits are `own` (Q, N)."""
         features = torch.cat(
             [
                 log_above_floor(ranking.features, self.n_candidates),
@@ -72,8 +77,7 @@ class CandidateHead(nn.Module):
             dim=-1,
         )
         correction = self.linear(features) + self.output(F.gelu(self.hidden(features)))
-        correction = correction.squeeze(-1) * ranking.valid
-        return Named(ranking.items, correction)
+        return correction.squeeze(-1) * ranking.valid
 
 
 def log_above_floor(weights: torch.Tensor, n: int) -> torch.Tensor:

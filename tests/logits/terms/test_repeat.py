@@ -9,7 +9,7 @@ from recbole_poem.logits.terms import Asked
 
 def test_every_row_of_the_history_adds_the_number_and_padding_adds_nothing() -> None:
     term = LOGIT_TERMS.choose("repeat", "logit_terms")["repeat"].make(0, 100)
-    interest = of_state(torch.zeros(1, 2), torch.zeros(1, 0, dtype=torch.int64))
+    interest = of_state(torch.zeros(1, 1, 2), torch.zeros(1, 0, dtype=torch.int64))
     asked = Asked(interest, torch.tensor([[4, 2, 4, 0]]), None, Items(torch.zeros(5, 2)))
     assert not term(asked).logit.any()  # from zero
     torch.nn.init.constant_(term.logit, -1.5)
