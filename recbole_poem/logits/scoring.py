@@ -131,9 +131,7 @@ def best_matching(interest: Interest, items: Items, wanted: torch.Tensor) -> Int
 
 def all_logits(interest: Interest, items: Items) -> torch.Tensor:
     """Score the catalogue for every request: (T, n_items)."""
-    logits = interest.state[:, 0] @ items.embedding.T
-    for state in interest.state[:, 1:].unbind(1):
-        logits = torch.maximum(logits, state @ items.embedding.T)
+    logits = _best_products(interest.state, items.embedding)
     logits = with_trends(logits, items.calendars, interest.step.unbind(1))
     # under automatic mixed precision the product is of half precision, and what is added is not
     return logits.scatter_add_(1, interest.item, interest.logit.to(logits.dtype))
@@ -152,8 +150,16 @@ def logits_of(interest: Interest, items: Items, chosen: torch.Tensor) -> torch.T
 def shared_logits(interest: Interest, items: Items, shared: torch.Tensor) -> torch.Tensor:
     """Score the same items for every request: ids (K,); returns (T, K)."""
     chosen = shared.expand(len(interest.state), -1)
-    logits = (interest.state @ items.embedding[shared].T).amax(dim=1)
+    logits = _best_products(interest.state, items.embedding[shared])
     return logits + _added(interest, items, chosen)
+
+
+def _best_products(state: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
+    """Return the largest product of each item (n, d) with states (T, K, d): (T, n)."""
+    best = state[:, 0] @ embedding.T
+    for another in state[:, 1:].unbind(1):
+        best = torch.maximum(best, another @ embedding.T)
+    return best
 
 
 def _added(interest: Interest, items: Items, chosen: torch.Tensor) -> torch.Tensor:
