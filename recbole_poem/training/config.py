@@ -7,7 +7,6 @@ line reaches `Config` through ``config_dict`` alone: what else is in ``sys.argv`
 started the process.
 """
 
-import ast
 import os
 import re
 from difflib import get_close_matches
@@ -19,23 +18,23 @@ import recbole
 import recbole.config
 import torch
 import torch.distributed
-import yaml
 from recbole.utils import ModelType
 
-from recbole_poem.core.blocks import block_of, laid
+from recbole_poem.core.blocks import laid
 from recbole_poem.core.config_files import read_config_file
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.literals import literal
 from recbole_poem.core.number_types import plain
 from recbole_poem.core.overall import OverallKeys
 from recbole_poem.core.renamed import RENAMED
 from recbole_poem.core.settings import defaults_of
-from recbole_poem.core.stage import Stage, written
-from recbole_poem.core.stages import LOGIT_TERMS, NESTED, RERANKERS, STAGES
+from recbole_poem.core.stages import NESTED, STAGES
 from recbole_poem.logits.on_top import check_terms
 from recbole_poem.models.keys import POEMKeys
 from recbole_poem.training.checks import check_given
 from recbole_poem.training.checks.names import check_dataset_name
 from recbole_poem.training.checks.values import check_values
+from recbole_poem.training.chosen import ChosenComponents
 from recbole_poem.training.registry import MODELS, get_model
 
 _ROOT = Path(__file__).parents[1]
@@ -49,9 +48,6 @@ _LAUNCH_KEYS = {
     "group_offset", "local_rank", "single_spec",
 }  # fmt: skip
 
-
-#: Stages of a model that names none: RecBole's.
-EVERY_MODEL: Tuple[Stage, ...] = (LOGIT_TERMS, RERANKERS)
 
 #: Keys that are refused elsewhere, with what to give instead.
 _UNLISTED = {"neg_sampling", "training_neg_sample_num"}
@@ -75,7 +71,7 @@ def _keys_in_code() -> FrozenSet[str]:
     return frozenset(re.findall(r"""config\[["'](\w+)["']\]""", text)) - _keys_of_all_models()
 
 
-class Config(recbole.config.Config):
+class Config(ChosenComponents, recbole.config.Config):
     """The configuration of one run.
 
     Parameters
@@ -123,7 +119,7 @@ class Config(recbole.config.Config):
         """List the given keys that nothing reads, each with the nearest known key or None."""
         known = (set(self.internal_config_dict) - set(STAGES)) | _LAUNCH_KEYS | _UNLISTED
         known = known.union(*self.parameters.values(), _keys_in_code())
-        stages = {stage.key for stage in self._stages()}
+        stages = {stage.key for stage in self.stages()}
         if not self._is_of_recbole():  # its keys stand in no file
             return []
         return [
@@ -154,58 +150,11 @@ class Config(recbole.config.Config):
 
     def _has(self, path: str) -> bool:
         """Tell whether a dotted key begins with a stage of the model."""
-        return path.partition(".")[0] in (stage.key for stage in self._stages())
+        return path.partition(".")[0] in (stage.key for stage in self.stages())
 
     def is_given(self, key: str) -> bool:
         """Tell whether the user gave a key, and not a file of the plugin or RecBole."""
         return key in self.external_config_dict
-
-    # -- components ------------------------------------------------------------------------------
-
-    def component(self, path: str) -> Any:
-        """Return what was chosen at a stage, or in a setting of a component.
-
-        Parameters
-        ----------
-        path : str
-            The key of a stage, ``history_encoder``; or behind it, with dots, components by their
-            names and settings: ``losses.margin.negatives``.
-
-        Returns
-        -------
-        Choice, dict of names to Choice, a setting's value, or None where nothing is chosen and for
-        a stage that the model does not have
-        """
-        head, *parts = path.split(".")
-        assert head in STAGES, head
-        found = self._chosen.get(head)
-        for part in parts:
-            if found is None:
-                return None
-            found = found.get(part) if isinstance(found, dict) else getattr(found.settings, part)
-        return found
-
-    def _stages(self) -> Tuple[Stage, ...]:
-        """Return the stages that the model has."""
-        return tuple(getattr(self.model_class, "stages", EVERY_MODEL))
-
-    def _choose(self, keys: Dict[str, Any]) -> Dict[str, Any]:
-        """Choose the components that some keys ask for; return the keys with all settings."""
-        self._chosen: Dict[str, Any] = {}
-        heads = {stage.key: stage for stage in self._stages()}
-        flat = {key: keys[key] for key in keys if str(key).partition(".")[0] not in heads}
-        for key, stage in heads.items():
-            chosen = stage.choose(block_of(stage, keys), key)
-            self._chosen[key], flat[key] = chosen, written(stage, chosen)
-        return flat
-
-    def __getitem__(self, item: str) -> Any:
-        """Return the value of a key; of a setting where the key is dotted; None without one."""
-        head, *parts = item.split(".") if isinstance(item, str) else [item]
-        found = super().__getitem__(head)
-        for part in parts:
-            found = found.get(part) if isinstance(found, dict) else None
-        return found
 
     def given(self) -> Dict[str, Any]:
         """Return the keys that the user gave, from which an equal configuration can be made."""
@@ -218,7 +167,7 @@ class Config(recbole.config.Config):
 
     def _convert_config_dict(self, config_dict: Dict[str, Any]) -> Dict[str, Any]:
         """Read strings as literals; RecBole evaluates them as code (configurator.py:131)."""
-        return {key: _literal(plain(value)) for key, value in config_dict.items()}
+        return {key: literal(plain(value)) for key, value in config_dict.items()}
 
     def _load_config_files(self, file_list: Optional[List[str]]) -> Dict[str, Any]:
         contents = map(read_config_file, file_list or [])
@@ -345,21 +294,3 @@ def _check_arguments(model: Any, config_file_list: Any, config_dict: Any) -> Non
         raise InputError(f"config_file_list: expected a list of files, not {config_file_list!r}")
     if config_dict is not None and not isinstance(config_dict, dict):
         raise InputError(f"config_dict: expected keys and their values, not {config_dict!r}")
-
-
-def _literal(value: Any) -> Any:
-    """Return the Python or YAML literal that a string spells, ``true`` and ``false`` included."""
-    if not isinstance(value, str):
-        return value
-    if value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        pass
-    if value.startswith(("{", "[")):  # as a YAML file would write it: {rating: "[4,inf)"}
-        try:
-            return yaml.safe_load(value)
-        except yaml.YAMLError:
-            pass
-    return value
