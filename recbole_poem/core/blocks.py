@@ -9,7 +9,7 @@ one away, and ``losses.margin: True`` adds one as its defaults have it.
 import dataclasses
 from typing import Any, Dict, List, Mapping
 
-from recbole_poem.core.errors import InputError
+from recbole_poem.core.errors import InputError, nearest
 from recbole_poem.core.settings import default_of
 from recbole_poem.core.stage import NONE, Form, Stage
 from recbole_poem.core.stages import STAGES
@@ -39,6 +39,7 @@ def stacked(
     -------
     dict
     """
+    _check_one_will(upper, stages)
     result = dict(lower)
     for key in sorted(upper, key=_depth):  # what stands beside its own block changes it
         head = key.partition(".")[0] if isinstance(key, str) else key
@@ -50,6 +51,20 @@ def stacked(
         else:
             _replace(result, key, upper[key])
     return result
+
+
+def _takes_away(value: Any) -> bool:
+    return value is None or value is False or value == NONE
+
+
+def _check_one_will(keys: Mapping[str, Any], stages: Mapping[str, Stage]) -> None:
+    """Refuse a mapping that takes a component away and changes it."""
+    for key in keys:
+        parts = str(key).split(".")
+        for n in range(1, len(parts)):
+            above = ".".join(parts[:n])
+            if parts[0] in stages and above in keys and _takes_away(keys[above]):
+                raise InputError(f"{above}: it is taken away, and {key} changes it; leave one out")
 
 
 def _depth(key: Any) -> int:
@@ -104,7 +119,11 @@ def _with_member(
     stage: Stage, blocks: Dict[str, Any], name: str, rest: List[str], value: Any, where: str
 ) -> Dict[str, Any]:
     """Return the blocks of several components with one of them added, changed or taken away."""
-    if not rest and (value is None or value is False or value == NONE):
+    stage.check_name(name, where)
+    is_new = stage.form is Form.NAMED and name not in blocks and rest[:1] != [stage.word]
+    if is_new and (rest or _takes_away(value)):
+        raise InputError(f"{where}.{name}: there is no '{name}'{nearest(name, blocks)}")
+    if not rest and _takes_away(value):
         return {key: block for key, block in blocks.items() if key != name}
     if not rest:
         added = stage.blocks({name: {} if value is True else value}, where)

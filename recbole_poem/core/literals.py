@@ -10,6 +10,8 @@ def literal(value: Any) -> Any:
     """Return the Python or YAML literal that a string spells, ``true`` and ``false`` included."""
     if not isinstance(value, str):
         return value
+    if value == "~":  # YAML's nothing
+        return None
     if value.lower() in ("true", "false"):
         return value.lower() == "true"
     try:

@@ -112,7 +112,10 @@ def made(of: Type[Any], given: Mapping[str, Any], where: str) -> Any:
     for name, field in fields.items():
         value = given[name] if name in given else default_of(field)
         if "stage" in field.metadata:
-            value = field.metadata["stage"].choose(value, f"{where}.{name}")
+            stage = field.metadata["stage"]
+            if isinstance(value, dict) and stage.word not in value:  # changes the usual one
+                value = {**stage.blocks(default_of(field), f"{where}.{name}"), **value}
+            value = stage.choose(value, f"{where}.{name}")
         elif not field.metadata["range"].holds(value):
             words = field.metadata["range"].words
             raise InputError(f"{where}.{name}: expected {words}, not {value!r}")

@@ -173,11 +173,30 @@ class Stage:
                 value = [value]
             if isinstance(value, (list, tuple)):
                 listed = [self._block(each, where) for each in value]
-                value = {each.get(self.word): each for each in listed}
+                names = [each.get(self.word) for each in listed]
+                for name in names:
+                    if names.count(name) > 1:
+                        raise InputError(f"{where}: '{name}' is there twice; leave one out")
+                value = dict(zip(names, listed))
         if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
             raise InputError(f"{where}: expected {self.words}, not {value!r}")
+        for name in value:
+            self.check_name(name, where)
         kept = {name: block for name, block in value.items() if block not in (NONE, False)}
         return {name: self._member(name, block, where) for name, block in kept.items()}
+
+    def check_name(self, name: str, where: str) -> None:
+        """Refuse what cannot be the name of one of several: no component, or no name at all.
+
+        Raises
+        ------
+        InputError
+            Naming it.
+        """
+        if self.form is Form.SEVERAL:
+            self.component(name, f"{where}.{name}")
+        elif not name or "." in name:
+            raise InputError(f"{where}: '{name}' is no name; take one without dots")
 
     @property
     def words(self) -> str:
@@ -194,7 +213,12 @@ class Stage:
         settings = {} if value is None else value
         if not isinstance(settings, dict):
             raise InputError(f"{where}.{name}: expected a mapping of settings, not {value!r}")
-        return {self.word: name, **{k: v for k, v in settings.items() if k != self.word}}
+        if settings.get(self.word, name) != name:
+            raise InputError(
+                f"{where}.{name}.{self.word}: '{settings[self.word]}' is another component; write "
+                f"it as {where}.{settings[self.word]}"
+            )
+        return {self.word: name, **settings}
 
     def _block(self, value: Any, where: str) -> Dict[str, Any]:
         if value is None:

@@ -83,6 +83,9 @@ def check_poem(config: Any) -> None:
     size, heads = config["hidden_size"], config["n_heads"]
     if size % heads:
         raise InputError(f"hidden_size: {size} is no multiple of n_heads, {heads}")
+    losses = config.component("losses")
+    if losses is not None and not losses:
+        raise InputError("losses: there is nothing to learn from; name feedback at least")
     fusion = config.component("state_fusion")
     stacked = config["ranking_training"] == "stacked" and config.component("ranking_reader")
     if fusion is not None and stacked and not fusion.component.is_on_top:
@@ -90,4 +93,9 @@ def check_poem(config: Any) -> None:
             f"ranking_training: stacked needs a state_fusion that stands on top of the history "
             f"state, such as residual, and {fusion.name} has no such part; set ranking_training: "
             "joint"
+        )
+    if losses and stacked and not any(term.component.teaches_history for term in losses.values()):
+        raise InputError(
+            "losses: with ranking_training stacked the history learns from feedback, which is not "
+            "among them; add it, or set ranking_training: joint"
         )

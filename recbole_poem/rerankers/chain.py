@@ -119,7 +119,7 @@ def chain_of(config: Any, dataset: Dataset) -> Chain:
     InputError
         If one lacks what it goes by.
     """
-    if not config["rerankers"]:  # a model that ranks no lists has no such stage
+    if not config.component("rerankers"):  # a model that ranks no lists has no such stage
         return Chain([])
     chain = []
     for name, choice in config.component("rerankers").items():

@@ -140,8 +140,8 @@ class Config(ChosenComponents, recbole.config.Config):
                 raise InputError(f"{key}: this key has another name now; write {RENAMED[head]}")
             if head in (stage.key for stage in NESTED):
                 raise InputError(
-                    f"{key}: a {head} is a setting of what reads it; write history_encoder.{key} "
-                    "or the like (recbole-poem components lists the settings)"
+                    f"{key}: it is a setting of another component, and no key of its own "
+                    f"(recbole-poem components {head} says where it stands)"
                 )
             if head not in anywhere:
                 near = near or next(iter(get_close_matches(head, anywhere, n=1)), None)

@@ -159,10 +159,10 @@ def test_a_key_that_nothing_reads_is_refused_with_the_nearest(key: str, hint: st
         ({"grouping": "quantiles"}, "grouping: there is no 'quantiles'; the nearest is 'quantile'"),
         ({"losses.margni.weight": 1}, r"losses\.margni: there is no 'margni'; .* 'margin'"),
         ({"state_fusion.size": 1}, r"state_fusion\.size: there is no such setting"),
-        ({"negatives": "graph"}, "negatives: a negatives is a setting of what reads it"),
+        ({"negatives": "graph"}, "negatives: it is a setting of another component"),
         (
             {"ranking_reader": "none", "ranking_reader.mask": "all"},
-            r"ranking_reader\.mask: ranking_reader is none, and has no settings",
+            r"ranking_reader: it is taken away, and ranking_reader\.mask changes it",
         ),
         ({"ranking_reader.mask": "better"}, r"ranking_reader\.mask: with one layer it changes"),
     ],
@@ -376,3 +376,35 @@ def test_the_search_space_is_recboles_format_and_of_known_keys() -> None:
     whole = {"grouping.n_groups": 2, "ranking_reader.group_samples": 2}
     assert set(whole) < set(space)
     assert make(**{**dict.fromkeys(space, 0.1), **whole}).unknown_keys() == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"losses": "none"}, "losses: there is nothing to learn from; name feedback at least"),
+        ({"losses": ["margin"]}, "losses: with ranking_training stacked the history learns from"),
+        ({"losses.feedback": "none"}, "losses: with ranking_training stacked the history"),
+        ({"losses.margni": "none"}, "losses.margni: there is no 'margni'; the nearest is 'margin'"),
+        ({"negatives": "uniform"}, "negatives: it is a setting of another component, and no key"),
+        ({"state_fusion": "gate"}, "ranking_training: stacked needs a state_fusion that stands on"),
+    ],
+)
+def test_components_that_cannot_work_together_are_refused(keys: Dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=f"^{words}"):
+        make(**keys)
+
+
+def test_what_is_left_of_a_loss_may_be_learned_jointly_or_without_rankings() -> None:
+    assert list(make(losses="margin", ranking_training="joint")["losses"]) == ["margin"]
+    assert list(make(losses="system", ranking_reader="none")["losses"]) == ["system"]
+
+
+def test_a_tilde_is_nothing_on_a_command_line_as_in_a_file() -> None:
+    assert make(request_cache_dir="~")["request_cache_dir"] is None
+    assert make(**{"score_fusion.weights": "~"})["score_fusion.weights"] is None
+
+
+def test_a_stage_that_a_model_lacks_is_told_and_does_nothing() -> None:
+    ranker = make("MultiTaskRanker", rerankers="nobody")
+    assert [key for key, _ in ranker.unknown_keys()] == ["rerankers"]
+    assert ranker.component("rerankers") is None
