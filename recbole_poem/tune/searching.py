@@ -9,6 +9,7 @@ from recbole.trainer import Trainer
 from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import alone, writing
+from recbole_poem.core.renamed import RENAMED
 from recbole_poem.core.workers import environment, ray_session
 from recbole_poem.training.config import Config
 from recbole_poem.training.quick_start import begin, end_log, trainer_of
@@ -115,6 +116,7 @@ class Search:
         self.config.external_config_dict.update(dict.fromkeys(self.space))
         for key, near in self.config.unknown_keys():
             hint = f"; the nearest known key is '{near}'" if near else ""
+            hint = f"; write {RENAMED[key]}" if key in RENAMED else hint
             where = f"params_file: {path}: " if key in self.space else ""
             raise InputError(f"{where}'{key}' is not a key of {self.config.model}{hint}")
         check_storable(self.config.given())
