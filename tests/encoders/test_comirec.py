@@ -106,7 +106,7 @@ def test_routing_is_that_of_a_slow_loop() -> None:
         sums = [sum(trust[j, k] * votes[j][k] for j in range(4)) for k in range(2)]
         lengths = [float(each.detach().norm()) for each in sums]
         interests = [s * (n / (1 + n**2)) for s, n in zip(sums, lengths)]
-        agree = [[float(interests[k] @ votes[j][k]) for k in range(2)] for j in range(4)]
+        agree = [[(interests[k] @ votes[j][k]).item() for k in range(2)] for j in range(4)]
         logit = logit + torch.tensor(agree)
     torch.testing.assert_close(encoder(items[None], {})[0, -1], torch.stack(interests))
 

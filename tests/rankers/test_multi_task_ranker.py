@@ -159,7 +159,7 @@ def test_two_processes_judge_by_all_exposures(keys: Dict[str, Any]) -> None:
     ("change", "words"),
     [
         ({"targets": None}, r"^targets: a ranker needs at least one, such as"),
-        ({"pooling": "max"}, r"^pooling: unknown 'max'"),
+        ({"pooling": "max"}, r"^pooling: expected one of attention, mean, not 'max'"),
         ({"ranker.expert_sizes": []}, r"^ranker\.expert_sizes: expected a list of whole numbers"),
         ({"ranker.n_experts": 0}, r"^ranker\.n_experts: expected a whole number from 1, not"),
         ({"utc_offset": 90_000}, r"^utc_offset: expected seconds of less than a day"),
