@@ -10,6 +10,7 @@ from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import alone, writing
 from recbole_poem.core.renamed import RENAMED
+from recbole_poem.core.stages import STAGES
 from recbole_poem.core.workers import environment, ray_session
 from recbole_poem.training.config import Config
 from recbole_poem.training.quick_start import begin, end_log, trainer_of
@@ -112,6 +113,13 @@ class Search:
             if key in keys:
                 raise InputError(
                     f"{key}: given for all trials, and tuned in {path}; leave one of them out"
+                )
+            part = key.rpartition(".")[0]
+            is_stated = part.partition(".")[0] in STAGES and self.config.is_given(part)
+            if is_stated and self.config.component(part) is None:
+                raise InputError(
+                    f"{key}: tuned in {path}, and {part} is left out for all trials; take the "
+                    "line out of the file, or name another file as params_file"
                 )
         self.config.external_config_dict.update(dict.fromkeys(self.space))
         for key, near in self.config.unknown_keys():

@@ -15,8 +15,9 @@ from conftest import successor_log
 
 from recbole_poem import run_recbole_poem
 from recbole_poem.cli.verbs import main
+from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import alone
-from recbole_poem.tune.searching import TrialObjective
+from recbole_poem.tune.searching import Search, TrialObjective
 
 pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
 
@@ -109,6 +110,26 @@ def test_a_tuned_key_that_does_nothing_is_refused(
     assert tune(toy) == 2
     words = "space.hyper: 'learning_rat' is not a key of SASRec; the nearest known key is 'learn"
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "tuned", "part"),
+    [
+        ("--losses.margin=none", "losses.margin.weight", "losses.margin"),
+        ("--ranking_reader=none", "ranking_reader.group_samples", "ranking_reader"),
+    ],
+)
+def test_a_setting_of_what_is_left_out_is_not_tuned(given: str, tuned: str, part: str) -> None:
+    Path("space.hyper").write_text(f"{tuned} choice [0.1,0.2]\n")
+    keys = {"model": "POEM", "dataset": "ml-100k", given[2:].split("=")[0]: "none"}
+    with pytest.raises(InputError, match=f"^{tuned}: tuned in space.hyper, and {part} is left out"):
+        Search(keys, [], "space.hyper")
+
+
+def test_a_former_key_is_named_with_the_new_one() -> None:
+    Path("space.hyper").write_text("margin_weight choice [0.1,0.2]\n")
+    with pytest.raises(InputError, match=r"'margin_weight' is not a key of POEM; write losses\.m"):
+        Search({"model": "POEM", "dataset": "ml-100k"}, [], "space.hyper")
 
 
 def test_a_date_without_quotes_is_named(toy: List[str], capsys: pytest.CaptureFixture) -> None:
