@@ -123,7 +123,8 @@ def changed_from(log: pd.DataFrame, future: Any) -> pd.DataFrame:
 def chosen(stage: Stage, name: str) -> Dict[str, Any]:
     if stage.form is Form.ONE:
         return {stage.key: {"name": name, **MORE.get(name, {})}}
-    return {stage.key: {name: MORE.get(name, {})}, **BESIDE.get(name, {})}
+    first = {"feedback": {}} if stage is LOSSES else {}  # without it a history learns nothing
+    return {stage.key: {**first, name: MORE.get(name, {})}, **BESIDE.get(name, {})}
 
 
 def cases(*stages: Stage) -> List[Any]:
