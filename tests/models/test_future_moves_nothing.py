@@ -225,7 +225,9 @@ def trained_on(experiment: Experiment) -> List[torch.Tensor]:
     [
         *cases(LOSSES, LOGIT_TERMS, ROW_FEATURES),
         *(
-            pytest.param({"losses": {"margin": {"negatives": name}}}, id=f"negatives-{name}")
+            pytest.param(
+                {"losses": {"feedback": {}, "margin": {"negatives": name}}}, id=f"negatives-{name}"
+            )
             for name in NEGATIVES.components()
         ),
     ],

@@ -113,9 +113,9 @@ def test_settings_are_settings_in_another_process_too() -> None:
     assert there == plain
 
 
-def test_components_with_dotted_names_decide_as_a_whole() -> None:
-    named = {"objectives": {"a.b": {"similarity": "cosine"}}}
+def test_names_of_users_decide_by_their_settings() -> None:
+    named = {"objectives": {"a-b": {"similarity": "cosine"}}}
     view = ConfigView(poem(**named))
-    assert view.component("objectives")["a.b"].settings.history == 10
+    assert view.component("objectives")["a-b"].settings.history == 10
     assert view.fits(poem(**named))
-    assert not view.fits(poem(objectives={"a.b": {"similarity": "cosine", "decay": 0.5}}))
+    assert not view.fits(poem(objectives={"a-b": {"similarity": "cosine", "decay": 0.5}}))
