@@ -118,4 +118,5 @@ def test_names_of_users_decide_by_their_settings() -> None:
     view = ConfigView(poem(**named))
     assert view.component("objectives")["a-b"].settings.history == 10
     assert view.fits(poem(**named))
-    assert not view.fits(poem(objectives={"a-b": {"similarity": "cosine", "decay": 0.5}}))
+    assert view.fits(poem(objectives={"a-b": {"similarity": "cosine", "decay": 0.5}}))  # not read
+    assert not view.fits(poem(objectives={"a-b": {"similarity": "cosine", "history": 5}}))
