@@ -49,8 +49,16 @@ def stacked(
             for name, value in upper[key].items():
                 _replace(result, f"{head}.{name}", value)
         else:
+            _bring_back(result, key, stages[head])
             _replace(result, key, upper[key])
     return result
+
+
+def _bring_back(keys: Dict[str, Any], key: str, stage: Stage) -> None:
+    """Add a component that lower keys took away, where a key changes one of its settings."""
+    member = ".".join(key.split(".")[:2])
+    if stage.form is Form.SEVERAL and key != member and _takes_away(keys.get(member, True)):
+        keys[member] = True
 
 
 def _takes_away(value: Any) -> bool:

@@ -51,9 +51,6 @@ class ConfigView:
             self._remember("component", ".".join(parts[:n]))
         found = self._config.component(path)
         if _are_choices(found):
-            if any("." in name for name in found):  # no path leads to what users call so
-                self._remember("item", path)
-                return found
             return {name: self._seen(f"{path}.{name}", one) for name, one in found.items()}
         return self._seen(path, found) if isinstance(found, Choice) else found
 

@@ -134,6 +134,8 @@ def test_keys_lie_over_each_other(levels: Any, expected: Any) -> None:
          {"bread": {"slices": 6, "spice": {"name": "none_at_all"}}, "salad": {}}),
         ([{"sides": {"bread": {}}}, {"sides.salad": True, "sides.bread.spice": "salt"}],
          {"bread": {"slices": 2, "spice": {"name": "salt", "grains": 3}}, "salad": {}}),
+        ([{"sides": ["bread"]}, {"sides.bread": "none"}, {"sides.bread.slices": 4}],
+         {"bread": {"slices": 4, "spice": {"name": "none_at_all"}}}),
         ([{"sides": ["salad"]}, {"sides": {"bread": {}}}],
          {"bread": {"slices": 2, "spice": {"name": "none_at_all"}}}),
         ([{"sides": ["salad"]}, {"sides": "none"}], {}),
@@ -207,3 +209,11 @@ def test_two_components_of_one_name_are_refused() -> None:
     other = type("Pea", (), {"__module__": "elsewhere"})
     with pytest.raises(InputError, match=f"course: elsewhere and {Pea.__module__} both register"):
         stage.register("a")(other)
+
+
+def test_what_was_laid_can_be_laid_again_as_one_mapping() -> None:
+    levels = [{"sides": ["bread"]}, {"sides.bread": "none"}, {"sides.bread.slices": 4}]
+    keys: Dict[str, Any] = {}
+    for level in levels:
+        keys = stacked(keys, level, STAGES)
+    assert chosen("sides", keys) == chosen("sides", *levels)
