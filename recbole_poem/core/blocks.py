@@ -137,6 +137,4 @@ def _with_member(
         added = stage.blocks({name: {} if value is True else value}, where)
         return {**blocks, **added}
     one = blocks.get(name, {} if stage.form is Form.NAMED else {stage.word: name})
-    single = Stage(stage.key, stage.room, stage.meaning, word=stage.word, usual=stage.usual)
-    single._components = stage._components
-    return {**blocks, name: _changed(single, one, rest, value, f"{where}.{name}")}
+    return {**blocks, name: _changed(stage.of_one(), one, rest, value, f"{where}.{name}")}

@@ -84,6 +84,12 @@ class Stage:
         self.form, self.is_optional, self.word, self.usual = form, is_optional, word, usual
         self._components: Dict[str, Type[Any]] = {}
 
+    def of_one(self) -> "Stage":
+        """Return the stage that one of several components belongs to, with the same components."""
+        single = Stage(self.key, self.room, self.meaning, word=self.word, usual=self.usual)
+        single._components = self._components
+        return single
+
     def register(self, name: str) -> Callable[[Component], Component]:
         """Return the decorator that makes a class the component called `name`."""
 
