@@ -13,7 +13,7 @@ from recbole_poem.cli.verbs import main
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
-PAGES = sorted(DOCS.rglob("*.md")) + [ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md"]
+PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md"]
 #: pages that were written before their sentences had a limit
 LONG = {"datasets.md", "ranking_stage.md", "scaling.md", "serving.md", "keys.md"}
 PLAIN = [page for page in DOCS.rglob("*.md") if page.name not in LONG]
@@ -46,6 +46,10 @@ def anchors_of(text: str) -> Set[str]:
     return anchors
 
 
+def has_anchor(page: Path, anchor: str) -> bool:
+    return not anchor or anchor in anchors_of(page.read_text(encoding="utf-8"))
+
+
 def broken_links(page: Path) -> List[str]:
     """Return the relative links of a page that lead to no file, or to no heading of one."""
     broken = []
@@ -54,9 +58,7 @@ def broken_links(page: Path) -> List[str]:
         if re.match(r"[a-z]+:", target):
             continue
         file = (page.parent / target) if target else page
-        if not file.exists():
-            broken.append(link)
-        elif anchor and anchor not in anchors_of(file.read_text(encoding="utf-8")):
+        if not (file.exists() and has_anchor(file, anchor)):
             broken.append(link)
     return broken
 
@@ -96,9 +98,9 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_sentences_are_told_apart() -> None:
     text = (
         "# A heading that counts for nothing\n\nOne two, [three](a.md)\nfour `five six`. Seven!\n"
-        "- Eight (nine 0.5) – ten.\n- Eleven\n\n```bash\nno words\n```\n| a b | c. d |\n|---|---|\n"
+        "- Eight (nine 0.5) - ten.\n- Eleven\n\n```bash\nno words\n```\n| a b | c. d |\n|---|---|\n"
     )
-    prose = {"One two, three four code.": 5, "Seven!": 1, "Eight (nine 0.5) – ten.": 4, "Eleven": 1}
+    prose = {"One two, three four code.": 5, "Seven!": 1, "Eight (nine 0.5) - ten.": 4, "Eleven": 1}
     assert lengths(text, cells=False) == prose
     assert lengths(text, cells=True) == {**prose, "a b": 2, "c.": 1, "d": 1, "---": 0}
 
