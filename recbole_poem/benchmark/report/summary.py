@@ -14,13 +14,16 @@ from recbole_poem.benchmark.statistics import (
     detectable_difference,
     holm,
     paired_test,
+    paired_test_with_seeds,
     percentile_interval,
     resampled_means,
     standard_error,
 )
-from recbole_poem.benchmark.stored_ranks import pairing
+from recbole_poem.benchmark.stored_ranks import Ranks, pairing, with_known
 from recbole_poem.core.errors import InputError
 
+#: with a larger share of seen targets the headline is of new ones
+SEEN_SHARE = 0.05
 _OURS = ("POEM", "Upstream")
 
 
@@ -47,6 +50,7 @@ class Comparison(NamedTuple):
     relative: float  # difference / reference; NaN where that is 0
     p: float
     p_corrected: float  # Holm, over its family
+    p_with_seeds: float  # alone, with the scatter of the seeds; NaN for a single seed
     detectable: float
 
     @property
@@ -67,12 +71,19 @@ class Family(NamedTuple):
 
 
 class Results(NamedTuple):
-    """The rows of one data set under one protocol that finished."""
+    """The rows of one data set under one protocol that finished.
+
+    Where more than `SEEN_SHARE` of the targets were seen before by their users, all is of the test
+    rows with new targets, but for `everything`.
+    """
 
     protocol: str
     n_users: int
-    n_rows: int  # test rows; more than users where a user has several
+    n_rows: int  # test rows that count; more than users where a user has several
+    seen_share: float  # of all test rows; NaN where no run says it
+    new_only: bool  # whether only test rows with new targets count
     metrics: Dict[str, Dict[str, Spread]]  # row -> metric -> over seeds
+    everything: Dict[str, Dict[str, Spread]]  # the same on all test rows
     estimates: Dict[str, Dict[str, Estimate]]  # tested metric -> row -> over rows
     extras: Dict[str, Tuple[str, ...]]  # row -> what it has that every row may have
     against_baseline: List[Family]  # one a tested metric and extras that a baseline has
@@ -133,25 +144,67 @@ def summarise(
         return []
     models = {name: runs[0].record["model"] for name, runs in finished.items()}
     extras = {name: extras_of(runs[0].record["config"]) for name, runs in finished.items()}
-    first = next(iter(finished.values()))[0]
+    listed = [(name, run) for name, runs in finished.items() for run in runs]
+    first = listed[0][1]
     reference = (str(first.folder), first.ranks())
+    seen = _seen(reference, [run for _, run in listed])
+    seen_share = float("nan") if seen is None else float(seen.mean())
+    judged = ~seen if seen is not None and SEEN_SHARE < seen_share < 1 else None
     tested = tested_metrics(cut_offs(first.measures(protocols[0])))
+    everything: Dict[str, Dict[str, List[Dict[str, float]]]] = {p: {} for p in protocols}
     metrics: Dict[str, Dict[str, List[Dict[str, float]]]] = {p: {} for p in protocols}
     values: Dict[str, Dict[str, np.ndarray]] = {p: {} for p in protocols}
-    listed = [(name, run) for name, runs in finished.items() for run in runs]
     for name, run in tqdm(listed, "read ranks", delay=2.0):
         ranks = run.ranks()
         order = pairing(reference, (str(run.folder), ranks))
+        order = order if judged is None else order[judged]
         for protocol in protocols:
-            metrics[protocol].setdefault(name, []).append(_measures(run, first, protocol))
-            mine = [ranking.user_values(ranks.rank[protocol][order], m) for m in tested]
+            rank = ranks.rank[protocol][order]
+            measures = _measures(run, first, protocol)
+            everything[protocol].setdefault(name, []).append(measures)
+            measures = measures if judged is None else {**measures, **_of_ranks(rank, measures)}
+            metrics[protocol].setdefault(name, []).append(measures)
+            mine = [ranking.user_values(rank, m) for m in tested]
             share = np.stack(mine, axis=1) / len(finished[name])  # (N, tested)
             values[protocol][name] = values[protocol].get(name, 0.0) + share
-    user = np.unique(reference[1].user, return_inverse=True)[1]
+    user = reference[1].user if judged is None else reference[1].user[judged]
+    user = np.unique(user, return_inverse=True)[1]
     return [
-        _results(p, user, metrics[p], values[p], models, extras, variant_of, tested)
+        _results(p, user, metrics[p], values[p], models, extras, variant_of, tested)._replace(
+            seen_share=seen_share, new_only=judged is not None, everything=_spreads(everything[p])
+        )
         for p in protocols
     ]
+
+
+def _seen(reference: Tuple[str, Ranks], runs: List[Run]) -> Optional[np.ndarray]:
+    """Return whether the users of the reference's test rows had seen the targets, if a run says it.
+
+    Raises
+    ------
+    InputError
+        As `pairing`.
+    """
+    known = reference[1]
+    for run in runs:
+        if known.seen is not None:
+            break
+        ranks = run.ranks()
+        known = with_known(known, ranks, pairing(reference, (str(run.folder), ranks)))
+    return known.seen
+
+
+def _of_ranks(rank: np.ndarray, measures: Iterable[str]) -> Dict[str, float]:
+    """Return those of the metrics that the ranks of the targets give; others are of the lists."""
+    known = [metric for metric in measures if metric.split("@")[0] in ranking.OF_RANKS]
+    return {metric: float(ranking.user_values(rank, metric).mean()) for metric in known}
+
+
+def _spreads(metrics: Dict[str, List[Dict[str, float]]]) -> Dict[str, Dict[str, Spread]]:
+    return {
+        name: {m: spread([seed[m] for seed in seeds]) for m in seeds[0]}
+        for name, seeds in metrics.items()
+    }
 
 
 def _measures(run: Run, first: Run, protocol: str) -> Dict[str, float]:
@@ -190,7 +243,10 @@ def _results(
         means = scores.mean(0)
         samples = resampled_means(scores, user)  # (R, rows)
         estimates[metric] = dict(zip(names, estimates_of(means, samples)))
-        compare = partial(_compare, metric, names, scores=scores, user=user, samples=samples)
+        seeds = {name: [seed[metric] for seed in metrics[name]] for name in names}
+        compare = partial(
+            _compare, metric, names, scores=scores, user=user, samples=samples, seeds=seeds
+        )
         for shared, rows in equals.items():
             of = {model: [i for i in rows if models[names[i]] == model] for model in _OURS}
             baseline = _best([i for i in rows if is_baseline(models[names[i]])], means)
@@ -207,10 +263,10 @@ def _results(
         protocol,
         len(np.unique(user)),
         len(user),
-        {
-            name: {m: spread([seed[m] for seed in seeds]) for m in seeds[0]}
-            for name, seeds in metrics.items()
-        },
+        float("nan"),
+        False,
+        _spreads(metrics),
+        {},
         estimates,
         extras,
         baselines,
@@ -237,13 +293,19 @@ def _compare(
     scores: np.ndarray,
     user: np.ndarray,
     samples: np.ndarray,
+    seeds: Dict[str, List[float]],
 ) -> Family:
-    """Test `rows` against `reference`: columns of `scores` (N, rows) and `samples` (R, rows)."""
+    """Test `rows` against `reference`: columns of `scores` (N, rows) and `samples` (R, rows).
+
+    `seeds` has the means of each row, one a seed.
+    """
     others = [row for row in rows if row != reference]
     differences = scores[:, others] - scores[:, [reference]]
     estimates = estimates_of(differences.mean(0), samples[:, others] - samples[:, [reference]])
     p_values = np.array([paired_test(scores[:, i], scores[:, reference], user) for i in others])
+    errors = [standard_error(differences[:, at], user) for at in range(len(others))]
     base, n_users = float(scores[:, reference].mean()), len(np.unique(user))
+    own = seeds[names[reference]]
     comparisons = [
         Comparison(
             names[row],
@@ -251,10 +313,11 @@ def _compare(
             estimate.mean / base if base else float("nan"),
             float(p),
             float(corrected),
-            detectable_difference(standard_error(differences[:, at], user), n_users),
+            paired_test_with_seeds(estimate.mean, error, n_users, seeds[names[row]], own),
+            detectable_difference(error, n_users),
         )
-        for at, (row, estimate, p, corrected) in enumerate(
-            zip(others, estimates, p_values, holm(p_values))
+        for row, estimate, p, corrected, error in zip(
+            others, estimates, p_values, holm(p_values), errors
         )
     ]
     return Family(metric, names[reference], comparisons)
