@@ -210,8 +210,8 @@ def test_no_winner_is_shown_where_chance_may_explain_it(tmp_path: Path) -> None:
     report = write_report(tmp_path)
     first = report.in_short.splitlines()[0]
     assert re.fullmatch(
-        r"toy, seen items ranked last: no winner is shown: POEM is first with NDCG@10 0\.\d{4}, but "
-        r"\+0\.\d{4} \(\+\d\.\d.%\) on Pop, the best baseline may be chance \(95 % interval "
+        r"toy, seen items ranked last: no winner is shown: POEM is first with NDCG@10 0\.\d{4}, "
+        r"but \+0\.\d{4} \(\+\d\.\d.%\) on Pop, the best baseline may be chance \(95 % interval "
         r".0\.\d{4} to \+0\.\d{4}, p = 0\.\d+\)\.",
         first,
     )
