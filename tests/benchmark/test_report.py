@@ -507,7 +507,9 @@ def test_a_browser_draws_every_chart(folder: Path, tmp_path: Path) -> None:
         });
         const told = document.createElement('pre');
         told.id = 'told';
+        const scrolled = [...document.querySelectorAll('.scroll')];
         told.textContent = JSON.stringify({errors, charts,
+          cut: scrolled.filter(table => table.scrollWidth > table.clientWidth).length,
           loaded: performance.getEntriesByType('resource').length});
         document.body.append(told);
       }, 2000);
@@ -527,6 +529,7 @@ def test_a_browser_draws_every_chart(folder: Path, tmp_path: Path) -> None:
     assert found, "the page's scripts did not run to their end"
     told = json.loads(html.unescape(found[1]))
     assert told["errors"] == [] and told["loaded"] == 0
+    assert told["cut"] == 0  # no table is wider than the window
     assert [chart["id"] for chart in told["charts"]] == CHARTS
     for chart in told["charts"]:
         assert chart["width"] > 600 and chart["height"] > 300

@@ -5,7 +5,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 from recbole_poem.benchmark.endings import cut_short
 from recbole_poem.benchmark.evaluation import validation_protocol
 from recbole_poem.benchmark.report.document import number, p_equation, percent, signed
-from recbole_poem.benchmark.report.summary import Comparison, Family, Results
+from recbole_poem.benchmark.report.findings import Comparison, Family, Results
 from recbole_poem.benchmark.results import Run
 from recbole_poem.benchmark.statistics import ALPHA
 

@@ -61,7 +61,7 @@ td:first-child { white-space: normal; min-width: 8rem; max-width: 16rem; }
 tbody tr:hover td { background: var(--hover); }
 td.instead, td.code, th.code { text-align: left; white-space: normal; }
 td.instead { color: var(--bad); min-width: 24rem; }
-td.code { overflow-wrap: anywhere; min-width: 12rem; }
+td.code { overflow-wrap: anywhere; min-width: 5rem; }
 td small { display: block; line-height: 1.1; color: var(--faint); }
 td.good { color: var(--good); font-weight: 600; }
 td.bad { color: var(--bad); }

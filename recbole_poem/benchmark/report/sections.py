@@ -16,13 +16,13 @@ from recbole_poem.benchmark.report.document import (
     percent,
     signed,
 )
-from recbole_poem.benchmark.report.labels import reason
-from recbole_poem.benchmark.report.summary import (
+from recbole_poem.benchmark.report.findings import (
     Family,
     Results,
     Spread,
     typical_detectable,
 )
+from recbole_poem.benchmark.report.labels import reason
 from recbole_poem.benchmark.results import Run
 from recbole_poem.benchmark.statistics import ALPHA, POWER
 
@@ -130,6 +130,8 @@ def _tests(results: Results, names: Dict[str, str]) -> List[Block]:
         ("POEM against the best upstream row", results.against_upstream),
     ):
         for family in families:
+            if not family.comparisons:
+                continue
             table = _family_table(results, family, names)
             head = f"{title}{with_extras(family.extras)}, {family.reference}: {family.metric}"
             # the metric that decides stands open, the other one is there for who asks

@@ -17,7 +17,8 @@ from recbole_poem.benchmark.report.document import (
     Row,
     Table,
 )
-from recbole_poem.benchmark.report.summary import Results, summarise
+from recbole_poem.benchmark.report.findings import Results
+from recbole_poem.benchmark.report.summary import summarise
 from recbole_poem.benchmark.report.terminal import text_of
 from recbole_poem.benchmark.report.terms import terms_section
 from recbole_poem.benchmark.results import (
@@ -169,7 +170,7 @@ def _dataset_section(section: _Section, plan: Plan) -> List[Block]:
     return [
         Heading(2, section.dataset),
         Bullets(remarks),
-        *charts.score_bars(results, variant_of),
+        *charts.score_bars(results, variant_of, names),
         *(block for protocol in protocols for block in protocol),
         *terms_section(rows, variant_of, section.trials),
         *effort.cost_section(rows, names, section.trials),
