@@ -120,6 +120,13 @@ def test_no_gain_is_stated_of_a_row_that_alone_has_an_extra(tmp_path: Path) -> N
         text,
     )
     assert "POEM + trend against" not in text
+    told = text.split(
+        "<summary>No gain is stated: rows with popularity_trend beside CORE, which has "
+    )
+    assert len(told) == 5  # two metrics under two protocols
+    core, poem = told[1].split("\n\n")[1].splitlines()[2:4]
+    assert core.startswith("| CORE ᴾ |") and poem.startswith("| POEM + trend ᴾ⁺ |")
+    assert poem.endswith("| unequal extras |")
 
 
 def test_unequal_machines_are_told(tmp_path: Path) -> None:

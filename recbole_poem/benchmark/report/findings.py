@@ -68,6 +68,7 @@ class Results(NamedTuple):
     extras: Dict[str, Tuple[str, ...]]  # row -> what it has that every row may have
     against_baseline: List[Family]  # one a tested metric and extras that a baseline has
     against_upstream: List[Family]  # the same of those that an upstream row has
+    unequal: List[Family]  # rows whose extras no baseline, or no upstream row, has: against it
     variants: List[Family]  # one a row that has variants and a tested metric: against that row
 
 

@@ -61,6 +61,7 @@ def protocol_section(
         *_all_targets(results, rows, names),
         Paragraph(_noise(results), "note"),
         *_tests(results, names),
+        *_unequal(results, names),
         *_variants(results, rows, variant_of, names),
     ]
 
@@ -130,14 +131,24 @@ def _tests(results: Results, names: Dict[str, str]) -> List[Block]:
         ("POEM against the best upstream row", results.against_upstream),
     ):
         for family in families:
-            if not family.comparisons:
-                continue
             table = _family_table(results, family, names)
             head = f"{title}{with_extras(family.extras)}, {family.reference}: {family.metric}"
             # the metric that decides stands open, the other one is there for who asks
             decides = family.metric == families[0].metric
             blocks += [Heading(4, head), table] if decides else [Fold(head, [table])]
     return blocks
+
+
+def _unequal(results: Results, names: Dict[str, str]) -> List[Block]:
+    """Return what is told of rows with extras beside a reference without, which is no gain."""
+    return [
+        Fold(
+            f"No gain is stated: rows{with_extras(family.extras)} beside {family.reference}, which "
+            f"has not the same: {family.metric}",
+            [_family_table(results, family, names, "unequal extras")],
+        )
+        for family in results.unequal
+    ]
 
 
 def _variants(
@@ -160,7 +171,10 @@ def _variants(
     return blocks
 
 
-def _family_table(results: Results, family: Family, names: Dict[str, str]) -> Table:
+def _family_table(
+    results: Results, family: Family, names: Dict[str, str], instead: str = ""
+) -> Table:
+    """Return the tests of a family; `instead` of the verdict, if it is given."""
     header = [
         "row", family.metric, "95 % interval", "difference", "its 95 % interval",
         "relative", "p (Holm)", "p alone", "p with seeds", "verdict",
@@ -175,7 +189,7 @@ def _family_table(results: Results, family: Family, names: Dict[str, str]) -> Ta
             Cell(p_value(comparison.p_corrected)),
             Cell(p_value(comparison.p)),
             Cell(p_value(comparison.p_with_seeds)),
-            Cell(comparison.verdict, tone=_TONES.get(comparison.verdict, "")),
+            Cell(instead or comparison.verdict, tone=_TONES.get(instead or comparison.verdict, "")),
         ]
         lines.append(Row(_estimate(results, family, comparison.row, names) + cells))
     return Table(header, lines)

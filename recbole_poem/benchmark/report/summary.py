@@ -172,11 +172,17 @@ def _results(
 ) -> Results:
     names = list(values)
     estimates: Dict[str, Dict[str, Estimate]] = {}
-    baselines, upstreams = [], []
+    baselines: List[Family] = []
+    upstreams: List[Family] = []
+    unequal: List[Family] = []
     contestants = [i for i, name in enumerate(names) if name not in variant_of]
     equals: Dict[Tuple[str, ...], List[int]] = {}  # rows with the same extras
     for i in contestants:
         equals.setdefault(extras[names[i]], []).append(i)
+    kinds = {
+        "baseline": [i for i in contestants if is_baseline(models[names[i]])],
+        "upstream": [i for i in contestants if models[names[i]] == "Upstream"],
+    }
     bases = [name for name in dict.fromkeys(variant_of.values()) if name in names]
     variants: Dict[str, List[Family]] = {base: [] for base in bases}
     table = np.stack(list(values.values()), axis=1)  # (N, rows, tested)
@@ -189,14 +195,20 @@ def _results(
         compare = partial(
             _compare, metric, names, scores=scores, user=user, samples=samples, seeds=seeds
         )
+        best = {kind: _best(of_kind, means) for kind, of_kind in kinds.items()}
         for shared, rows in equals.items():
-            of = {model: [i for i in rows if models[names[i]] == model] for model in _OURS}
-            baseline = _best([i for i in rows if is_baseline(models[names[i]])], means)
-            upstream = _best(of["Upstream"], means)
-            if baseline is not None:
-                baselines.append(compare(rows, baseline)._replace(extras=shared))
-            if upstream is not None and of["POEM"]:
-                upstreams.append(compare(of["POEM"], upstream)._replace(extras=shared))
+            poem = [i for i in rows if models[names[i]] == "POEM"]
+            own = [i for i in rows if i not in kinds["upstream"]]
+            for kind, found, asking, others in (
+                ("baseline", baselines, rows, own),
+                ("upstream", upstreams, poem, poem),
+            ):
+                reference = _best([i for i in rows if i in kinds[kind]], means)
+                other = best[kind]
+                if reference is not None and asking:
+                    found.append(compare(asking, reference)._replace(extras=shared))
+                elif reference is None and other is not None and others:
+                    unequal.append(compare(others, other)._replace(extras=shared))
         for base, families in variants.items():
             own = [i for i, name in enumerate(names) if variant_of.get(name) == base]
             if own:
@@ -213,6 +225,7 @@ def _results(
         extras,
         baselines,
         upstreams,
+        unequal,
         [family for families in variants.values() for family in families],
     )
 
