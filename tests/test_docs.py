@@ -163,7 +163,7 @@ def test_every_row_of_the_results_is_in_its_report() -> None:
     assert len(rows) > 50
     for report, name, figures in rows:
         text = (ROOT / "benchmarks" / "results" / report / "report.md").read_text(encoding="utf-8")
-        pattern = rf"^\| {re.escape(name)}(?: [⁰¹²³⁴⁵⁶⁷⁸⁹ᵀᴱᴾ]+)* \|.*$"
+        pattern = rf"^\| {re.escape(name)}(?: [⁰¹²³⁴⁵⁶⁷⁸⁹⁺ᵀᴱᴾ]+)* \|.*$"
         known = " ".join(re.findall(pattern, text, re.MULTILINE)).replace("*", "")
         assert known, f"{report} has no row {name}"
         assert [each for each in figures if each not in known] == [], f"{report}: {name}"
