@@ -67,8 +67,8 @@ def say_coverage(found: Coverage) -> None:
     """
     if not found.n_read:
         raise InputError(
-            f"request cache: {found.words}, so the model would learn nothing from it; give rankings of earlier "
-            "requests, or set ranking_reader and losses.system to none"
+            f"request cache: {found.words}, so the model would learn nothing from it; give "
+            "rankings of earlier requests, or set ranking_reader and losses.system to none"
         )
     say = getLogger().warning if found.n_read < _FEW * found.n_rows else getLogger().info
     say(f"request cache: {found.words}")

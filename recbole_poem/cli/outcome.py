@@ -13,6 +13,7 @@ from recbole_poem.training.words import ranking_words
 
 #: metrics that, where a row has one target, repeat the hit rate
 _REPEATED = ("recall", "precision")
+_REPEATED_WORDS = "one target per row: Recall@k is Hit@k, and Precision@k is Hit@k / k"
 
 
 def outcome(finished: Finished, with_baselines: bool) -> str:
@@ -41,7 +42,7 @@ def outcome(finished: Finished, with_baselines: bool) -> str:
     targets = tested_targets(experiment.test_data._dataset)
     lines = [_protocol(experiment, targets), *_lines(result, experiment, targets)]
     if _repeats(experiment):
-        lines.insert(1, lined_up("", "one target per row: Recall@k is Hit@k, Precision@k Hit@k / k"))
+        lines.insert(1, lined_up("", _REPEATED_WORDS))
     return _page(_without_repeated(columns, experiment), lines)
 
 

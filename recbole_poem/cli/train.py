@@ -56,7 +56,7 @@ def run(arguments: List[str]) -> int:
         raise InputError("--config_files names no file")
     if options.verbose is not None:
         keys["verbose"] = options.verbose
-    # torch, RecBole and DGL take seconds to load, and the line above is to come before
+    # torch and RecBole take seconds to load, and the line above is to come before
     from recbole_poem.cli.outcome import outcome
     from recbole_poem.core.run_log import end_log
     from recbole_poem.training.quick_start import train
@@ -85,4 +85,4 @@ def greet(options: argparse.Namespace) -> None:
     words = " on ".join(filter(None, (model, dataset)))
     words = ", ".join(filter(None, (words, options.config_files, options.resume)))
     version = recbole_poem.__version__
-    print(f"recbole_poem {version}: {words}; loading torch, RecBole and DGL ...", file=sys.stderr)
+    print(f"recbole_poem {version}: {words}; loading torch and RecBole ...", file=sys.stderr)

@@ -92,7 +92,8 @@ class _Terminal(logging.Handler):
     def _line(self, record: logging.LogRecord, width: Optional[int]) -> str:
         said = getattr(record, _SAID, None)
         if said is not None:
-            return lined_up(*said, width)
+            name, words = said
+            return lined_up(name, words, width)
         if self._shows_all:
             return self.format(record)
         return f"{record.levelname.lower():{NAME_WIDTH}} {record.getMessage()}"

@@ -4,12 +4,12 @@ The mixin works over any of RecBole's trainers. Every random number of a trainin
 function of the seed and the epoch, so a resumed run repeats what an uninterrupted one does.
 """
 
+import sys
 from contextlib import nullcontext
 from logging import getLogger
 from typing import Any, Callable, ContextManager, Dict, List, Optional, Tuple
 from uuid import uuid4
 
-import dgl
 import torch
 import torch.distributed
 from recbole.data.dataloader import KnowledgeBasedDataLoader
@@ -33,9 +33,11 @@ from recbole_poem.training.weight_average import WeightAverage
 
 
 def seed_everything(seed: int, reproducibility: bool) -> None:
-    """Seed Python, numpy, torch and DGL, which RecBole's `init_seed` leaves out."""
+    """Seed Python, numpy, torch and DGL, where it is loaded; RecBole's `init_seed` leaves it out."""
     init_seed(seed % 2**32, reproducibility)
-    dgl.seed(seed % 2**31)
+    dgl = sys.modules.get("dgl")  # it takes seconds to load, and most models do without
+    if dgl is not None:
+        dgl.seed(seed % 2**31)
 
 
 class WrapForDevice(AbstractTrainer):

@@ -50,8 +50,8 @@ def _stop_words(config: Any) -> str:
     if config["eval_step"] <= 0:
         return f"no validation, {config['epochs']} epochs"
     return (
-        f"{config['valid_metric']} of the validation rows ends training, after "
-        f"{config['stopping_step'] + 1} evaluations without a better one or {config['epochs']} epochs"
+        f"{config['valid_metric']} of the validation rows ends training, {config['epochs']} epochs "
+        f"at most, {config['stopping_step'] + 1} evaluations without a better one"
     )
 
 
