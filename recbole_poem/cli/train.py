@@ -72,9 +72,11 @@ def run(arguments: List[str]) -> int:
 
 def _names(options: argparse.Namespace) -> Tuple[Optional[str], Optional[str]]:
     """Return model and data set: what is given, or the usual ones of a run without files."""
+    model, dataset = options.model, options.dataset
     if options.resume is None and options.config_files is None:
-        return options.model or "POEM", options.dataset or "ml-100k"
-    return options.model, options.dataset
+        model = "POEM" if model is None else model
+        dataset = "ml-100k" if dataset is None else dataset
+    return model, dataset
 
 
 def greet(options: argparse.Namespace) -> None:
