@@ -17,12 +17,13 @@ from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.dataset import Dataset
 from recbole.trainer import Trainer
 from recbole.trainer.trainer import AbstractTrainer
-from recbole.utils import init_seed, set_color
+from recbole.utils import init_seed
 from torch.nn.parallel import DistributedDataParallel
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.noise import Purpose, own_streams
 from recbole_poem.core.refusals import refusals_named
+from recbole_poem.core.run_log import say
 from recbole_poem.rerankers.chain import Chain, chain_of
 from recbole_poem.rerankers.lists import Lists, in_time_order
 from recbole_poem.training import checkpoint
@@ -288,9 +289,7 @@ class TrainingMixin(Trainer):
             self._average.start()
             if more_epochs and state.get("average") is not None:
                 self._average.load_state_dict(state["average"])
-        self.logger.info(
-            set_color("Resuming", "blue") + f": {resume_file} after epoch {state['epoch']}"
-        )
+        say("resume", f"{resume_file} after epoch {state['epoch'] + 1}")
 
     @torch.no_grad()
     def evaluate(
