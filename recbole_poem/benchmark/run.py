@@ -55,7 +55,7 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
     dict
         The record, but for what `main` knows.
     """
-    given = {**effective_keys(job), "seed": job.seed, "show_progress": False}
+    given = {**effective_keys(job), "seed": job.seed, "show_progress": False, "verbose": True}
     config = Config(job.model, job.dataset, config_dict=given)
     if hasattr(config.model_class, "reads_rankings"):  # each run builds, and pays, its own cache
         cache = str(folder / "request_cache")

@@ -33,7 +33,7 @@ class Coverage(NamedTuple):
     def words(self) -> str:
         """The shares, in a sentence."""
         return (
-            f"request cache: {_share(self.n_ranked, self.n_requests)} requests have a ranking; "
+            f"{_share(self.n_ranked, self.n_requests)} requests have a ranking; "
             f"{_share(self.n_read, self.n_rows)} rows to predict read one"
         )
 
@@ -67,11 +67,23 @@ def say_coverage(found: Coverage) -> None:
     """
     if not found.n_read:
         raise InputError(
-            f"{found.words}, so the model would learn nothing from it; give rankings of earlier "
-            "requests, or set ranking_reader and losses.system to none"
+            f"request cache: {found.words}, so the model would learn nothing from it; give "
+            "rankings of earlier requests, or set ranking_reader and losses.system to none"
         )
     say = getLogger().warning if found.n_read < _FEW * found.n_rows else getLogger().info
-    say(found.words)
+    say(f"request cache: {found.words}")
+
+
+def cache_words(cache: RequestCache, found: Coverage) -> str:
+    """Say what a cache holds, what it covers, and whether it was made for this run."""
+    n_rankings, n_candidates, n_objectives = cache.scores.shape
+    origin = "built now in" if cache.was_built else "read from"
+    return (
+        f"{n_rankings:,} rankings of up to {n_candidates} candidates by {n_objectives} objectives "
+        f"({', '.join(cache.objectives)}), {origin} {cache.path}; "
+        f"{found.n_ranked / max(found.n_requests, 1):.1%} of the requests have one, "
+        f"{found.n_read / max(found.n_rows, 1):.1%} of the rows to predict read one"
+    )
 
 
 def _share(part: int, whole: int) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from logging import getLogger
 from pathlib import Path
@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import in_turn
+from recbole_poem.core.run_log import say
 from recbole_poem.core.workers import Map
 from recbole_poem.log.requests import RequestLog
 
@@ -78,6 +79,8 @@ class RequestCache:
         The folder that holds the files.
     request_start : (R,) int64
         The first row that the same ranking led to: rows consumed from one list are one request.
+    was_built : bool
+        Whether it was made just now, and not found.
     """
 
     items: np.ndarray
@@ -85,6 +88,7 @@ class RequestCache:
     objectives: Tuple[str, ...]
     path: Path
     request_start: np.ndarray
+    was_built: bool = field(default=False, kw_only=True)
 
     def has_ranking(self) -> np.ndarray:
         """Mark the requests with a candidate, (R,) bool; a ranking has its best one first."""
@@ -179,15 +183,14 @@ def open_or_build(
     InputError
         If the files cannot be written (the disk is full, say); nothing half-written stays.
     """
-    logger = getLogger()
     depends_on = {**(settings or {}), **ranker.depends_on()}
     key = fingerprint(log, depends_on)
     path = folder / key[:16]
     cache, why = _open(path, key, ranker)
     if cache is not None:
-        logger.info(f"request cache: {len(log)} rankings read from [{path}]")
+        getLogger().info(f"request cache: {len(log)} rankings read from [{path}]")
         return cache
-    logger.info(f"request cache: building {len(log)} rankings in [{path}] ({why})")
+    say("cache", f"building {len(log):,} rankings in {path} ({why})")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = folder.parent / f".{folder.name}-{path.name}.lock"
@@ -203,7 +206,7 @@ def open_or_build(
     cache, why = _open(path, key, ranker)
     if cache is None:
         raise InputError(f"request_cache_dir: {path} changed while it was written ({why})")
-    return cache
+    return replace(cache, was_built=True)
 
 
 def fingerprint(log: RequestLog, settings: Dict[str, Any]) -> str:
@@ -299,7 +302,11 @@ def _write(
     with (folder / "items.npy").open("wb") as items_file, (folder / "scores.npy").open(
         "wb"
     ) as scores_file, tqdm(
-        total=n_requests, desc="Request cache", unit="request", disable=not show_progress
+        total=n_requests,
+        desc="request cache",
+        unit="request",
+        leave=False,
+        disable=not show_progress,
     ) as bar:
         for items, scores in rankings:
             if items_file.tell() == 0:

@@ -36,6 +36,8 @@ def report() -> int:
     if problems:
         return 1
     works = [_report_check(name, check) for name, check in CHECKS]
+    for extra in stack.EXTRAS:
+        print(f"{f'extra [{extra}]':<24} {stack.extra_words(extra)}")
     return 0 if all(works) else 1
 
 

@@ -1,10 +1,11 @@
 """``recbole-poem train``: RecBole's flags and ``--resume``; what a command without a verb is."""
 
 import argparse
-from typing import Any, Dict, List, Tuple
+import sys
+from typing import Any, Dict, List, Optional, Tuple
 
 import recbole_poem
-from recbole_poem.cli.command import read_arguments, verb_parser
+from recbole_poem.cli.command import read_arguments, show, verb_parser
 from recbole_poem.core import stack
 from recbole_poem.core.errors import InputError
 
@@ -30,15 +31,20 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
     add("--config_files", help="YAML files, separated by blanks")
     add("--nproc", type=int, default=1, help="processes to train on")
     add("--resume", metavar="CHECKPOINT", help="continue an interrupted run")
+    add("--no_baselines", action="store_true",
+        help="end without the rows of Pop and of the previous ranking")  # fmt: skip
+    add("--verbose", nargs="?", const="True", metavar="True",
+        help="show the whole log here, all keys and RecBole's lines included")  # fmt: skip
     if "--doctor" in arguments:
         raise InputError("--doctor is a verb now; write recbole-poem doctor")
     return read_arguments(parser, arguments)
 
 
 def run(arguments: List[str]) -> int:
-    """Train, and return the exit status."""
+    """Train, show what came of it, and return the exit status."""
     options, keys = parse(arguments)
     stack.require()
+    greet(options)
     if options.nproc != 1:
         keys["nproc"] = options.nproc
     if options.resume == "":
@@ -48,11 +54,37 @@ def run(arguments: List[str]) -> int:
     files = None if options.config_files is None else options.config_files.split()
     if files == []:
         raise InputError("--config_files names no file")
-    fresh = options.resume is None and files is None
-    recbole_poem.run_recbole_poem(
-        model="POEM" if options.model is None and fresh else options.model,
-        dataset="ml-100k" if options.dataset is None and fresh else options.dataset,
-        config_file_list=files,
-        config_dict=keys,
-    )
+    if options.verbose is not None:
+        keys["verbose"] = options.verbose
+    # torch and RecBole take seconds to load, and the line above is to come before
+    from recbole_poem.cli.outcome import outcome
+    from recbole_poem.core.run_log import end_log
+    from recbole_poem.training.quick_start import train
+
+    model, dataset = _names(options)
+    try:
+        finished = train(model, dataset, files, keys)
+        show(outcome(finished, with_baselines=not options.no_baselines))
+    finally:
+        end_log()
     return 0
+
+
+def _names(options: argparse.Namespace) -> Tuple[Optional[str], Optional[str]]:
+    """Return model and data set: what is given, or the usual ones of a run without files."""
+    model, dataset = options.model, options.dataset
+    if options.resume is None and options.config_files is None:
+        model = "POEM" if model is None else model
+        dataset = "ml-100k" if dataset is None else dataset
+    return model, dataset
+
+
+def greet(options: argparse.Namespace) -> None:
+    """Say at once, to somebody at a terminal, what is going to be done."""
+    if not sys.stderr.isatty():
+        return
+    model, dataset = _names(options)
+    words = " on ".join(filter(None, (model, dataset)))
+    words = ", ".join(filter(None, (words, options.config_files, options.resume)))
+    version = recbole_poem.__version__
+    print(f"recbole_poem {version}: {words}; loading torch and RecBole ...", file=sys.stderr)

@@ -43,6 +43,17 @@ class _Loader(recbole.config.Config._build_yaml_loader(None)):  # type: ignore[m
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
+def parsed(text: str) -> Any:
+    """Return what YAML text spells, as in a file: ``1e-3`` is a number.
+
+    Raises
+    ------
+    yaml.YAMLError
+        If it is no YAML, or gives a key twice.
+    """
+    return yaml.load(text, Loader=_Loader)
+
+
 def read_config_file(path: str) -> Dict[str, Any]:
     """Read a file of the key ``config_files``; see `read_yaml`.
 
@@ -77,7 +88,7 @@ def read_yaml(path: Path, key: str = "") -> Dict[str, Any]:
     text = ""
     try:
         text = path.read_text(encoding="utf-8")
-        content = yaml.load(text, Loader=_Loader)
+        content = parsed(text)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(
             f"{key}{path} cannot be read: {_words(error, text)}{_missing_blank(text)}"

@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+from recbole_poem.core.config_files import parsed
+
 
 def literal(value: Any) -> Any:
     """Return the Python or YAML literal that a string spells, ``true`` and ``false`` included."""
@@ -20,7 +22,7 @@ def literal(value: Any) -> Any:
         pass
     if value.startswith(("{", "[")):  # as a YAML file would write it: {rating: "[4,inf)"}
         try:
-            return yaml.safe_load(value)
+            return parsed(value)
         except yaml.YAMLError:
             pass
     return value

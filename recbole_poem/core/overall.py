@@ -66,6 +66,9 @@ class OverallKeys:
         None, or_nothing(at_least(1)), "Ray workers that build cache and graph; ~ = threads here"
     )
     resume: Optional[str] = setting(None, ANY, "checkpoint of an interrupted run to continue")
+    verbose: bool = setting(
+        False, FLAG, "show the whole log in the terminal, all keys and RecBole's lines included"
+    )
 
 
 def _are_gpus(value: Any) -> bool:

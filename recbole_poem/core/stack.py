@@ -37,6 +37,29 @@ BOUNDS: Dict[str, "tuple[str, str]"] = {
 }
 
 
+#: extra -> what it needs beside the above, package -> bounds; the others that it takes along
+EXTRAS: Dict[str, "tuple[Dict[str, str], tuple[str, ...]]"] = {
+    "parquet": ({"pyarrow": ">=17,<18"}, ()),
+    "tune": ({"hyperopt": "==0.2.5"}, ("parquet",)),
+    "serve": (
+        {
+            "redis": ">=5",
+            "hiredis": ">=2.2",
+            "fastapi": ">=0.110",
+            "pydantic": ">=2.7",
+            "uvicorn": ">=0.29",
+            "httptools": ">=0.6",
+            "uvloop": ">=0.19",
+            "prometheus_client": ">=0.20",
+        },
+        ("parquet",),
+    ),
+    "index": ({"faiss-cpu": ">=1.8,<1.16"}, ()),
+}
+#: packages of extras that these platforms do without
+_NOT_FOR = {"win32": {"uvloop"}}
+
+
 class StackError(ImportError):
     """The installed packages cannot work together; the message says what to install."""
 
@@ -80,6 +103,25 @@ def findings() -> List[Finding]:
         Finding(package, bounds, installed(package), reason)
         for package, (bounds, reason) in BOUNDS.items()
     ]
+
+
+def extra_words(extra: str) -> str:
+    """Say whether what an extra needs is there, and how to install it if not."""
+    own, others = EXTRAS[extra]
+    needed = {**own, **{name: bound for one in others for name, bound in EXTRAS[one][0].items()}}
+    for package in _NOT_FOR.get(sys.platform, ()):
+        needed.pop(package, None)
+    found = [Finding(package, bounds, installed(package), "") for package, bounds in needed.items()]
+    wrong = [
+        f"{each.package} is missing"
+        if each.found is None
+        else f"{each.package} {each.found}, needs {each.bounds}"
+        for each in found
+        if not each.fits
+    ]
+    if not wrong:
+        return "installed"
+    return f"not installed ({'; '.join(wrong)}): pip install 'recbole_poem[{extra}]'"
 
 
 def problems() -> List[str]:

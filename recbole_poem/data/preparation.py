@@ -21,11 +21,12 @@ from recbole.sampler import KGSampler
 from recbole.utils import ModelType
 
 from recbole_poem.cache.build import request_cache
-from recbole_poem.cache.coverage import coverage, say_coverage
+from recbole_poem.cache.coverage import cache_words, coverage, say_coverage
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.core.processes import first_process_first
 from recbole_poem.core.refusals import refusals_named
+from recbole_poem.core.run_log import say
 from recbole_poem.core.workers import open_map
 from recbole_poem.data.dataloader import FieldMaker, POEMTrainDataLoader
 from recbole_poem.data.dataset import POEMDataset
@@ -36,7 +37,7 @@ from recbole_poem.data.request_log import LogMixin, PredictedRowsMixin
 from recbole_poem.data.sampled_evaluation import RepeatableEvalDataLoader
 from recbole_poem.data.seen import ContextMaskingDataLoader, SeenMaskingDataLoader
 from recbole_poem.data.shared_negatives import SharedNegatives
-from recbole_poem.data.split_sizes import check_split, split_words
+from recbole_poem.data.split_sizes import check_split, predicted_words, split_words
 from recbole_poem.log.requests import RequestLog
 
 #: for training, validation (None = the split asks for no such rows) and test
@@ -64,7 +65,8 @@ def data_preparation(config: Any, dataset: Dataset) -> Loaders:
     except (ValueError, NotImplementedError) as error:  # RecBole's words about eval_args
         raise InputError(f"eval_args: {error}") from error
     check_split(config, (train, valid, test))
-    getLogger().info(split_words(dataset, (train, valid, test)))
+    parts = split_words(dataset, (train, valid, test))
+    say("split", f"{parts}; {predicted_words(config)}")
     if config["mask_seen"]:
         check_maskable(config)
     if config["positive_feedback"] is not None and not isinstance(dataset, LogMixin):
@@ -120,7 +122,9 @@ def _poem_train_loader(
                 split.attach(cache)
             rows = np.concatenate([split.inter_feat[REQUEST_ID].numpy() for split in splits])
             lag = config["request_lag"] if reads else 0
-            say_coverage(coverage(cache, train.log, rows, lag))
+            found = coverage(cache, train.log, rows, lag)
+            say_coverage(found)
+            say("cache", cache_words(cache, found))
         data = TrainingData(config, train, train.log, parallel_map)
         for term in terms:
             fields.update(term.component.fields(term.settings, data))

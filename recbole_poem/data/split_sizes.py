@@ -1,4 +1,4 @@
-"""How many rows the parts of a split have: none may be empty but the one that is asked to be.
+"""How many rows a log and the parts of its split have: none is empty that was asked for.
 
 RecBole trains and evaluates on whatever is left, and gives ``None`` for a test without rows. What
 becomes of the rows of a log is told: how many are predicted, and which are not.
@@ -12,6 +12,7 @@ from recbole.data.dataset import Dataset
 from recbole.utils import ModelType
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.times import span_in_words
 
 _PARTS = ("training", "validation", "test")
 
@@ -45,6 +46,45 @@ def check_split(config: Any, splits: Sequence[Dataset]) -> None:
         raise InputError(f"{_reason(config, splits, empty)}; {' and '.join(empty)} {verb} empty")
 
 
+def log_words(dataset: Any) -> str:
+    """Say what a data set is: its rows, users and items, and from when to when they are.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Loaded, and not split yet.
+    """
+    rows = dataset.inter_feat
+    words = (
+        f"{dataset.dataset_name}: {len(rows):,} rows of {dataset.user_num - 1:,} users and "
+        f"{dataset.item_num - 1:,} items"
+    )
+    if dataset.time_span is None:
+        return words
+    return f"{words}, {span_in_words(dataset.time_span, dataset.config['time_unit'])}"
+
+
+#: what leave-one-out predicts of each user
+_LEFT_OUT = {
+    "valid_and_test": "the last row of each user to test, the one before it to validate",
+    "test_only": "the last row of each user to test",
+}
+
+
+def predicted_words(config: Any) -> str:
+    """Say which rows a configuration predicts to validate and to test."""
+    if config["benchmark_filename"] is not None:
+        return f"as the files of benchmark_filename: {', '.join(config['benchmark_filename'])}"
+    kind, value = next(iter(config["eval_args"]["split"].items()))
+    words = _LEFT_OUT.get(value) if isinstance(value, str) else None
+    if words is None:
+        order = "in the order of time" if config["eval_args"]["order"] == "TO" else "at random"
+        words = f"by {kind} {value}" + ("" if kind == "split_by_time" else f", {order}")
+    if config["positive_feedback"] is not None:
+        words += f", of those with {config['positive_feedback']}"
+    return words
+
+
 def split_words(dataset: Any, splits: Sequence[Any]) -> str:
     """Say how many rows each part of a split has, and how many rows and users are in none.
 
@@ -58,7 +98,7 @@ def split_words(dataset: Any, splits: Sequence[Any]) -> str:
     users = [np.unique(split.inter_feat[dataset.uid_field].numpy()) for split in splits]
     sizes = [len(split.inter_feat) for split in splits]
     train, valid, test = sizes
-    words = f"split: {train:,} rows to learn from, {valid:,} to validate, {test:,} to test"
+    words = f"{train:,} rows to learn from, {valid:,} to validate, {test:,} to test"
     log = getattr(dataset, "log", None)
     if dataset.config["benchmark_filename"] is not None:
         everyone = np.unique(np.concatenate(users))

@@ -27,6 +27,8 @@ from recbole_poem.data.split_by_time import SplitByTimeMixin
 class TimeOrderMixin(KnownTokensMixin, FiltersMixin, SplitByTimeMixin):
     """Mixin for any RecBole data set: sorts by time in full precision, ties by file order."""
 
+    #: first and last time as they stand in the file, (2,), of the rows that the filters leave
+    time_span: Optional[np.ndarray] = None
     _file_values: Dict[str, np.ndarray]  # columns as they stand in the file
 
     def _load_inter_feat(self, token: str, dataset_path: str) -> None:
@@ -62,6 +64,9 @@ class TimeOrderMixin(KnownTokensMixin, FiltersMixin, SplitByTimeMixin):
 
     def _fill_nan(self) -> None:
         # a missing rating is no feedback, whatever mean RecBole puts in its place for the models
+        if self.time_field in self.inter_feat:
+            times = self.inter_feat[self.time_field].to_numpy(np.float64)
+            self.time_span = np.array([times.min(), times.max()])
         self._file_values = {f: _kept(self.inter_feat[f]) for f in self._fields_to_keep()}
         super()._fill_nan()
 

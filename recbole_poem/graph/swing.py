@@ -120,7 +120,8 @@ def swing(
 
     def run(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable[Any]:
         results = parallel_map(function, tasks)
-        return tqdm(results, "swing", len(tasks), unit="part", disable=not show_progress)
+        hidden = not show_progress
+        return tqdm(results, "swing", len(tasks), leave=False, unit="part", disable=hidden)
 
     terms, items = terms_of(consumed, alpha)
     if len(items) == 0:

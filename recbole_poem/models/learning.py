@@ -54,6 +54,13 @@ def parts_of(terms: Sequence[LossTerm], learnt: Learnt) -> List[torch.Tensor]:
     return [term(learnt, part) for term, part in zip(terms, found.split(widths, dim=1))]
 
 
+def names_of_parts(model: Any) -> List[str]:
+    """Return the names of what `calculate_parts` returns: of the terms, in the same order."""
+    terms = model.losses.items()
+    of_history = [f"history {name}" for name, term in terms if term.teaches_history]
+    return [*of_history, *model.losses] if model.is_stacked else list(model.losses)
+
+
 def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     """Return the weighted parts of the loss of a batch.
 

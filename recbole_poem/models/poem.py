@@ -39,7 +39,7 @@ from recbole_poem.log.row_features import features_of, field_of
 from recbole_poem.logits.added import LogitTerms
 from recbole_poem.logits.scoring import Interest, Items, all_logits, logits_of, of_state
 from recbole_poem.models.keys import POEMKeys, check_poem
-from recbole_poem.models.learning import calculate_parts
+from recbole_poem.models.learning import calculate_parts, names_of_parts
 from recbole_poem.models.ranking_side import RankingSide, Read
 
 
@@ -166,6 +166,11 @@ class POEM(SequentialRecommender):
     def calculate_loss(self, interaction: Interaction) -> Tuple[torch.Tensor, ...]:
         """Return the weighted parts of the loss; see `recbole_poem.models.learning`."""
         return calculate_parts(self, interaction)
+
+    @property
+    def loss_names(self) -> List[str]:
+        """Names of the parts of the loss."""
+        return names_of_parts(self)
 
     def forward(self, interaction: Interaction) -> Interest:
         """Return the interest of prediction rows.

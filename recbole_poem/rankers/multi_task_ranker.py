@@ -69,6 +69,11 @@ class MultiTaskRanker(SequentialRecommender):
         """Predict what every candidate comes to, (R, N, M)."""
         return predictions(self.forward(requests), self.targets)
 
+    @property
+    def loss_names(self) -> List[str]:
+        """Names of the parts of the loss."""
+        return [target.name for target in self.targets]
+
     def calculate_loss(self, interaction: Interaction) -> Tuple[torch.Tensor, ...]:
         """Return each target's part of the loss; they sum to the weighted average of the targets.
 

@@ -120,7 +120,10 @@ class ItemToItemRanker:
             f"{self._n_folds} folds of users"
         )
         with tqdm(
-            total=2 * self._n_folds * len(first_of), desc="Similarities", disable=not show_progress
+            total=2 * self._n_folds * len(first_of),
+            desc="similarities",
+            leave=False,
+            disable=not show_progress,
         ) as bar:
             found = [self._similarities(m, parallel_map, bar) for m in first_of.values()]
         return ItemScores(

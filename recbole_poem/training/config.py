@@ -9,6 +9,7 @@ started the process.
 
 import os
 import re
+import sys
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -244,6 +245,8 @@ class Config(ChosenComponents, recbole.config.Config):
         )
         if isinstance(asked, dict) and isinstance(usual, dict) and "split" not in asked:
             keys["eval_args"] = {**usual, **asked}  # a mode alone asks for no split by chance
+        if not self.is_given("show_progress") and not sys.stderr.isatty():
+            keys["show_progress"] = False  # a bar in a pipe is a heap of control characters
         check_given(self.model_class, keys, self.external_config_dict, self.internal_config_dict)
         return keys
 

@@ -12,8 +12,10 @@ from recbole.model.abstract_recommender import AbstractRecommender
 from recbole_poem.core import recbole_warnings
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.refusals import comes_from_recbole, refusals_named
+from recbole_poem.core.run_log import say
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.data.preparation import Loaders, data_preparation
+from recbole_poem.data.split_sizes import log_words
 from recbole_poem.logits.on_top import with_terms
 from recbole_poem.rerankers.chain import chain_of
 from recbole_poem.training.checks.columns import check_columns
@@ -81,6 +83,7 @@ def prepare(config: Config, known: Optional[KnownTokens] = None) -> Prepared:
     if known is None and config["resume"] is not None:
         known = tokens_of(config["resume"])
     dataset = create_dataset(config, known)
+    say("data", log_words(dataset))
     if max(config["topk"]) >= dataset.item_num:
         raise InputError(f"topk: {config['topk']} asks for more than {dataset.item_num - 1} items")
     check_columns(config, dataset)

@@ -8,24 +8,44 @@ from functools import partial
 from logging import getLogger
 from pathlib import Path
 from traceback import format_exc
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import torch
 import torch.distributed
 import torch.multiprocessing
 from recbole.trainer import Trainer
-from recbole.utils import init_logger, set_color
 
 from recbole_poem.core import recbole_warnings
 from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.run_log import end_log, say, start_log
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.training import checkpoint
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment, Preparation, assemble, prepare
+from recbole_poem.training.progress import EpochLines
 from recbole_poem.training.registry import get_trainer
 from recbole_poem.training.restoring import check_same_data, load_weights
-from recbole_poem.training.trainer import training_split
+from recbole_poem.training.trainer import TrainingMixin, training_split
+from recbole_poem.training.words import model_words, protocol_words
+
+
+class Finished(NamedTuple):
+    """A training that has come to its end.
+
+    Attributes
+    ----------
+    result : dict
+        What `run_recbole_poem` returns.
+    experiment : Experiment or None
+        With the weights that were tested; None where several processes trained.
+    trainer : Trainer or None
+        Likewise.
+    """
+
+    result: Dict[str, Any]
+    experiment: Optional[Experiment] = None
+    trainer: Optional[Trainer] = None
 
 
 def run_recbole_poem(
@@ -64,13 +84,41 @@ def run_recbole_poem(
     InputError
         For whatever is wrong with a file, a column, a key or a value.
     """
+    try:
+        finished = train(model, dataset, config_file_list, config_dict, saved, callback_fn)
+        result = finished.result
+        if finished.trainer is not None:
+            say("test", ", ".join(f"{k} {v}" for k, v in (result["test_result"] or {}).items()))
+            say("saved", str(result["model_file"]))
+    finally:
+        end_log()
+    return result
+
+
+def train(
+    model: Optional[str] = None,
+    dataset: Optional[str] = None,
+    config_file_list: Optional[List[str]] = None,
+    config_dict: Optional[Dict[str, Any]] = None,
+    saved: bool = True,
+    callback_fn: Optional[Callable[[int, float], Any]] = None,
+) -> Finished:
+    """Train and test as `run_recbole_poem` does, and return what it was done with as well.
+
+    The log of the run stays open for what is still to be said; `end_log` closes it.
+
+    Raises
+    ------
+    InputError
+        For whatever is wrong with a file, a column, a key or a value.
+    """
     given = dict(config_dict or {})
     if given.get("resume") is not None:
         given = laid(checkpoint.read(given["resume"])["keys"], given)
     model = given.pop("model", None) if model is None else model
     dataset = given.pop("dataset", None) if dataset is None else dataset
     if _number_of_processes(given.get("nproc", 1)) > 1:
-        return _run_on_several(model, dataset, config_file_list, given, saved)
+        return Finished(_run_on_several(model, dataset, config_file_list, given, saved))
     return _run(model, dataset, config_file_list, given, saved, callback_fn)
 
 
@@ -88,21 +136,19 @@ def _run(
     config_dict: Dict[str, Any],
     saved: bool,
     callback_fn: Optional[Callable[[int, float], Any]] = None,
-) -> Dict[str, Any]:
+) -> Finished:
     config = Config(model, dataset, config_file_list, config_dict)
     experiment = begin(config)
     trainer = trainer_of(experiment)
-    show_progress = config["show_progress"]
+    if isinstance(trainer, TrainingMixin):
+        trainer.progress = EpochLines(config)
     best_valid_score, best_valid_result = trainer.fit(
         experiment.train_data,
         experiment.valid_data,
         saved=saved,
-        show_progress=show_progress,
         callback_fn=callback_fn,
     )
-    test_result = trainer.evaluate(
-        experiment.test_data, load_best_model=saved, show_progress=show_progress
-    )
+    test_result = trainer.evaluate(experiment.test_data, load_best_model=saved)
     result = {
         "best_valid_score": best_valid_score,
         "valid_score_bigger": config["valid_metric_bigger"],
@@ -110,28 +156,29 @@ def _run(
         "test_result": test_result,
         "model_file": trainer.saved_model_file if saved else None,
     }
-    logger = getLogger()
-    logger.info(set_color("best valid ", "yellow") + f": {best_valid_result}")
-    logger.info(set_color("test result", "yellow") + f": {test_result}")
-    logger.info(set_color("checkpoint ", "yellow") + f": {result['model_file']}")
-    return result
+    getLogger().info(f"best valid : {best_valid_result}")
+    getLogger().info(f"test result: {test_result}")
+    getLogger().info(f"checkpoint : {result['model_file']}")
+    return Finished(result, experiment, trainer)
 
 
 def begin(config: Config, preparation: Preparation = prepare) -> Experiment:
-    """Start RecBole's log for a run, and `assemble` what it needs."""
-    # RecBole looks for its folders and then makes them: two processes at once, and one fails.
-    for folder in (Path("log", config.model), Path(config["checkpoint_dir"])):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{folder}: this folder cannot be made: {error.strerror}") from error
-    init_logger(config)
+    """Start the log of a run, and `assemble` what it needs; say what it is."""
+    folder = Path(config["checkpoint_dir"])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: this folder cannot be made: {error.strerror}") from error
     logger = getLogger()
+    path = start_log(config)
     logger.info(config)
+    say("log", f"{path} (all keys are there; --verbose shows them here)")
     for key, near in config.unknown_keys():
         hint = f"; the nearest known key is '{near}'" if near else ""
         logger.warning(f"'{key}' is not a key of {config.model} or RecBole, and does nothing{hint}")
     experiment = assemble(config, preparation)
+    say("model", model_words(config, experiment.model))
+    say("protocol", protocol_words(config))
     logger.info(experiment.dataset)
     logger.info(experiment.model)
     return experiment
@@ -204,13 +251,6 @@ def objective_function(
     return {"model": given.get("model"), **result}
 
 
-def end_log() -> None:
-    """Take the handlers of the last run from the log; RecBole would add those of the next."""
-    logger = getLogger()
-    for handler in logger.handlers[:]:
-        logger.removeHandler(handler)
-
-
 def _run_on_several(
     model: Optional[str],
     dataset: Optional[str],
@@ -244,7 +284,8 @@ def _worker(
     saved: bool,
 ) -> None:
     try:
-        result = _run(model, dataset, config_file_list, {**config_dict, "local_rank": rank}, saved)
+        given = {**config_dict, "local_rank": rank}
+        result = _run(model, dataset, config_file_list, given, saved).result
         if rank == 0:
             queue.put(result)
     except InputError as error:

@@ -4,73 +4,41 @@ The mixin works over any of RecBole's trainers. Every random number of a trainin
 function of the seed and the epoch, so a resumed run repeats what an uninterrupted one does.
 """
 
+import sys
 from contextlib import nullcontext
 from logging import getLogger
 from typing import Any, Callable, ContextManager, Dict, List, Optional, Tuple
 from uuid import uuid4
 
-import dgl
 import torch
 import torch.distributed
 from recbole.data.dataloader import KnowledgeBasedDataLoader
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.dataset import Dataset
-from recbole.evaluator import Collector
 from recbole.trainer import Trainer
 from recbole.trainer.trainer import AbstractTrainer
-from recbole.utils import EvaluatorType, init_seed, set_color
+from recbole.utils import init_seed
 from torch.nn.parallel import DistributedDataParallel
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.noise import Purpose, own_streams
 from recbole_poem.core.refusals import refusals_named
+from recbole_poem.core.run_log import say
 from recbole_poem.rerankers.chain import Chain, chain_of
 from recbole_poem.rerankers.lists import Lists, in_time_order
 from recbole_poem.training import checkpoint
+from recbole_poem.training.collector import PlainCollector
+from recbole_poem.training.progress import Progress, Quiet
 from recbole_poem.training.restoring import check_ids, data_of, load_weights
 from recbole_poem.training.weight_average import WeightAverage
 
 
 def seed_everything(seed: int, reproducibility: bool) -> None:
-    """Seed Python, numpy, torch and DGL, which RecBole's `init_seed` leaves out."""
+    """Seed Python, numpy, torch and, if it is loaded, DGL; RecBole's `init_seed` leaves it out."""
     init_seed(seed % 2**32, reproducibility)
-    dgl.seed(seed % 2**31)
-
-
-class PlainCollector(Collector):
-    """RecBole's collector, for metrics that need more than tensors, of lists that are chosen.
-
-    RecBole calls ``.cpu()`` on everything it has collected (evaluator/collector.py:227), numbers
-    and counters included, so ItemCoverage, GiniIndex and the like fail.
-    """
-
-    #: what makes the lists of scores
-    lists: Optional[Lists] = None
-
-    def eval_batch_collect(
-        self,
-        scores_tensor: torch.Tensor,
-        interaction: Any,
-        positive_u: torch.Tensor,
-        positive_i: torch.Tensor,
-    ) -> None:
-        """Collect what RecBole does; where it ranks items, after the re-rankers have seen them."""
-        ranks = self.config["eval_type"] == EvaluatorType.RANKING
-        if ranks and self.lists:
-            scores_tensor = self.lists.reordered(scores_tensor, interaction, positive_i)
-        super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
-
-    def get_data_struct(self) -> Any:
-        """Return what was collected, as RecBole does."""
-        collected = self.data_struct._data_dict
-        aside = {k: v for k, v in collected.items() if not isinstance(v, torch.Tensor)}
-        for key in aside:
-            del collected[key]
-        struct = super().get_data_struct()
-        for key, value in aside.items():
-            self.data_struct.set(key, value)
-            struct.set(key, value)
-        return struct
+    dgl = sys.modules.get("dgl")  # it takes seconds to load, and most models do without
+    if dgl is not None:
+        dgl.seed(seed % 2**31)
 
 
 class WrapForDevice(AbstractTrainer):
@@ -102,9 +70,15 @@ class TrainingMixin(Trainer):
 
     With ``ema_decay`` above 0 the average of the weights is what is evaluated and kept as the best
     epoch, and what the model has after `fit`; the optimizer moves the weights themselves.
+
+    Attributes
+    ----------
+    progress : Progress
+        Who is told how a training gets on; nobody unless it is replaced.
     """
 
     saved_model_file: str
+    progress: Progress = Quiet()
 
     def __init__(self, config: Any, model: Any) -> None:
         decay = config["ema_decay"]  # before RecBole's trainer builds its optimizers
@@ -155,10 +129,39 @@ class TrainingMixin(Trainer):
         set_epoch = getattr(train_data, "set_epoch", None)
         if set_epoch is not None:
             set_epoch(epoch_idx)
+        learn = loss_func or self.model.calculate_loss
+
+        def learn_and_tell(batch: Any) -> Any:
+            loss = learn(batch)
+            self.progress.learned()
+            return loss
+
+        self.progress.begin(epoch_idx, len(train_data))
         loss = super()._train_epoch(
-            train_data, epoch_idx, loss_func=loss_func, show_progress=show_progress
+            train_data, epoch_idx, loss_func=learn_and_tell, show_progress=show_progress
         )
-        return loss if self.config["single_spec"] else self._average_over_processes(loss)
+        if not self.config["single_spec"]:
+            loss = self._average_over_processes(loss)
+        is_last = not self._validates or (epoch_idx + 1) % self.eval_step != 0
+        self.progress.trained(self._named(loss), is_last)
+        return loss
+
+    def _named(self, loss: Any) -> Dict[str, float]:
+        """Return the parts of a loss by their names, which a model has as ``loss_names``."""
+        if not isinstance(loss, tuple):
+            return {"": loss}
+        names = getattr(self.model, "loss_names", None)
+        return dict(zip(names or map(str, range(1, len(loss) + 1)), loss))
+
+    def _generate_train_loss_output(
+        self, epoch_idx: int, s_time: float, e_time: float, losses: Any
+    ) -> str:
+        """Return RecBole's line about an epoch, with names where the parts of the loss have any."""
+        if getattr(self.model, "loss_names", None) is None:
+            return str(super()._generate_train_loss_output(epoch_idx, s_time, e_time, losses))
+        places = self.config["loss_decimal_place"] or 4
+        parts = [f"{name} loss: {loss:.{places}f}" for name, loss in self._named(losses).items()]
+        return f"epoch {epoch_idx} training [time: {e_time - s_time:.2f}s, {', '.join(parts)}]"
 
     def _check_nan(self, loss: torch.Tensor) -> None:
         if bool(torch.isnan(loss)):
@@ -196,6 +199,8 @@ class TrainingMixin(Trainer):
         def at_epoch_end(epoch: int, score: float) -> None:
             if saved:
                 self._write(epoch, finished=self.cur_step > self.stopping_step)
+            best, waited = float(self.best_valid_score), self.cur_step
+            self.progress.validated(float(score), best, epoch - waited * self.eval_step, waited)
             if callback_fn is not None:
                 callback_fn(epoch, score)
 
@@ -210,9 +215,11 @@ class TrainingMixin(Trainer):
                     callback_fn=at_epoch_end,
                 )
         except KeyboardInterrupt:
+            self.progress.end()
             if saved and self._best is not None:
                 getLogger().warning(f"interrupted; continue with --resume={self.saved_model_file}")
             raise
+        self.progress.end()
         if self._average is not None:
             self._average.settle()
         if not self.config["single_spec"]:
@@ -282,9 +289,7 @@ class TrainingMixin(Trainer):
             self._average.start()
             if more_epochs and state.get("average") is not None:
                 self._average.load_state_dict(state["average"])
-        self.logger.info(
-            set_color("Resuming", "blue") + f": {resume_file} after epoch {state['epoch']}"
-        )
+        say("resume", f"{resume_file} after epoch {state['epoch'] + 1}")
 
     @torch.no_grad()
     def evaluate(

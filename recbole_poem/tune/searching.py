@@ -10,10 +10,11 @@ from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import alone, writing
 from recbole_poem.core.renamed import RENAMED
+from recbole_poem.core.run_log import end_log
 from recbole_poem.core.stages import STAGES
 from recbole_poem.core.workers import environment, ray_session
 from recbole_poem.training.config import Config
-from recbole_poem.training.quick_start import begin, end_log, trainer_of
+from recbole_poem.training.quick_start import begin, trainer_of
 from recbole_poem.training.search_space import check_storable, describe, read_space, space_file
 from recbole_poem.tune.plot import write_plot
 from recbole_poem.tune.sharing import SharedPreparation

@@ -305,8 +305,8 @@ def test_what_was_chosen_by_hand_or_by_a_preset_is_not_tuned():
     assert fixed_keys(plan, plan.rows[0]) == preset | {"preset", "grouping.n_groups", "n_layers"}
     spaces = {row.name: {key for tried in _configurations(plan, row) for key in tried}
               for row in plan.rows}  # fmt: skip
-    assert spaces["POEM"] - spaces["POEM paper"] == {"grouping.n_groups", "request_weight"}
-    assert "request_weight" in spaces["POEM"]
+    assert spaces["POEM"] - spaces["POEM paper"] == {"grouping.n_groups"}
+    assert "hidden_dropout_prob" in spaces["POEM paper"]
     assert "learning_rate" in spaces["SASRec"] and "n_layers" not in spaces["SASRec"]
     nothing_left = make_plan(["BPR"], ["ml-100k"], tune=8, keys={"learning_rate": 0.01})
     assert _configurations(nothing_left, nothing_left.rows[0]) == [{}]

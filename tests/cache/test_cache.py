@@ -80,7 +80,7 @@ def test_it_is_built_once(folder, caplog):
     np.testing.assert_array_equal(second.items, first.items)
     np.testing.assert_array_equal(second.scores, first.scores)
     built, read = [record.message for record in caplog.records]
-    assert f"building {len(LOG)} rankings in [{first.path}]" in built
+    assert f"cache: building {len(LOG)} rankings in {first.path} (" in built
     assert "there is none for this data, split and keys" in built
     assert read == f"request cache: {len(LOG)} rankings read from [{first.path}]"
 
@@ -218,7 +218,7 @@ def test_a_damaged_cache_is_built_anew_and_the_log_says_why(folder, caplog, dama
 
     assert [request for chunk in asked for request in chunk] == list(range(len(LOG)))
     [record] = caplog.records
-    assert record.message.startswith(f"request cache: building {len(LOG)} rankings in [{path}]")
+    assert record.message.startswith(f"cache: building {len(LOG)} rankings in {path} (")
     assert why in record.message
     np.testing.assert_array_equal(cache.items, expected[0])
     np.testing.assert_array_equal(cache.scores, expected[1])

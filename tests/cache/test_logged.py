@@ -241,9 +241,13 @@ def test_an_item_that_the_log_writes_in_another_way_is_named(cand, caplog):
 def test_a_file_without_unknown_tokens_says_how_many_rows_it_has(cand, caplog):
     with caplog.at_level(logging.INFO):
         ranker_of(cand, FOUR_LINES)
-    [record] = caplog.records
+    said, record = caplog.records
     assert record.levelno == logging.INFO
     assert record.message.split("\n")[1].split() == ["toy.cand", "4", "4", "0"]
+    assert said.message == (
+        f"logged: {cand}: 2 rankings of 4 candidates, from 1970-01-01 00:00:10 to "
+        "1970-01-01 00:00:10, by 2 objectives (click, like); 2 of the rankings are read"
+    )
 
 
 def test_columns_that_are_no_objectives_are_named(cand, caplog):

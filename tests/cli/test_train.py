@@ -1,6 +1,7 @@
 """Training by the command, as a user types it; no verb trains."""
 
 import importlib.util
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,8 @@ from typing import Any, List
 import pytest
 from conftest import random_log
 
-from recbole_poem.cli.train import parse
+import recbole_poem
+from recbole_poem.cli.train import greet, parse
 from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 
@@ -85,6 +87,7 @@ def test_the_doctor_is_content() -> None:
     )
     for words in ("recbole", "==1.2.1", "DGL sampler", "checkpoint round trip", "GPU"):
         assert words in done.stdout
+    assert "extra [serve]" in done.stdout
 
 
 @pytest.fixture
@@ -106,13 +109,70 @@ def test_a_run_ends_with_metrics_and_the_checkpoint(toy: List[str]) -> None:
         "--unexposed_negatives=3",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    log = done.stderr
-    assert "'unexposed_negatives' is not a key of POEM or RecBole, and does nothing" in log
-    tail = log[log.index("best valid") :]
-    assert "ndcg@5" in tail
-    assert "test result" in tail
-    file = tail.strip().rsplit(": ", 1)[1]
-    assert Path(file).is_file()
+    assert "'unexposed_negatives' is not a key of POEM or RecBole, and does nothing" in done.stderr
+    names = [line.partition(" ")[0] for line in done.stderr.splitlines()]
+    lines = ["log", "warning", "data", "split", "cache", "cache", "model", "protocol", "epoch"]
+    assert names == lines
+    assert "POEM, preset best, " in done.stderr
+    (log,) = Path("log", "POEM").glob("*.log")
+    assert f"log       {log}" in done.stderr
+    kept = log.read_text()
+    for words in ("MAX_ITEM_LIST_LENGTH", "valid result", "history feedback loss: ", "margin loss"):
+        assert words in kept and words not in done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["test", "POEM", "previous", "ranking", "Pop"] in rows
+    assert [row[0] for row in rows if len(row) == 4] == ["------", "mrr@5", "ndcg@5", "hit@5"]
+    saved = next(row[1] for row in rows if row[:1] == ["saved"])
+    assert Path(saved).is_file()
+    command = f"recbole-poem recommend --checkpoint={saved} --users=u"
+    assert f"next      {command}" in done.stdout
+
+
+def test_what_goes_into_a_pipe_has_no_control_characters(toy: List[str]) -> None:
+    """Also not with bars, colours of RecBole's messages, and the whole log."""
+    shown = [each for each in toy if not each.startswith("--show_progress")]
+    command = [sys.executable, "-m", "recbole_poem", "--model=POEM", *shown, "--epochs=1"]
+    done = subprocess.run([*command, "--verbose"], capture_output=True, check=True)
+    for text in (done.stdout, done.stderr):
+        assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", text.replace(b"\t", b""))
+    assert b"MAX_ITEM_LIST_LENGTH" in done.stderr
+    assert b"loading torch" not in done.stderr
+
+
+def test_somebody_at_a_terminal_hears_at_once_what_is_going_on(
+    toy: List[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    options, _ = parse(["--model=SASRec", "--dataset=toy"])
+    greet(options)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    for arguments, words in (
+        (["--model=SASRec"], "SASRec on ml-100k"),
+        ([], "POEM on ml-100k"),
+        (["--config_files=a.yaml"], "a.yaml"),
+        (["--resume=saved/a.pth"], "saved/a.pth"),
+    ):
+        greet(parse(arguments)[0])
+        version = recbole_poem.__version__
+        expected = f"recbole_poem {version}: {words}; loading torch and RecBole ...\n"
+        assert capsys.readouterr().err == expected
+
+
+def test_the_first_line_needs_neither_torch_nor_recbole() -> None:
+    script = (
+        "import sys, recbole_poem.cli.train as train\n"
+        "train.greet(train.parse([])[0])\n"
+        "assert not {'torch', 'recbole', 'dgl', 'pandas'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_training_may_end_without_baselines(
+    toy: List[str], capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["--model=POEM", *toy, "--epochs=1", "--no_baselines"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["test", "POEM"] in rows
 
 
 def test_a_misspelt_key_is_refused(toy: List[str], capsys: pytest.CaptureFixture) -> None:
@@ -137,7 +197,7 @@ def test_ctrl_c_says_how_to_continue(toy: List[str]) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     seen = ""
-    while "epoch 2 training" not in seen:
+    while "\nepoch     " not in seen:
         seen += process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=60)
@@ -151,7 +211,7 @@ def test_ctrl_c_says_how_to_continue(toy: List[str]) -> None:
         check=True,
     )
     assert "after epoch" in resumed.stderr
-    assert "test result" in resumed.stderr
+    assert "best NDCG@5" in resumed.stderr or "ndcg@5" in resumed.stdout
 
 
 def test_a_wheel_carries_its_properties(tmp_path: Path) -> None:

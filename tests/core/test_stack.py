@@ -28,6 +28,29 @@ def test_bounds_are_those_of_setup_cfg() -> None:
     assert parser["options"]["python_requires"] == stack.PYTHON
 
 
+def test_extras_are_those_of_setup_cfg() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(SETUP)
+    for extra, (own, others) in stack.EXTRAS.items():
+        lines = parser["options.extras_require"][extra].splitlines()
+        lines = [line.partition(";")[0].strip() for line in lines if line.strip()]
+        within = {f"recbole_poem[{one}]" for one in others}
+        declared = dict(re.match(r"^([\w-]+)\s*(.*)$", line).groups()
+                        for line in lines if line not in within)  # fmt: skip
+        assert declared == own, extra
+        assert within <= set(lines), extra
+    named = set(parser["options.extras_require"]) - {"test"}
+    assert named == set(stack.EXTRAS)
+
+
+def test_an_extra_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"hyperopt": "0.2.7", "pyarrow": None}
+    monkeypatch.setattr(stack, "installed", lambda package: versions.get(package, "1.9"))
+    words = "not installed (hyperopt 0.2.7, needs ==0.2.5; pyarrow is missing): "
+    assert stack.extra_words("tune") == words + "pip install 'recbole_poem[tune]'"
+    assert stack.extra_words("index") == "installed"
+
+
 def test_every_bound_of_setup_cfg_has_its_reason() -> None:
     lines = SETUP.read_text().split("install_requires =")[1].split("[options.extras")[0]
     lines = [line.strip() for line in lines.splitlines() if line.strip()]

@@ -3,12 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, ClassVar, Dict, Set
 
 import pytest
+from conftest import random_log
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.training.config import PROPERTIES, Config
+from recbole_poem.training.experiment import assemble
+from recbole_poem.training.registry import get_trainer
 from recbole_poem.training.search_space import (
     canonical,
     describe,
@@ -138,3 +141,38 @@ def test_loading_hyperopt_says_nothing() -> None:
     command = [sys.executable, "-W", "error::UserWarning", "-c", code]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+class Reading(Config):
+    """A configuration that remembers which of its keys were asked for."""
+
+    asked: ClassVar[Set[str]] = set()
+
+    def __getitem__(self, item: str) -> Any:
+        self.asked.add(item)
+        return super().__getitem__(item)
+
+
+@pytest.mark.parametrize(
+    "model", [file.stem for file in sorted((PROPERTIES / "tune").glob("*.hyper"))]
+)
+def test_every_key_that_a_file_searches_is_read_by_default(write_dataset: Any, model: str) -> None:
+    """A key that nothing reads costs trials and finds chance."""
+    model = "BPR" if model == "default" else model
+    file = PROPERTIES / "tune" / f"{model}.hyper"
+    keys = {line.split()[0] for line in space_file(model).read_text().splitlines() if line.strip()}
+    given = {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20)), "topk": [5]}
+    given.update({"valid_metric": "NDCG@5", "ranking_source.n_candidates": 8})
+    given = given if model == "POEM" else {k: v for k, v in given.items() if "." not in k}
+    config = Reading(model, config_dict=given)
+    Reading.asked = set()
+    experiment = assemble(config)
+    trainer = get_trainer(config)(config, experiment.model)
+    next(iter(experiment.train_data))
+    trainer.evaluate(experiment.test_data, load_best_model=False)
+    for key in keys:
+        head, *settings = key.split(".")
+        if settings:  # a component of the default has it
+            assert config[key] is not None, f"{file}: {key}"
+        else:
+            assert key in Reading.asked, f"{file}: {key}"

@@ -32,6 +32,7 @@ from recbole_poem.core.atomic import Format
 from recbole_poem.core.atomic.alike_tokens import warn_of_alike_tokens
 from recbole_poem.core.atomic.row_counts import FileRows, RowCounts
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.run_log import say
 from recbole_poem.core.settings import Range, or_nothing, setting
 from recbole_poem.core.stages import RANKING_SOURCES
 from recbole_poem.core.times import span_in_words
@@ -120,7 +121,7 @@ class LoggedRanker:
         self._by = fusion(len(self.objectives))
         self._ranking = self._latest()  # of each row; -1 = none by then
         self._check_times(time_unit)
-        self._say(rows)
+        self._say(rows, time_unit)
 
     def depends_on(self) -> Dict[str, Any]:
         """Return every setting that the ranking depends on; the file enters by its content."""
@@ -201,17 +202,24 @@ class LoggedRanker:
             raise InputError(f"{words}{other}")
         getLogger().warning(f"{words}; the others are ranked without")
 
-    def _say(self, rows: FileRows) -> None:
-        """Tell how many candidates went, and of which the model will see nothing."""
+    def _say(self, rows: FileRows, unit: str) -> None:
+        """Tell what was read, how many candidates went, and of which the model will see nothing."""
         read = np.zeros(len(self._begin), dtype=bool)
         read[self._ranking[self._ranking >= 0]] = True
         length = self._end - self._begin
         rows.drop(int(length[~read].sum()), "are of rankings that come last before no request")
         longer = np.maximum(length[read] - self._n_candidates, 0)
         rows.drop(int(longer.sum()), f"are not among the best {self._n_candidates} (n_candidates)")
+        begin = self._time[self._begin]
+        say(
+            "logged",
+            f"{self._path}: {len(length):,} rankings of {len(self._item):,} candidates, "
+            f"{span_in_words(begin, unit)}, by {len(self.objectives)} objectives "
+            f"({', '.join(self.objectives)}); {int(read.sum()):,} of the rankings are read",
+        )
         counts = RowCounts({self._path: rows})
-        say = getLogger().warning if counts.surprising else getLogger().info
-        say(counts.table())
+        tell = getLogger().warning if counts.surprising else getLogger().info
+        tell(counts.table())
 
 
 @RANKING_SOURCES.register("logged")

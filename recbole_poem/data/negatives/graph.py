@@ -1,9 +1,11 @@
-"""Hard negatives from the item graph: close to the target, and not wanted (POEM)."""
+"""Hard negatives from the item graph: close to the target, and not wanted (POEM).
+
+DGL and the compiled loops of Swing take seconds to load, and are where a graph is built.
+"""
 
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
-import dgl
 import numpy as np
 import torch
 from scipy import sparse
@@ -14,9 +16,10 @@ from recbole_poem.core.stages import NEGATIVES
 from recbole_poem.core.workers import Map
 from recbole_poem.data.negatives import TrainingData
 from recbole_poem.data.negatives.lots import asks, consumed_keys, contains
-from recbole_poem.graph.neighbours import HardNegativeSampler
-from recbole_poem.graph.swing import item_graph, swing
 from recbole_poem.log.requests import RequestLog
+
+if TYPE_CHECKING:
+    import dgl
 
 
 @NEGATIVES.register("graph")
@@ -52,6 +55,8 @@ class GraphNegatives:
         )
 
     def __init__(self, settings: Any, data: TrainingData) -> None:
+        from recbole_poem.graph.neighbours import HardNegativeSampler
+
         graph = swing_graph(settings, data.config, data.log, data.parallel_map)
         self._sampler = HardNegativeSampler(graph, hops=settings.hops, epsilon=settings.epsilon)
         self._log, self._seed = data.log, data.config["seed"]
@@ -93,7 +98,7 @@ class GraphNegatives:
 
 def swing_graph(
     settings: Any, config: Any, log: RequestLog, parallel_map: Map = map
-) -> dgl.DGLGraph:
+) -> "dgl.DGLGraph":
     """Build the item graph of a log's training rows.
 
     Parameters
@@ -104,6 +109,8 @@ def swing_graph(
     log : RequestLog
     parallel_map : Map
     """
+    from recbole_poem.graph.swing import item_graph, swing
+
     rows = log.training.nonzero()[0]
     interactions = sparse.csr_matrix(
         (np.ones(len(rows)), (log.user[rows], log.item[rows])), (log.n_users, log.n_items)
