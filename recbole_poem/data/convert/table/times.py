@@ -1,0 +1,304 @@
+"""Times as people write them, to numbers since 1970: unix times, ISO 8601, dates, moments.
+
+What a file does not say is guessed where only one reading makes sense, and the guess is told: the
+unit of a number by its size, the zone of a time without one as UTC. Everything else is refused.
+"""
+
+import re
+from datetime import timedelta, tzinfo
+from typing import Any, Dict, List, NamedTuple, Optional
+
+import numpy as np
+import pandas as pd
+
+from recbole_poem.core.atomic import quoted
+from recbole_poem.core.errors import InputError
+from recbole_poem.data.convert.table.source import Table
+from recbole_poem.data.convert.table.values import is_moment, is_text, plain_numbers
+from recbole_poem.data.convert.table.zones import localised, offset_at, zone_named
+
+#: unit -> the smallest number that is taken for one, of 1973; the next unit begins 1000 times later
+_SMALLEST = {"s": 1e8, "ms": 1e11, "us": 1e14, "ns": 1e17}
+_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+_PER_MILLISECOND = {"us": 1_000, "ns": 1_000_000}
+_LATEST = 1e10  # seconds since 1970: the year 2286
+_DATE = "2020-01-31"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_ZONE = re.compile(r"([Zz]|[+-]\d\d:?(?:\d\d)?)$")
+_ZONELESS = set("0123456789:.T ")
+_NS = 10**9
+
+
+class TimeFormat(NamedTuple):
+    """How times are written, where the user says it.
+
+    Attributes
+    ----------
+    unit : str, optional
+        Of numbers: ``s``, ``ms``, ``us`` or ``ns`` since 1970.
+    format : str, optional
+        Of texts, in the words of ``strptime``: ``%d.%m.%Y %H:%M``.
+    zone : str, optional
+        Of texts without one, and of the users' clocks: ``Europe/Berlin``, ``+08:00``.
+    """
+
+    unit: Optional[str] = None
+    format: Optional[str] = None
+    zone: Optional[str] = None
+
+
+class Times(NamedTuple):
+    """Times as they are written into an atomic file.
+
+    Attributes
+    ----------
+    values : (R,) int64 or float64
+        Since 1970.
+    unit : str
+        ``s`` or ``ms``, the key ``time_unit``.
+    words : str
+        How they were read, what was guessed included.
+    utc_offset : int, optional
+        Seconds that the users' clocks are ahead of UTC, if anything tells.
+    """
+
+    values: np.ndarray
+    unit: str
+    words: str
+    utc_offset: Optional[int] = None
+
+
+def times_of(values: pd.Series, table: Table, how: TimeFormat) -> Times:
+    """Read the times of a column.
+
+    Parameters
+    ----------
+    values : (R,) Series
+        None of them missing; its index is the number of the row in `table`.
+    table : Table
+    how : TimeFormat
+
+    Raises
+    ------
+    InputError
+        Naming the row with a value that is no time, or not in the unit of the others; and where the
+        unit of numbers cannot be told.
+    """
+    zone = None if how.zone is None else zone_named(how.zone)
+    if how.unit is not None and how.unit not in _SMALLEST:
+        raise InputError(f"--time_unit: expected one of {', '.join(_SMALLEST)}, not {how.unit!r}")
+    column = _Column(values, table)
+    if is_text(values):
+        texts = values.astype(object)
+        kinds = {type(value) for value in texts}
+        if kinds == {str} and how.format is not None:
+            return _formatted(column, texts, how.format, zone)
+        numbers = plain_numbers(list(texts)) if kinds == {str} else None
+        if numbers is not None:
+            return _unix(column, numbers, how, zone)
+        if kinds == {str}:
+            return _iso(column, texts, how, zone)
+        values = _as_moments(column, texts)
+    elif how.format is not None:
+        raise InputError(f"--time_format: column '{values.name}' holds {values.dtype}, and no text")
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return _moments(column, values, "moments", zone)
+    if pd.api.types.is_numeric_dtype(values.dtype) and values.dtype != bool:
+        kind = np.int64 if values.dtype.kind in "iu" else np.float64
+        return _unix(column, values.to_numpy(kind), how, zone)
+    raise InputError(f"{table.name}: column '{values.name}' holds {values.dtype}, and no times")
+
+
+class _Column:
+    """What a message says of a value."""
+
+    def __init__(self, values: pd.Series, table: Table) -> None:
+        self.values, self.table = values, table
+
+    def refusal(self, place: int, words: str) -> InputError:
+        where = self.table.place(self.values.index[place])
+        value = quoted(str(self.values.iloc[place]))
+        return InputError(f"{where}: column '{self.values.name}': {value} {words}")
+
+    def refuse(self, wrong: np.ndarray, words: str) -> None:
+        places = np.flatnonzero(wrong)
+        if len(places):
+            raise self.refusal(int(places[0]), words)
+
+
+# -- numbers --------------------------------------------------------------------------------------
+
+
+def _unix(column: _Column, numbers: np.ndarray, how: TimeFormat, zone: Optional[tzinfo]) -> Times:
+    """Read numbers since 1970."""
+    if how.format is not None:
+        return _formatted(column, column.values.astype(object), how.format, zone)
+    column.refuse(~np.isfinite(numbers), "is no time")
+    column.refuse(numbers < 0, "is a time before 1970; give it as 0 or later")
+    unit = how.unit or _guessed_unit(column, numbers)
+    source = "as --time_unit says" if how.unit else "by their size; --time_unit names another"
+    words = f"unix {_WORDS[unit]} ({source})"
+    scale = _PER_MILLISECOND.get(unit)
+    if scale is not None:
+        words += ", written as milliseconds"
+        is_whole = numbers.dtype.kind == "i" and not (numbers % scale).any()
+        numbers, unit = numbers // scale if is_whole else numbers / scale, "ms"
+    latest = _LATEST * (1 if unit == "s" else 1000)
+    column.refuse(
+        numbers > latest, f"is no time in {_WORDS[how.unit or unit]}, but of a far future"
+    )
+    if numbers.dtype.kind == "f" and not (numbers % 1).any():
+        numbers = numbers.astype(np.int64)
+    middle = float(np.median(numbers)) / (1 if unit == "s" else 1000) if len(numbers) else 0
+    return Times(numbers, unit, words, offset_at(middle, zone))
+
+
+def _guessed_unit(column: _Column, numbers: np.ndarray) -> str:
+    """Return the unit of most of the numbers, and refuse those of another size."""
+    middle = float(np.median(numbers)) if len(numbers) else 1e9
+    known = [unit for unit, smallest in _SMALLEST.items() if smallest <= middle]
+    if not known:
+        days = ", or days, --time_format=%Y%m%d" if 19e6 < middle < 22e6 else ""
+        raise column.refusal(
+            int(np.argmin(np.abs(numbers - middle))),
+            "is too small for a time since 1970; if it is one, or numbers the steps, say "
+            f"--time_unit=s{days}",
+        )
+    unit = known[-1]
+    smallest = _SMALLEST[unit]
+    column.refuse(
+        (numbers < smallest) | (numbers >= 1000 * smallest),
+        f"is no time in {_WORDS[unit]}, which most rows have; mend it, or say --time_unit",
+    )
+    return unit
+
+
+# -- texts ----------------------------------------------------------------------------------------
+
+
+def _iso(column: _Column, texts: pd.Series, how: TimeFormat, zone: Optional[tzinfo]) -> Times:
+    """Read texts in ISO 8601."""
+    if how.unit is not None:
+        parsed = pd.to_numeric(texts, errors="coerce")
+        column.refuse(parsed.isna().to_numpy(), "is no number, and --time_unit asks for one")
+    texts = _normal(texts)
+    tails = pd.Series([text[len(_DATE) :] for text in texts], texts.index, dtype=object)
+    heads = {text[: len(_DATE)] for text in texts}
+    if not all(map(_DAY.fullmatch, heads)):  # pandas takes years and words such as 'now' as well
+        texts = texts.where(texts.str.slice(0, len(_DATE)).str.fullmatch(_DAY), None)
+    found = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
+    column.refuse(
+        found.isna().to_numpy(),
+        "is no time that can be read; write 2020-01-31 18:30:00 or seconds since 1970, or name "
+        "the form with --time_format, such as --time_format='%d.%m.%Y %H:%M'",
+    )
+    has_zone = np.zeros(len(texts), dtype=bool)
+    if not set("".join(tails)) <= _ZONELESS:
+        has_zone = tails.str.contains(_ZONE).to_numpy(bool)
+    if has_zone.all() and len(texts):
+        ends = set(tails.str.extract(_ZONE)[0])
+        return _moments(column, found, "ISO 8601 with zones", zone, _same_offset(ends))
+    if has_zone.any() and zone is None:
+        place = int(np.argmin(has_zone))
+        raise column.refusal(place, "has no zone, and other rows have; say whose it is with --zone")
+    what = "dates without a time of day" if not any(tails) else "ISO 8601 without a zone"
+    naive = found.dt.tz_localize(None)
+    times = _moments(column, naive[~has_zone], what, zone)
+    if not has_zone.any():
+        return times
+    words = f"ISO 8601, rows without a zone read as those of {how.zone}"
+    local = localised(naive[~has_zone], zone)[0]
+    return _moments(column, pd.concat([found[has_zone], local]).sort_index(), words, zone)
+
+
+def _formatted(column: _Column, texts: pd.Series, form: str, zone: Optional[tzinfo]) -> Times:
+    """Read texts in a form that the user names."""
+    has_zone = "%z" in form
+    try:
+        found = pd.to_datetime(texts.astype(str), format=form, errors="coerce", utc=has_zone)
+    except ValueError as error:
+        raise InputError(f"--time_format: {form!r} is no form of a time ({error})") from error
+    column.refuse(found.isna().to_numpy(), f"is no time in the form {form}, as --time_format says")
+    return _moments(column, found, f"times in the form {form}", zone)
+
+
+def _normal(texts: pd.Series) -> pd.Series:
+    """Return texts without outer blanks, and with Z where they say UTC or GMT."""
+    signs = set("".join(texts))
+    if any(sign.isspace() for sign in signs):
+        texts = pd.Series([text.strip() for text in texts], texts.index, dtype=object)
+    if signs & {"U", "G"}:
+        texts = texts.str.replace(r"\s?(?:UTC|GMT)$", "Z", regex=True)
+    return texts
+
+
+def _same_offset(ends: Any) -> Optional[int]:
+    """Return the offset from UTC, in seconds, if all of some ends of times say the same."""
+    if len(ends) != 1 or (end := ends.pop()) in "Zz":
+        return None
+    digits = end[1:].replace(":", "").ljust(4, "0")
+    seconds = 3600 * int(digits[:2]) + 60 * int(digits[2:])
+    return -seconds if end[0] == "-" else seconds
+
+
+# -- moments --------------------------------------------------------------------------------------
+
+
+def _as_moments(column: _Column, values: pd.Series) -> pd.Series:
+    """Return objects of Python as moments of pandas, or as numbers."""
+    kinds: Dict[bool, List[int]] = {True: [], False: []}
+    for place, value in enumerate(values):
+        kinds[is_moment(value)].append(place)
+    if not kinds[False]:
+        try:
+            return pd.to_datetime(values)
+        except ValueError as error:
+            raise InputError(
+                f"{column.table.name}: column '{values.name}' mixes moments with and without a "
+                f"zone, or goes beyond what 64 bits hold ({error})"
+            ) from error
+    try:
+        return pd.Series(np.array(list(values), dtype=np.float64), values.index, name=values.name)
+    except (TypeError, ValueError) as error:
+        raise column.refusal(
+            (kinds[False] or [0])[0], "is no time, or not of the kind of the others"
+        ) from error
+
+
+def _moments(
+    column: _Column,
+    moments: pd.Series,
+    what: str,
+    zone: Optional[tzinfo],
+    offset: Optional[int] = None,
+) -> Times:
+    """Return moments as numbers: seconds where all are whole, else milliseconds."""
+    words = what
+    if moments.dt.tz is None:
+        name = "UTC; --zone names another" if zone is None else f"those of {zone}"
+        words = f"{what}, read as {name}"
+        moments, note = localised(moments, zone)
+        column.refuse(
+            moments.isna().to_numpy(),
+            f"is no time in {zone}: the clocks were put forward over it; mend it",
+        )
+        words += note
+    elif offset is None and zone is None:
+        moment = moments.iloc[len(moments) // 2] if len(moments) else pd.Timestamp(0, tz="UTC")
+        offset = int((moment.utcoffset() or timedelta(0)).total_seconds()) or None
+    ns = (
+        moments.dt.tz_convert("UTC")
+        .dt.tz_localize(None)
+        .to_numpy("datetime64[ns]")
+        .astype(np.int64)
+    )
+    column.refuse(ns < 0, "is a time before 1970, which no data set may have")
+    middle = float(np.median(ns)) / _NS if len(ns) else 0
+    offset = offset if zone is None else offset_at(middle, zone)
+    if not (ns % _NS).any():
+        return Times(ns // _NS, "s", words, offset)
+    if not (ns % 1_000_000).any():
+        return Times(ns // 1_000_000, "ms", f"{words}, written as milliseconds", offset)
+    rounded = "; nanoseconds are rounded" if (ns % 1_000).any() else ""
+    words += f", written as milliseconds with fractions{rounded}"
+    return Times(ns / 1e6, "ms", words, offset)
