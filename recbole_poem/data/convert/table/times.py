@@ -24,7 +24,7 @@ _PER_MILLISECOND = {"us": 1_000, "ns": 1_000_000}
 _LATEST = 1e10  # seconds since 1970: the year 2286
 _DATE = "2020-01-31"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_ZONE = re.compile(r"([Zz]|[+-]\d\d:?(?:\d\d)?)$")
+_ZONE = re.compile(r"(?:[Zz]|[+-]\d\d:?(?:\d\d)?)$")
 _ZONELESS = set("0123456789:.T ")
 _NS = 10**9
 
@@ -187,28 +187,32 @@ def _iso(column: _Column, texts: pd.Series, how: TimeFormat, zone: Optional[tzin
     if not all(map(_DAY.fullmatch, heads)):  # pandas takes years and words such as 'now' as well
         texts = texts.where(texts.str.slice(0, len(_DATE)).str.fullmatch(_DAY), None)
     found = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
+    if found.isna().any():
+        is_number = np.array([plain_numbers([text]) is not None for text in texts])
+        if 2 * is_number.sum() >= len(texts):
+            column.refuse(~is_number, "is no time; most rows have unix times")
     column.refuse(
         found.isna().to_numpy(),
         "is no time that can be read; write 2020-01-31 18:30:00 or seconds since 1970, or name "
         "the form with --time_format, such as --time_format='%d.%m.%Y %H:%M'",
     )
-    has_zone = np.zeros(len(texts), dtype=bool)
+    zones: List[Optional[str]] = [None] * len(texts)
     if not set("".join(tails)) <= _ZONELESS:
-        has_zone = tails.str.contains(_ZONE).to_numpy(bool)
-    if has_zone.all() and len(texts):
-        ends = set(tails.str.extract(_ZONE)[0])
-        return _moments(column, found, "ISO 8601 with zones", zone, _same_offset(ends))
+        zones = [end and end[0] for end in map(_ZONE.search, tails)]
+    has_zone = np.array([one is not None for one in zones])
+    if has_zone.all():
+        return _moments(column, found, "ISO 8601 with zones", zone, _same_offset(set(zones)))
     if has_zone.any() and zone is None:
         place = int(np.argmin(has_zone))
         raise column.refusal(place, "has no zone, and other rows have; say whose it is with --zone")
     what = "dates without a time of day" if not any(tails) else "ISO 8601 without a zone"
     naive = found.dt.tz_localize(None)
-    times = _moments(column, naive[~has_zone], what, zone)
     if not has_zone.any():
-        return times
+        return _moments(column, naive, what, zone)
     words = f"ISO 8601, rows without a zone read as those of {how.zone}"
-    local = localised(naive[~has_zone], zone)[0]
-    return _moments(column, pd.concat([found[has_zone], local]).sort_index(), words, zone)
+    local, note = localised(naive[~has_zone], zone)
+    found[~has_zone] = local.dt.tz_convert("UTC")
+    return _moments(column, found, words + note, zone)
 
 
 def _formatted(column: _Column, texts: pd.Series, form: str, zone: Optional[tzinfo]) -> Times:
@@ -278,14 +282,14 @@ def _moments(
         name = "UTC; --zone names another" if zone is None else f"those of {zone}"
         words = f"{what}, read as {name}"
         moments, note = localised(moments, zone)
-        column.refuse(
-            moments.isna().to_numpy(),
-            f"is no time in {zone}: the clocks were put forward over it; mend it",
-        )
         words += note
     elif offset is None and zone is None:
         moment = moments.iloc[len(moments) // 2] if len(moments) else pd.Timestamp(0, tz="UTC")
         offset = int((moment.utcoffset() or timedelta(0)).total_seconds()) or None
+    column.refuse(
+        moments.isna().to_numpy(),
+        f"is no time in {zone}: the clocks were put forward over it; mend it",
+    )
     ns = (
         moments.dt.tz_convert("UTC")
         .dt.tz_localize(None)
