@@ -60,7 +60,8 @@ class Experiment(NamedTuple):
         Returns
         -------
         (B, n_items) float32
-            By the ids of ``dataset``; of padding, item 0, it is minus infinity.
+            By the ids of ``dataset``, seen items like all others; of padding, item 0, minus
+            infinity.
 
         Raises
         ------

@@ -128,6 +128,13 @@ def test_bytes_of_another_encoding_are_refused_or_named() -> None:
     assert list(written("events.csv", encoding="latin-1")["item_id"]) == ["caf\xe9"]
 
 
+def test_the_index_that_a_frame_wrote_is_left_out() -> None:
+    table = pd.read_csv(file(CSV), dtype=str)
+    table.to_csv("events.csv")
+    assert "left out  unnamed column 1" in summary("events.csv")
+    assert list(worlds.read(Path("data/shop"), "inter")["item_id"]) == ["007", "7", "7.0"]
+
+
 def test_packed_files_and_a_mark_of_byte_order_are_read() -> None:
     Path("events.csv.gz").write_bytes(gzip.compress(("\ufeff" + CSV).encode()))
     assert len(written("events.csv.gz")) == 3

@@ -77,6 +77,8 @@ def test_a_unit_and_a_form_may_be_named() -> None:
     assert read(["1700000000"], unit="ms").unit == "ms"
     assert read(["14.11.2023 22:13"], format="%d.%m.%Y %H:%M").values.tolist() == [1699999980]
     assert read(["20231114"], format="%Y%m%d").values.tolist() == [1699920000]
+    assert read([20231114], format="%Y%m%d").values.tolist() == [1699920000]
+    assert "leave one out" in refusal(["20231114"], format="%Y%m%d", unit="s")
     assert "is no time in the form %d.%m.%Y" in refusal(["11/14/2023"], format="%d.%m.%Y")
     assert "--time_unit: expected one of s, ms, us, ns, not 'h'" in refusal(["1"], unit="h")
     assert "'2023-11-14' is no number, and --time_unit asks" in refusal(["2023-11-14"], unit="s")
@@ -96,7 +98,7 @@ def test_a_unit_and_a_form_may_be_named() -> None:
         ([1.7e9, float("inf")], "is no time"),
         (["1969-07-20 20:17"], "is a time before 1970"),
         (["2023-02-30"], "'2023-02-30' is no time that can be read"),
-        (["2023", "now"], "is no time that can be read"),
+        (["2023", "now", "now"], "is no time that can be read"),
         (["14/11/2023"], "--time_format='%d.%m.%Y %H:%M'"),
         (["2023-11-14 22:13:20 CET"], "is no time that can be read"),
         ([True, False], "holds bool, and no times"),

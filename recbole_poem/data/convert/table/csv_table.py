@@ -105,11 +105,11 @@ class CsvTable:
         return lines
 
     def _header(self, line: str) -> List[str]:
-        names = fields_of(line, self._separator)
-        for place, name in enumerate(names, 1):
-            if not name.strip():
-                raise InputError(f"{self._path}: line 1: column {place} of {len(names)} is unnamed")
-            if name in names[: place - 1]:
+        fields = fields_of(line, self._separator)
+        # frames that are written with their index have a first column without a name
+        names = [name or f"unnamed column {place}" for place, name in enumerate(fields, 1)]
+        for place, name in enumerate(names):
+            if name in names[:place]:
                 raise InputError(f"{self._path}: line 1: column '{name}' is there twice")
         if all(name.replace(".", "").replace("-", "").isdecimal() for name in names):
             raise InputError(

@@ -6,66 +6,23 @@ unit of a number by its size, the zone of a time without one as UTC. Everything 
 
 import re
 from datetime import timedelta, tzinfo
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 import pandas as pd
 
-from recbole_poem.core.atomic import quoted
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.table.source import Table
+from recbole_poem.data.convert.table.time_kinds import Column, TimeFormat, Times
+from recbole_poem.data.convert.table.unix_times import SMALLEST, unix_times
 from recbole_poem.data.convert.table.values import is_moment, is_text, plain_numbers
 from recbole_poem.data.convert.table.zones import localised, offset_at, zone_named
 
-#: unit -> the smallest number that is taken for one, of 1973; the next unit begins 1000 times later
-_SMALLEST = {"s": 1e8, "ms": 1e11, "us": 1e14, "ns": 1e17}
-_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
-_PER_MILLISECOND = {"us": 1_000, "ns": 1_000_000}
-_LATEST = 1e10  # seconds since 1970: the year 2286
 _DATE = "2020-01-31"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ZONE = re.compile(r"(?:[Zz]|[+-]\d\d:?(?:\d\d)?)$")
 _ZONELESS = set("0123456789:.T ")
 _NS = 10**9
-
-
-class TimeFormat(NamedTuple):
-    """How times are written, where the user says it.
-
-    Attributes
-    ----------
-    unit : str, optional
-        Of numbers: ``s``, ``ms``, ``us`` or ``ns`` since 1970.
-    format : str, optional
-        Of texts, in the words of ``strptime``: ``%d.%m.%Y %H:%M``.
-    zone : str, optional
-        Of texts without one, and of the users' clocks: ``Europe/Berlin``, ``+08:00``.
-    """
-
-    unit: Optional[str] = None
-    format: Optional[str] = None
-    zone: Optional[str] = None
-
-
-class Times(NamedTuple):
-    """Times as they are written into an atomic file.
-
-    Attributes
-    ----------
-    values : (R,) int64 or float64
-        Since 1970.
-    unit : str
-        ``s`` or ``ms``, the key ``time_unit``.
-    words : str
-        How they were read, what was guessed included.
-    utc_offset : int, optional
-        Seconds that the users' clocks are ahead of UTC, if anything tells.
-    """
-
-    values: np.ndarray
-    unit: str
-    words: str
-    utc_offset: Optional[int] = None
 
 
 def times_of(values: pd.Series, table: Table, how: TimeFormat) -> Times:
@@ -85,98 +42,38 @@ def times_of(values: pd.Series, table: Table, how: TimeFormat) -> Times:
         unit of numbers cannot be told.
     """
     zone = None if how.zone is None else zone_named(how.zone)
-    if how.unit is not None and how.unit not in _SMALLEST:
-        raise InputError(f"--time_unit: expected one of {', '.join(_SMALLEST)}, not {how.unit!r}")
-    column = _Column(values, table)
+    if how.unit is not None and how.unit not in SMALLEST:
+        raise InputError(f"--time_unit: expected one of {', '.join(SMALLEST)}, not {how.unit!r}")
+    if how.unit is not None and how.format is not None:
+        raise InputError("--time_unit and --time_format: times have one form; leave one out")
+    column = Column(values, table)
+    if how.format is not None and values.dtype.kind in "iu":  # 20231114
+        values = values.astype(str)
     if is_text(values):
         texts = values.astype(object)
-        kinds = {type(value) for value in texts}
-        if kinds == {str} and how.format is not None:
+        if any(type(value) is not str for value in texts):
+            values = _as_moments(column, texts)
+        elif how.format is not None:
             return _formatted(column, texts, how.format, zone)
-        numbers = plain_numbers(list(texts)) if kinds == {str} else None
-        if numbers is not None:
-            return _unix(column, numbers, how, zone)
-        if kinds == {str}:
-            return _iso(column, texts, how, zone)
-        values = _as_moments(column, texts)
-    elif how.format is not None:
+        else:
+            numbers = plain_numbers(list(texts))
+            if numbers is None:
+                return _iso(column, texts, how, zone)
+            return unix_times(column, numbers, how, zone)
+    if how.format is not None:
         raise InputError(f"--time_format: column '{values.name}' holds {values.dtype}, and no text")
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return _moments(column, values, "moments", zone)
-    if pd.api.types.is_numeric_dtype(values.dtype) and values.dtype != bool:
+    if pd.api.types.is_numeric_dtype(values.dtype) and values.dtype.kind != "b":
         kind = np.int64 if values.dtype.kind in "iu" else np.float64
-        return _unix(column, values.to_numpy(kind), how, zone)
+        return unix_times(column, values.to_numpy(kind), how, zone)
     raise InputError(f"{table.name}: column '{values.name}' holds {values.dtype}, and no times")
-
-
-class _Column:
-    """What a message says of a value."""
-
-    def __init__(self, values: pd.Series, table: Table) -> None:
-        self.values, self.table = values, table
-
-    def refusal(self, place: int, words: str) -> InputError:
-        where = self.table.place(self.values.index[place])
-        value = quoted(str(self.values.iloc[place]))
-        return InputError(f"{where}: column '{self.values.name}': {value} {words}")
-
-    def refuse(self, wrong: np.ndarray, words: str) -> None:
-        places = np.flatnonzero(wrong)
-        if len(places):
-            raise self.refusal(int(places[0]), words)
-
-
-# -- numbers --------------------------------------------------------------------------------------
-
-
-def _unix(column: _Column, numbers: np.ndarray, how: TimeFormat, zone: Optional[tzinfo]) -> Times:
-    """Read numbers since 1970."""
-    if how.format is not None:
-        return _formatted(column, column.values.astype(object), how.format, zone)
-    column.refuse(~np.isfinite(numbers), "is no time")
-    column.refuse(numbers < 0, "is a time before 1970; give it as 0 or later")
-    unit = how.unit or _guessed_unit(column, numbers)
-    source = "as --time_unit says" if how.unit else "by their size; --time_unit names another"
-    words = f"unix {_WORDS[unit]} ({source})"
-    scale = _PER_MILLISECOND.get(unit)
-    if scale is not None:
-        words += ", written as milliseconds"
-        is_whole = numbers.dtype.kind == "i" and not (numbers % scale).any()
-        numbers, unit = numbers // scale if is_whole else numbers / scale, "ms"
-    latest = _LATEST * (1 if unit == "s" else 1000)
-    column.refuse(
-        numbers > latest, f"is no time in {_WORDS[how.unit or unit]}, but of a far future"
-    )
-    if numbers.dtype.kind == "f" and not (numbers % 1).any():
-        numbers = numbers.astype(np.int64)
-    middle = float(np.median(numbers)) / (1 if unit == "s" else 1000) if len(numbers) else 0
-    return Times(numbers, unit, words, offset_at(middle, zone))
-
-
-def _guessed_unit(column: _Column, numbers: np.ndarray) -> str:
-    """Return the unit of most of the numbers, and refuse those of another size."""
-    middle = float(np.median(numbers)) if len(numbers) else 1e9
-    known = [unit for unit, smallest in _SMALLEST.items() if smallest <= middle]
-    if not known:
-        days = ", or days, --time_format=%Y%m%d" if 19e6 < middle < 22e6 else ""
-        raise column.refusal(
-            int(np.argmin(np.abs(numbers - middle))),
-            "is too small for a time since 1970; if it is one, or numbers the steps, say "
-            f"--time_unit=s{days}",
-        )
-    unit = known[-1]
-    smallest = _SMALLEST[unit]
-    column.refuse(
-        (numbers < smallest) | (numbers >= 1000 * smallest),
-        f"is no time in {_WORDS[unit]}, which most rows have; mend it, or say --time_unit",
-    )
-    return unit
 
 
 # -- texts ----------------------------------------------------------------------------------------
 
 
-def _iso(column: _Column, texts: pd.Series, how: TimeFormat, zone: Optional[tzinfo]) -> Times:
+def _iso(column: Column, texts: pd.Series, how: TimeFormat, zone: Optional[tzinfo]) -> Times:
     """Read texts in ISO 8601."""
     if how.unit is not None:
         parsed = pd.to_numeric(texts, errors="coerce")
@@ -188,7 +85,7 @@ def _iso(column: _Column, texts: pd.Series, how: TimeFormat, zone: Optional[tzin
         texts = texts.where(texts.str.slice(0, len(_DATE)).str.fullmatch(_DAY), None)
     found = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
     if found.isna().any():
-        is_number = np.array([plain_numbers([text]) is not None for text in texts])
+        is_number = np.array([plain_numbers([text]) is not None for text in column.values])
         if 2 * is_number.sum() >= len(texts):
             column.refuse(~is_number, "is no time; most rows have unix times")
     column.refuse(
@@ -215,7 +112,7 @@ def _iso(column: _Column, texts: pd.Series, how: TimeFormat, zone: Optional[tzin
     return _moments(column, found, words + note, zone)
 
 
-def _formatted(column: _Column, texts: pd.Series, form: str, zone: Optional[tzinfo]) -> Times:
+def _formatted(column: Column, texts: pd.Series, form: str, zone: Optional[tzinfo]) -> Times:
     """Read texts in a form that the user names."""
     has_zone = "%z" in form
     try:
@@ -248,7 +145,7 @@ def _same_offset(ends: Any) -> Optional[int]:
 # -- moments --------------------------------------------------------------------------------------
 
 
-def _as_moments(column: _Column, values: pd.Series) -> pd.Series:
+def _as_moments(column: Column, values: pd.Series) -> pd.Series:
     """Return objects of Python as moments of pandas, or as numbers."""
     kinds: Dict[bool, List[int]] = {True: [], False: []}
     for place, value in enumerate(values):
@@ -270,7 +167,7 @@ def _as_moments(column: _Column, values: pd.Series) -> pd.Series:
 
 
 def _moments(
-    column: _Column,
+    column: Column,
     moments: pd.Series,
     what: str,
     zone: Optional[tzinfo],
