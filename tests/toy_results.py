@@ -49,9 +49,8 @@ def measures(ranks: Dict[str, np.ndarray], protocol: str) -> Dict[str, float]:
 def in_another_order(ranks: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
     """Return the same results with the users in another order."""
     order = np.random.default_rng(0).permutation(len(ranks["user"]))
-    per_user = {
-        name for name in ranks if name in ("user", "target") or name[:4] in ("rank", "top_")
-    }
+    columns = ("user", "target", "seen", "n_before")
+    per_user = {name for name in ranks if name in columns or name[:4] in ("rank", "top_")}
     return {name: a[order] if name in per_user else a for name, a in ranks.items()}
 
 
@@ -82,7 +81,8 @@ def write_run(
     }
     if ranks is not None:
         by_protocol = {protocol: ranks[f"rank_{protocol}"] for protocol in PROTOCOLS}
-        write_ranks(path, Ranks(ranks["user"], ranks["target"], by_protocol))
+        known = (ranks.get(name) for name in ("seen", "n_before"))
+        write_ranks(path, Ranks(ranks["user"], ranks["target"], by_protocol, *known))
         n_epochs = 12 + seed
         score = 0.08 * (1 - np.exp(-0.3 * np.arange(n_epochs)))
         record.update(

@@ -3,7 +3,7 @@
 A gain is stated between rows that have the same extras.
 """
 
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Set, Tuple
 
 from recbole.model.abstract_recommender import SequentialRecommender
 
@@ -79,4 +79,18 @@ def extras_of(config: Mapping[str, Any]) -> Tuple[str, ...]:
     """
     known = {name for name, term in LOGIT_TERMS.components().items() if is_dense(term)}
     terms = known.intersection(config.get(LOGIT_TERMS.key) or ())
-    return (*sorted(terms), *sorted(config.get(RERANKERS.key) or ()))
+    rerankers = set(config.get(RERANKERS.key) or ())
+    former_terms, former_rerankers = _former_extras(config)
+    return (*sorted(terms | former_terms), *sorted(rerankers | former_rerankers))
+
+
+def _former_extras(config: Mapping[str, Any]) -> Tuple[Set[str], Set[str]]:
+    """Return logit terms and re-rankers of a record from when they were flat keys.
+
+    A window of trends was a number of hours, or ``[hours, weight]``; one of three numbers was the
+    hour of the day.
+    """
+    windows = config.get("trend_windows") or []
+    of_day = [isinstance(window, list) and len(window) == 3 for window in windows]
+    terms = {"hour_of_day" if daily else "popularity_trend" for daily in of_day}
+    return terms, {"category_penalty"} if config.get("diversity_penalty") else set()

@@ -18,6 +18,8 @@ _GAINS: Dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "NDCG": lambda rank: 1.0 / np.log2(rank + 1.0),
     "MRR": lambda rank: 1.0 / rank,
 }
+#: what the rank of a target gives, and no list is needed for
+OF_RANKS = frozenset(_GAINS)
 _KINDS = (*_GAINS, "coverage", "diversity")
 _ENTRIES = 1 << 24  # of the arrays that diversity holds at once
 

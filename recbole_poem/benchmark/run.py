@@ -18,6 +18,7 @@ import torch
 from recbole.utils import ModelType
 
 from recbole_poem.benchmark import machine, ranking
+from recbole_poem.benchmark.before import before
 from recbole_poem.benchmark.clock import Clock, TimeLimit
 from recbole_poem.benchmark.effective import effective_keys
 from recbole_poem.benchmark.evaluation import (
@@ -130,7 +131,8 @@ def _evaluate(checkpoint: str, ks: List[int], folder: Path) -> Dict[str, Any]:
             metrics[protocol][phase] = ranking.metrics(
                 found.rank[protocol], found.top[protocol], ks, n_items, category
             )
-    write_ranks(folder, Ranks(found.user, found.target, found.rank))
+    known = before(found.user, found.target, experiment.dataset, experiment.test_data._dataset)
+    write_ranks(folder, Ranks(found.user, found.target, found.rank, known.seen, known.n_rows))
     return metrics
 
 

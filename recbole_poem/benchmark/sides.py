@@ -11,10 +11,11 @@ from recbole_poem.benchmark.results import (
     Plan,
     Run,
     read_plan,
+    read_run,
     rows_of,
     runs_of_plan,
 )
-from recbole_poem.benchmark.stored_ranks import pairing
+from recbole_poem.benchmark.stored_ranks import pairing, with_known
 from recbole_poem.core.errors import InputError, nearest
 
 #: finished runs of one row, one of each seed; they are averaged
@@ -29,12 +30,18 @@ class Pairs(NamedTuple):
     user, target : (R,) str
     one, other : (R,) float64
         Values of the metric, means over the seeds.
+    seen : (R,) bool, optional
+        Whether the user had dealt with the target before. None = no run says it.
+    n_before : (R,) int64, optional
+        Rows of the user before the test row. None = no run says it.
     """
 
     user: np.ndarray
     target: np.ndarray
     one: np.ndarray
     other: np.ndarray
+    seen: Optional[np.ndarray]
+    n_before: Optional[np.ndarray]
 
 
 def side_of(
@@ -79,6 +86,27 @@ def side_of(
     return [run for seed, run in finished.items() if seeds is None or seed in seeds]
 
 
+def side_of_run(folder: Union[str, Path]) -> List[Run]:
+    """Read one finished run, such as ``results/ml-100k/runs/ml-100k-POEM-2020-0123abcd``.
+
+    Raises
+    ------
+    InputError
+        If it has failed, is a tuning trial, which ranks no test rows, or cannot be read.
+    """
+    run = read_run(folder)
+    if not run.finished:
+        raise InputError(f"{folder}: this run has failed; there is nothing to compare")
+    if run.record["purpose"] != "test":
+        raise InputError(f"{folder}: this is a tuning trial, which ranks no test rows")
+    return [run]
+
+
+def is_run(folder: Union[str, Path]) -> bool:
+    """Tell the folder of a run from that of a benchmark, which has a plan."""
+    return Path(folder).resolve().parent.name == "runs" and not Path(folder, "plan.yaml").exists()
+
+
 def _dataset(folder: Union[str, Path], plan: Plan, dataset: Optional[str]) -> str:
     if dataset is None and len(plan.datasets) > 1:
         raise InputError(
@@ -97,15 +125,17 @@ def paired_values(one: Side, other: Side, metric: str, protocol: str) -> Pairs:
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol: '{protocol}' is none of {', '.join(PROTOCOLS)}")
     reference = (str(one[0].folder), one[0].ranks())
-    means = []
+    known = reference[1]
+    means: List[np.ndarray] = []
     for runs in (one, other):
         values: List[np.ndarray] = []
         for run in runs:
             ranks = run.ranks()
             order = pairing(reference, (str(run.folder), ranks))
             values.append(user_values(ranks.rank[protocol][order], metric))
+            known = with_known(known, ranks, order)
         means.append(np.mean(values, axis=0))
-    return Pairs(reference[1].user, reference[1].target, *means)
+    return Pairs(known.user, known.target, means[0], means[1], known.seen, known.n_before)
 
 
 def title_of(side: Side) -> str:

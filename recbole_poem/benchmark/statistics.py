@@ -1,7 +1,8 @@
 """Is a difference between two rankings more than noise? Intervals and tests over users.
 
 A row's value for a test row is averaged over the row's seeds first, so that seeds of one model do
-not count as more users. What the seeds scatter is reported beside it, as a standard deviation.
+not count as more users. What the seeds scatter is reported beside it, as a standard deviation, and
+by a test that takes both for chance.
 
 What is reported is the mean over test rows. The unit of chance is the user: a user's test rows, of
 which a split by time leaves several, resemble each other. The bootstrap therefore draws users with
@@ -19,7 +20,7 @@ Sequentially Rejective Multiple Test Procedure*, Scandinavian Journal of Statist
 holds for dependent tests too.
 """
 
-from typing import Tuple
+from typing import Sequence, Tuple
 
 import numpy as np
 from scipy import stats
@@ -197,6 +198,40 @@ def paired_test(one: np.ndarray, other: np.ndarray, user: np.ndarray) -> float:
         return float("nan")
     t = difference.mean() / standard_error(difference, user)
     return float(2 * stats.t.sf(abs(t), n_users - 1))
+
+
+def paired_test_with_seeds(
+    difference: float, error: float, n_users: int, one: Sequence[float], other: Sequence[float]
+) -> float:
+    """Return the two-sided p of a difference, of which other users and other trainings are chance.
+
+    To the squared `standard_error` over users come the variances of the two means over seeds; the
+    degrees of freedom are Welch's and Satterthwaite's (Biometrics Bulletin, 1946). What scatters
+    between users and seeds together counts in both, so the p is rather too large.
+
+    Parameters
+    ----------
+    difference, error : float
+        Of the means, and its standard error over users.
+    n_users : int
+    one, other : sequence of float
+        Means of both sides, one a seed.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN with fewer than two seeds of a side, fewer than two users, or no scatter.
+    """
+    if min(len(one), len(other), n_users) < 2:
+        return float("nan")
+    variances = np.array(
+        [error**2, np.var(one, ddof=1) / len(one), np.var(other, ddof=1) / len(other)]
+    )
+    total = variances.sum()
+    if not total > 0:
+        return float("nan")
+    freedom = total**2 / (variances**2 / [n_users - 1, len(one) - 1, len(other) - 1]).sum()
+    return float(2 * stats.t.sf(abs(difference) / np.sqrt(total), freedom))
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:

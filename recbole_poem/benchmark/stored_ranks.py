@@ -11,15 +11,16 @@
     The digest of the test rows.
 
 ``rows-<digest>.npz`` lies beside the folders of the runs and holds ``user`` and ``target``,
-(R,) str. Runs on the same test rows share it. The name is a digest of what it holds, so no run can
-be read with the rows of another. Whole numbers are of the smallest type that holds them all.
+(R,) str, ``seen``, (R,) bool, and ``n_before``, (R,) int (`Ranks`). Files of former versions lack
+the last two. Runs on the same test rows share it. The name is a digest of what it holds, so no run
+can be read with the rows of another. Whole numbers are of the smallest type that holds them all.
 """
 
 import hashlib
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Dict, NamedTuple, Tuple
+from typing import Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -36,11 +37,17 @@ class Ranks(NamedTuple):
         Raw tokens.
     rank : dict of protocol to (R,) int
         ``masked`` and ``recbole``; 1 = first.
+    seen : (R,) bool, optional
+        Whether the user had dealt with the target before. None = not recorded.
+    n_before : (R,) int, optional
+        Rows of the user before the test row. None = not recorded.
     """
 
     user: np.ndarray
     target: np.ndarray
     rank: Dict[str, np.ndarray]
+    seen: Optional[np.ndarray] = None
+    n_before: Optional[np.ndarray] = None
 
 
 def write_ranks(folder: Path, ranks: Ranks) -> None:
@@ -51,9 +58,12 @@ def write_ranks(folder: Path, ranks: Ranks) -> None:
     OSError
         If a file cannot be written.
     """
-    digest = _digest(ranks.user, ranks.target)
+    rows = {"user": ranks.user, "target": ranks.target}
+    if ranks.seen is not None and ranks.n_before is not None:
+        rows.update(seen=ranks.seen, n_before=_smallest(ranks.n_before))
+    digest = _digest(rows)
     with whole_file(_rows_path(folder, digest)) as file:
-        np.savez_compressed(file, user=ranks.user, target=ranks.target)
+        np.savez_compressed(file, **rows)
     masked, recbole = (ranks.rank[name].astype(np.int64) for name in ("masked", "recbole"))
     with whole_file(folder / "ranks.npz") as file:
         np.savez_compressed(
@@ -74,15 +84,17 @@ def read_ranks(folder: Path) -> Ranks:
     """
     path = folder / "ranks.npz"
     names = ("rank_masked", "places_gained", "rows")
-    masked, gained, digest = _read(path, names, "only finished runs have one")
-    rows = _rows_path(folder, str(digest))
-    user, target = _read(rows, ("user", "target"), f"{path} needs it: copy it along")
-    if _digest(user, target) != str(digest):
-        raise InputError(f"{rows}: damaged, it holds other test rows than its name says")
-    if not len(masked) == len(gained) == len(user):
+    found = _read(path, names, "only finished runs have one")
+    masked, gained, digest = found["rank_masked"], found["places_gained"], str(found["rows"])
+    rows_path = _rows_path(folder, digest)
+    rows = _read(rows_path, ("user", "target"), f"{path} needs it: copy it along")
+    if _digest(rows) != digest:
+        raise InputError(f"{rows_path}: damaged, it holds other test rows than its name says")
+    if not len(masked) == len(gained) == len(rows["user"]):
         raise InputError(f"{path}: damaged, its arrays speak of different numbers of test rows")
     masked = masked.astype(np.int64)
-    return Ranks(user, target, {"masked": masked, "recbole": masked + gained})
+    rank = {"masked": masked, "recbole": masked + gained}
+    return Ranks(rows["user"], rows["target"], rank, rows.get("seen"), rows.get("n_before"))
 
 
 def pairing(reference: Tuple[str, Ranks], other: Tuple[str, Ranks]) -> np.ndarray:
@@ -119,14 +131,24 @@ def pairing(reference: Tuple[str, Ranks], other: Tuple[str, Ranks]) -> np.ndarra
     return order
 
 
+def with_known(ranks: Ranks, other: Ranks, order: np.ndarray) -> Ranks:
+    """Return `ranks` with what `other`, put into its `order`, knows beside it of the test rows."""
+    if ranks.seen is not None or other.seen is None or other.n_before is None:
+        return ranks
+    return ranks._replace(seen=other.seen[order], n_before=other.n_before[order])
+
+
 def _rows_path(folder: Path, digest: str) -> Path:
     return folder.resolve().parent / f"rows-{digest}.npz"
 
 
-def _digest(user: np.ndarray, target: np.ndarray) -> str:
+def _digest(rows: Dict[str, np.ndarray]) -> str:
     """Return 16 hexadecimal digits that tell these test rows from others."""
-    text = "\0".join([*user, *target])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    known = hashlib.sha256("\0".join([*rows["user"], *rows["target"]]).encode())
+    for name in ("seen", "n_before"):
+        if name in rows:
+            known.update(rows[name].astype(np.int64).tobytes())
+    return known.hexdigest()[:16]
 
 
 def _smallest(values: np.ndarray) -> np.ndarray:
@@ -135,8 +157,8 @@ def _smallest(values: np.ndarray) -> np.ndarray:
     return values.astype(np.promote_types(least, most))
 
 
-def _read(path: Path, names: Tuple[str, ...], missing: str) -> Tuple[np.ndarray, ...]:
-    """Return the arrays of a file; `missing` is what is said where there is none."""
+def _read(path: Path, names: Tuple[str, ...], missing: str) -> Dict[str, np.ndarray]:
+    """Return the arrays of a file, which has `names`; `missing` is said where there is none."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -148,4 +170,4 @@ def _read(path: Path, names: Tuple[str, ...], missing: str) -> Tuple[np.ndarray,
     lacking = [name for name in names if name not in arrays]
     if lacking:
         raise InputError(f"{path}: damaged, it lacks {', '.join(lacking)}")
-    return tuple(arrays[name] for name in names)
+    return arrays

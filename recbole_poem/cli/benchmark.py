@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
-from recbole_poem.cli.command import read_arguments, verb_parser
+from recbole_poem.cli.command import read_arguments, show, verb_parser
 from recbole_poem.core import stack
 from recbole_poem.core.errors import InputError
 
@@ -117,8 +117,8 @@ def run(arguments: List[str]) -> int:
     folder: Path = options.output / name
     if not options.report:
         _carry_out(plan, folder, options)
-    write_report(folder)
-    print(f"{folder / 'report.md'} and {folder / 'report.html'}")
+    report = write_report(folder)
+    show(f"{report.in_short}\n\n{folder / 'report.md'} and {report.page}")
     failed = [run.record for run in runs_of_plan(folder) if run.record["status"] == "failed"]
     for record in failed:
         print(f"recbole_poem: {record['id']} failed: {record['reason']}", file=sys.stderr)

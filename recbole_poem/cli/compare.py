@@ -1,4 +1,7 @@
-"""``recbole-poem compare results/ml-100k --between POEM SASRec``: two rows of a benchmark."""
+"""``recbole-poem compare results/ml-100k --between POEM SASRec``: two rows of a benchmark.
+
+Or two runs: ``recbole-poem compare results/ml-100k/runs/RUN_A results/ml-100k/runs/RUN_B``.
+"""
 
 import argparse
 from pathlib import Path
@@ -23,9 +26,8 @@ def parse(arguments: List[str]) -> argparse.Namespace:
     """
     parser = verb_parser(
         "compare",
-        "Compare two rows of a benchmark on their test rows: the first minus the second. Several "
-        "seeds of a row are averaged; intervals and tests are clustered by user.",
-        "--by length and --by target read the data set of the runs: call them where they ran.",
+        "Compare two rows of a benchmark, or two runs, on their test rows: the first minus the "
+        "second. Several seeds of a row are averaged; intervals and tests are clustered by user.",
     )
     add = parser.add_argument
     add(
@@ -33,9 +35,10 @@ def parse(arguments: List[str]) -> argparse.Namespace:
         nargs="+",
         type=Path,
         metavar="RESULTS",
-        help="folder of a benchmark; two of them: row A is of the first, row B of the second",
+        help="folder of a benchmark; two of them: row A is of the first, row B of the second. Or "
+        "folders of two runs (RESULTS/runs/...), without --between",
     )
-    add("--between", nargs=2, required=True, metavar=("A", "B"), help="names of the two rows")
+    add("--between", nargs=2, metavar=("A", "B"), help="names of the two rows")
     add("--dataset", metavar="NAME", help="of the rows, where the benchmark has several")
     add("--seeds", nargs="+", type=int, metavar="N", help="of both rows (default: all there are)")
     add("--metric", default="NDCG@10", help="HR@k, NDCG@k or MRR@k (default: NDCG@10)")
@@ -60,9 +63,26 @@ def parse(arguments: List[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if len(options.results) > 2:
         raise InputError(f"RESULTS: expected one folder or two, not {len(options.results)}")
+    _check_form(options)
     if options.lengths is not None and options.by != "length":
         raise InputError("--lengths: it has a meaning with --by length alone; add that")
     return options
+
+
+def _check_form(options: argparse.Namespace) -> None:
+    """Refuse what names neither two rows nor two runs."""
+    from recbole_poem.benchmark.sides import is_run
+
+    runs = [folder for folder in options.results if is_run(folder)]
+    if options.between is not None:
+        if runs:
+            raise InputError(f"--between: {runs[0]} is a run and has no rows; leave it out")
+        return
+    if len(runs) < 2:
+        raise InputError("name two rows by --between A B, or give the folders of two runs")
+    for name in ("dataset", "seeds"):
+        if getattr(options, name) is not None:
+            raise InputError(f"--{name}: two runs are named by their folders; leave it out")
 
 
 def run(arguments: List[str]) -> int:
@@ -70,16 +90,38 @@ def run(arguments: List[str]) -> int:
     options = parse(arguments)
     stack.require()
     # numpy and the rest are loaded now, after their versions have been checked
-    from recbole_poem.benchmark.sides import side_of, title_of
+    from recbole_poem.benchmark.sides import side_of, side_of_run, title_of
 
-    one, other = (
-        side_of(folder, row, options.dataset, options.seeds)
-        for folder, row in zip((options.results[0], options.results[-1]), options.between)
-    )
+    if options.between is None:
+        one, other = map(side_of_run, options.results)
+    else:
+        one, other = (
+            side_of(folder, row, options.dataset, options.seeds)
+            for folder, row in zip((options.results[0], options.results[-1]), options.between)
+        )
     names = [title_of(one), title_of(other)]
     lines = _on_all_rows if options.by is None else _on_parts
-    show("\n".join(lines(options, one, other, names)))
+    show("\n".join([*lines(options, one, other, names), *_cautions(one, other, names)]))
     return 0
+
+
+def _cautions(one: "Side", other: "Side", names: List[str]) -> List[str]:
+    """Say what may explain a difference: extras that one side lacks, and trainings cut short."""
+    from recbole_poem.benchmark.endings import cut_short
+    from recbole_poem.benchmark.extras import extras_of
+
+    having = [extras_of(side[0].record["config"]) for side in (one, other)]
+    said = []
+    if having[0] != having[1]:
+        words = [" and ".join(extras) or "no extras" for extras in having]
+        said.append(
+            f"Unequal extras: {names[0]} has {words[0]}, {names[1]} has {words[1]}; every row "
+            "might have them, and a part of the difference is theirs."
+        )
+    for name, side in zip(names, (one, other)):
+        if words_of_end := cut_short(side):
+            said.append(f"{name} was stopped by {words_of_end} and may be better with more.")
+    return said
 
 
 def _on_all_rows(
@@ -126,8 +168,7 @@ def _on_parts(
 
 
 def _parts(options: argparse.Namespace, one: "Side", other: "Side") -> "Dict[str, Difference]":
-    from recbole_poem.benchmark.by_length import BEGINS, by_length
-    from recbole_poem.benchmark.by_target import by_target
+    from recbole_poem.benchmark.parts import BEGINS, by_length, by_target
 
     if options.by == "target":
         return by_target(one, other, options.metric, options.protocol)

@@ -14,6 +14,13 @@ from recbole_poem.training.config import PROPERTIES
 from recbole_poem.training.registry import MODELS
 
 _ABSENT = "-"  # where a model names no component
+#: what a reader of the tables has to know, in a paragraph
+HOW_KEYS_ARE_WRITTEN = (
+    "Each stage is a key, and its value is a component: `--history_encoder=transformer`. A dotted "
+    "key changes one setting: `--history_encoder.temperature=0.1`. A value replaces what was "
+    "there; a dotted key changes it. In a YAML file `history_encoder: {name: mixture, "
+    "temperature: 0.1}` says both at once."
+)
 
 
 def defaults_of(model: str, stages: Mapping[str, Stage]) -> Dict[str, str]:
@@ -46,12 +53,25 @@ def _names_in(stage: Stage, block: Dict[str, Any]) -> str:
 def add_stages(page: Page, stages: Mapping[str, Stage], defaults: Mapping[str, str]) -> None:
     """Add one row a stage: its key, what its components do, their names, the default."""
     page.heading(1, "Stages")
-    rows = []
-    for key, stage in stages.items():
-        places = ", ".join(places_of(stage, stages))
-        default = defaults.get(key, f"in {places}" if places else _ABSENT)
-        rows.append([key, stage.meaning, ", ".join(_names(stage)), default])
+    rows = [
+        [key, stage.meaning, ", ".join(_names(stage)), _default(stage, stages, defaults)]
+        for key, stage in stages.items()
+    ]
     page.table(["stage", "what a component does", "components", "default of POEM"], rows)
+
+
+def add_names(page: Page, stages: Mapping[str, Stage], defaults: Mapping[str, str]) -> None:
+    """Add one row a stage, without a heading: its key, the default, its components' names."""
+    rows = [
+        [key, _default(stage, stages, defaults), ", ".join(_names(stage))]
+        for key, stage in stages.items()
+    ]
+    page.table(["stage", "default of POEM", "components"], rows)
+
+
+def _default(stage: Stage, stages: Mapping[str, Stage], defaults: Mapping[str, str]) -> str:
+    places = ", ".join(places_of(stage, stages))
+    return defaults.get(stage.key, f"in {places}" if places else _ABSENT)
 
 
 def places_of(stage: Stage, stages: Mapping[str, Stage]) -> List[str]:

@@ -20,6 +20,7 @@ def parse(arguments: List[str]) -> argparse.Namespace:
     add("stages", nargs="*", metavar="STAGE", help="key of a stage, such as history_encoder")
     add("--all", action="store_true", help="the list, and the components of every stage")
     add("--keys", action="store_true", help="the keys that are no stages, instead of the list")
+    add("--short", action="store_true", help="the list without what a component does")
     add("--markdown", action="store_true", help="as Markdown, for documents")
     return parser.parse_args(arguments)
 
@@ -37,8 +38,12 @@ def run(arguments: List[str]) -> int:
             raise InputError(f"STAGE: there is no stage '{key}'{nearest(key, STAGES)}")
     page: Page = MarkdownPage() if options.markdown else TextPage()
     defaults = tables.defaults_of("POEM", STAGES)
-    if options.all or not (options.stages or options.keys):
+    if options.short:
+        tables.add_names(page, STAGES, defaults)
+    elif options.all or not (options.stages or options.keys):
         tables.add_stages(page, STAGES, defaults)
+    if options.all:
+        page.paragraph(tables.HOW_KEYS_ARE_WRITTEN)
     if options.keys:
         tables.add_keys(page)
     for key in STAGES if options.all else options.stages:

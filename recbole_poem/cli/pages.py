@@ -66,8 +66,8 @@ class MarkdownPage:
         self._parts.append(text)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Add a table whose first column is code."""
-        cells = [[f"`{row[0]}`", *row[1:]] for row in rows]
+        """Add a table whose first column is code; a `<` of the others begins no tag."""
+        cells = [[f"`{row[0]}`", *(cell.replace("<", "\\<") for cell in row[1:])] for row in rows]
         lines = [header, ["---"] * len(header), *cells]
         escaped = (" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines)
         self._parts.append("\n".join(f"| {line} |" for line in escaped))

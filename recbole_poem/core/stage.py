@@ -211,7 +211,7 @@ class Stage:
             return f"the name of a component or a block {{{self.word}: ...}}"
         if self.form is Form.SEVERAL:
             return "names of components, or a mapping from them to their settings"
-        return f"a mapping from names of your own to blocks {{{self.word}: ...}}"
+        return f"a mapping from names of your own to blocks {{{self.word}: ...}} ({self.meaning})"
 
     def _member(self, name: str, value: Any, where: str) -> Dict[str, Any]:
         if self.form is Form.NAMED:

@@ -14,7 +14,8 @@ TARGETS = Stage(
 )  # fmt: skip
 RANKERS = Stage("ranker", "rankers.networks", "features of an exposure to one output a target")
 OBJECTIVES = Stage(
-    "objectives", "retrieval.similarities", "what an item-to-item objective counts",
+    "objectives", "retrieval.similarities",
+    "what item-to-item objectives count; the columns of .cand are ranking_source.columns",
     Form.NAMED, word="similarity", usual="cosine",
 )  # fmt: skip
 RANKING_SOURCES = Stage("ranking_source", "cache.sources", "fills the request cache")

@@ -96,10 +96,11 @@ def report(folder: Path, skills: Dict[str, float], **machines: str) -> str:
 
 def test_a_gain_is_stated_between_rows_with_the_same_extras(tmp_path: Path) -> None:
     text = report(tmp_path, SKILLS)
-    masked = text.split("### Seen items ranked ")[1]
-    assert "POEM + trend is first with NDCG@10" in masked
-    assert "POEM + trend against the best baseline with popularity_trend, CORE + trend: +" in masked
-    assert re.search(r"POEM against the best baseline, CORE: \+", masked)
+    assert "last: POEM + trend wins with NDCG@10" in text
+    assert " on CORE + trend, the best baseline with popularity_trend (95 % interval +" in text
+    assert re.search(r"^- POEM against the best baseline, CORE: \+", text, re.MULTILINE)
+    assert "⁺ has what every row might have (POEM + trend: popularity_trend; CORE + trend" in text
+    masked = text.split("\n### Seen items ranked ")[1]
     heads = re.findall(r"#### (Against the best baseline.*)", masked)
     assert heads == [
         "Against the best baseline, CORE: NDCG@10",
@@ -113,16 +114,37 @@ def test_a_gain_is_stated_between_rows_with_the_same_extras(tmp_path: Path) -> N
 
 def test_no_gain_is_stated_of_a_row_that_alone_has_an_extra(tmp_path: Path) -> None:
     text = report(tmp_path, {name: SKILLS[name] for name in ("CORE", "POEM + trend")})
-    masked = text.split("### Seen items ranked ")[1]
-    assert (
-        "it has popularity_trend, and no baseline that has the same has finished: no gain is stated"
-    ) in masked
-    assert "POEM + trend against" not in masked
+    assert re.search(
+        r"no gain is stated: POEM \+ trend is first with NDCG@10 0\.\d{4}, has popularity_trend, "
+        "and no baseline that has the same has finished",
+        text,
+    )
+    assert "POEM + trend against" not in text
+    told = text.split(
+        "<summary>No gain is stated: rows with popularity_trend beside CORE, which has "
+    )
+    assert len(told) == 5  # two metrics under two protocols
+    core, poem = told[1].split("\n\n")[1].splitlines()[2:4]
+    assert core.startswith("| CORE ᴾ |") and poem.startswith("| POEM + trend ᴾ⁺ |")
+    assert poem.endswith("| unequal extras |")
 
 
 def test_unequal_machines_are_told(tmp_path: Path) -> None:
-    words = "The rows come from unequal machines"
+    words = "### What was unequal"
     assert words not in report(tmp_path / "a", SKILLS)
-    text = report(tmp_path / "b", SKILLS, CORE="slow")
-    assert f"{words}, so that a time limit gives them unequal work: toy, 2 cores: POEM" in text
-    assert "slow, 2 cores: CORE, CORE + trend." in text
+    text = report(tmp_path / "b", SKILLS, CORE="slow").split(words)[1]
+    assert "| row | machine |" in text
+    assert "| POEM + trend | `toy, 2 cores` |" in text and "| CORE | `slow, 2 cores` |" in text
+
+
+@pytest.mark.parametrize(
+    ("former", "expected"),
+    [
+        ({"trend_windows": [24, 72]}, ("popularity_trend",)),
+        ({"trend_windows": [[3, 0.63], [3, 0.5, 14]]}, ("hour_of_day", "popularity_trend")),
+        ({"trend_windows": [], "diversity_penalty": 0.02}, ("category_penalty",)),
+        ({"trend_windows": None, "trend_step": 24, "diversity_penalty": 0}, ()),
+    ],
+)
+def test_records_of_when_extras_were_flat_keys_are_read(former: Any, expected: Any) -> None:
+    assert extras_of(former) == expected

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def users(row: str, protocol: str, metric: str) -> np.ndarray:
 
 
 def section(text: str, protocol: str) -> str:
-    masked, recbole = text.split("### Seen items ranked ")[1:3]
+    masked, recbole = text.split("\n### Seen items ranked ")[1:3]
     return {"masked": masked, "recbole": recbole}[protocol]
 
 
@@ -107,18 +107,133 @@ def test_tests_are_those_of_the_stored_ranks(
 
 def test_poem_is_tested_against_what_feeds_it(folder: Path) -> None:
     shown = tables(section((folder / "report.md").read_text(), "masked"))[3]
-    assert [row["row"] for row in shown] == ["Upstream", "POEM"]
+    assert [row["row"] for row in shown] == ["Upstream", "POEM ᴾ"]
     p = stats.ttest_rel(users("POEM", "masked", "NDCG@10"), users("Upstream", "masked", "NDCG@10"))
     assert float(shown[1]["p (Holm)"]) == pytest.approx(p.pvalue, abs=6e-3)
 
 
 def test_the_best_is_bold_and_said_first(folder: Path) -> None:
-    text = section((folder / "report.md").read_text(), "masked")
+    whole = (folder / "report.md").read_text()
+    text = section(whole, "masked")
     mean = {row: users(row, "masked", "NDCG@10").mean() for row in SKILLS}
     best = max(mean, key=lambda row: mean[row])
-    assert f"**{best} is first with NDCG@10 {mean[best]:.4f}." in text
+    said = whole.split("\n\n")[1]
+    assert said.startswith(
+        f"**toy, seen items ranked last: {best} wins with NDCG@10 {mean[best]:.4f}"
+    )
+    difference, interval = best_against(tables(text)[1], best)
+    assert f", {difference} (" in said and f"(95 % interval {interval}, p < 0.0001)" in said
+    assert said.endswith("the difference is shown.**")
     assert f"| **{mean[best]:.4f}** ±" in text
-    assert text.index("Smallest difference in NDCG@10 that 120 test") < text.index("| row")
+    shown = [row["NDCG@10"].split(" ")[0] for row in tables(text)[0][: len(SKILLS)]]
+    assert shown == sorted(shown, reverse=True)
+    assert "Smallest difference in NDCG@10 that 120 test" in text
+
+
+def best_against(table: List[Dict[str, str]], best: str) -> Tuple[str, str]:
+    row = next(row for row in table if row["row"].startswith(best))
+    return row["difference"], row["its 95 % interval"]
+
+
+def test_what_the_first_sentence_must_not_be_read_without_follows_it(folder: Path) -> None:
+    verdict, said = (folder / "report.md").read_text().split("\n\n")[1:3]
+    assert "on SASRec, the best baseline" in verdict
+    assert "- SASRec was stopped by the time limit (2 of 2 seeds) and may be better with" in said
+    assert "- Epochs and tuning trials of POEM and SASRec were chosen under RecBole's p" in said
+    assert "- Not finished, and so not compared: Broken, Later." in said
+
+
+def test_a_list_of_contents_leads_to_every_heading(folder: Path) -> None:
+    text, page = (folder / "report.md").read_text(), (folder / "report.html").read_text()
+    linked = re.findall(r"^ *- \[(.*)\]\(#(.*)\)$", text, re.MULTILINE)
+    headings = re.findall(r"^###? (.*)$", text, re.MULTILINE)
+    assert [title for title, _ in linked] == headings and len(linked) > 6
+    assert ("Seen items ranked last", "seen-items-ranked-last") in linked
+    for _, anchor in linked:
+        assert f'<a href="#{anchor}">' in page and f' id="{anchor}">' in page
+
+
+def write_seen(folder: Path, share: float) -> Dict[str, Dict[str, np.ndarray]]:
+    """Write POEM, which finds seen targets first, and SASRec, which finds new ones first."""
+    write_plan(folder, {"POEM": "POEM", "SASRec": "SASRec"})
+    seen = np.arange(120) < 120 * share
+    ranks = {}
+    for row, own in (("POEM", seen), ("SASRec", ~seen)):
+        drawn = toy_ranks(0.5, 0)
+        rank = np.where(own, 1, 8 + np.arange(120) % 7)
+        known = {"seen": seen, "n_before": np.full(120, 9)}
+        ranks[row] = {**drawn, **known, "rank_masked": rank, "rank_recbole": rank + 1}
+        write_run(folder, row, row, 0, ranks[row])
+    return ranks
+
+
+def test_with_many_seen_targets_the_headline_is_of_new_ones(tmp_path: Path) -> None:
+    ranks = write_seen(tmp_path, 0.6)
+    report = write_report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    caution, verdict = text.split("\n\n")[1:3]
+    assert caution.startswith("**60.0 % of the targets of the test rows had been seen before by")
+    assert verdict.startswith("**toy, seen items ranked last, new targets: SASRec, a baseline, is")
+    assert "### Seen items ranked last: new targets" in text
+    new, everything, against = tables(section(text, "masked"))[:3]
+    for table, chosen in ((new, slice(72, 120)), (everything, slice(0, 120))):
+        for row in table:
+            rank = ranks[row["row"].split(" ")[0]]["rank_masked"][chosen]
+            for metric in ("NDCG@10", "MRR@50", "HR@10"):
+                expected = ranking.user_values(rank, metric).mean()
+                assert row[metric] == f"{expected:.4f}"
+    assert [row["row"] for row in new] == ["SASRec ᴾ", "POEM ᴾ"]
+    assert "**" in section(text, "masked").split("<details>")[0]
+    assert "**" not in section(text, "masked").split("<details>")[1]
+    assert against[1]["verdict"] == "worse" and "48 test rows show" in text
+    assert "60.0\u00a0% of the targets" in report.in_short
+
+
+def test_few_seen_targets_are_said_and_all_count(tmp_path: Path) -> None:
+    write_seen(tmp_path, 0.05)
+    write_report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "- 5.0 % of the targets of the test rows had been seen before by their users." in text
+    assert "120 test rows show" in text and "new targets" not in text
+
+
+def test_what_was_seen_is_not_guessed_where_no_run_says_it(folder: Path) -> None:
+    text = (folder / "report.md").read_text()
+    assert "How many targets their users had seen before is not recorded in these runs." in text
+
+
+def test_no_winner_is_shown_where_chance_may_explain_it(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"POEM": "POEM", "Pop": "Pop"})
+    for seed in (0, 1):
+        write_run(tmp_path, "POEM", "POEM", seed, toy_ranks(0.51, seed), stopped="epochs")
+        write_run(tmp_path, "Pop", "Pop", seed, toy_ranks(0.5, seed + 7))
+    report = write_report(tmp_path)
+    first = report.in_short.splitlines()[0]
+    assert re.fullmatch(
+        r"toy, seen items ranked last: no winner is shown: POEM is first with NDCG@10 0\.\d{4}, "
+        r"but \+0\.\d{4} \(\+\d\.\d.%\) on Pop, the best baseline may be chance \(95 % interval "
+        r".0\.\d{4} to \+0\.\d{4}, p = 0\.\d+\)\.",
+        first,
+    )
+    assert "POEM was stopped by its number of epochs (2 of 2 seeds) and may be" in report.in_short
+
+
+def test_in_short_are_the_main_tables(folder: Path) -> None:
+    said = write_report(folder).in_short
+    scores = tables(section((folder / "report.md").read_text(), "masked"))[0]
+    lines = said.split("\n\n")[1].splitlines()
+    assert lines[0].split() == ["row", "seeds", "NDCG@10", "HR@50"]
+    assert len(lines) == 1 + len(scores)
+    for line, row in zip(lines[1:], scores):
+        cells = [row["row"].replace("\\", ""), row["seeds"]]
+        cells += [row["NDCG@10"], row["HR@50"]] if "±" in row["NDCG@10"] else []
+        assert re.sub(" +", " ", line.strip()).startswith(" ".join(cells))
+    assert lines[-2].strip().endswith("failed: RuntimeError: out of <memory>")
+    assert "ᵀ stopped by the time limit, at least one seed: it may be better with more." in said
+
+
+def name_of(row: Dict[str, str]) -> str:
+    return re.sub(" [ᵀᴱᴾ⁺]+$", "", row["row"])
 
 
 def test_variants_stand_beside_their_own_row_and_out_of_the_contest(tmp_path: Path) -> None:
@@ -131,16 +246,19 @@ def test_variants_stand_beside_their_own_row_and_out_of_the_contest(tmp_path: Pa
         limit = {"stopped": "time limit"} if row == "SASRec" else {}
         write_run(tmp_path, row, rows[row], 0, arrays, **limit)
     write_report(tmp_path)
-    text = section((tmp_path / "report.md").read_text(), "masked")
-    verdict = text[: text.index("| row")]
-    assert "**POEM is first with" in verdict and "oracle" not in verdict
-    assert "**One seed a row: what another training would give is not known.**" in verdict
-    assert "the time limit stopped some of their seeds: SASRec (1 of 1)." in verdict
+    whole = (tmp_path / "report.md").read_text()
+    verdict, text = whole[: whole.index("| row")], section(whole, "masked")
+    assert (
+        "last: POEM wins with" in verdict.split("- [")[0]
+        and "oracle" not in verdict.split("- [")[0]
+    )
+    assert "- One seed a row: what another training would give is not known." in verdict
+    assert "- SASRec was stopped by the time limit (1 of 1 seed) and may be better" in verdict
     scores, against_best, against_best_50, own, against_own, _ = tables(text)
-    named = [[row["row"].split(" ¹")[0] for row in table] for table in (scores, against_best, own)]
+    named = [list(map(name_of, table)) for table in (scores, against_best, own)]
     assert named == [["POEM", "SASRec", "Pop"], ["SASRec", "POEM"], ["POEM", *variant_of]]
     assert len(against_best_50) == 2
-    assert [row["row"] for row in against_own] == ["POEM", *variant_of]
+    assert list(map(name_of, against_own)) == ["POEM", *variant_of]
     values = {
         row: ranking.user_values(arrays["rank_masked"], "NDCG@10") for row, arrays in ranks.items()
     }
@@ -159,7 +277,7 @@ def test_variants_alone_are_no_contest(tmp_path: Path) -> None:
     write_run(tmp_path, "POEM: less", "POEM", 0, toy_ranks(0.2, 0))
     write_report(tmp_path)
     text = (tmp_path / "report.md").read_text()
-    assert "No row but variants of others has finished." in text
+    assert "no row but variants of others has finished." in text
     assert "| POEM | 0 of 1 | failed" in text
 
 
@@ -167,14 +285,13 @@ def test_what_did_not_end_well_is_said(folder: Path) -> None:
     text = (folder / "report.md").read_text()
     assert r"| Broken | 0 of 1 | failed: RuntimeError: out of \<memory> |" in text
     assert "| Later | 0 | not run yet |" in text
-    assert "| SASRec ¹ ² | 2 of 3 |" in text
-    said = "stopped by the time limit of 1,800 s after 12 to 13 epochs (2 of 2 seeds)."
-    assert f"¹ SASRec: {said}" in text
-    assert "² SASRec: seed 2 failed: RuntimeError" in text
-    assert "unequal numbers of seeds" not in text
+    assert "| SASRec ᵀ | 2 of 3 |" in text
+    assert text.count("SASRec: seed 2 failed: RuntimeError") == 1
+    assert text.count("ᵀ stopped by the time limit, at least one seed: it may be better") == 1
+    assert text.count("ᴾ ended by its patience, at least one seed: its validation score") == 1
 
 
-def test_unequal_seeds_and_limits_of_former_versions_are_said(tmp_path: Path) -> None:
+def test_what_was_unequal_is_said(tmp_path: Path) -> None:
     write_plan(tmp_path, {"Pop": "Pop", "SASRec": "SASRec"})
     write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.0, 0), stopped="time limit")
     for seed in (0, 1, 2):
@@ -183,20 +300,30 @@ def test_unequal_seeds_and_limits_of_former_versions_are_said(tmp_path: Path) ->
         write_run(tmp_path, "SASRec", "SASRec", seed)
     write_report(tmp_path)
     text = (tmp_path / "report.md").read_text()
-    assert "¹ Pop: stopped by the time limit after 12 epochs (1 of 1 seed)." in text
-    assert "² SASRec: seeds 3, 4 failed: RuntimeError" in text
-    assert "The rows have unequal numbers of seeds, 1 to 3: " in text
+    assert "- SASRec: seeds 3, 4 failed: RuntimeError" in text
+    pop, sasrec = tables(text.split("### What was unequal")[1])[0]
+    assert pop == {"row": "Pop", "seeds": "`0`", "ended by": "`time limit (1 of 1 seed)`"}
+    ended = "`early stopping (3 of 3 seeds)`"
+    assert sasrec == {"row": "SASRec", "seeds": "`0, 1, 2`", "ended by": ended}
+
+
+def test_equal_terms_are_not_listed(tmp_path: Path) -> None:
+    write_plan(tmp_path, {"Pop": "Pop", "SASRec": "SASRec"})
+    for row in ("Pop", "SASRec"):
+        write_run(tmp_path, row, row, 0, toy_ranks(0.5, 0))
+    write_report(tmp_path)
+    assert "What was unequal" not in (tmp_path / "report.md").read_text()
 
 
 def test_effort_and_keys_are_said(folder: Path) -> None:
     text = (folder / "report.md").read_text()
     assert re.search(r"^\d+ of \d+ runs finished, tuning trials among them\.", text, re.MULTILINE)
-    costs = next(t for t in tables(text) if "tuning trials" in t[0])
+    costs = next(t for t in tables(text) if "best epoch" in t[0])
     row = next(row for row in costs if row["row"].startswith("SASRec"))
     assert (row["tuning trials"], row["epochs"], row["total s"]) == ("3, 3 failed", "12.5", "35.5")
     assert (row["peak memory MiB"], row["peak GPU MiB"]) == ("612", DASH)
     assert (row["parameters"], row["best epoch"]) == ("123,456", "11.5")
-    poem, pop = (next(row for row in costs if row["row"] == name) for name in ("POEM", "Pop"))
+    poem, pop = (next(row for row in costs if name_of(row) == name) for name in ("POEM", "Pop"))
     assert poem["validation NDCG@10"].endswith(" (recbole)")
     assert pop["validation NDCG@10"].endswith(" (masked)")
     nothing = [pop[of] for of in ("best epoch", "epochs", "training s", "parameters")]
@@ -237,8 +364,8 @@ def test_names_are_text_and_never_markup(folder: Path) -> None:
     assert "<script>alert" not in page and not re.search(r"(?<!\\)<script>", outside_code)
     assert not re.search("&(lt|gt|amp|#)", re.sub("<summary>.*</summary>", "", text))
     assert html.escape(NASTY) in page and escape(NASTY) in text
-    for tag in ("title", "h1"):
-        assert f"<{tag}>Benchmark toy &lt;benchmark&gt;</{tag}>" in page
+    for tag in ("<title>", '<h1 id="benchmark-toy-benchmark">'):
+        assert f"{tag}Benchmark toy &lt;benchmark&gt;</" in page
     assert "\\u003cscript\\u003ealert" not in page  # as plotly's JSON would say it
     assert escape("a|b\n_c_ d_e <i>") == r"a\|b \_c\_ d_e \<i>"
     assert escape("p < 0.1 & q, &lt; &#60;") == r"p < 0.1 & q, \&lt; \&\#60;"
@@ -253,7 +380,7 @@ def test_code_in_a_table_is_shown_as_it_is() -> None:
 
 def test_the_same_folder_gives_the_same_bytes(folder: Path) -> None:
     before = {name: (folder / name).read_bytes() for name in ("report.md", "report.html")}
-    assert write_report(folder) == folder / "report.html"
+    assert write_report(folder).page == folder / "report.html"
     assert before == {name: (folder / name).read_bytes() for name in before}
     assert len((folder / "runs.jsonl").read_text().splitlines()) == 15
 
@@ -274,6 +401,7 @@ def test_a_report_can_be_written_before_anything_finished(tmp_path: Path) -> Non
     assert "0 of 1 runs finished.\n" in text and "## other" in text
     assert "Holm" not in text
     assert "| POEM | failed: RuntimeError" in text and "| POEM | not run yet |" in text
+    assert "**toy: no run has finished.**" in text
 
 
 def test_one_row_one_seed_and_one_user_are_no_evidence(tmp_path: Path) -> None:
@@ -282,7 +410,8 @@ def test_one_row_one_seed_and_one_user_are_no_evidence(tmp_path: Path) -> None:
     write_report(tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "there is no baseline to test it against" in text and "there is no pair of rows" in text
-    assert "±" not in text.split("## toy")[1] and "diversity" not in text
+    shown = text.split("## How to read")[0]
+    assert "±" not in shown and "diversity" not in shown
     write_run(tmp_path, "Pop", "Pop", 0, toy_ranks(0.1, 0, n_users=1, categories=False))
     write_report(tmp_path)
     assert "no test is possible" in (tmp_path / "report.md").read_text()
@@ -378,7 +507,9 @@ def test_a_browser_draws_every_chart(folder: Path, tmp_path: Path) -> None:
         });
         const told = document.createElement('pre');
         told.id = 'told';
+        const scrolled = [...document.querySelectorAll('.scroll')];
         told.textContent = JSON.stringify({errors, charts,
+          cut: scrolled.filter(table => table.scrollWidth > table.clientWidth).length,
           loaded: performance.getEntriesByType('resource').length});
         document.body.append(told);
       }, 2000);
@@ -398,6 +529,7 @@ def test_a_browser_draws_every_chart(folder: Path, tmp_path: Path) -> None:
     assert found, "the page's scripts did not run to their end"
     told = json.loads(html.unescape(found[1]))
     assert told["errors"] == [] and told["loaded"] == 0
+    assert told["cut"] == 0  # no table is wider than the window
     assert [chart["id"] for chart in told["charts"]] == CHARTS
     for chart in told["charts"]:
         assert chart["width"] > 600 and chart["height"] > 300

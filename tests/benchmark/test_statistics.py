@@ -157,3 +157,29 @@ def test_the_detectable_difference_is_detected_as_often_as_said() -> None:
     assert power == pytest.approx(0.8, abs=0.005)
     four_times = statistics.detectable_difference(deviation / np.sqrt(4 * n_users), 4 * n_users)
     assert four_times == pytest.approx(found / 2, rel=0.03)
+
+
+def test_without_a_difference_of_users_the_seeds_alone_are_welchs_test() -> None:
+    one, other = [0.31, 0.33, 0.36, 0.3], [0.28, 0.3, 0.25]
+    difference = float(np.mean(one) - np.mean(other))
+    found = statistics.paired_test_with_seeds(difference, 0.0, 1000, one, other)
+    expected = stats.ttest_ind(one, other, equal_var=False)
+    assert found == pytest.approx(expected.pvalue)
+
+
+def test_with_seeds_that_do_not_scatter_it_is_the_test_over_users() -> None:
+    rng = np.random.default_rng(0)
+    one, other, user = rng.random(90), rng.random(90), USERS[:90]
+    difference = float((one - other).mean())
+    error = statistics.standard_error(one - other, user)
+    found = statistics.paired_test_with_seeds(difference, error, 90, [0.5, 0.5], [0.4, 0.4])
+    assert found == pytest.approx(statistics.paired_test(one, other, user))
+
+
+@pytest.mark.parametrize(
+    ("n_users", "one", "other"),
+    [(90, [0.5], [0.4, 0.3]), (90, [0.5, 0.4], [0.3]), (1, [0.5, 0.4], [0.4, 0.3])],
+)
+def test_one_seed_or_user_says_nothing_of_chance(n_users: int, one: list, other: list) -> None:
+    assert np.isnan(statistics.paired_test_with_seeds(0.1, 0.01, n_users, one, other))
+    assert np.isnan(statistics.paired_test_with_seeds(0.1, 0.0, 90, [0.5, 0.5], [0.4, 0.4]))

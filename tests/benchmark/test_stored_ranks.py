@@ -8,7 +8,13 @@ import pytest
 from toy_results import in_another_order, toy_ranks, write_run
 
 from recbole_poem.benchmark.results import read_run
-from recbole_poem.benchmark.stored_ranks import Ranks, pairing, read_ranks, write_ranks
+from recbole_poem.benchmark.stored_ranks import (
+    Ranks,
+    pairing,
+    read_ranks,
+    with_known,
+    write_ranks,
+)
 from recbole_poem.core.errors import InputError
 
 
@@ -68,6 +74,31 @@ def test_runs_of_the_same_rows_share_them_and_others_do_not(tmp_path: Path) -> N
         shared = stored(tmp_path / name / "ranks.npz")["rows"]
         assert np.array_equal(rows[f"rows-{shared}.npz"]["target"], ranks.target)
         assert np.array_equal(read_ranks(tmp_path / name).target, ranks.target)
+
+
+def test_what_came_before_the_rows_comes_back_and_tells_rows_apart(tmp_path: Path) -> None:
+    former = ranks_of(np.arange(1, 4), np.arange(1, 4))
+    known = former._replace(seen=np.array([True, False, False]), n_before=np.array([3, 300, 1]))
+    other = known._replace(seen=np.array([True, True, False]))
+    for name, ranks in (("former", former), ("known", known), ("other", other)):
+        write_ranks(tmp_path / name, ranks)
+    assert len(list(tmp_path.glob("rows-*.npz"))) == 3
+    found = {name: read_ranks(tmp_path / name) for name in ("former", "known", "other")}
+    assert found["former"].seen is found["former"].n_before is None
+    for name, ranks in (("known", known), ("other", other)):
+        assert np.array_equal(found[name].seen, ranks.seen)
+        assert np.array_equal(found[name].n_before, [3, 300, 1])
+
+
+def test_what_one_run_knows_of_the_rows_is_put_into_the_order_of_another() -> None:
+    one = ranks_of(np.arange(1, 4), np.arange(1, 4))
+    order = np.array([2, 0, 1])  # row 0 of the one is row 2 of the other
+    other = one._replace(seen=np.array([False, False, True]), n_before=np.array([5, 6, 7]))
+    found = with_known(one, other, order)
+    assert found.seen is not None and found.seen.tolist() == [True, False, False]
+    assert found.n_before is not None and found.n_before.tolist() == [7, 5, 6]
+    assert with_known(found, other, np.arange(3)) is found
+    assert with_known(one, one, order) is one
 
 
 def test_damaged_ranks_are_named(tmp_path: Path) -> None:

@@ -48,6 +48,12 @@ def test_two_models_and_a_failure_end_in_one_report(command: List[str], capsys: 
     assert said.err.startswith("each run logs to results/t/runs/<id>/log.txt")
     assert not list(folder.glob("runs/*/progress.json"))  # only runs in progress have one
     assert str(folder / "report.html") in said.out
+    assert said.out.startswith(
+        "toy, seen items ranked last, new targets: POEM is first with NDCG@2"
+    )
+    assert re.search(r"^  row +seeds +NDCG@2$", said.out, re.MULTILINE)
+    assert re.search(r"^  POEM ᴱ +1 +0\.\d{4}$", said.out, re.MULTILINE)
+    assert "Not finished, and so not compared: FEARec." in said.out
     assert re.search("toy-FEARec-.* failed: lazy_sequences: FEARec looks for windows", said.err)
     found = records(folder)
     assert {row: record["status"] for row, record in found.items()} == {
@@ -66,6 +72,7 @@ def test_two_models_and_a_failure_end_in_one_report(command: List[str], capsys: 
         sum(poem["seconds"][part] for part in ("preparation", "training", "evaluation"))
     )
     ranks = read_ranks(folder / "runs" / poem["id"])
+    assert ranks.seen is not None and len(ranks.seen) == len(ranks.user)
     for protocol in ("recbole", "masked"):
         figures = poem["metrics"][protocol]["test"]
         for metric in ("HR@2", "NDCG@5", "MRR@5"):

@@ -1,10 +1,9 @@
 """Comparing two rows of a benchmark by the command."""
 
 from pathlib import Path
-from typing import Any, List
+from typing import List
 
 import numpy as np
-import pandas as pd
 import pytest
 from toy_results import toy_ranks, write_plan, write_run
 
@@ -71,15 +70,12 @@ def test_a_user_of_several_rows_and_a_single_user_are_said(
 
 
 @pytest.fixture
-def parts(tmp_path: Path, write_dataset: Any) -> List[str]:
+def parts(tmp_path: Path) -> List[str]:
     """Return the command for users with 3 rows before a seen target, and 5 before a new one."""
-    user = ["a"] * 4 + ["b"] * 6
-    log = {"user_id": user, "item_id": [1, 2, 3, 1, 1, 2, 3, 4, 5, 6], "timestamp": range(10)}
-    given = write_dataset(pd.DataFrame(log))
-    named = {"user": np.array(["a", "b"]), "target": np.array(["1", "6"])}
+    known = {"seen": np.array([True, False]), "n_before": np.array([3, 5])}
     for row, rank in (("one", [1, 4]), ("other", [2, 2])):
-        ranks = {**toy_ranks(0.5, 0, n_users=2), **named, "rank_masked": np.array(rank)}
-        write_run(tmp_path, row, "POEM", 0, ranks, given=given)
+        ranks = {**toy_ranks(0.5, 0, n_users=2), **known, "rank_masked": np.array(rank)}
+        write_run(tmp_path, row, "POEM", 0, ranks)
     write_plan(tmp_path, {"one": "POEM", "other": "POEM"})
     return [str(tmp_path), "--between", "one", "other", "--metric", "mrr@10"]
 
@@ -88,7 +84,7 @@ def test_by_the_length_of_the_history(parts: List[str], capsys: pytest.CaptureFi
     assert compare(*parts, "--by", "length", "--lengths", 3, 4) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "MRR@10, masked: one (1 seed) against other (1 seed)"
-    assert said[1].startswith("    3 to 3:       1 rows, 1.0000 against 0.5000 (+100.0\xa0%, ")
+    assert said[1].startswith("         3:       1 rows, 1.0000 against 0.5000 (+100.0\xa0%, ")
     assert said[2].startswith(" 4 or more:       1 rows, 0.2500 against 0.5000 (")
     assert compare(*parts, "--by", "length") == 0
     usual = capsys.readouterr().out.splitlines()
@@ -100,6 +96,55 @@ def test_by_whether_the_target_is_new(parts: List[str], capsys: pytest.CaptureFi
     said = capsys.readouterr().out.splitlines()
     assert said[1].startswith("       new:       1 rows, 0.2500 against 0.5000 (")
     assert said[2].startswith("      seen:       1 rows, 1.0000 against 0.5000 (")
+
+
+@pytest.mark.parametrize("by", [[], ["--by", "length"], ["--by", "target"]])
+def test_two_runs_are_compared_like_two_rows(
+    parts: List[str], by: List[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare(*parts, *by) == 0
+    rows = capsys.readouterr().out
+    runs = [Path(parts[0], "runs", f"toy-{row}-0-0123abcd") for row in ("one", "other")]
+    assert compare(*runs, *parts[-2:], *by) == 0
+    assert capsys.readouterr().out == rows != ""
+
+
+def test_what_else_may_explain_the_difference_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {"MODEL_TYPE": "ModelType.SEQUENTIAL", "logit_terms": {"popularity_trend": {}}}
+    changed = {"config": config, "stopped": "time limit"}
+    write_run(folder, "POEM", "POEM", 0, toy_ranks(0.9, 0), **changed)
+    write_run(folder, "POEM", "POEM", 1, toy_ranks(0.9, 1), config=config)
+    assert compare(folder, "--between", "POEM", "Pop") == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "Unequal extras: POEM (2 seeds) has popularity_trend, Pop (1 seed) has no extras; every "
+        "row might have them, and a part of the difference is theirs.",
+        "POEM (2 seeds) was stopped by the time limit (1 of 2 seeds) and may be better with more.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "runs/toy-POEM-0-0123abcd: this run has failed; there is nothing to compare"),
+        (["--seeds", "1"], "--seeds: two runs are named by their folders; leave it out"),
+        (["--between", "a", "b"], "is a run and has no rows; leave it out"),
+    ],
+)
+def test_runs_that_cannot_be_compared_are_named(
+    folder: Path, arguments: List[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [write_run(folder, "POEM", "POEM", 0), folder / "runs" / "toy-Pop-0-0123abcd"]
+    assert compare(*runs, *arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_neither_rows_nor_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folders in ([folder], [folder, folder], [folder / "runs" / "toy-Pop-0-0123abcd"]):
+        assert compare(*folders) == 2
+        words = "name two rows by --between A B, or give the folders of two runs"
+        assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,19 @@ def test_without_a_stage_each_is_a_row(toy: None, capsys: pytest.CaptureFixture[
     ]
 
 
+def test_the_short_list_is_a_table_of_names_alone(
+    toy: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(capsys, "--short", "--markdown") == [
+        "| stage | default of POEM | components |",
+        "| --- | --- | --- |",
+        "| `soup` | pea | pea, none |",
+        "| `sides` | - | bread |",
+        "| `guests` | bench, stool | bench, stool |",
+        "| `spice` | in soup.spice, sides.bread.spice | salt |",
+    ]
+
+
 def test_a_stage_shows_its_components_with_their_settings(
     toy: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,8 +169,15 @@ def test_a_bar_is_no_end_of_a_cell() -> None:
     assert page.text().splitlines()[-1] == "| `x \\| y` |"
 
 
+def test_a_bracket_begins_no_tag() -> None:
+    page = MarkdownPage()
+    page.table(["a", "b"], [["<x>", "<y>"]])
+    assert page.text().splitlines()[-1] == "| `<x>` | \\<y> |"
+
+
 def test_all_is_the_list_and_every_stage(toy: None, capsys: pytest.CaptureFixture[str]) -> None:
     lines = said(capsys, "--all", "--markdown")
+    assert component_tables.HOW_KEYS_ARE_WRITTEN in lines
     headings = [line for line in lines if line.startswith(("# ", "## "))]
     assert headings == ["# Stages", *(f"## {key}: {s.meaning}" for key, s in STAGES.items())]
     assert lines.count("It has no settings.") == 3  # bench, stool, salt

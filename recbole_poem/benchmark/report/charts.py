@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from recbole_poem.benchmark.report.document import Chart
-from recbole_poem.benchmark.report.summary import Results
+from recbole_poem.benchmark.report.findings import Results
 from recbole_poem.benchmark.results import Run
 
 _COLOURS = (
@@ -22,16 +22,21 @@ _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star")
 _PROTOCOLS = {"masked": ("seen items last", "#1f6fb4"), "recbole": ("RecBole's", "#b9c3d3")}
 
 
-def score_bars(results: List[Results], variant_of: Dict[str, str]) -> List[Chart]:
-    """Draw each row's main metric under every protocol, and once more beside its variants."""
+def score_bars(
+    results: List[Results], variant_of: Dict[str, str], labels: Dict[str, str]
+) -> List[Chart]:
+    """Draw each row's main metric under every protocol, and once more beside its variants.
+
+    `labels` are the names of the rows with their marks.
+    """
     finished = list(next(iter(results[0].estimates.values())))
     groups = [[name for name in finished if name not in variant_of]]
     for base in dict.fromkeys(variant_of.values()):
         groups.append([n for n in finished if n == base or variant_of.get(n) == base])
-    return [_score_bars(results, group) for group in groups if group]
+    return [_score_bars(results, group, labels) for group in groups if group]
 
 
-def _score_bars(results: List[Results], names: List[str]) -> Chart:
+def _score_bars(results: List[Results], names: List[str], labels: Dict[str, str]) -> Chart:
     """Draw the main metric of some rows under every protocol, best first, with its interval."""
     metric = next(iter(results[0].estimates))
     first = results[0].estimates[metric]
@@ -41,7 +46,7 @@ def _score_bars(results: List[Results], names: List[str]) -> Chart:
         title, colour = _PROTOCOLS[result.protocol]
         found = [result.estimates[metric][name] for name in names]
         figure.add_bar(
-            y=[_label(name) for name in names],
+            y=[_label(labels[name]) for name in names],
             x=[_round(estimate.mean) for estimate in found],
             error_x={
                 "type": "data",
@@ -57,7 +62,8 @@ def _score_bars(results: List[Results], names: List[str]) -> Chart:
             marker_color=colour,
             hovertemplate="%{y}: %{x:.4f}<extra>" + title + "</extra>",
         )
-    _lay_out(figure, f"{metric} on test rows", "", 130 + 40 * len(names))
+    of = " with new targets" if results[0].new_only else ""
+    _lay_out(figure, f"{metric} on test rows{of}", "", 130 + 40 * len(names))
     figure.update_layout(barmode="group", bargap=0.25, legend_traceorder="reversed")
     figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
     figure.update_yaxes(automargin=True, ticklabelstandoff=6, showgrid=False)

@@ -1,6 +1,8 @@
 """The parts that a report is made of; `markdown` and `page` render them."""
 
-from typing import List, NamedTuple, Sequence, Union
+import re
+from collections import Counter
+from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
 import plotly.graph_objects as go
 
@@ -39,10 +41,26 @@ class Heading(NamedTuple):
 
 
 class Paragraph(NamedTuple):
-    """A paragraph; its kind is "" or "verdict" (what the reader came for) or "note" (small)."""
+    """A paragraph.
+
+    Its kind is "" or "verdict" (what the reader came for), "caution" (what may deceive the reader)
+    or "note" (small).
+    """
 
     text: str
     kind: str = ""
+
+
+class Bullets(NamedTuple):
+    """A list of short texts."""
+
+    items: List[str]
+
+
+class Contents(NamedTuple):
+    """The list of contents: every heading of these levels that stands open, in their order."""
+
+    levels: Tuple[int, ...] = (2, 3)
 
 
 class Code(NamedTuple):
@@ -71,7 +89,35 @@ class PageOnly(NamedTuple):
     blocks: "Sequence[Block]"
 
 
-Block = Union[Heading, Paragraph, Table, Code, Chart, Fold, PageOnly]
+Block = Union[Heading, Paragraph, Bullets, Contents, Table, Code, Chart, Fold, PageOnly]
+
+
+class Anchored(NamedTuple):
+    """A heading, and the name by which a link finds it."""
+
+    heading: Heading
+    anchor: str
+
+
+def anchored(blocks: Sequence[Block]) -> Iterator[Anchored]:
+    """Name the headings of a report as GitHub does: in small letters, a second one by its number.
+
+    Headings inside of folds come as well, since GitHub counts them. What is for the page only has
+    none.
+    """
+    known: Dict[str, int] = Counter()
+    for heading in _headings(blocks):
+        name = re.sub(r"[^\w\- ]", "", heading.text.strip().lower()).replace(" ", "-")
+        known[name] += 1
+        yield Anchored(heading, name if known[name] == 1 else f"{name}-{known[name] - 1}")
+
+
+def _headings(blocks: Sequence[Block]) -> Iterator[Heading]:
+    for block in blocks:
+        if isinstance(block, Heading):
+            yield block
+        elif isinstance(block, Fold):
+            yield from _headings(block.blocks)
 
 
 def number(value: float, digits: int = 4) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 from recbole_poem.benchmark.evaluation import validation_protocol
 from recbole_poem.benchmark.report.document import (
@@ -18,37 +18,11 @@ from recbole_poem.benchmark.report.document import (
     mean_number,
     number,
 )
-from recbole_poem.benchmark.report.sections import reason
+from recbole_poem.benchmark.report.labels import reason
 from recbole_poem.benchmark.results import Run
 
 _ABSENT = object()
 _NOT_CHOSEN = {"seed", "checkpoint_dir"}  # said elsewhere, and where the benchmark itself writes
-
-
-class Footnotes(NamedTuple):
-    """The rows' names with their marks, and the notes."""
-
-    names: Dict[str, str]
-    notes: List[str]
-
-
-def footnotes(rows: Dict[str, List[Run]]) -> Footnotes:
-    """Mark rows that were stopped by the time limit, and rows of which some seeds failed."""
-    names: Dict[str, str] = {}
-    notes: List[str] = []
-    for name, runs in rows.items():
-        finished = [run for run in runs if run.finished]
-        stopped = [run for run in finished if run.record.get("stopped") == "time limit"]
-        failed = [run for run in runs if not run.finished]
-        said = []
-        if stopped:
-            said.append(_stopped(stopped, len(finished)))
-        if failed and finished:
-            said += _failed(failed)
-        marks = [_superscript(len(notes) + 1 + at) for at in range(len(said))]
-        notes += [f"{mark} {name}: {text}." for mark, text in zip(marks, said)]
-        names[name] = " ".join([name, *marks])
-    return Footnotes(names, [*notes, *_unequal(rows), *_machines(rows)])
 
 
 def cost_section(
@@ -93,63 +67,6 @@ def cost_section(
         "builds anew. Memory is that of preparation and training."
     )
     return [Heading(3, "What it cost, a seed"), Table(header, lines), Paragraph(remark, "note")]
-
-
-def _stopped(runs: List[Run], n_finished: int) -> str:
-    """Say at which limit and after how many epochs runs were stopped."""
-    # records of former versions lack the limit
-    limits = _range([run.record["time_limit"] for run in runs if "time_limit" in run.record])
-    epochs = _range([len(run.record["curve"]) for run in runs])
-    limit = f" of {limits} s" if limits else ""
-    return (
-        f"stopped by the time limit{limit} after {epochs} epochs "
-        f"({len(runs)} of {n_finished} seed{'s' if n_finished > 1 else ''})"
-    )
-
-
-def _failed(runs: List[Run]) -> List[str]:
-    """Say of runs why they failed, once a reason."""
-    seeds: Dict[str, List[str]] = {}
-    for run in runs:
-        seeds.setdefault(reason([run]), []).append(str(run.record["seed"]))
-    return [
-        f"seed{'s' if len(which) > 1 else ''} {', '.join(which)} {words}"
-        for words, which in seeds.items()
-    ]
-
-
-def _unequal(rows: Dict[str, List[Run]]) -> List[str]:
-    """Remark that the rows have unequal numbers of finished seeds, if they have."""
-    counts = [sum(run.finished for run in runs) for runs in rows.values()]
-    numbers = [count for count in counts if count]
-    if len(set(numbers)) < 2:
-        return []
-    return [
-        f"The rows have unequal numbers of seeds, {_range(numbers)}: fewer seeds leave more "
-        "of their scatter in a row's mean."
-    ]
-
-
-def _machines(rows: Dict[str, List[Run]]) -> List[str]:
-    """Remark that the rows were run on more than one kind of machine, if they were."""
-    kinds: Dict[str, List[str]] = {}
-    for name, runs in rows.items():
-        for machine in (run.record.get("machine", {}) for run in runs if run.finished):
-            kind = f"{machine.get('processor')}, {machine.get('cores')} cores"
-            kinds.setdefault(kind, []).append(name)
-    if len(kinds) < 2:
-        return []
-    said = "; ".join(f"{kind}: {', '.join(dict.fromkeys(of))}" for kind, of in kinds.items())
-    return [
-        "The rows come from unequal machines, so that a time limit gives them unequal work: "
-        f"{said}."
-    ]
-
-
-def _range(values: Sequence[float]) -> str:
-    """Write the smallest and the largest of some numbers, once if they are the same."""
-    ends = [min(values), max(values)] if values else []
-    return " to ".join(dict.fromkeys(f"{value:,.0f}" for value in ends))
 
 
 def trials_of(runs: List[Run], dataset: str) -> Dict[str, str]:
@@ -257,10 +174,6 @@ def _mean(values: Sequence[Any]) -> float:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-
-
-def _superscript(value: int) -> str:
-    return str(value).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def finished_share(runs: List[Run]) -> Tuple[int, int]:

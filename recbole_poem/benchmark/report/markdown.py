@@ -6,21 +6,28 @@ from typing import Iterable, Sequence
 
 from recbole_poem.benchmark.report.document import (
     Block,
+    Bullets,
     Cell,
     Chart,
     Code,
+    Contents,
     Fold,
     Heading,
     PageOnly,
     Paragraph,
     Row,
     Table,
+    anchored,
 )
 
 
 def render(blocks: Sequence[Block]) -> str:
     """Return the Markdown of `blocks`; charts and what is for the page only are left out."""
-    return "\n\n".join(filter(None, map(_block, blocks))) + "\n"
+    texts = (
+        _contents(block, blocks) if isinstance(block, Contents) else _block(block)
+        for block in blocks
+    )
+    return "\n\n".join(filter(None, texts)) + "\n"
 
 
 def escape(text: str) -> str:
@@ -30,11 +37,23 @@ def escape(text: str) -> str:
     return re.sub(r"<(?=[a-zA-Z/!?])|&(?=[a-zA-Z\\])|^>", r"\\\g<0>", text)
 
 
+def _contents(contents: Contents, blocks: Sequence[Block]) -> str:
+    top = min(contents.levels)
+    return "\n".join(
+        f"{'  ' * (heading.level - top)}- [{escape(heading.text)}](#{anchor})"
+        for heading, anchor in anchored(blocks)
+        if heading.level in contents.levels
+    )
+
+
 def _block(block: Block) -> str:
     if isinstance(block, Heading):
         return f"{'#' * block.level} {escape(block.text)}"
     if isinstance(block, Paragraph):
-        return f"**{escape(block.text)}**" if block.kind == "verdict" else escape(block.text)
+        strong = block.kind in ("verdict", "caution")
+        return f"**{escape(block.text)}**" if strong else escape(block.text)
+    if isinstance(block, Bullets):
+        return "\n".join(f"- {escape(item)}" for item in block.items)
     if isinstance(block, Table):
         return _table(block)
     if isinstance(block, Code):

@@ -1,83 +1,36 @@
 """What a report says of one data set, in numbers: means over seeds, intervals, and tests."""
 
 from functools import partial
-from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 from tqdm import tqdm
 
 from recbole_poem.benchmark import ranking
 from recbole_poem.benchmark.extras import extras_of
+from recbole_poem.benchmark.report.findings import (
+    Comparison,
+    Estimate,
+    Family,
+    Results,
+    Spread,
+)
 from recbole_poem.benchmark.results import Run
 from recbole_poem.benchmark.statistics import (
-    ALPHA,
     detectable_difference,
     holm,
     paired_test,
+    paired_test_with_seeds,
     percentile_interval,
     resampled_means,
     standard_error,
 )
-from recbole_poem.benchmark.stored_ranks import pairing
+from recbole_poem.benchmark.stored_ranks import Ranks, pairing, with_known
 from recbole_poem.core.errors import InputError
 
+#: with a larger share of seen targets the headline is of new ones
+SEEN_SHARE = 0.05
 _OURS = ("POEM", "Upstream")
-
-
-class Spread(NamedTuple):
-    """A quantity over a row's seeds."""
-
-    mean: float
-    deviation: float  # of one seed from another (ddof = 1); NaN for a single seed
-
-
-class Estimate(NamedTuple):
-    """A mean over test rows, with its bootstrap interval over users."""
-
-    mean: float
-    low: float
-    high: float
-
-
-class Comparison(NamedTuple):
-    """A row against the reference of its table, test row by test row."""
-
-    row: str
-    difference: Estimate  # row - reference
-    relative: float  # difference / reference; NaN where that is 0
-    p: float
-    p_corrected: float  # Holm, over its family
-    detectable: float
-
-    @property
-    def verdict(self) -> str:
-        """``better``, ``worse`` or ``no difference shown``."""
-        if not self.p_corrected < ALPHA:
-            return "no difference shown"
-        return "better" if self.difference.mean > 0 else "worse"
-
-
-class Family(NamedTuple):
-    """The comparisons of one metric with one reference row, which are corrected together."""
-
-    metric: str
-    reference: str
-    comparisons: List[Comparison]
-    extras: Tuple[str, ...] = ()  # which all of its rows have, but for variants
-
-
-class Results(NamedTuple):
-    """The rows of one data set under one protocol that finished."""
-
-    protocol: str
-    n_users: int
-    n_rows: int  # test rows; more than users where a user has several
-    metrics: Dict[str, Dict[str, Spread]]  # row -> metric -> over seeds
-    estimates: Dict[str, Dict[str, Estimate]]  # tested metric -> row -> over rows
-    extras: Dict[str, Tuple[str, ...]]  # row -> what it has that every row may have
-    against_baseline: List[Family]  # one a tested metric and extras that a baseline has
-    against_upstream: List[Family]  # the same of those that an upstream row has
-    variants: List[Family]  # one a row that has variants and a tested metric: against that row
 
 
 def cut_offs(metrics: Iterable[str]) -> List[int]:
@@ -133,25 +86,67 @@ def summarise(
         return []
     models = {name: runs[0].record["model"] for name, runs in finished.items()}
     extras = {name: extras_of(runs[0].record["config"]) for name, runs in finished.items()}
-    first = next(iter(finished.values()))[0]
+    listed = [(name, run) for name, runs in finished.items() for run in runs]
+    first = listed[0][1]
     reference = (str(first.folder), first.ranks())
+    seen = _seen(reference, [run for _, run in listed])
+    seen_share = float("nan") if seen is None else float(seen.mean())
+    judged = ~seen if seen is not None and SEEN_SHARE < seen_share < 1 else None
     tested = tested_metrics(cut_offs(first.measures(protocols[0])))
+    everything: Dict[str, Dict[str, List[Dict[str, float]]]] = {p: {} for p in protocols}
     metrics: Dict[str, Dict[str, List[Dict[str, float]]]] = {p: {} for p in protocols}
     values: Dict[str, Dict[str, np.ndarray]] = {p: {} for p in protocols}
-    listed = [(name, run) for name, runs in finished.items() for run in runs]
     for name, run in tqdm(listed, "read ranks", delay=2.0):
         ranks = run.ranks()
         order = pairing(reference, (str(run.folder), ranks))
+        order = order if judged is None else order[judged]
         for protocol in protocols:
-            metrics[protocol].setdefault(name, []).append(_measures(run, first, protocol))
-            mine = [ranking.user_values(ranks.rank[protocol][order], m) for m in tested]
+            rank = ranks.rank[protocol][order]
+            measures = _measures(run, first, protocol)
+            everything[protocol].setdefault(name, []).append(measures)
+            measures = measures if judged is None else {**measures, **_of_ranks(rank, measures)}
+            metrics[protocol].setdefault(name, []).append(measures)
+            mine = [ranking.user_values(rank, m) for m in tested]
             share = np.stack(mine, axis=1) / len(finished[name])  # (N, tested)
             values[protocol][name] = values[protocol].get(name, 0.0) + share
-    user = np.unique(reference[1].user, return_inverse=True)[1]
+    user = reference[1].user if judged is None else reference[1].user[judged]
+    user = np.unique(user, return_inverse=True)[1]
     return [
-        _results(p, user, metrics[p], values[p], models, extras, variant_of, tested)
+        _results(p, user, metrics[p], values[p], models, extras, variant_of, tested)._replace(
+            seen_share=seen_share, new_only=judged is not None, everything=_spreads(everything[p])
+        )
         for p in protocols
     ]
+
+
+def _seen(reference: Tuple[str, Ranks], runs: List[Run]) -> Optional[np.ndarray]:
+    """Return whether the users of the reference's test rows had seen the targets, if a run says it.
+
+    Raises
+    ------
+    InputError
+        As `pairing`.
+    """
+    known = reference[1]
+    for run in runs:
+        if known.seen is not None:
+            break
+        ranks = run.ranks()
+        known = with_known(known, ranks, pairing(reference, (str(run.folder), ranks)))
+    return known.seen
+
+
+def _of_ranks(rank: np.ndarray, measures: Iterable[str]) -> Dict[str, float]:
+    """Return those of the metrics that the ranks of the targets give; others are of the lists."""
+    known = [metric for metric in measures if metric.split("@")[0] in ranking.OF_RANKS]
+    return {metric: float(ranking.user_values(rank, metric).mean()) for metric in known}
+
+
+def _spreads(metrics: Dict[str, List[Dict[str, float]]]) -> Dict[str, Dict[str, Spread]]:
+    return {
+        name: {m: spread([seed[m] for seed in seeds]) for m in seeds[0]}
+        for name, seeds in metrics.items()
+    }
 
 
 def _measures(run: Run, first: Run, protocol: str) -> Dict[str, float]:
@@ -177,11 +172,17 @@ def _results(
 ) -> Results:
     names = list(values)
     estimates: Dict[str, Dict[str, Estimate]] = {}
-    baselines, upstreams = [], []
+    baselines: List[Family] = []
+    upstreams: List[Family] = []
+    unequal: List[Family] = []
     contestants = [i for i, name in enumerate(names) if name not in variant_of]
     equals: Dict[Tuple[str, ...], List[int]] = {}  # rows with the same extras
     for i in contestants:
         equals.setdefault(extras[names[i]], []).append(i)
+    kinds = {
+        "baseline": [i for i in contestants if is_baseline(models[names[i]])],
+        "upstream": [i for i in contestants if models[names[i]] == "Upstream"],
+    }
     bases = [name for name in dict.fromkeys(variant_of.values()) if name in names]
     variants: Dict[str, List[Family]] = {base: [] for base in bases}
     table = np.stack(list(values.values()), axis=1)  # (N, rows, tested)
@@ -190,15 +191,24 @@ def _results(
         means = scores.mean(0)
         samples = resampled_means(scores, user)  # (R, rows)
         estimates[metric] = dict(zip(names, estimates_of(means, samples)))
-        compare = partial(_compare, metric, names, scores=scores, user=user, samples=samples)
+        seeds = {name: [seed[metric] for seed in metrics[name]] for name in names}
+        compare = partial(
+            _compare, metric, names, scores=scores, user=user, samples=samples, seeds=seeds
+        )
+        best = {kind: _best(of_kind, means) for kind, of_kind in kinds.items()}
         for shared, rows in equals.items():
-            of = {model: [i for i in rows if models[names[i]] == model] for model in _OURS}
-            baseline = _best([i for i in rows if is_baseline(models[names[i]])], means)
-            upstream = _best(of["Upstream"], means)
-            if baseline is not None:
-                baselines.append(compare(rows, baseline)._replace(extras=shared))
-            if upstream is not None and of["POEM"]:
-                upstreams.append(compare(of["POEM"], upstream)._replace(extras=shared))
+            poem = [i for i in rows if models[names[i]] == "POEM"]
+            own = [i for i in rows if i not in kinds["upstream"]]
+            for kind, found, asking, others in (
+                ("baseline", baselines, rows, own),
+                ("upstream", upstreams, poem, poem),
+            ):
+                reference = _best([i for i in rows if i in kinds[kind]], means)
+                other = best[kind]
+                if reference is not None and asking:
+                    found.append(compare(asking, reference)._replace(extras=shared))
+                elif reference is None and other is not None and others:
+                    unequal.append(compare(others, other)._replace(extras=shared))
         for base, families in variants.items():
             own = [i for i, name in enumerate(names) if variant_of.get(name) == base]
             if own:
@@ -207,14 +217,15 @@ def _results(
         protocol,
         len(np.unique(user)),
         len(user),
-        {
-            name: {m: spread([seed[m] for seed in seeds]) for m in seeds[0]}
-            for name, seeds in metrics.items()
-        },
+        float("nan"),
+        False,
+        _spreads(metrics),
+        {},
         estimates,
         extras,
         baselines,
         upstreams,
+        unequal,
         [family for families in variants.values() for family in families],
     )
 
@@ -237,13 +248,19 @@ def _compare(
     scores: np.ndarray,
     user: np.ndarray,
     samples: np.ndarray,
+    seeds: Dict[str, List[float]],
 ) -> Family:
-    """Test `rows` against `reference`: columns of `scores` (N, rows) and `samples` (R, rows)."""
+    """Test `rows` against `reference`: columns of `scores` (N, rows) and `samples` (R, rows).
+
+    `seeds` has the means of each row, one a seed.
+    """
     others = [row for row in rows if row != reference]
     differences = scores[:, others] - scores[:, [reference]]
     estimates = estimates_of(differences.mean(0), samples[:, others] - samples[:, [reference]])
     p_values = np.array([paired_test(scores[:, i], scores[:, reference], user) for i in others])
+    errors = [standard_error(differences[:, at], user) for at in range(len(others))]
     base, n_users = float(scores[:, reference].mean()), len(np.unique(user))
+    own = seeds[names[reference]]
     comparisons = [
         Comparison(
             names[row],
@@ -251,16 +268,11 @@ def _compare(
             estimate.mean / base if base else float("nan"),
             float(p),
             float(corrected),
-            detectable_difference(standard_error(differences[:, at], user), n_users),
+            paired_test_with_seeds(estimate.mean, error, n_users, seeds[names[row]], own),
+            detectable_difference(error, n_users),
         )
-        for at, (row, estimate, p, corrected) in enumerate(
-            zip(others, estimates, p_values, holm(p_values))
+        for row, estimate, p, corrected, error in zip(
+            others, estimates, p_values, holm(p_values), errors
         )
     ]
     return Family(metric, names[reference], comparisons)
-
-
-def typical_detectable(family: Family) -> Optional[Tuple[float, float, float]]:
-    """Return the smallest, median and largest detectable difference of a table; None if empty."""
-    found = [test.detectable for test in family.comparisons if np.isfinite(test.detectable)]
-    return (min(found), float(np.median(found)), max(found)) if found else None

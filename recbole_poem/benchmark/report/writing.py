@@ -1,22 +1,29 @@
 """Writing ``report.md``, ``report.html`` and ``runs.jsonl`` of a results folder."""
 
 from pathlib import Path
-from typing import Dict, List, Union
+from typing import Dict, List, NamedTuple, Tuple, Union
 
-from recbole_poem.benchmark.report import charts, effort, markdown, page, sections
+from recbole_poem.benchmark.report import charts, effort, labels, markdown, page, sections
+from recbole_poem.benchmark.report.conclusion import Conclusion, conclude, seen_words
 from recbole_poem.benchmark.report.document import (
     Block,
+    Bullets,
     Cell,
     Code,
+    Contents,
     Fold,
     Heading,
     Paragraph,
     Row,
     Table,
 )
+from recbole_poem.benchmark.report.findings import Results
 from recbole_poem.benchmark.report.summary import summarise
+from recbole_poem.benchmark.report.terminal import text_of
+from recbole_poem.benchmark.report.terms import terms_section
 from recbole_poem.benchmark.results import (
     PROTOCOLS,
+    Plan,
     Run,
     read_plan,
     rows_of,
@@ -25,20 +32,50 @@ from recbole_poem.benchmark.results import (
 )
 from recbole_poem.core.files import whole_file, writing
 
-_LEGEND = (
-    " Scores are means over seeds ± their standard deviation; bold is the best of its column. "
+_HOW_TO_READ = [
+    "Scores are means over seeds ± their standard deviation; bold is the best of its column.",
     "Intervals and tests are over users, each one's value averaged over the seeds first: 95 % "
     "percentile bootstrap, and a two-sided paired t-test (Smucker, Allan and Carterette, CIKM "
-    "2007), corrected over the rows of its table by Holm's method; they take the seeds as they "
-    "are. A baseline is any row that is neither POEM nor its upstream; the best one is chosen on "
-    "these same test rows, which favours it. Rows are tested against each other where they have "
-    "the same extras: the logit terms that every model may have, and re-rankers. Ablations "
-    "and controls are compared with their own row alone. 'No difference shown' is not 'equal'."
-)
+    "2007), corrected over the rows of its table by Holm's method. They take the seeds as they "
+    "are; 'p with seeds', not corrected, takes their scatter for chance as well.",
+    "A baseline is any row that is neither POEM nor its upstream. The best one is chosen on these "
+    "same test rows, which favours it; so is the first row of all.",
+    "Rows are tested against each other where they have the same extras: the logit terms that "
+    "every model may have, and re-rankers. Ablations and controls are compared with their own row "
+    "alone.",
+    "'No difference shown' is not 'equal'.",
+    "A test row has one target: HR@k is its recall@k as well, and k times its precision@k, which "
+    "have no columns of their own. Coverage and diversity are of the lists.",
+    "Of items with the same score the one with the lower number is ahead, be it the target or not.",
+]
 
 
-def write_report(folder: Union[str, Path]) -> Path:
-    """Write ``report.md``, ``report.html`` and ``runs.jsonl``; return the path of the page.
+class Report(NamedTuple):
+    """A report that has been written.
+
+    Attributes
+    ----------
+    page : Path
+        ``report.html``.
+    in_short : str
+        Conclusions and main tables, for a terminal; empty if no run has finished.
+    """
+
+    page: Path
+    in_short: str
+
+
+class _Section(NamedTuple):
+    """What is known of one data set."""
+
+    dataset: str
+    rows: Dict[str, List[Run]]
+    trials: Dict[str, str]
+    results: List[Results]
+
+
+def write_report(folder: Union[str, Path]) -> Report:
+    """Write ``report.md``, ``report.html`` and ``runs.jsonl``.
 
     The same folder gives the same bytes.
 
@@ -50,7 +87,9 @@ def write_report(folder: Union[str, Path]) -> Path:
     """
     folder = Path(folder)
     title = f"Benchmark {folder.resolve().name}"
-    blocks = _blocks(folder, title)
+    plan, runs = read_plan(folder), runs_of_plan(folder)
+    found = [_section(dataset, plan, runs) for dataset in _datasets(plan, runs)]
+    blocks = _blocks(folder, title, plan, runs, found)
     for name, text in (
         ("report.md", markdown.render(blocks)),
         ("report.html", page.render(title, blocks)),
@@ -58,53 +97,100 @@ def write_report(folder: Union[str, Path]) -> Path:
         with writing(folder / name), whole_file(folder / name) as file:
             file.write(text.encode())
     write_jsonl(folder)
-    return folder / "report.html"
+    return Report(folder / "report.html", "\n\n".join(_in_short(each, plan) for each in found))
 
 
-def _share(finished: int, total: int, runs: List[Run]) -> str:
-    trials = any(run.record["purpose"] == "trial" for run in runs)
-    return f"{finished} of {total} runs finished{', tuning trials among them' if trials else ''}."
+def _datasets(plan: Plan, runs: List[Run]) -> List[str]:
+    others = (run.record["dataset"] for run in runs)
+    return list(dict.fromkeys([*plan.datasets, *others]))
 
 
-def _blocks(folder: Path, title: str) -> List[Block]:
-    plan, runs = read_plan(folder), runs_of_plan(folder)
+def _section(dataset: str, plan: Plan, runs: List[Run]) -> _Section:
+    rows = rows_of(runs, plan, dataset)
+    results = summarise(rows, plan.variant_of, list(PROTOCOLS))
+    return _Section(dataset, rows, effort.trials_of(runs, dataset), results)
+
+
+def _conclusions(section: _Section, plan: Plan) -> List[Tuple[Results, Conclusion]]:
+    contest = _contest(section, plan)
+    return [(result, conclude(section.dataset, result, contest)) for result in section.results]
+
+
+def _contest(section: _Section, plan: Plan) -> Dict[str, List[Run]]:
+    return {name: runs for name, runs in section.rows.items() if name not in plan.variant_of}
+
+
+def _blocks(
+    folder: Path, title: str, plan: Plan, runs: List[Run], found: List[_Section]
+) -> List[Block]:
     finished, over = effort.finished_share(runs)
     total = over if plan.runs is None else len(plan.runs)
-    blocks: List[Block] = [
-        Heading(1, title),
-        Paragraph(f"{_share(finished, total, runs)}{_LEGEND if finished else ''}", "note"),
-    ]
-    others = dict.fromkeys(run.record["dataset"] for run in runs)
-    for dataset in dict.fromkeys([*plan.datasets, *others]):
-        rows = rows_of(runs, plan, dataset)
-        trials = effort.trials_of(runs, dataset)
-        blocks += [Heading(2, dataset), *_dataset_section(rows, plan.variant_of, trials)]
+    trials = any(run.record["purpose"] == "trial" for run in runs)
+    also = ", tuning trials among them" if trials else ""
     return [
-        *blocks,
+        Heading(1, title),
+        *(block for section in found for block in _said_first(section, plan)),
+        Paragraph(f"{finished} of {total} runs finished{also}.", "note"),
+        Contents(),
+        *(block for section in found for block in _dataset_section(section, plan)),
+        *(_how_to_read() if finished else []),
         Heading(2, "How it was run"),
         Fold("The plan", [Code((folder / "plan.yaml").read_text(encoding="utf-8"))]),
         *effort.provenance_section(runs),
     ]
 
 
-def _dataset_section(
-    rows: Dict[str, List[Run]], variant_of: Dict[str, str], trials: Dict[str, str]
-) -> List[Block]:
-    names, notes = effort.footnotes(rows)
-    results = summarise(rows, variant_of, list(PROTOCOLS))
-    remarks = [Paragraph(note, "note") for note in notes]
+def _how_to_read() -> List[Block]:
+    return [Heading(2, "How to read the tables"), Bullets(_HOW_TO_READ)]
+
+
+def _said_first(section: _Section, plan: Plan) -> List[Block]:
+    """Return the conclusions on one data set, and what they must not be read without."""
+    if not section.results:
+        return [Paragraph(f"{section.dataset}: no run has finished.", "verdict")]
+    blocks: List[Block] = []
+    if section.results[0].new_only:
+        blocks = [Paragraph(text, "caution") for text in seen_words(section.results[0])]
+    for _, conclusion in _conclusions(section, plan):
+        blocks.append(Paragraph(conclusion.sentence, "verdict"))
+        said = [*conclusion.others, *conclusion.cautions]
+        blocks += [Bullets(said)] if said else []
+    return blocks
+
+
+def _dataset_section(section: _Section, plan: Plan) -> List[Block]:
+    rows, results, variant_of = section.rows, section.results, plan.variant_of
     if not results:
-        lines = [Row([Cell(name)], sections.reason(runs)) for name, runs in rows.items()]
-        return [Paragraph("No run has finished."), Table(["row", "state"], lines)]
+        lines = [Row([Cell(name)], labels.reason(runs)) for name, runs in rows.items()]
+        return [Heading(2, section.dataset), Table(["row", "state"], lines)]
+    names, contest = labels.labels_of(rows), _contest(section, plan)
+    remarks = [*labels.meaning_of_marks(rows), *labels.failures(rows), *seen_words(results[0])]
     protocols = [sections.protocol_section(result, rows, variant_of, names) for result in results]
-    contest = {name: runs for name, runs in rows.items() if name not in variant_of}
     curves = charts.training_curves(contest)
     return [
-        *charts.score_bars(results, variant_of),
-        *(block for section in protocols for block in [*section, *remarks]),
-        *effort.cost_section(rows, names, trials),
-        *remarks,
+        Heading(2, section.dataset),
+        Bullets(remarks),
+        *charts.score_bars(results, variant_of, names),
+        *(block for protocol in protocols for block in protocol),
+        *terms_section(rows, variant_of, section.trials),
+        *effort.cost_section(rows, names, section.trials),
         *([curves] if curves else []),
         *charts.time_and_quality(results, contest),
         *effort.configuration_section(rows, names),
     ]
+
+
+def _in_short(section: _Section, plan: Plan) -> str:
+    """Say the conclusions, and the main tables by the metrics that are tested."""
+    if not section.results:
+        return f"{section.dataset}: no run has finished."
+    contest = _contest(section, plan)
+    names = labels.labels_of(contest)
+    parts = []
+    for result, conclusion in _conclusions(section, plan):
+        ranked = sections.best_first(result, contest)
+        table = sections.scores_table(result.metrics, ranked, names, list(result.estimates))
+        said = (f"  {text}" for text in [*conclusion.others, *conclusion.cautions])
+        parts.append("\n".join([conclusion.sentence, *said, "", text_of(table)]))
+    seen = seen_words(section.results[0]) if section.results[0].new_only else []
+    return "\n\n".join([*parts, "\n".join([*labels.meaning_of_marks(contest), *seen])])
