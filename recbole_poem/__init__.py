@@ -4,8 +4,9 @@
 what is wrong with it; RecBole, torch and DGL are loaded when one of the public names below is
 first used, after the versions have been checked.
 
->>> from recbole_poem import run_recbole_poem, load
->>> result = run_recbole_poem(model="POEM", dataset="ml-100k")  # doctest: +SKIP
+>>> from recbole_poem import POEM
+>>> model = POEM.fit("events.csv", user="customer", item="sku", time="ts")  # doctest: +SKIP
+>>> model.recommend(users=["anna"], k=10)  # doctest: +SKIP
 """
 
 import importlib
@@ -16,6 +17,7 @@ from recbole_poem.core import stack
 
 if TYPE_CHECKING:
     from recbole_poem.core.errors import InputError
+    from recbole_poem.models.poem import POEM
     from recbole_poem.serving.ranking import Ranking
     from recbole_poem.serving.recommender import Recommender
     from recbole_poem.training.config import Config
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "POEM",
     "Config",
     "InputError",
     "Ranking",
@@ -36,6 +39,7 @@ __all__ = [
 os.environ.setdefault("DGLBACKEND", "pytorch")
 
 _HOME = {
+    "POEM": "recbole_poem.models.poem",
     "Config": "recbole_poem.training.config",
     "InputError": "recbole_poem.core.errors",
     "Ranking": "recbole_poem.serving.ranking",

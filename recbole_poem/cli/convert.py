@@ -1,4 +1,4 @@
-"""``recbole-poem convert kuairand --source DIR --output DIR``: atomic files of a data set."""
+"""``recbole-poem convert table --input events.csv``: atomic files of a table or a data set."""
 
 import argparse
 import signal
@@ -16,10 +16,11 @@ def parse(arguments: List[str]) -> argparse.Namespace:
 
     command = verb_parser(
         "convert",
-        "Turn a public data set into the atomic files of RecBole.",
+        "Turn a table of events, or a public data set, into the atomic files of RecBole.",
         "docs/datasets.md says where the data sets are, and what is in them.",
     )
     sets = command.add_subparsers(dest="dataset", required=True, metavar="DATASET")
+    _add_table(sets.add_parser("table", help="your own events, a row an event"))
     rand = sets.add_parser("kuairand", help="KuaiRand-Pure, -1K or -27K")
     rec = sets.add_parser("kuairec", help="KuaiRec 2.0")
     for each in (rand, rec):
@@ -50,6 +51,42 @@ def parse(arguments: List[str]) -> argparse.Namespace:
     return command.parse_args(arguments)
 
 
+def _add_table(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--input", required=True, help="events: .csv, .tsv, .txt, .jsonl, also .gz; or .parquet")
+    add("--output", required=True, type=Path, help="folder to write, e.g. dataset/shop")
+    for part in ("user", "item", "time"):
+        add(f"--{part}", metavar="COLUMN", help=f"column of the {part} (default: a usual name)")
+    add("--feedback", type=_names, default=[], metavar="A,B", help="numbers; an objective each")
+    add("--weight", type=_names, default=[], metavar="A,B", help="numbers to keep, e.g. a price")
+    add("--separator", help="between columns, such as ';' or tab (default: guessed)")
+    add("--encoding", default="utf-8", help="of a file of text (default: utf-8)")
+    add("--columns", type=_names, metavar="A,B,C", help="their names, of CSV without a header")
+    add("--time_unit", help="of unix times: s, ms, us, ns (default: by their size)")
+    add("--time_format", metavar="FORMAT", help="of other times, e.g. '%%d.%%m.%%Y %%H:%%M'")
+    add("--zone", help="of times without one, e.g. Europe/Berlin, +08:00 (default: UTC)")
+    add("--keep_duplicates", action="store_true", help="keep rows that say the same as another")
+    add(
+        "--drop_incomplete",
+        action="store_true",
+        help="leave out, and count, rows without user, item or time, which are refused otherwise",
+    )
+
+
+def _names(text: str) -> List[str]:
+    return text.split(",")
+
+
+def _convert_table(options: argparse.Namespace) -> int:
+    from recbole_poem.data.convert.table import convert
+
+    keys = {name: value for name, value in vars(options).items() if name != "dataset"}
+    found = convert(keys.pop("input"), keys.pop("output"), **keys)
+    where = f"--dataset={found.dataset} --data_path={found.data_path}"
+    print(f"{found.summary}\n\nnext: recbole-poem train --model=POEM {where}")
+    return 0
+
+
 def run(arguments: List[str]) -> int:
     """Convert a data set, and return the exit status."""
     # a polite end is to remove what is half-written, as Ctrl-C does
@@ -59,6 +96,8 @@ def run(arguments: List[str]) -> int:
     from recbole_poem.data.convert import kuairand, kuairec
 
     options = parse(arguments)
+    if options.dataset == "table":
+        return _convert_table(options)
     keys = {
         "statistics": not options.no_statistics,
         "keep_duplicates": options.keep_duplicates,

@@ -25,7 +25,7 @@ BOUNDS: Dict[str, "tuple[str, str]"] = {
     "dgl": ("==1.1.3", "2.x cannot be imported beside a current torch"),
     "packaging": ("", "dgl imports it without declaring it"),
     "numpy": (">=1.23,<2", "numpy 2 removed names that recbole and ray use"),
-    "pandas": (">=1.5,<3", "under pandas 3 recbole silently leaves NaN in its batches"),
+    "pandas": (">=2,<3", "under pandas 3 recbole silently leaves NaN in its batches"),
     "scipy": (">=1.9,<1.13", "LightGCN, NGCF and others of RecBole fail with later ones"),
     "numba": (">=0.58,<0.69", "it compiles the loops of Swing; later ones are untried"),
     "setuptools": ("<81", "ray 2.6.3 imports pkg_resources, which later ones lack"),

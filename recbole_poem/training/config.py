@@ -2,9 +2,9 @@
 
 Order of precedence, lowest first: RecBole's own files (overall, model, sample, data set,
 quick start), the plugin's files of the same names in ``properties/`` (a preset behind its model,
-what it says of a data set behind that one's file), ``config_files``, ``config_dict``. The command
-line reaches `Config` through ``config_dict`` alone: what else is in ``sys.argv`` belongs to whoever
-started the process.
+what it says of a data set behind that one's file), what lies beside the data (`own_keys`),
+``config_files``, ``config_dict``. The command line reaches `Config` through ``config_dict`` alone:
+what else is in ``sys.argv`` belongs to whoever started the process.
 """
 
 import os
@@ -36,6 +36,7 @@ from recbole_poem.training.checks import check_given
 from recbole_poem.training.checks.names import check_dataset_name
 from recbole_poem.training.checks.values import check_values
 from recbole_poem.training.chosen import ChosenComponents
+from recbole_poem.training.own_keys import own_keys
 from recbole_poem.training.registry import MODELS, get_model
 
 _ROOT = Path(__file__).parents[1]
@@ -126,7 +127,7 @@ class Config(ChosenComponents, recbole.config.Config):
         return [
             (key, next(iter(get_close_matches(key.partition(".")[0], known | stages, n=1)), None))
             for key in self.external_config_dict
-            if key not in known and key.partition(".")[0] not in stages
+            if key not in known | self._own_keys and key.partition(".")[0] not in stages
         ]
 
     def _is_of_recbole(self) -> bool:
@@ -196,6 +197,7 @@ class Config(ChosenComponents, recbole.config.Config):
 
     def _load_internal_config_dict(self, model: str, model_class: Any, dataset: str) -> None:
         super()._load_internal_config_dict(model, model_class, dataset)
+        self._lay_beneath(dataset)
         own = getattr(model_class, "keys", None)
         self.internal_config_dict.update(defaults_of(OverallKeys))
         self.internal_config_dict.update({} if own is None else defaults_of(own))
@@ -233,6 +235,15 @@ class Config(ChosenComponents, recbole.config.Config):
         if internal["MODEL_TYPE"] == ModelType.SEQUENTIAL and loss == "CE":
             # RecBole's overall default, which its own check then refuses (configurator.py:350)
             internal["train_neg_sample_args"] = None
+
+    def _lay_beneath(self, dataset: str) -> None:
+        """Lay what the user gives over the keys that the data set brings along."""
+        given = self.external_config_dict
+        data_path = given.get("data_path", self.internal_config_dict["data_path"])
+        ours = set(defaults_of(OverallKeys))
+        beside = own_keys(data_path, dataset, _keys_of_all_models() | set(STAGES) | ours)
+        self._own_keys = frozenset(beside)
+        self.external_config_dict = laid(self._convert_config_dict(beside), given)
 
     def _get_final_config_dict(self) -> Dict[str, Any]:
         """Merge the keys, and refuse what they cannot be, before RecBole reads them."""

@@ -2,7 +2,7 @@
 
 from logging import getLogger
 from pathlib import Path
-from typing import Callable, Dict, NamedTuple, Optional
+from typing import Callable, Dict, NamedTuple, Optional, Sequence
 
 import torch
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
@@ -44,14 +44,49 @@ class Experiment(NamedTuple):
         InputError
             For another phase, and if the split has no such rows.
         """
+        data = self._part(phase)
+        trainer = get_trainer(self.config)(self.config, self.model)
+        trainer.eval_collector.data_collect(self.train_data)  # coverage and the like ask for it
+        return dict(trainer.evaluate(data, load_best_model=False))
+
+    @torch.no_grad()
+    def scores(self, rows: Sequence[int], phase: str = "test") -> torch.Tensor:
+        """Score the catalogue for some of the ``valid`` or ``test`` rows.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Numbers (B,) of rows of the part, from 0.
+        phase : str
+
+        Returns
+        -------
+        (B, n_items) float32
+            By the ids of ``dataset``, seen items like all others; of padding, item 0, minus
+            infinity.
+
+        Raises
+        ------
+        InputError
+            As `evaluate`, and for a row that is not there.
+        """
+        part = self._part(phase)._dataset
+        wrong = [row for row in rows if not 0 <= row < len(part)]
+        if wrong:
+            raise InputError(f"rows: there is no {phase} row {wrong[0]}, but {len(part):,} from 0")
+        batch = part[list(rows)].to(self.config["device"])
+        scores: torch.Tensor = self.model.eval().full_sort_predict(batch)
+        scores = scores.view(len(rows), -1)
+        scores[:, 0] = -torch.inf
+        return scores
+
+    def _part(self, phase: str) -> AbstractDataLoader:
         if phase not in ("valid", "test"):
             raise InputError(f"phase: expected 'valid' or 'test', not {phase!r}")
         data = self.test_data if phase == "test" else self.valid_data
         if data is None:
             raise InputError("eval_args: the split has no validation rows to evaluate")
-        trainer = get_trainer(self.config)(self.config, self.model)
-        trainer.eval_collector.data_collect(self.train_data)  # coverage and the like ask for it
-        return dict(trainer.evaluate(data, load_best_model=False))
+        return data
 
 
 class Prepared(NamedTuple):

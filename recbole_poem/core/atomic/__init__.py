@@ -8,6 +8,6 @@ What cannot be read exactly is refused with the number of its line.
 
 from recbole_poem.core.atomic.header import Column, Format
 from recbole_poem.core.atomic.lines import quoted
-from recbole_poem.core.atomic.table import AtomicFile, Table
+from recbole_poem.core.atomic.table import NO_NUMBER, AtomicFile, Table
 
-__all__ = ["AtomicFile", "Column", "Format", "Table", "quoted"]
+__all__ = ["NO_NUMBER", "AtomicFile", "Column", "Format", "Table", "quoted"]

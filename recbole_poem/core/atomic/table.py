@@ -17,7 +17,7 @@ from recbole_poem.core.atomic.lines import Block, blocks, delimiter, first_line,
 from recbole_poem.core.errors import InputError
 
 #: What stands for a number that is missing; of tokens only the empty one is.
-_NO_NUMBER = ["", "nan", "NaN", "NAN", "NA", "N/A", "n/a", "null", "NULL", "None", "<NA>"]
+NO_NUMBER = ["", "nan", "NaN", "NAN", "NA", "N/A", "n/a", "null", "NULL", "None", "<NA>"]
 _EXACT = 2**53  # whole numbers up to it are exact in double precision
 _LARGEST = float(np.finfo(np.float32).max)  # models read single precision
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
@@ -139,7 +139,7 @@ class AtomicFile:
             usecols=list(places),
             dtype={place: "category" for place, column in places.items() if column.type != "float"},
             na_values={
-                place: _NO_NUMBER if column.type == "float" else [""]
+                place: NO_NUMBER if column.type == "float" else [""]
                 for place, column in places.items()
             },
             keep_default_na=False,
@@ -159,7 +159,7 @@ class AtomicFile:
             return numbers
         place = self._place[column.name]
         texts = self._parse(block, [column._replace(type="token")])[place].astype(object)
-        known = texts.notna() & ~texts.isin(_NO_NUMBER)
+        known = texts.notna() & ~texts.isin(NO_NUMBER)
         bad = known & ~texts.astype(str).str.fullmatch(_NUMBER)
         if not bad.any():  # a whole number of more than 64 bits
             return texts.where(known, np.nan).astype(np.float64)

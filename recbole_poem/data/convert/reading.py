@@ -60,7 +60,13 @@ def data_folder(source: Path) -> Path:
 def progress(paths: List[Path], passes: int = 1) -> Iterator[Any]:
     """Show a bar over the bytes of `paths`, each of which is read `passes` times."""
     total = passes * sum(path.stat().st_size for path in paths)
-    with tqdm(total=total, unit="B", unit_scale=True, desc="Converting") as bar:
+    with tqdm(
+        total=total,
+        unit="B",
+        unit_scale=True,
+        desc="Converting",
+        disable=None,  # silent in a pipe
+    ) as bar:
         yield bar
 
 
@@ -72,7 +78,7 @@ def header_of(path: Path) -> List[str]:
     InputError
         If it cannot be read or is empty.
     """
-    with _opened(path, None) as stream:
+    with opened(path, None) as stream:
         line = stream.readline().decode("utf-8-sig", "replace").rstrip("\r\n")
     if not line:
         raise InputError(f"{path}: the file is empty")
@@ -112,7 +118,7 @@ def chunks(
     used = list(only or columns)
     text = {name: str for name in used if columns[name].kind == "text"}
     line = 2
-    with _opened(path, bar, RowCheck(path, len(header))) as stream:
+    with opened(path, bar, RowCheck(path, len(header))) as stream:
         try:
             parts = pd.read_csv(
                 stream,
@@ -153,13 +159,28 @@ def text_lines(path: Path, bar: Any = None) -> Iterator[str]:
     InputError
         If it cannot be read.
     """
-    with _opened(path, bar) as stream:
+    with opened(path, bar) as stream:
         for line in stream:
             yield line.decode("utf-8-sig", "replace").rstrip("\r\n").replace("\r", " ") + "\n"
 
 
 @contextmanager
-def _opened(path: Path, bar: Any, check: Optional[RowCheck] = None) -> Iterator[Any]:
+def opened(path: Path, bar: Any, check: Optional[RowCheck] = None) -> Iterator[Any]:
+    """Open a file, packed or not, as a stream of its bytes.
+
+    Parameters
+    ----------
+    path : Path
+    bar : optional
+        A bar of bytes to move on.
+    check : RowCheck, optional
+        Looks at the bytes as they go by.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is damaged or was cut short.
+    """
     try:
         file = path.open("rb")
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Which formats files have, by their names, and what Parquet needs."""
+"""Which formats files have, by their names."""
 
 from pathlib import Path
-from typing import Any, Mapping, TypeVar
+from typing import Mapping, TypeVar
 
 from recbole_poem.core.errors import InputError
 
@@ -19,20 +19,3 @@ def by_suffix(path: Path, known: Mapping[str, Format]) -> Format:
     if path.suffix not in known:
         raise InputError(f"{path}: expected a name that ends with {', '.join(known)}")
     return known[path.suffix]
-
-
-def parquet() -> Any:
-    """Return ``pyarrow.parquet``.
-
-    Raises
-    ------
-    InputError
-        If it is not installed.
-    """
-    try:
-        import pyarrow.parquet
-    except ModuleNotFoundError as error:
-        raise InputError(
-            "Parquet needs the package 'pyarrow'; install the extra [serve]"
-        ) from error
-    return pyarrow.parquet

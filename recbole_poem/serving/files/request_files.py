@@ -20,10 +20,11 @@ from re import compile as pattern
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Tuple, Union
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.parquet import parquet
 from recbole_poem.serving import json_text
 from recbole_poem.serving.files.cells import value_of
 from recbole_poem.serving.files.csv_row import split_row
-from recbole_poem.serving.files.formats import by_suffix, parquet
+from recbole_poem.serving.files.formats import by_suffix
 from recbole_poem.serving.files.lines import BadLine, text_lines
 from recbole_poem.serving.files.request_fields import FIELDS, Request, parse_request, refuse_unknown
 

@@ -9,7 +9,8 @@ import pandas as pd
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import whole_file
-from recbole_poem.serving.files.formats import by_suffix, parquet
+from recbole_poem.core.parquet import parquet
+from recbole_poem.serving.files.formats import by_suffix
 from recbole_poem.serving.query import Answer
 
 _COLUMNS = ("request", "rank", "item", "score")

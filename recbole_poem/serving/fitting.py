@@ -1,0 +1,91 @@
+"""From a table of events to a recommender in one call: convert, train, load."""
+
+import hashlib
+import inspect
+from pathlib import Path
+from typing import Any, Mapping, Optional, Sequence, Union
+
+import pandas as pd
+
+from recbole_poem.core.errors import InputError, nearest
+from recbole_poem.data.convert.table import convert
+from recbole_poem.serving.recommender import Recommender
+from recbole_poem.training.checks.names import check_dataset_name
+from recbole_poem.training.quick_start import run_recbole_poem
+
+#: keys of the configuration that the conversion decides, or the call
+_DECIDED = {
+    "model": "the class decides it",
+    "resume": "a fit begins anew",
+    "time_unit": "the times of the table decide it; their own unit is reading={'time_unit': ...}",
+}
+#: what `convert` takes beside the columns
+_READING = [
+    name
+    for name, one in inspect.signature(convert).parameters.items()
+    if one.kind is one.KEYWORD_ONLY
+]
+
+
+def fit(
+    model: str,
+    source: Union[pd.DataFrame, str, Path],
+    user: Optional[str] = None,
+    item: Optional[str] = None,
+    time: Optional[str] = None,
+    feedback: Sequence[str] = (),
+    weight: Sequence[str] = (),
+    reading: Optional[Mapping[str, Any]] = None,
+    dataset: Optional[str] = None,
+    data_path: Union[str, Path] = "dataset",
+    **keys: Any,
+) -> Recommender:
+    """Write a table as a data set, train a model on it, and load its best epoch.
+
+    Parameters
+    ----------
+    model : str
+        A sequential model.
+    source, user, item, time, feedback, weight
+        The table and its columns; see `recbole_poem.data.convert.table.convert`.
+    reading : mapping, optional
+        The other arguments of that function, such as ``zone``.
+    dataset : str, optional
+        Name of the data set; default: that of the file, or one made of the content of the frame.
+    data_path : path
+        The folder in which the folder of the data set is written.
+    **keys
+        Keys of the configuration.
+
+    Raises
+    ------
+    InputError
+        For whatever is wrong with the table, a name or a key.
+    """
+    for key, reason in _DECIDED.items():
+        if key in keys:
+            raise InputError(f"{key}: {reason}; leave it out")
+    columns = (user, item, time, tuple(feedback), tuple(weight))
+    options = dict(reading or {})
+    name = _name_of(source, columns, options) if dataset is None else dataset
+    check_dataset_name(name)
+    for option in options:
+        if option not in _READING:
+            raise InputError(f"reading: there is no '{option}'{nearest(option, _READING)}")
+    found = convert(source, Path(data_path) / name, *columns, **options)
+    given = {**keys, "data_path": str(data_path)}
+    result = run_recbole_poem(model=model, dataset=found.dataset, config_dict=given)
+    return Recommender.load(result["model_file"])
+
+
+def _name_of(source: Union[pd.DataFrame, str, Path], *how: Any) -> str:
+    """Return the name of a data set: equal frames that are read alike have the same."""
+    if not isinstance(source, pd.DataFrame):
+        return Path(source).name.partition(".")[0]
+    digest = hashlib.sha256(repr((list(source.columns), how)).encode())
+    for place in range(source.shape[1]):
+        try:
+            digest.update(pd.util.hash_pandas_object(source.iloc[:, place], index=False).to_numpy())
+        except TypeError:  # lists and the like, which no column of a data set is made of
+            continue
+    return f"frame-{digest.hexdigest()[:8]}"
