@@ -11,7 +11,7 @@ import torch
 from conftest import random_log
 from toy_traffic import SMALL_POEM, SMALL_SASREC, logged_rankings
 
-from recbole_poem.cache.request_cache import read_rankings
+from recbole_poem.cache.reading import read_rankings
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import CACHE_ITEM, REQUEST_ID
 from recbole_poem.fusion.scores.reciprocal_rank import fuse, rank_weights
