@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
-from recbole_poem.cli.command import read_arguments, verb_parser
+from recbole_poem.cli.command import named_checkpoint, read_arguments, verb_parser
 from recbole_poem.core import stack
 from recbole_poem.core.errors import InputError
 
@@ -35,7 +35,10 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
     )
     add = parser.add_argument
     one = parser.add_mutually_exclusive_group(required=True)
-    one.add_argument("--checkpoint", help="file that the training command wrote")
+    one.add_argument(
+        "--checkpoint",
+        help="file that the training command wrote; latest = the youngest in --checkpoint_dir",
+    )
     one.add_argument(
         "--dataset", help="the youngest checkpoint of this data set in --checkpoint_dir (saved)"
     )
@@ -61,11 +64,10 @@ def run(arguments: List[str]) -> int:
     from recbole_poem.serving.replay.report import report_of, table, write_report
     from recbole_poem.serving.replay.traffic import last_hours
     from recbole_poem.serving.stores.store import MemoryStore
-    from recbole_poem.training.checkpoint import newest
+    from recbole_poem.training.checkpoint import LATEST
 
-    checkpoint = options.checkpoint
-    if checkpoint is None:
-        checkpoint = str(newest(keys.get("checkpoint_dir", "saved"), options.dataset))
+    of_dataset = {} if options.dataset is None else {"dataset": options.dataset}
+    checkpoint = named_checkpoint(options.checkpoint or LATEST, {**keys, **of_dataset})
     output = options.output or Path("replay", Path(checkpoint).stem)
     try:
         output.mkdir(parents=True, exist_ok=True)

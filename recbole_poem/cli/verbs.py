@@ -10,7 +10,7 @@ from recbole_poem.core.errors import InputError, nearest
 #: verb -> what it does; its module in this folder has the same name
 VERBS: Dict[str, str] = {
     "train": "train, validate and test a model",
-    "recommend": "answer a file of requests by a trained checkpoint",
+    "recommend": "answer users, or a file of requests, by a trained checkpoint",
     "serve": "answer requests over HTTP by a trained checkpoint",
     "replay": "play the last hours of a log as live traffic",
     "tune": "search good hyper-parameters of a model",

@@ -29,6 +29,7 @@ from recbole_poem.serving.similar import SimilarItems
 from recbole_poem.serving.tokens import listed
 from recbole_poem.serving.unread import Unread
 from recbole_poem.serving.vocabulary import Vocabulary
+from recbole_poem.training import checkpoint
 
 _CELLS = 2**26  # scores that are held at once: 256 MiB
 
@@ -72,7 +73,9 @@ class Recommender:
 
         Parameters
         ----------
-        path, config_dict
+        path : str
+            ``latest``: the youngest one of ``checkpoint_dir``; `checkpoint` then says which.
+        config_dict
         approximate : bool
             Whether an index finds the items with the highest product with a state, instead of a
             look at all of them; of POEM alone, and not for requests without history or with a list
@@ -84,6 +87,7 @@ class Recommender:
             If it cannot answer.
         """
         by_index = switch("approximate", approximate)
+        path = checkpoint.located(path, config_dict or {})
         return cls(open_checkpoint(path, config_dict), _index_of(path) if by_index else None)
 
     def successor(self, path: str, config_dict: Optional[Dict[str, Any]] = None) -> "Recommender":
