@@ -105,7 +105,7 @@ class Answer(NamedTuple):
     items : list of str
         Raw tokens, best first; fewer than k where fewer may be recommended.
     scores : list of float
-        Theirs.
+        Descending; see `recbole_poem.serving.recommender.Recommender.recommend`.
     n_unknown : int
         Tokens of the history, the ranking, `allow` and `deny` that the model does not know and left
         out.

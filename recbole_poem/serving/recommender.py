@@ -177,7 +177,12 @@ class Recommender:
             Columns request (of users their token), rank (from 1), item, score;
             ``attrs["unknown_items"]`` counts the tokens of histories, rankings, `allow` and `deny`
             that were left out. An empty history gets the candidates of its ranking, by fused score,
-            and then what is popular. With re-rankers the scores of a list need not descend.
+            and then what is popular.
+
+            ``score`` is what a list is in order of: it descends, and compares items of one list
+            alone. It is the model's logit. Where re-rankers change an order, the logits of the
+            items are handed out in the new one. Without a history it is the share in the training
+            rows, below 1, and of candidates 1 + the fused score.
 
         Raises
         ------

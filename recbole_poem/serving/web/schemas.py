@@ -54,7 +54,9 @@ class Recommendation(BaseModel):
     """An item and its score."""
 
     item: str
-    score: float
+    score: float = Field(
+        description="what the list is in order of; it compares the items of one list alone"
+    )
 
 
 class RecommendResponse(BaseModel):
