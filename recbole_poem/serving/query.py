@@ -109,8 +109,11 @@ class Answer(NamedTuple):
     n_unknown : int
         Tokens of the history, the ranking, `allow` and `deny` that the model does not know and left
         out.
+    n_known : int
+        Items of the history that it knows, of which it reads as many of the last ones as it can.
     """
 
     items: List[str]
     scores: List[float]
     n_unknown: int
+    n_known: int

@@ -260,8 +260,9 @@ class Recommender:
         def limits(part: Requests, where: slice) -> Limits:
             return of_each(queries[where], part.histories, self._vocabulary)
 
+        n_known = requests.histories.length.tolist()
         return [
-            self._answer(of_one[: lengths[row]], score[: lengths[row]], unknown[row])
+            self._answer(of_one[: lengths[row]], score[: lengths[row]], unknown[row], n_known[row])
             for rows, items, scores in in_blocks(self._ranker, requests, lengths, limits, size)
             for row, of_one, score in zip(rows, items, scores)
         ]
@@ -302,10 +303,10 @@ class Recommender:
         ids = self._vocabulary.padded
         self._learns.observe(requests, limits, ids(taken), ids(shown))
 
-    def _answer(self, items: np.ndarray, scores: np.ndarray, unknown: int) -> Answer:
+    def _answer(self, items: np.ndarray, scores: np.ndarray, unknown: int, known: int) -> Answer:
         given = scores > -np.inf
         tokens = self._vocabulary.tokens[items[given]]
-        return Answer(tokens.tolist(), scores[given].tolist(), unknown)
+        return Answer(tokens.tolist(), scores[given].tolist(), unknown, known)
 
     # -- items ----------------------------------------------------------------------------------
 
