@@ -43,6 +43,12 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
         action="store_true",
         help="search an index of the items, which is kept beside the checkpoint, not all of them",
     )
+    add(
+        "--warm_start",
+        action="store_true",
+        help="put the histories of the data set's users, and their last rankings in the request "
+        "cache, into the store before the first answer; what the store has already stays",
+    )
     add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 = every network")
     add("--port", type=int, default=8080, help="port to listen at")
     add("--threads", type=int, default=1, help="of the processor, for the model")

@@ -48,7 +48,8 @@ class KnownUsers:
                 "histories themselves"
             )
         self._config, self._dataset, self._log = config, dataset, dataset.log
-        self._objectives = objectives
+        #: names of the columns of `rankings`
+        self.objectives = tuple(objectives)
         is_last = self._log.user[1:] != self._log.user[:-1]
         self._last = np.flatnonzero(np.r_[is_last, True])
         names = dataset.field2id_token[dataset.uid_field]
@@ -110,11 +111,11 @@ class KnownUsers:
         """
         nothing = np.zeros(len(places), np.int64)
         if self._cache is None:
-            empty = torch.zeros(len(places), 1 if self._objectives else 0, dtype=torch.int64)
-            return RankingBatch(empty, torch.zeros(*empty.shape, len(self._objectives)), nothing)
+            empty = torch.zeros(len(places), 1 if self.objectives else 0, dtype=torch.int64)
+            return RankingBatch(empty, torch.zeros(*empty.shape, len(self.objectives)), nothing)
         lag = self._config["request_lag"]
         items, scores = read_latest(self._cache, self._log, self._last[places], lag)
-        columns = [self._cache.objectives.index(name) for name in self._objectives]
+        columns = [self._cache.objectives.index(name) for name in self.objectives]
         of_model = torch.from_numpy(scores[..., columns])
         return RankingBatch(torch.from_numpy(items), of_model, nothing)
 
@@ -130,11 +131,11 @@ class KnownUsers:
 
     @cached_property
     def _cache(self) -> Optional[RequestCache]:
-        if not self._objectives or self._config["request_lag"] < 1:
+        if not self.objectives or self._config["request_lag"] < 1:
             return None
         cache: Optional[RequestCache] = getattr(self._dataset, "cache", None)
         cache = existing_cache(self._config, self._dataset) if cache is None else cache
-        if cache is None or _lacks(cache.objectives, self._objectives):
+        if cache is None or _lacks(cache.objectives, self.objectives):
             folder = cache_folder(self._config, self._dataset)
             getLogger().warning(
                 f"users: no request cache of this checkpoint and its data lies in {folder}, so "

@@ -107,6 +107,11 @@ class Recommender:
         return len(self._vocabulary) - 1
 
     @property
+    def item_tokens(self) -> np.ndarray:
+        """(n_items + 1,) object, the token of each item id; the first one is padding."""
+        return self._vocabulary.tokens
+
+    @property
     def objectives(self) -> List[str]:
         """Names of the scores that the model reads in a ranking; empty if it reads none."""
         return objectives_of(self.model)
