@@ -42,7 +42,8 @@ class Echo:
         if query.allow is not None:
             known = [item for item in known if item in query.allow]
         scores = [1.0 - 0.1 * place for place in range(len(known))]
-        return Answer(known[: query.k], scores[: query.k], len(items) - len(known))
+        n_known = sum(item != "new" for item in query.history)
+        return Answer(known[: query.k], scores[: query.k], len(items) - len(known), n_known)
 
 
 class World:

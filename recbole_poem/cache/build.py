@@ -1,9 +1,9 @@
 """From the configuration to a filled request cache."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
-from recbole_poem.cache.request_cache import RequestCache, open_or_build
+from recbole_poem.cache.request_cache import RequestCache, open_existing, open_or_build
 from recbole_poem.cache.sources import SourceContext
 from recbole_poem.core.workers import Map
 from recbole_poem.fusion.scores import ScoreFusion
@@ -44,3 +44,11 @@ def request_cache(config: Any, dataset: Any, parallel_map: Map = map) -> Request
         show_progress=config["show_progress"],
         parallel_map=parallel_map,
     )
+
+
+def existing_cache(config: Any, dataset: Any) -> Optional[RequestCache]:
+    """Open the request cache that `request_cache` would open; None where it would build one."""
+    context = SourceContext(config, dataset, cache_folder(config, dataset))
+    ranker = config.component("ranking_source").make(context)
+    settings = {"ranking_source": config["ranking_source"]}
+    return open_existing(context.folder, dataset.log, ranker, settings)

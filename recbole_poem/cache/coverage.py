@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recbole_poem.cache.request_cache import RequestCache, reads_something
+from recbole_poem.cache.reading import reads_something
+from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.core.errors import InputError
 from recbole_poem.log.requests import RequestLog
 

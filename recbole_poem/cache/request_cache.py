@@ -101,61 +101,6 @@ class RequestCache:
         return items, np.where(known[..., None], self.scores[requests], 0)
 
 
-def read_rankings(
-    cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int
-) -> Tuple[np.ndarray, np.ndarray]:
-    """Read the ranking that was written `lag` requests before each of `requests`.
-
-    Rows that were consumed from one ranking are one request: the previous request is the latest
-    row before them. The ranking knows the history up to its own request only; candidates that the
-    user consumed since are dropped. Where the user has no such earlier request, it is empty.
-
-    Parameters
-    ----------
-    requests : (...,) int64
-        Request ids; -1 stands for no request.
-    lag : int
-        0 reads the ranking of the same request.
-
-    Returns
-    -------
-    items (..., N) int64, 0 = none, and scores (..., N, M) float32.
-    """
-    written = written_at(cache, log, requests, lag)
-    items, scores = cache.read(written)
-    items = _without_consumed(items, log, requests, written)
-    return items, scores * (items > 0)[..., None]
-
-
-def reads_something(
-    cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int
-) -> np.ndarray:
-    """Mark `requests` (B,) whose ranking, see `read_rankings`, has a candidate left, (B,) bool."""
-    written = written_at(cache, log, requests, lag)
-    items = np.where(written[:, None] >= 0, cache.items[written], 0)
-    return (_without_consumed(items, log, requests, written) > 0).any(axis=1)
-
-
-def _without_consumed(
-    items: np.ndarray, log: RequestLog, requests: np.ndarray, written: np.ndarray
-) -> np.ndarray:
-    """Drop from rankings (..., N) what was consumed from where they were written on."""
-    ages = np.where(written >= 0, requests - written, 0)
-    for age in range(1, int(ages.max(initial=0)) + 1):
-        since = np.where(age <= ages, log.item[requests - age], -1)
-        items[items == since[..., None]] = 0
-    return items
-
-
-def written_at(cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int) -> np.ndarray:
-    """Return the request at which the ranking was written that `requests` (...) read, -1 = none."""
-    written = requests
-    for _ in range(lag):
-        written = np.where(written >= 0, cache.request_start[written] - 1, -1)
-        written = np.where(written >= log.first[requests], written, -1)
-    return written
-
-
 def open_or_build(
     folder: Path,
     log: RequestLog,
@@ -183,9 +128,7 @@ def open_or_build(
     InputError
         If the files cannot be written (the disk is full, say); nothing half-written stays.
     """
-    depends_on = {**(settings or {}), **ranker.depends_on()}
-    key = fingerprint(log, depends_on)
-    path = folder / key[:16]
+    path, key, depends_on = _place(folder, log, ranker, settings)
     cache, why = _open(path, key, ranker)
     if cache is not None:
         getLogger().info(f"request cache: {len(log)} rankings read from [{path}]")
@@ -207,6 +150,23 @@ def open_or_build(
     if cache is None:
         raise InputError(f"request_cache_dir: {path} changed while it was written ({why})")
     return replace(cache, was_built=True)
+
+
+def open_existing(
+    folder: Path, log: RequestLog, ranker: Ranker, settings: Optional[Dict[str, Any]] = None
+) -> Optional[RequestCache]:
+    """Open the cache that `open_or_build` would open; None where it would build one."""
+    path, key, _ = _place(folder, log, ranker, settings)
+    return _open(path, key, ranker)[0]
+
+
+def _place(
+    folder: Path, log: RequestLog, ranker: Ranker, settings: Optional[Dict[str, Any]]
+) -> Tuple[Path, str, Dict[str, Any]]:
+    """Return where a cache lies, its fingerprint, and what that is of."""
+    depends_on = {**(settings or {}), **ranker.depends_on()}
+    key = fingerprint(log, depends_on)
+    return folder / key[:16], key, depends_on
 
 
 def fingerprint(log: RequestLog, settings: Dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from typing import Any, Callable, Dict, List, Tuple, Type
+from typing import Any, Callable, Dict, List, Mapping, Tuple, Type
 
 from recbole_poem.core import recbole_warnings, stack
 from recbole_poem.core.errors import InputError
@@ -70,6 +70,28 @@ def read_arguments(
 def _is_key(argument: str, parser: argparse.ArgumentParser) -> bool:
     name, equals, _ = argument.partition("=")
     return argument.startswith("--") and bool(equals) and name not in parser._option_string_actions
+
+
+def named_checkpoint(path: str, keys: Mapping[str, Any]) -> str:
+    """Return the checkpoint that a command names, and say which one ``latest`` is.
+
+    Parameters
+    ----------
+    path : str
+    keys : mapping
+        Of the command line; see `recbole_poem.training.checkpoint.located`.
+
+    Raises
+    ------
+    InputError
+        If there is no latest one.
+    """
+    from recbole_poem.training import checkpoint  # loads torch, after its version has been checked
+
+    found = checkpoint.located(path, keys)
+    if found != path:
+        print(f"checkpoint: {found}", flush=True)
+    return found
 
 
 def show(text: str) -> None:

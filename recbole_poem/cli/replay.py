@@ -1,4 +1,4 @@
-"""``recbole-poem replay --dataset kuairand-pure --last_hours 1``: a log as live traffic.
+"""``recbole-poem replay --dataset kuairand-pure``: the end of a log as live traffic.
 
 After leave-one-out, RecBole's usual split, the model was trained on most rows of the last hours: of
 rows that it was trained on it says too much (``--rows=all``), and of held-out rows it knows what
@@ -10,9 +10,11 @@ import argparse
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
-from recbole_poem.cli.command import read_arguments, verb_parser
+from recbole_poem.cli.command import named_checkpoint, read_arguments, verb_parser
 from recbole_poem.core import stack
 from recbole_poem.core.errors import InputError
+
+_REQUESTS = 500
 
 
 def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
@@ -25,7 +27,7 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
     """
     parser = verb_parser(
         "replay",
-        "Play the last hours of a checkpoint's log in the order of time as live "
+        "Play the end of a checkpoint's log in the order of time as live "
         "traffic: each request reads the ranking of the user's previous request from a store, is "
         "answered, and the new ranking is written back. Reports hit rate, NDCG, cache hits, "
         "pass-through (share of the answer that the ranking stage keeps on top) and latency.",
@@ -35,11 +37,24 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
     )
     add = parser.add_argument
     one = parser.add_mutually_exclusive_group(required=True)
-    one.add_argument("--checkpoint", help="file that the training command wrote")
+    one.add_argument(
+        "--checkpoint",
+        help="file that the training command wrote; latest = the youngest in --checkpoint_dir",
+    )
     one.add_argument(
         "--dataset", help="the youngest checkpoint of this data set in --checkpoint_dir (saved)"
     )
-    add("--last_hours", "--last-hours", type=float, default=1.0, help="so many (default: 1)")
+    end = parser.add_mutually_exclusive_group()
+    end.add_argument(
+        "--last_requests",
+        type=int,
+        default=_REQUESTS,
+        help="begin where so many of the rows of --rows are left, or with the first of them "
+        f"(default: {_REQUESTS})",
+    )
+    end.add_argument(
+        "--last_hours", "--last-hours", type=float, help="begin so long before the end"
+    )
     add(
         "--rows",
         choices=["test", "held_out", "all"],
@@ -59,13 +74,12 @@ def run(arguments: List[str]) -> int:
     from recbole_poem.serving.replay.play import open_experiment, play
     from recbole_poem.serving.replay.plot import write_plot
     from recbole_poem.serving.replay.report import report_of, table, write_report
-    from recbole_poem.serving.replay.traffic import last_hours
+    from recbole_poem.serving.replay.traffic import last_hours, last_requests
     from recbole_poem.serving.stores.store import MemoryStore
-    from recbole_poem.training.checkpoint import newest
+    from recbole_poem.training.checkpoint import LATEST
 
-    checkpoint = options.checkpoint
-    if checkpoint is None:
-        checkpoint = str(newest(keys.get("checkpoint_dir", "saved"), options.dataset))
+    of_dataset = {} if options.dataset is None else {"dataset": options.dataset}
+    checkpoint = named_checkpoint(options.checkpoint or LATEST, {**keys, **of_dataset})
     output = options.output or Path("replay", Path(checkpoint).stem)
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -73,7 +87,10 @@ def run(arguments: List[str]) -> int:
         raise InputError(f"--output: {output} cannot be made: {error.strerror}") from error
     # whether its training showed progress is nothing to this command
     experiment = open_experiment(checkpoint, {"show_progress": True, **keys})
-    traffic = last_hours(experiment, options.last_hours, options.rows)
+    if options.last_hours is None:
+        traffic = last_requests(experiment, options.last_requests, options.rows)
+    else:
+        traffic = last_hours(experiment, options.last_hours, options.rows)
     # bounds would forget what an evaluation remembers
     store = MemoryStore(max_rankings=experiment.dataset.user_num, seconds_to_live=float("inf"))
     found = play(experiment, traffic, store)

@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
-from recbole_poem.cli.command import read_arguments, verb_parser
+from recbole_poem.cli.command import named_checkpoint, read_arguments, verb_parser
 from recbole_poem.core import stack
 from recbole_poem.core.errors import InputError
 
@@ -32,12 +32,22 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
         argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, type=Path, help="file that the training command wrote")
+    add(
+        "--checkpoint",
+        required=True,
+        help="file that the training command wrote; latest = the youngest in --checkpoint_dir now",
+    )
     add("--store", default="memory", help="memory, or redis://... which several servers may share")
     add(
         "--approximate",
         action="store_true",
         help="search an index of the items, which is kept beside the checkpoint, not all of them",
+    )
+    add(
+        "--warm_start",
+        action="store_true",
+        help="put the histories of the data set's users, and their last rankings in the request "
+        "cache, into the store before the first answer; what the store has already stays",
     )
     add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 = every network")
     add("--port", type=int, default=8080, help="port to listen at")
@@ -66,6 +76,7 @@ def run(arguments: List[str]) -> int:
         raise InputError(
             f"the service needs the package '{error.name}'; install the extra [serve]"
         ) from error
+    options.checkpoint = Path(named_checkpoint(options.checkpoint, keys))
     with _listening(options.host, options.port) as listener:
         serve(options, keys, listener, os.environ.get(TOKEN_VARIABLE))
     return 0

@@ -5,7 +5,7 @@ import sys
 from typing import Any, Dict, List, Optional, Tuple
 
 import recbole_poem
-from recbole_poem.cli.command import read_arguments, show, verb_parser
+from recbole_poem.cli.command import named_checkpoint, read_arguments, show, verb_parser
 from recbole_poem.core import stack
 from recbole_poem.core.errors import InputError
 
@@ -30,7 +30,11 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
     add("--dataset", "-d", help="name of the data set (default, without files: ml-100k)")
     add("--config_files", help="YAML files, separated by blanks")
     add("--nproc", type=int, default=1, help="processes to train on")
-    add("--resume", metavar="CHECKPOINT", help="continue an interrupted run")
+    add(
+        "--resume",
+        metavar="CHECKPOINT",
+        help="continue an interrupted run; latest = the youngest in --checkpoint_dir",
+    )
     add("--no_baselines", action="store_true",
         help="end without the rows of Pop and of the previous ranking")  # fmt: skip
     add("--verbose", nargs="?", const="True", metavar="True",
@@ -50,7 +54,8 @@ def run(arguments: List[str]) -> int:
     if options.resume == "":
         raise InputError("--resume names no checkpoint")
     if options.resume is not None:
-        keys["resume"] = options.resume
+        of_dataset = {} if options.dataset is None else {"dataset": options.dataset}
+        keys["resume"] = named_checkpoint(options.resume, {**keys, **of_dataset})
     files = None if options.config_files is None else options.config_files.split()
     if files == []:
         raise InputError("--config_files names no file")

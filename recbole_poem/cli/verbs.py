@@ -10,9 +10,9 @@ from recbole_poem.core.errors import InputError, nearest
 #: verb -> what it does; its module in this folder has the same name
 VERBS: Dict[str, str] = {
     "train": "train, validate and test a model",
-    "recommend": "answer a file of requests by a trained checkpoint",
+    "recommend": "answer users, or a file of requests, by a trained checkpoint",
     "serve": "answer requests over HTTP by a trained checkpoint",
-    "replay": "play the last hours of a log as live traffic",
+    "replay": "play the end of a log as live traffic",
     "tune": "search good hyper-parameters of a model",
     "benchmark": "train models side by side, and report which is better",
     "compare": "compare two rows of a benchmark, on all test rows or on parts of them",

@@ -12,7 +12,8 @@ import torch
 from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
 
-from recbole_poem.cache.request_cache import Rankings, RequestCache, read_rankings
+from recbole_poem.cache.reading import read_rankings
+from recbole_poem.cache.request_cache import Rankings, RequestCache
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.core.times import PER_SECOND

@@ -105,12 +105,15 @@ class Answer(NamedTuple):
     items : list of str
         Raw tokens, best first; fewer than k where fewer may be recommended.
     scores : list of float
-        Theirs.
+        Descending; see `recbole_poem.serving.recommender.Recommender.recommend`.
     n_unknown : int
         Tokens of the history, the ranking, `allow` and `deny` that the model does not know and left
         out.
+    n_known : int
+        Items of the history that it knows, of which it reads as many of the last ones as it can.
     """
 
     items: List[str]
     scores: List[float]
     n_unknown: int
+    n_known: int

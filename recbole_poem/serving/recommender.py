@@ -9,30 +9,27 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-import dgl
 import numpy as np
 import pandas as pd
-import torch
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.stages import NEGATIVES
 from recbole_poem.core.times import PER_SECOND
-from recbole_poem.data.dataset import POEMDataset
-from recbole_poem.data.negatives.graph import GraphNegatives, swing_graph
-from recbole_poem.graph.neighbours import similar_items
 from recbole_poem.serving.batch import BatchMaker
 from recbole_poem.serving.blocks import in_blocks
 from recbole_poem.serving.bounds import switch, whole_number
 from recbole_poem.serving.histories import Histories, ItemTimes
+from recbole_poem.serving.known_users import KnownUsers
 from recbole_poem.serving.limits import Limits, known, mask, n_unknown, of_each, same_for_all
 from recbole_poem.serving.loading import Loaded, open_checkpoint
 from recbole_poem.serving.query import Answer, Outcome, Query, checked
 from recbole_poem.serving.rankers import objectives_of, rankers_of
 from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.requests import RequestReader, Requests
-from recbole_poem.serving.tokens import listed, token
+from recbole_poem.serving.similar import SimilarItems
+from recbole_poem.serving.tokens import listed
 from recbole_poem.serving.unread import Unread
 from recbole_poem.serving.vocabulary import Vocabulary
+from recbole_poem.training import checkpoint
 
 _CELLS = 2**26  # scores that are held at once: 256 MiB
 
@@ -76,7 +73,9 @@ class Recommender:
 
         Parameters
         ----------
-        path, config_dict
+        path : str
+            ``latest``: the youngest one of ``checkpoint_dir``; `checkpoint` then says which.
+        config_dict
         approximate : bool
             Whether an index finds the items with the highest product with a state, instead of a
             look at all of them; of POEM alone, and not for requests without history or with a list
@@ -88,6 +87,7 @@ class Recommender:
             If it cannot answer.
         """
         by_index = switch("approximate", approximate)
+        path = checkpoint.located(path, config_dict or {})
         return cls(open_checkpoint(path, config_dict), _index_of(path) if by_index else None)
 
     def successor(self, path: str, config_dict: Optional[Dict[str, Any]] = None) -> "Recommender":
@@ -107,15 +107,31 @@ class Recommender:
         return len(self._vocabulary) - 1
 
     @property
+    def item_tokens(self) -> np.ndarray:
+        """(n_items + 1,) object, the token of each item id; the first one is padding."""
+        return self._vocabulary.tokens
+
+    @property
     def objectives(self) -> List[str]:
         """Names of the scores that the model reads in a ranking; empty if it reads none."""
         return objectives_of(self.model)
+
+    @cached_property
+    def known_users(self) -> KnownUsers:
+        """The users of the data set, whom `recommend` takes by name.
+
+        Raises
+        ------
+        InputError
+            If the data set is split beforehand into files.
+        """
+        return KnownUsers(self.config, self._dataset, self.objectives)
 
     # -- recommending ---------------------------------------------------------------------------
 
     def recommend(
         self,
-        histories: Histories,
+        histories: Optional[Histories] = None,
         k: int = 10,
         rankings: Optional[Sequence[Optional[Ranking]]] = None,
         filter_seen: bool = True,
@@ -124,8 +140,10 @@ class Recommender:
         draws: Optional[Sequence[int]] = None,
         times: Optional[Sequence[float]] = None,
         item_times: Optional[ItemTimes] = None,
+        *,
+        users: Optional[Iterable[Any]] = None,
     ) -> pd.DataFrame:
-        """Recommend items to each request.
+        """Recommend items to each request: to histories, or to users of the data set.
 
         Parameters
         ----------
@@ -152,19 +170,30 @@ class Recommender:
             When the items of each history were dealt with, ascending, in the unit of the data set's
             time; None where that is not known, of a history or of an item. A model whose
             ``row_features`` are made of times reads them. A frame has them as its column ``time``.
+        users : iterable of tokens, optional
+            In place of `histories` and `item_times`: each user once, whose history is all rows of
+            the data set that the checkpoint names, with their times. Where `rankings` is left out,
+            it is what the request cache has for the user's next request; without a cache none,
+            which a warning says.
 
         Returns
         -------
         DataFrame
-            Columns request, rank (from 1), item, score; ``attrs["unknown_items"]`` counts the
-            tokens of histories, rankings, `allow` and `deny` that were left out. An empty history
-            gets the candidates of its ranking, by fused score, and then what is popular. With
-            re-rankers the scores of a list need not descend.
+            Columns request (of users their token), rank (from 1), item, score;
+            ``attrs["unknown_items"]`` counts the tokens of histories, rankings, `allow` and `deny`
+            that were left out. An empty history gets the candidates of its ranking, by fused score,
+            and then what is popular.
+
+            ``score`` is what a list is in order of: it descends, and compares items of one list
+            alone. It is the model's logit. Where re-rankers change an order, the logits of the
+            items are handed out in the new one. Without a history it is the share in the training
+            rows, below 1, and of candidates 1 + the fused score.
 
         Raises
         ------
         InputError
-            For an argument that is not what is said here, and for some that do not fit each other.
+            For an argument that is not what is said here, for some that do not fit each other, and
+            for a user whom the data set does not have.
         """
         k = min(whole_number("k", k), len(self._vocabulary))
         filter_seen = switch("filter_seen", filter_seen)
@@ -172,7 +201,14 @@ class Recommender:
         allowed = None if allow is None else mask(allow, self._vocabulary)
         deny = [] if deny is None else listed("deny", deny)
         denied = known(deny, self._vocabulary)
-        requests = self._reader.together(histories, rankings, draws, times, item_times)
+        if users is None:
+            if histories is None:
+                raise InputError("recommend: give histories, or users of the data set")
+            requests = self._reader.together(histories, rankings, draws, times, item_times)
+        else:
+            if histories is not None or item_times is not None:
+                raise InputError("users: their histories are those of the data set; give no others")
+            requests = self._reader.of_users(self.known_users, users, rankings, draws, times)
         self._unread.tell(
             rankings=any(ranking is not None for ranking in rankings or ()),
             times=times is not None,
@@ -229,8 +265,9 @@ class Recommender:
         def limits(part: Requests, where: slice) -> Limits:
             return of_each(queries[where], part.histories, self._vocabulary)
 
+        n_known = requests.histories.length.tolist()
         return [
-            self._answer(of_one[: lengths[row]], score[: lengths[row]], unknown[row])
+            self._answer(of_one[: lengths[row]], score[: lengths[row]], unknown[row], n_known[row])
             for rows, items, scores in in_blocks(self._ranker, requests, lengths, limits, size)
             for row, of_one, score in zip(rows, items, scores)
         ]
@@ -271,19 +308,16 @@ class Recommender:
         ids = self._vocabulary.padded
         self._learns.observe(requests, limits, ids(taken), ids(shown))
 
-    def _answer(self, items: np.ndarray, scores: np.ndarray, unknown: int) -> Answer:
+    def _answer(self, items: np.ndarray, scores: np.ndarray, unknown: int, known: int) -> Answer:
         given = scores > -np.inf
         tokens = self._vocabulary.tokens[items[given]]
-        return Answer(tokens.tolist(), scores[given].tolist(), unknown)
+        return Answer(tokens.tolist(), scores[given].tolist(), unknown, known)
 
     # -- items ----------------------------------------------------------------------------------
 
     @cached_property
-    def _graph(self) -> dgl.DGLGraph:
-        source = self.config.component("losses.margin.negatives")
-        if source is None or source.component is not GraphNegatives:
-            source = NEGATIVES.choose("graph", "negatives")
-        return swing_graph(source.settings, self.config, self._dataset.log)
+    def _similar(self) -> SimilarItems:
+        return SimilarItems(self.config, self._dataset, self._vocabulary)
 
     def similar_items(self, item: Any, k: int = 10) -> pd.DataFrame:
         """Return the neighbours of an item in the Swing graph: item, similarity, best first.
@@ -293,17 +327,7 @@ class Recommender:
         InputError
             If the item is unknown, `k` is no whole number from 1, or the checkpoint is not of POEM.
         """
-        length = min(whole_number("similar_items: k", k), self.n_items)
-        name = token("similar_items: item", item)
-        if not isinstance(self._dataset, POEMDataset):
-            raise InputError("similar_items: the item graph is POEM's; load a checkpoint of POEM")
-        ids = known([name], self._vocabulary)
-        if not len(ids):
-            raise InputError(f"similar_items: the model does not know the item '{name}'")
-        found, similarity = similar_items(self._graph, torch.from_numpy(ids), length)
-        kept = found[0] > 0
-        tokens = self._vocabulary.tokens[found[0][kept].numpy()]
-        return pd.DataFrame({"item": tokens, "similarity": similarity[0][kept].numpy()})
+        return self._similar.to(item, k)
 
 
 def _index_of(checkpoint: str) -> Path:

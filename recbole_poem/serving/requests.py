@@ -2,7 +2,7 @@
 
 import time
 from reprlib import repr as short
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from recbole_poem.serving.histories import (
     flatten,
 )
 from recbole_poem.serving.history import moments
+from recbole_poem.serving.known_users import KnownUsers
 from recbole_poem.serving.query import Query
 from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.ranking_batch import RankingBatch, look_up
@@ -87,19 +88,49 @@ class RequestReader:
         """
         of_items = checked_item_times(histories, item_times)
         flat = flatten(histories, self._vocabulary, of_items)
+        rankings = [None] * len(flat.request) if rankings is None else rankings
+        return self._completed(flat, rankings, draws, times)
+
+    def of_users(
+        self,
+        known: KnownUsers,
+        users: Iterable[Any],
+        rankings: Optional[Sequence[Optional[Ranking]]] = None,
+        draws: Optional[Sequence[int]] = None,
+        times: Optional[Sequence[float]] = None,
+    ) -> Requests:
+        """Return the next requests of users; where no rankings are given the known ones are read.
+
+        Raises
+        ------
+        InputError
+            For a user who is not known, and arguments that do not fit each other.
+        """
+        places = known.places(users)
+        read = known.rankings(places) if rankings is None else rankings
+        return self._completed(known.histories(places), read, draws, times)
+
+    def _completed(
+        self,
+        flat: FlatHistories,
+        rankings: Union[RankingBatch, Sequence[Optional[Ranking]]],
+        draws: Optional[Sequence[int]],
+        times: Optional[Sequence[float]],
+    ) -> Requests:
         number = len(flat.request)
-        for name, given in (("rankings", rankings), ("draws", draws), ("times", times)):
+        told = None if isinstance(rankings, RankingBatch) else rankings
+        for name, given in (("rankings", told), ("draws", draws), ("times", times)):
             if given is not None and not hasattr(given, "__len__"):
                 raise InputError(
                     f"{name}: expected a list, one of each request, not {short(given)}"
                 )
             if given is not None and len(given) != number:
                 raise InputError(f"{name}: {len(given)} for {number} requests")
-        told = [None] * number if rankings is None else rankings
-        read = look_up(told, self._objectives, self._vocabulary)
+        if not isinstance(rankings, RankingBatch):
+            rankings = look_up(rankings, self._objectives, self._vocabulary)
         keys = np.full(number, -1) if draws is None else whole_numbers("draws", draws)
         asked = np.full(number, np.nan) if times is None else moments("times", times)
-        return Requests(flat, read, keys, asked)
+        return Requests(flat, rankings, keys, asked)
 
     def of_queries(self, queries: Sequence[Query]) -> Requests:
         """Return the requests of a service, those that name no time as of now.

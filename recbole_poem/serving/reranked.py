@@ -69,7 +69,11 @@ class RerankedRanker:
 
     @torch.inference_mode()
     def best(self, requests: Requests, limits: Limits, k: int) -> Tuple[np.ndarray, np.ndarray]:
-        """Return the items of k places and their scores, which need not descend any more."""
+        """Return the items of k places, and scores by which they are in order.
+
+        The scores of the items that change places are handed out anew, in the order of the list,
+        as in an evaluation.
+        """
         pool = self._chain.pool
         items, scores = self._ranker.best(requests, limits, max(k, pool))
         told = np.flatnonzero(requests.histories.length > 0)
@@ -77,8 +81,7 @@ class RerankedRanker:
             head = items[told, :pool], scores[told, :pool]
             context = self._context(requests.of(told))
             order = self._chain.placed(context, *map(torch.from_numpy, head)).numpy()
-            for column, of_told in zip((items, scores), head):
-                column[told, : order.shape[1]] = np.take_along_axis(of_told, order, axis=1)
+            items[told, : order.shape[1]] = np.take_along_axis(head[0], order, axis=1)
         return items[:, :k], scores[:, :k]
 
     @torch.inference_mode()

@@ -27,7 +27,7 @@ from collections import OrderedDict
 from enum import Enum
 from logging import getLogger
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 import torch
@@ -38,6 +38,8 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import whole_file
 
 FORMAT = "recbole_poem checkpoint 2"
+#: in place of a path: the youngest checkpoint there is
+LATEST = "latest"
 _ANY_FORMAT = "recbole_poem checkpoint "
 _ZIP = b"PK"  # how files of torch.save begin
 
@@ -151,8 +153,31 @@ def _youngest_first(folder: Path) -> List[Tuple[float, Path]]:
     return sorted(((path.stat().st_mtime, path) for path in folder.glob("*.pth")), reverse=True)
 
 
-def newest(folder: Union[str, Path], dataset: str) -> Path:
-    """Return the youngest checkpoint of a data set in a folder; files that are none are told.
+def located(path: str, keys: Mapping[str, Any]) -> str:
+    """Return the checkpoint that is meant: `path`, or of the word ``latest`` the youngest one.
+
+    Parameters
+    ----------
+    path : str
+        A file that is called ``latest`` is ``./latest``.
+    keys : mapping
+        Of the configuration: ``checkpoint_dir`` is where the youngest lies (``saved``), and
+        ``dataset`` whose it is, where that is given.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if str(path) != LATEST:
+        return path
+    found = str(newest(keys.get("checkpoint_dir", "saved"), keys.get("dataset")))
+    getLogger().info(f"checkpoint: {found} is the latest")
+    return found
+
+
+def newest(folder: Union[str, Path], dataset: Optional[str] = None) -> Path:
+    """Return the youngest checkpoint in a folder, of a data set or of any; others are told.
 
     Raises
     ------
@@ -166,9 +191,14 @@ def newest(folder: Union[str, Path], dataset: str) -> Path:
         except InputError as error:
             getLogger().warning(f"passed over: {error}")
             continue
-        if found == dataset:
+        if dataset in (None, found):
             return path
         others.add(str(found))
+    if dataset is None:
+        raise InputError(
+            f"checkpoint: none lies in {folder}; train one first, or name another folder with "
+            "--checkpoint_dir"
+        )
     there = f" (those there are of {', '.join(sorted(others))})" if others else ""
     raise InputError(
         f"dataset: no checkpoint of '{dataset}' lies in {folder}{there}; train one first, or name "

@@ -65,8 +65,9 @@ def run_recbole_poem(
     config_file_list : list of str, optional
         YAML files.
     config_dict : dict, optional
-        Keys and values; ``resume`` continues a checkpoint, whose keys then hold where none is
-        given, and ``nproc`` trains on several processes.
+        Keys and values; ``resume`` continues a checkpoint (``latest``: the youngest one of
+        ``checkpoint_dir``), whose keys then hold where none is given, and ``nproc`` trains on
+        several processes.
     saved : bool
         Whether to write a checkpoint. Without one the model of the last epoch is tested.
     callback_fn : callable, optional
@@ -114,6 +115,8 @@ def train(
     """
     given = dict(config_dict or {})
     if given.get("resume") is not None:
+        named = {**given, "dataset": dataset} if dataset is not None else given
+        given["resume"] = checkpoint.located(given["resume"], named)
         given = laid(checkpoint.read(given["resume"])["keys"], given)
     model = given.pop("model", None) if model is None else model
     dataset = given.pop("dataset", None) if dataset is None else dataset
@@ -219,7 +222,7 @@ def load(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
     Parameters
     ----------
     path : str
-        The checkpoint.
+        The checkpoint; ``latest``: the youngest one of ``checkpoint_dir``.
     config_dict : dict, optional
         Keys to change, such as ``data_path``, ``gpu_id`` or ``mask_seen``.
 
@@ -228,6 +231,7 @@ def load(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
     InputError
         If the file is missing, cut short or foreign, or does not fit its data set any more.
     """
+    path = checkpoint.located(path, config_dict or {})
     state = checkpoint.read(path)
     given = laid(state["keys"], config_dict or {})
     model, dataset = given.pop("model"), given.pop("dataset")

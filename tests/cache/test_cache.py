@@ -8,11 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from toy_logs import random_log, with_items
 
-from recbole_poem.cache.request_cache import RequestCache, open_or_build, read_rankings
+from recbole_poem.cache.request_cache import open_existing, open_or_build
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.workers import open_map
 
@@ -68,6 +66,15 @@ def test_it_is_filled_with_what_the_ranker_says_in_chunks(folder):
     np.testing.assert_array_equal(cache.items, items)
     np.testing.assert_array_equal(cache.scores, scores)
     assert cache.objectives == ("click", "like")
+
+
+def test_one_that_is_not_there_is_not_built_by_who_looks_for_it(folder):
+    assert open_existing(folder, LOG, FakeRanker()) is None
+    assert not folder.exists()
+    built, _ = build(folder)
+    found = open_existing(folder, LOG, FakeRanker())
+    np.testing.assert_array_equal(found.items, built.items)
+    assert open_existing(folder, LOG, FakeRanker(kappa=2.0)) is None
 
 
 def test_it_is_built_once(folder, caplog):
@@ -296,51 +303,6 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
 
 
 # -- reading with a lag ----------------------------------------------------------------------------
-
-
-def memory_cache(log, seed):
-    """Rankings that often hold items which the user has consumed or is about to."""
-    rng = np.random.default_rng(seed)
-    items = np.stack([rng.permutation(log.n_items)[:6] for _ in range(len(log))]).astype(np.int32)
-    scores = rng.random((len(log), 6, 2)).astype(np.float32)
-    return RequestCache(items, scores, ("click", "like"), None, np.arange(len(log)))
-
-
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), lag=st.integers(0, 3))
-def test_rankings_equal_a_loop_over_the_requests(seed, lag):
-    log = random_log(seed, n_users=5, n_items=9, longest=7)
-    cache = memory_cache(log, seed)
-    requests = np.random.default_rng(seed).integers(-1, len(log), (4, 5))
-    items, scores = read_rankings(cache, log, requests, lag)
-    assert items.shape == (4, 5, 6)
-    assert scores.shape == (4, 5, 6, 2)
-    assert items.dtype == np.int64
-    for at in np.ndindex(4, 5):
-        request = requests[at]
-        own = [r for r in range(len(log)) if request >= 0 and log.user[r] == log.user[request]]
-        written = [r for r in own if r == request - lag]
-        if not written:
-            assert not items[at].any()
-            continue
-        consumed_since = {log.item[r] for r in own if written[0] <= r < request}
-        expected = [0 if i in consumed_since else i for i in cache.items[written[0]]]
-        assert items[at].tolist() == expected
-        kept = items[at] > 0
-        np.testing.assert_array_equal(scores[at][kept], cache.scores[written[0]][kept])
-
-
-def test_reading_leaves_the_cache_as_it_is(folder):
-    cache, _ = build(folder)
-    before = np.array(cache.items)
-    read_rankings(cache, LOG, np.arange(len(LOG)), 2)
-    np.testing.assert_array_equal(cache.items, before)
-
-
-def test_a_lag_longer_than_the_log_reads_nothing():
-    log = random_log(0, n_users=2)
-    items, _ = read_rankings(memory_cache(log, 0), log, np.arange(-1, len(log)), lag=len(log) + 3)
-    assert not items.any()
 
 
 def test_no_request_reads_nothing(folder):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from toy_logs import log_of
 
-from recbole_poem.cache.request_cache import open_or_build, read_rankings
+from recbole_poem.cache.reading import read_rankings
+from recbole_poem.cache.request_cache import open_or_build
 from recbole_poem.cache.sources.logged import LoggedRanker
 from recbole_poem.core.atomic import Format
 from recbole_poem.core.errors import InputError

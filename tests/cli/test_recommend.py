@@ -113,6 +113,67 @@ def test_a_request_that_is_there_twice_is_answered_once(
     assert pd.read_csv(output)["item"].tolist() == expected
 
 
+def test_users_of_the_data_set_are_answered_by_name(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "recs.parquet"
+    arguments = [f"--checkpoint={checkpoint}", f"--output={output}", "--k=3"]
+    assert recommend([*arguments, "--users=u7, u3"]) == 0
+    assert f"2 users answered: {output}" in capsys.readouterr().out
+    recommender = Recommender.load(checkpoint)
+    expected = recommender.recommend(users=["u7", "u3"], k=3)
+    pd.testing.assert_frame_equal(pd.read_parquet(output), expected, check_dtype=False)
+    assert recommend([*arguments, "--users=u7,u3", "--keep_seen"]) == 0
+    expected = recommender.recommend(users=["u7", "u3"], k=3, filter_seen=False)
+    assert pd.read_parquet(output)["item"].tolist() == expected["item"].tolist()
+
+
+def test_all_users_are_answered_some_after_the_others(
+    checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recbole_poem.cli.recommend._AT_ONCE", 7)
+    output = tmp_path / "recs.csv"
+    arguments = [f"--checkpoint={checkpoint}", f"--output={output}", "--k=2", "--all_users"]
+    assert recommend(arguments) == 0
+    found = pd.read_csv(output)
+    recommender = Recommender.load(checkpoint)
+    expected = recommender.recommend(users=recommender.known_users.tokens, k=2)
+    assert found["request"].nunique() == 30
+    assert found["request"].tolist() == expected["request"].tolist()
+    np.testing.assert_allclose(found["score"], expected["score"], rtol=1e-5)
+
+
+def test_the_latest_checkpoint_is_found_and_named(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = f"--output={tmp_path / 'recs.csv'}"
+    there = f"--checkpoint_dir={Path(checkpoint).parent}"
+    assert recommend(["--checkpoint=latest", "--users=u7", output, there]) == 0
+    assert f"checkpoint: {checkpoint}\n" in capsys.readouterr().out
+    elsewhere = f"--checkpoint_dir={tmp_path / 'elsewhere'}"
+    assert recommend(["--checkpoint=latest", "--users=u7", output, elsewhere]) == 2
+    assert "elsewhere; train one first" in capsys.readouterr().err
+
+
+def test_users_who_cannot_be_answered_are_named(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "recs.csv"
+    arguments = [f"--checkpoint={checkpoint}", f"--output={output}"]
+    for more, words in (
+        (["--users=u7,u777"], "users: the data set toy has no user 'u777'; the nearest is 'u7'"),
+        (["--users=u7,,u8"], "--users: expected names with a comma between two, not 'u7,,u8'"),
+        (["--users=u7,u7"], "users: 'u7' is there twice"),
+        (["--users=u7", "--bad_lines=skip"], "--bad_lines: it is about the lines of --input"),
+    ):
+        assert recommend([*arguments, *more]) == 2
+        assert words in capsys.readouterr().err
+        assert not output.exists()
+    for more in (["--users=u7", "--all_users"], ["--users=u7", "--input=a.csv"], []):
+        with pytest.raises(SystemExit):
+            parse([*arguments, *more])
+
+
 @pytest.mark.parametrize("arguments", [["--k=4", "--k=5"], ["--epochs=1", "--epochs=2"]])
 def test_an_argument_that_is_given_twice_is_refused(arguments: List[str]) -> None:
     given = ["--checkpoint=a", "--input=a.csv", "--output=b.csv", *arguments]

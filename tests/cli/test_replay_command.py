@@ -1,6 +1,7 @@
 """The command that replays a log: what it prints and writes, and what it refuses."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, List
 
@@ -48,6 +49,22 @@ def test_both_spellings_of_the_hours_are_read() -> None:
         options, keys = parse(["--checkpoint", "F", name, "2.5", "--data_path=there"])
         assert options.last_hours == 2.5
         assert keys == {"data_path": "there"}
+
+
+def test_without_a_word_the_last_requests_are_asked_and_latest_is_a_checkpoint(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [f"--checkpoint_dir={Path(checkpoint).parent}", f"--output={tmp_path / 'r'}"]
+    assert replay(["--checkpoint=latest", *arguments]) == 0
+    said = capsys.readouterr().out
+    assert f"checkpoint: {checkpoint}\n" in said
+    n_test = len(load(checkpoint).test_data._dataset)
+    assert f", {n_test} requests asked" in said  # there are no 500
+    assert replay(["--checkpoint=latest", *arguments, "--last_requests=3"]) == 0
+    fewer = re.findall(r", (\d+) requests asked", capsys.readouterr().out)
+    assert 3 <= int(fewer[0]) < n_test
+    with pytest.raises(SystemExit):
+        parse(["--checkpoint=F", "--last_requests=3", "--last_hours=1"])
 
 
 def test_the_youngest_checkpoint_of_a_data_set_is_found(

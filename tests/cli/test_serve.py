@@ -160,6 +160,26 @@ def test_what_redis_keeps_outlives_the_server(
     assert other.ask(user="ü")["history_length"] == 2
 
 
+@pytest.mark.parametrize("store", ["memory", "redis"])
+def test_a_warm_start_knows_the_users_of_the_data_set(
+    checkpoint: str, served: Callable[..., Process], redis_server: RedisServer, store: str
+) -> None:
+    address = redis_server.url if store == "redis" else store
+    options = ["--store", address, "--warm_start", "--store_timeout", "0.5"]
+    server = served(checkpoint, *options)
+    assert "warm start: 30 histories and " in server.log.read_text()
+    user = str(random_log(1, n_users=30, n_items=25, longest=15)["user_id"].mode()[0])
+    found = Recommender.load(checkpoint).recommend(users=[user], k=5)
+    reply = server.ask(user=user, k=5)
+    assert items(reply) == found["item"].tolist()
+    assert reply["cache"] == "hit"
+    assert server.ask(user="nobody")["history_length"] == 0
+    if store == "redis":
+        again = served(checkpoint, *options).log.read_text()
+        assert "warm start: 0 histories and 0 rankings" in again
+        assert "of 30 users nothing was added: Redis has their histories" in again
+
+
 def test_what_is_wrong_is_said_before_anything_is_served(
     checkpoint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

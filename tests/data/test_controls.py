@@ -11,7 +11,8 @@ from conftest import random_log
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_poem.cache.request_cache import RequestCache, read_rankings
+from recbole_poem.cache.reading import read_rankings
+from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID, SYSTEM_POSITIVE
 from recbole_poem.data.controls import ShuffledCache, donors, without_history, without_target

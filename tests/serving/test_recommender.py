@@ -189,6 +189,11 @@ def test_unknown_tokens_are_left_out_and_counted(recommender: Recommender) -> No
     found = recommender.recommend([["new", "i1", "i2", "newer"]], k=4)
     assert found["item"].tolist() == plain["item"].tolist()
     assert found.attrs["unknown_items"] == 2
+    window = [f"i{number}" for number in range(1, 7)]  # as long as the model reads
+    mixed = ["new", *window[:3], "newer", *window[3:], "newest"]
+    answers = recommender.answer([Query(window), Query(mixed)])
+    assert answers[0].items == answers[1].items
+    assert [(answer.n_known, answer.n_unknown) for answer in answers] == [(6, 0), (6, 3)]
     limits: Dict[str, Any] = {"deny": ["i5,i6", "i7"], "allow": ["i8", "brand new"]}
     assert recommender.recommend([["i1"], ["i2"]], **limits).attrs["unknown_items"] == 2
     assert recommender.answer([Query(["new", "i1"], **limits)])[0].n_unknown == 3

@@ -59,6 +59,17 @@ def test_what_is_taken_comes_first_the_next_time(
     assert sorted(items(recommender, stranger)) == sorted(items(plain, stranger))
 
 
+def test_the_scores_of_a_list_are_in_the_order_of_the_list(path: str) -> None:
+    recommender, plain = (Recommender.load(path, more) for more in (None, {"rerankers": "none"}))
+    before = plain.recommend([HISTORY], k=20)
+    recommender.observe([Query(HISTORY)], [Outcome([before["item"][7]])])
+    found = recommender.recommend([HISTORY], k=20)
+    assert found["item"].tolist() != before["item"].tolist()
+    np.testing.assert_array_equal(found["score"], before["score"])  # the same, handed out anew
+    asked = Query(HISTORY, k=20, time=float("nan"))
+    np.testing.assert_allclose(recommender.answer([asked])[0].scores, before["score"], rtol=1e-5)
+
+
 def test_what_was_shown_may_be_said(path: str) -> None:
     recommender = Recommender.load(path)
     query = Query(HISTORY, k=20)

@@ -67,6 +67,26 @@ def test_the_newest_of_a_data_set_is_the_one_written_last(tmp_path: Path) -> Non
         checkpoint.newest("nowhere", "toy")
 
 
+def test_the_word_latest_stands_for_the_youngest_checkpoint(tmp_path: Path) -> None:
+    assert checkpoint.located("saved/latest.pth", {}) == "saved/latest.pth"
+    with pytest.raises(
+        InputError, match=r"^checkpoint: none lies in saved; train one first, or na"
+    ):
+        checkpoint.located("latest", {})
+    folder = tmp_path / "saved"  # in the current folder
+    folder.mkdir()
+    for name, dataset, written in (("a", "toy", 300), ("b", "other", 400)):
+        path = folder / f"{name}.pth"
+        checkpoint.write(path, {**state(), "keys": {"model": "POEM", "dataset": dataset}})
+        os.utime(path, (written, written))
+    (folder / "young.pth").write_text("nothing")
+    assert checkpoint.located("latest", {}) == str(Path("saved", "b.pth"))
+    assert checkpoint.located("latest", {"dataset": "toy"}) == str(Path("saved", "a.pth"))
+    elsewhere = {"checkpoint_dir": str(tmp_path / "empty")}
+    with pytest.raises(InputError, match=r"none lies in .*empty; train one first"):
+        checkpoint.located("latest", elsewhere)
+
+
 class _Hostile:
     def __reduce__(self) -> Any:
         return os.mkdir, ("executed",)

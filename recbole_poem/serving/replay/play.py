@@ -96,7 +96,9 @@ def play(experiment: Experiment, traffic: Traffic, store: RequestStore) -> pd.Da
     player.warm(traffic.rows)
     found: List[Dict[str, float]] = []
     with tqdm(
-        total=len(traffic.rows), desc="Replay", disable=not experiment.config["show_progress"]
+        total=len(traffic.rows),
+        desc="Replay",
+        disable=None if experiment.config["show_progress"] else True,  # None: silent in a pipe
     ) as bar:
         for row, asked in zip(traffic.rows.tolist(), traffic.asked.tolist()):
             found.extend(player.play(row, asked))

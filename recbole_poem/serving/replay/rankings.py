@@ -1,14 +1,15 @@
 """The rankings of a request cache as a ranking stage sends them: raw tokens, one request at a time.
 
 Rows that were consumed from one ranking are one request (see
-`recbole_poem.cache.request_cache.read_rankings`).
+`recbole_poem.cache.reading.read_rankings`).
 """
 
 from typing import Optional
 
 import numpy as np
 
-from recbole_poem.cache.request_cache import Rankings, RequestCache, read_rankings
+from recbole_poem.cache.reading import read_rankings
+from recbole_poem.cache.request_cache import Rankings, RequestCache
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.serving.ranking import Ranking
 

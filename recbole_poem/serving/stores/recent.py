@@ -47,15 +47,26 @@ class Recent(Generic[Value]):
         with self._lock:
             return self._read(key)
 
+    def add(self, key: str, value: Value) -> bool:
+        """Set the value of a key that has none; tell whether it had none."""
+        with self._lock:
+            if self._read(key) is not None:
+                return False
+            self._write(key, value)
+            return True
+
     def change(self, key: str, change: Callable[[Optional[Value]], Value]) -> Value:
         """Put ``change(value)`` in the place of a key's value, or of None; return it."""
         with self._lock:
             value = change(self._read(key))
-            self._values[key] = (self._clock(), value)
-            self._values.move_to_end(key)
-            while len(self._values) > self._max_size:
-                self._values.popitem(last=False)
+            self._write(key, value)
             return value
+
+    def _write(self, key: str, value: Value) -> None:
+        self._values[key] = (self._clock(), value)
+        self._values.move_to_end(key)
+        while len(self._values) > self._max_size:
+            self._values.popitem(last=False)
 
     def _read(self, key: str) -> Optional[Value]:
         if key not in self._values:

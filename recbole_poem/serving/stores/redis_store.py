@@ -7,6 +7,7 @@ empty cache and no history.
 from logging import getLogger
 from math import isfinite, nan
 from typing import Any, List, Optional, Sequence, Tuple
+from uuid import uuid4
 
 from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.history import History
@@ -85,6 +86,20 @@ class RedisStore:
         key, live = self._prefix + user, self._milliseconds_to_live
         return self._writer.ask(lambda server: bool(server.set(key, content, px=live)), False)
 
+    def add_many(self, users: Sequence[str], rankings: Sequence[Ranking]) -> int:
+        """Keep the rankings of those users who have none; return how many were kept."""
+        live = self._milliseconds_to_live
+        contents = {user: ranking.to_bytes() for user, ranking in zip(users, rankings)}
+
+        def push(server: Any) -> int:
+            with server.pipeline(transaction=False) as steps:
+                for user, content in contents.items():
+                    if len(content) <= self._max_bytes:
+                        steps.set(self._prefix + user, content, px=live, nx=True)
+                return sum(map(bool, steps.execute()))
+
+        return self._writer.ask(push, 0)
+
 
 class RedisHistories:
     """Histories in Redis: a list a user, of elements ``<time> <item>``, ``nan`` for no time.
@@ -138,7 +153,7 @@ class RedisHistories:
     def append(self, user: str, new: History) -> bool:
         """Add what the user has just dealt with, oldest first; tell whether that was possible."""
         key = self._prefix + user
-        rows = [f"{float(time)!r} {item}" for item, time in zip(*new)][-self._max_length :]
+        rows = _elements(new, self._max_length)
 
         def push(server: Any) -> bool:
             with server.pipeline() as steps:  # all of them or none
@@ -149,6 +164,30 @@ class RedisHistories:
             return True
 
         return not rows or self._writer.ask(push, False)
+
+    def add_many(self, users: Sequence[str], histories: Sequence[History]) -> int:
+        """Keep the histories of those users who have none; return how many were kept.
+
+        Each is pushed under a name of its own and then renamed, so that of several servers that
+        begin at once one alone adds it.
+        """
+        name = f"recbole_poem:being_added:{uuid4()}"
+
+        def push(server: Any) -> int:
+            with server.pipeline() as steps:
+                for user, history in zip(users, histories):
+                    steps.rpush(name, *_elements(history, self._max_length))
+                    steps.pexpire(name, self._milliseconds_to_live)
+                    steps.renamenx(name, self._prefix + user)
+                    steps.delete(name)
+                return sum(map(bool, steps.execute()[2::4]))
+
+        return self._writer.ask(push, 0)
+
+
+def _elements(history: History, number: int) -> List[str]:
+    """Return the last elements of a history's list."""
+    return [f"{float(time)!r} {item}" for item, time in zip(*history)][-number:]
 
 
 def _history(found: Any) -> History:

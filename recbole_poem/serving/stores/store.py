@@ -1,6 +1,7 @@
 """What a service keeps between requests: each user's last ranking, and the history so far."""
 
 import time
+from array import array
 from typing import Callable, List, Optional, Protocol, Sequence, Tuple
 
 from recbole_poem.serving.bounds import above_zero
@@ -23,6 +24,9 @@ class RequestStore(Protocol):
     def write(self, user: str, ranking: Ranking) -> bool:
         """Keep a ranking in place of the user's last one; tell whether that was possible."""
 
+    def add_many(self, users: Sequence[str], rankings: Sequence[Ranking]) -> int:
+        """Keep the rankings of those users who have none; return how many were kept."""
+
 
 class HistoryStore(Protocol):
     """The last items of each user; never fails for want of them."""
@@ -35,6 +39,9 @@ class HistoryStore(Protocol):
 
     def append(self, user: str, new: History) -> bool:
         """Add what the user has just dealt with, oldest first; tell whether that was possible."""
+
+    def add_many(self, users: Sequence[str], histories: Sequence[History]) -> int:
+        """Keep the histories of those users who have none; return how many were kept."""
 
 
 class MemoryStore:
@@ -79,6 +86,10 @@ class MemoryStore:
         self._rankings.change(user, lambda _: ranking)
         return True
 
+    def add_many(self, users: Sequence[str], rankings: Sequence[Ranking]) -> int:
+        """Keep the rankings of those users who have none; return how many were kept."""
+        return sum(map(self._rankings.add, users, rankings))
+
 
 class MemoryHistories:
     """Histories in this process.
@@ -109,17 +120,15 @@ class MemoryHistories:
     ) -> None:
         above_zero(max_length=max_length)
         self._max_length = max_length
-        self._histories: Recent[Tuple[Tuple[str, float], ...]] = Recent(
-            max_users, seconds_to_live, clock
-        )
+        self._histories: Recent[_Kept] = Recent(max_users, seconds_to_live, clock)
 
     def __len__(self) -> int:
         return len(self._histories)
 
     def read(self, user: str) -> History:
         """Return what the user has dealt with."""
-        rows = self._histories.read(user) or ()
-        return History([item for item, _ in rows], [time for _, time in rows])
+        kept = self._histories.read(user) or _Kept((), array("d"))
+        return History(list(kept.items), kept.times.tolist())
 
     def read_many(self, users: Sequence[str]) -> List[History]:
         """Return the histories of several users."""
@@ -127,6 +136,34 @@ class MemoryHistories:
 
     def append(self, user: str, new: History) -> bool:
         """Add what the user has just dealt with, oldest first."""
-        rows = tuple(zip(new.items, new.times))
-        self._histories.change(user, lambda old: ((old or ()) + rows)[-self._max_length :])
+        added = _Kept.of(new)
+        self._histories.change(
+            user, lambda old: (added if old is None else old + added).last(self._max_length)
+        )
         return True
+
+    def add_many(self, users: Sequence[str], histories: Sequence[History]) -> int:
+        """Keep the histories of those users who have none; return how many were kept."""
+        kept = (_Kept.of(history).last(self._max_length) for history in histories)
+        return sum(map(self._histories.add, users, kept))
+
+
+class _Kept:
+    """A history in 16 bytes an item, the texts of the items aside, which users share."""
+
+    __slots__ = ("items", "times")
+
+    def __init__(self, items: Tuple[str, ...], times: "array[float]") -> None:
+        self.items, self.times = items, times
+
+    @classmethod
+    def of(cls, history: History) -> "_Kept":
+        return cls(tuple(history.items), array("d", history.times))
+
+    def __add__(self, new: "_Kept") -> "_Kept":
+        return _Kept(self.items + new.items, self.times + new.times)
+
+    def last(self, number: int) -> "_Kept":
+        return (
+            self if len(self.items) <= number else _Kept(self.items[-number:], self.times[-number:])
+        )

@@ -163,7 +163,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 async def _refuse(refusal: RefusedError, send: Send) -> None:
     """Respond with the reason, and end the connection: the rest of a body is not read."""
-    body = b'{"detail": "%s"}' % refusal.reason.encode()
+    body = b'{"detail": "%s"}\n' % refusal.reason.encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

@@ -6,6 +6,7 @@
 ``POST /feedback``      what a user has dealt with, which becomes part of the history
 ``GET /health``         what answers, since when
 ``GET /metrics``        counters, as Prometheus reads them
+``GET /docs``           a page that describes these; ``/openapi.json`` does so for programs
 ======================  ============================================================================
 """
 
@@ -15,9 +16,10 @@ from typing import Any, Callable, Dict, Optional, TypeVar, Union
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import ValidationError
 from pydantic_core import to_json
+from starlette.exceptions import HTTPException
 
 from recbole_poem import __version__
 from recbole_poem.core.errors import InputError
@@ -29,6 +31,7 @@ from recbole_poem.serving.web.batching import OverloadedError
 from recbole_poem.serving.web.direct import Direct, mistakes
 from recbole_poem.serving.web.guard import Guard, Rules
 from recbole_poem.serving.web.metrics import Metrics
+from recbole_poem.serving.web.page import CONTENT_SECURITY_POLICY, page_of
 from recbole_poem.serving.web.service import Question, Service
 
 _REFUSALS: Dict[Union[int, str], Dict[str, Any]] = {
@@ -47,6 +50,14 @@ _REFUSALS: Dict[Union[int, str], Dict[str, Any]] = {
 Result = TypeVar("Result")
 
 
+class JSONLine(JSONResponse):
+    """JSON that ends its line, as a terminal likes it."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        return super().render(content) + b"\n"
+
+
 def make_app(service: Service, metrics: Metrics, rules: Rules) -> Guard:
     """Return the ASGI application of a service."""
     app = FastAPI(
@@ -55,11 +66,17 @@ def make_app(service: Service, metrics: Metrics, rules: Rules) -> Guard:
         description="Recommendations from raw histories and from what the ranking stage scored at "
         "the previous request.",
         responses=_REFUSALS,
+        default_response_class=JSONLine,
+        # FastAPI's pages load scripts from the net; `_add_description` has one that does not
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
         # /metrics counts; FastAPI's own telemetry would look for somebody to tell at each request
         telemetry={"tracing": False, "metrics": False},
     )
     _add_errors(app)
     _add_endpoints(app, service, metrics)
+    _add_description(app)
     paths = frozenset(app.openapi()["paths"])
     return Guard(Direct(app, _refusal), rules, metrics, paths)
 
@@ -75,18 +92,22 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         wrong = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
-        return JSONResponse({"detail": wrong}, 422)
+        return JSONLine({"detail": wrong}, 422)
+
+    @app.exception_handler(HTTPException)
+    async def elsewhere(request: Request, error: HTTPException) -> JSONResponse:
+        return JSONLine({"detail": error.detail}, error.status_code, error.headers)
 
 
 def _refusal(error: Exception) -> Optional[Response]:
     """Return what an endpoint that cannot answer says; None for a defect."""
     if isinstance(error, ValidationError):
-        return JSONResponse({"detail": mistakes(error)}, 422)
+        return JSONLine({"detail": mistakes(error)}, 422)
     if isinstance(error, InputError):
         detail = [{"loc": ["body"], "msg": str(error), "type": "value_error"}]
-        return JSONResponse({"detail": detail}, 422)
+        return JSONLine({"detail": detail}, 422)
     if isinstance(error, OverloadedError):
-        return JSONResponse({"detail": str(error)}, 503, {"Retry-After": "1"})
+        return JSONLine({"detail": str(error)}, 503, {"Retry-After": "1"})
     return None
 
 
@@ -111,7 +132,7 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
         return _said(
             items=[{"item": item, "score": score} for item, score in pairs],
             cache=reply.cache,
-            history_length=reply.length,
+            history_length=reply.answer.n_known,
             unknown_items=reply.answer.n_unknown,
         )
 
@@ -149,9 +170,22 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
 
 
+def _add_description(app: FastAPI) -> None:
+    description = app.openapi()
+    page = page_of(description)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(page, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> JSONResponse:
+        return JSONLine(description)
+
+
 def _said(**content: Any) -> Response:
     """Return a response; the schemas are what it is made to look like, and are not asked again."""
-    return Response(to_json(content), media_type="application/json")
+    return Response(to_json(content) + b"\n", media_type="application/json")
 
 
 async def _aside(keep: Callable[..., Result], *arguments: Any) -> Result:

@@ -1,6 +1,6 @@
 """What the service reads and says, in JSON."""
 
-from typing import List, Optional
+from typing import Any, Dict, List, Optional
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import Annotated
@@ -16,6 +16,12 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def _shown(**example: Any) -> ConfigDict:
+    """Return what gives a schema an example."""
+    extra: Dict[str, Any] = {"examples": [example]}
+    return ConfigDict(json_schema_extra=extra)
+
+
 class Ranking(_Body):
     """What the ranking stage scored: one row of scores an item, one column an objective."""
 
@@ -27,6 +33,10 @@ class Ranking(_Body):
 class RankingOfUser(Ranking):
     """The ranking of a user's request, which their next request reads."""
 
+    model_config = _shown(
+        user="anna", items=["50", "181"], objectives=["click"], scores=[[0.9], [0.4]]
+    )
+
     user: Token
 
 
@@ -35,6 +45,8 @@ class RecommendRequest(_Body):
 
     Without a history the one that feedback has made is read; without a ranking, the user's last.
     """
+
+    model_config = _shown(user="anna", k=5)
 
     user: Optional[Token] = None
     history: Optional[Tokens] = Field(None, description="item tokens, oldest first")
@@ -54,7 +66,9 @@ class Recommendation(BaseModel):
     """An item and its score."""
 
     item: str
-    score: float
+    score: float = Field(
+        description="what the list is in order of; it compares the items of one list alone"
+    )
 
 
 class RecommendResponse(BaseModel):
@@ -64,12 +78,16 @@ class RecommendResponse(BaseModel):
     cache: str = Field(
         description="the ranking was 'given', read ('hit') or there was none: 'empty'"
     )
-    history_length: int = Field(description="tokens of the history")
+    history_length: int = Field(
+        description="items of the history that the model knows; it reads the last of them"
+    )
     unknown_items: int = Field(description="tokens that the model does not know and left out")
 
 
 class Feedback(_Body):
     """What a user has dealt with since, oldest first."""
+
+    model_config = _shown(user="anna", items=["181"], times=[880000060])
 
     user: Token
     items: Annotated[List[Token], Field(min_length=1, max_length=1000)]

@@ -5,8 +5,9 @@ import logging
 import socket
 import sys
 from argparse import Namespace
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Optional
 
+import psutil
 import torch
 import uvicorn
 
@@ -21,6 +22,7 @@ from recbole_poem.serving.stores.store import (
     MemoryStore,
     RequestStore,
 )
+from recbole_poem.serving.stores.warm_start import warm_start
 from recbole_poem.serving.web.guard import Rules
 from recbole_poem.serving.web.http import make_app
 from recbole_poem.serving.web.metrics import Metrics
@@ -29,6 +31,7 @@ from recbole_poem.serving.web.service import Bounds, Service
 from recbole_poem.serving.web.watch import Watcher
 
 _KEPT = 200  # items of a history that are kept at least, for they are not recommended again
+_AT_LEISURE = 100  # times as long as usual it may take before the first question
 _PATIENCE = 10  # times as long as for what is read, Redis may take for what is written
 
 
@@ -76,10 +79,13 @@ def serve(
     )
     path = str(options.checkpoint)
     recommender = _warm(Recommender.load(path, keys, options.approximate), options.threads)
-    rankings, histories = _stores(options, recommender.config["MAX_ITEM_LIST_LENGTH"])
+    read = recommender.config["MAX_ITEM_LIST_LENGTH"]
+    stores = _stores(options, read)
+    if options.warm_start:
+        print(_warm_start(recommender, options, stores), flush=True)
     logging.getLogger().setLevel(logging.INFO)  # RecBole set it to what the training was told
     metrics = Metrics()
-    service = Service(recommender, rankings, histories, metrics, bounds)
+    service = Service(recommender, stores.rankings, stores.histories, metrics, bounds)
     rules = Rules(token=token, max_bytes=options.max_bytes, rate_limit=limit)
     config = uvicorn.Config(
         make_app(service, metrics, rules),
@@ -105,22 +111,72 @@ def serve(
         service.close()
 
 
-def _stores(options: Namespace, read: int) -> Tuple[RequestStore, HistoryStore]:
+class _Stores(NamedTuple):
+    """What is kept between requests.
+
+    Attributes
+    ----------
+    rankings : RequestStore
+    histories : HistoryStore
+    length : int
+        Items that are kept of a history.
+    size : function
+        Returns the bytes of the process that keeps them, 0 where that is not known.
+    """
+
+    rankings: RequestStore
+    histories: HistoryStore
+    length: int
+    size: Callable[[], int]
+
+
+def _stores(options: Namespace, read: int, patience: float = 1.0) -> _Stores:
     """Make the stores; of a history at least the items that the model reads are kept.
 
-    And one more, from which the first of them is told in time.
+    And one more, from which the first of them is told in time. A store may take `patience` times
+    as long as when somebody waits.
     """
     length = max(read + 1, _KEPT)
     if options.store == "memory":
-        return (
+        return _Stores(
             MemoryStore(options.max_users, options.seconds_to_live),
             MemoryHistories(options.max_users, length),
+            length,
+            lambda: int(psutil.Process().memory_info().rss),
         )
-    reader = RedisClient(options.store, options.store_timeout)
-    writer = RedisClient(options.store, _PATIENCE * options.store_timeout)
-    return (
+    reader = RedisClient(options.store, patience * options.store_timeout)
+    writer = RedisClient(options.store, patience * _PATIENCE * options.store_timeout)
+    return _Stores(
         RedisStore(reader, writer, options.seconds_to_live),
         RedisHistories(reader, writer, length),
+        length,
+        lambda: reader.ask(lambda server: int(server.info("memory")["used_memory"]), 0),
+    )
+
+
+def _warm_start(recommender: Recommender, options: Namespace, stores: _Stores) -> str:
+    """Give the stores what the log says of its users; say what was done."""
+    in_memory = options.store == "memory"
+    patient = stores if in_memory else _stores(options, stores.length - 1, _AT_LEISURE)
+    before = patient.size()
+    done = warm_start(
+        recommender.known_users,
+        recommender.item_tokens,
+        patient.histories,
+        patient.rankings,
+        stores.length,
+        options.max_users if in_memory else None,
+    )
+    grown = max(0, patient.size() - before) / 2**20
+    left = done.users - done.histories
+    why = (
+        f"; of {left} users nothing was added: --max_users is {options.max_users}"
+        if in_memory
+        else f"; of {left} users nothing was added: Redis has their histories, or gave no answer"
+    )
+    return (
+        f"warm start: {done.histories} histories and {done.rankings} rankings of the log in "
+        f"{done.seconds:.1f} s, {grown:.0f} MiB{why if left else ''}"
     )
 
 

@@ -42,13 +42,10 @@ class Reply(NamedTuple):
     answer : Answer
     cache : str
         The ranking was ``given``, found (``hit``) or there was none (``empty``).
-    length : int
-        Tokens of the history.
     """
 
     answer: Answer
     cache: str
-    length: int
 
 
 class Asked(NamedTuple):
@@ -200,10 +197,7 @@ class Service:
         queries = self._with_histories(questions)
         completed = self._with_rankings(questions, queries, recommender.objectives)
         answers = recommender.answer([query for query, _ in completed])
-        replies = [
-            Reply(answer, cache, len(query.history))
-            for answer, (query, cache) in zip(answers, completed)
-        ]
+        replies = [Reply(answer, cache) for answer, (_, cache) in zip(answers, completed)]
         self._metrics.answered(answers, [cache for _, cache in completed])
         if recommender.observes:
             for question, (query, _), answer in zip(questions, completed, answers):

@@ -247,7 +247,11 @@ def test_a_missing_file_is_named_and_a_line_that_is_no_text_is_bad(tmp_path: Pat
 
 
 def test_answers_are_rows_of_their_requests() -> None:
-    answers = [Answer(["i1", "i2"], [0.5, 0.25], 0), Answer([], [], 1), Answer(["i3"], [0.1], 0)]
+    answers = [
+        Answer(["i1", "i2"], [0.5, 0.25], 0, 3),
+        Answer([], [], 1, 0),
+        Answer(["i3"], [0.1], 0, 2),
+    ]
     expected = pd.DataFrame(
         {
             "request": ["a", "a", "c"],

@@ -11,7 +11,7 @@ import torch
 from conftest import random_log
 from toy_traffic import SMALL_POEM, SMALL_SASREC, logged_rankings
 
-from recbole_poem.cache.request_cache import read_rankings
+from recbole_poem.cache.reading import read_rankings
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import CACHE_ITEM, REQUEST_ID
 from recbole_poem.fusion.scores.reciprocal_rank import fuse, rank_weights
@@ -19,7 +19,7 @@ from recbole_poem.serving.replay.play import open_experiment, play
 from recbole_poem.serving.replay.plot import figure_of, so_far
 from recbole_poem.serving.replay.rankings import LoggedRankings
 from recbole_poem.serving.replay.report import report_of, table
-from recbole_poem.serving.replay.traffic import last_hours
+from recbole_poem.serving.replay.traffic import last_hours, last_requests
 from recbole_poem.serving.stores.store import MemoryStore
 from recbole_poem.training.experiment import Experiment
 from recbole_poem.training.quick_start import run_recbole_poem
@@ -300,5 +300,23 @@ def test_what_cannot_be_replayed_is_named(keys: Dict[str, Any], tmp_path: Path) 
     experiment.test_data._dataset.inter_feat = experiment.test_data._dataset.inter_feat[:0]
     with pytest.raises(InputError, match=r"last_hours: none of the .* is one of --rows=test"):
         last_hours(experiment, 1, "test")
+
+
+def test_as_many_of_the_last_requests_are_asked_as_are_wanted(keys: Dict[str, Any]) -> None:
+    experiment = open_experiment(trained(keys, model="SASRec", loss_type="CE"))
+    every = last_hours(experiment, EVERYTHING, "held_out")
+    time = experiment.dataset.log.time
+    for number in (1, 9, 20):
+        traffic = last_requests(experiment, number, "held_out")
+        asked = traffic.rows[traffic.asked]
+        late = time[asked] > traffic.begin
+        assert late.sum() < number <= len(asked)  # those of one moment come together
+        np.testing.assert_array_equal(asked, every.rows[every.asked][-len(asked) :])
+        np.testing.assert_array_equal(traffic.rows, every.rows[time[every.rows] >= traffic.begin])
+        assert traffic.end == every.end
+    everybody = last_requests(experiment, 10**9, "test")
+    assert everybody.asked.sum() == len(experiment.test_data._dataset)
+    with pytest.raises(InputError, match="last_requests: expected a whole number from 1, not 0"):
+        last_requests(experiment, 0, "test")
     with pytest.raises(InputError, match="Pop is not sequential"):
         open_experiment(trained(keys, model="Pop"))

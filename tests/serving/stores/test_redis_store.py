@@ -50,6 +50,29 @@ def test_the_last_ranking_of_a_user_is_read_by_every_client(redis_server: Server
     assert found.items == ("c",)
 
 
+def test_what_is_there_stays_when_many_are_added(redis_server: Server) -> None:
+    rankings = store_of(redis_server, max_bytes=200)
+    rankings.write("u", RANKING)
+    other = Ranking.of(["c"], ["click"], [[1.0]])
+    large = Ranking.of([str(n) for n in range(99)], ["click"], [[1.0]] * 99)
+    assert rankings.add_many(["u", "v", "w"], [other, other, large]) == 1
+    found = [None if of is None else of.items for of in rankings.read_many(["u", "v", "w"])]
+    assert found == [("a", "b"), ("c",), None]
+
+    histories = histories_of(redis_server, max_length=2, seconds_to_live=0.5)
+    histories.append("u", History(["own"], [5.0]))
+    many = [History(["a"], [1.0]), History(["b", "c c", "d"], [1.0, 2.5, 3.0])]
+    assert histories.add_many(["u", "v"], many) == 1
+    assert histories.add_many(["u", "v"], many) == 0
+    assert histories.read("u") == History(["own"], [5.0])
+    assert histories.read("v") == History(["c c", "d"], [2.5, 3.0])
+    server = redis.Redis(port=redis_server.port)
+    assert not list(server.scan_iter("recbole_poem:being_added:*"))
+    time.sleep(0.6)
+    assert histories.read("v") == History([], [])
+    assert RedisHistories(AWAY, AWAY).add_many(["u"], many[:1]) == 0
+
+
 def test_an_old_ranking_is_forgotten(redis_server: Server) -> None:
     store = store_of(redis_server, seconds_to_live=0.2)
     store.write("u", RANKING)

@@ -46,6 +46,28 @@ def test_the_user_who_was_away_for_longest_goes_first() -> None:
     assert [store.read(user) is not None for user in "uvw"] == [True, False, True]
 
 
+def test_what_is_there_stays_when_many_are_added() -> None:
+    now = [0.0]
+    rankings = MemoryStore(max_rankings=3, seconds_to_live=9, clock=lambda: now[0])
+    rankings.write("u", ranking("own"))
+    assert rankings.add_many(["u", "v"], [ranking("a"), ranking("b")]) == 1
+    found = [of.items for of in rankings.read_many(["u", "v"]) if of is not None]
+    assert found == [("own",), ("b",)]
+    now[0] = 9.1  # what is too old is not there
+    assert rankings.add_many(["u"], [ranking("a")]) == 1
+    assert rankings.add_many("wxyz", [ranking(name) for name in "wxyz"]) == 4
+    assert len(rankings) == 3
+
+    histories = MemoryHistories(max_length=2)
+    histories.append("u", History(["own"], [5.0]))
+    many = [History(["a"], [1.0]), History(["b", "c", "d"], [1.0, 2.0, 3.0])]
+    assert histories.add_many(["u", "v"], many) == 1
+    assert histories.read("u") == History(["own"], [5.0])
+    assert histories.read("v") == History(["c", "d"], [2.0, 3.0])
+    histories.append("v", History(["e"], [4.0]))
+    assert histories.read("v") == History(["d", "e"], [3.0, 4.0])
+
+
 def test_threads_may_share_it() -> None:
     store, failures = MemoryStore(max_rankings=5), []  # type: ignore[var-annotated]
 

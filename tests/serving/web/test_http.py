@@ -9,6 +9,7 @@ import pytest
 from toy_service import Echo, World
 
 from recbole_poem.serving.ranking import Ranking
+from recbole_poem.serving.web.guard import Rules
 
 KEPT = {"kept": True, "observed": False}
 RANKING = {"items": ["a", "b"], "objectives": ["click"], "scores": [[0.5], [0.25]]}
@@ -38,6 +39,28 @@ def test_the_next_request_reads_what_was_ranked_and_dealt_with_before(world: Wor
         "cache": "hit", "history_length": 2, "unknown_items": 0,
     }  # fmt: skip
     assert items(world.post("/recommend", json={"user": "v"})) == []
+
+
+def test_a_history_is_as_long_as_what_the_model_knows_of_it(world: World) -> None:
+    said = world.post("/recommend", json={"history": ["a", "new", "b", "new"]}).json()
+    assert (said["history_length"], said["unknown_items"]) == (2, 2)
+
+
+def test_every_body_ends_its_line() -> None:
+    world = World(Rules(max_bytes=100))
+    responses = [
+        world.post("/recommend", json={"history": ["a"]}),
+        world.post("/recommend", json={"k": 0}),
+        world.post("/recommend", content=b"{", headers={"content-type": "text/plain"}),
+        world.post("/recommend", content=b"x" * 101),
+        world.post("/feedback", json={"user": "u", "items": ["a"]}),
+        *(world.get(path) for path in ("/health", "/metrics", "/docs", "/openapi.json", "/no")),
+        world.get("/recommend"),
+    ]
+    codes = [200, 422, 422, 413, 200, 200, 200, 200, 200, 404, 405]
+    assert [response.status_code for response in responses] == codes
+    assert all(response.text.endswith("\n") for response in responses)
+    assert responses[-2].json() == {"detail": "Not Found"}
 
 
 def test_times_come_from_the_request_or_from_feedback(world: World) -> None:
