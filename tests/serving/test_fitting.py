@@ -45,6 +45,7 @@ def test_a_frame_is_fitted_where_it_is_said(frame: pd.DataFrame) -> None:
     assert [path.suffix for path in Path("kept").glob("POEM-*")] == [".pth"]
     assert model.config["preset"] == "paper" and model.config["hidden_size"] == 8
     assert len(model.recommend([["i3"]], k=3)) == 3
+    assert list(model.recommend(users=["u3"], k=2)["request"]) == ["u3", "u3"]
     assert len(model.similar_items("i3", k=2)) == 2
 
 
@@ -97,7 +98,7 @@ def test_no_warning_reaches_the_user(frame: pd.DataFrame) -> None:
     frame.assign(rating=frame["rating"].where(frame.index % 3 > 0)).to_csv("events.csv")
     script = (
         "import sys, warnings\n"
-        "from recbole_poem import POEM, load\n"
+        "from recbole_poem import POEM, Recommender, load  # what they import adds filters\n"
         "before = list(warnings.filters)\n"
         f"model = POEM.fit('events.csv', feedback=['rating'], **{SHORT!r})\n"
         "model.recommend([['i1']])\n"

@@ -323,6 +323,8 @@ def test_the_keys_follow_from_the_rows() -> None:
     assert keys(shop(repeat=True))["mask_seen"] is False
     text = Path("data/shop/shop.yaml").read_text()
     assert "50.0% of the rows repeat an item of their user, so that seen items are ranked" in text
+    assert "of the user; recommend --keep_seen offers them" in summary(shop(repeat=True))
+    assert "0.0% of the rows repeat an earlier item of the user\n" in summary(shop())
 
 
 def test_numbers_that_never_differ_make_no_objective() -> None:

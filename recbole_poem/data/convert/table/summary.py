@@ -8,6 +8,7 @@ from recbole_poem.core.times import in_words
 from recbole_poem.data.convert.table.events import Events
 from recbole_poem.data.convert.table.facts import Facts
 from recbole_poem.data.convert.table.naming import Named, listed
+from recbole_poem.data.convert.table.preset import REPEATS
 from recbole_poem.data.convert.table.source import Table
 
 
@@ -48,7 +49,9 @@ def summary_of(
     rows.append(("", f"from {first} to {last} UTC"))
     for column in named.feedback:
         rows.append(("feedback", _feedback(column, facts)))
-    rows.append(("repeats", f"{facts.repeats:.1%} of the rows repeat an earlier item of the user"))
+    hint = "; recommend --keep_seen offers them" if facts.repeats >= REPEATS else ""
+    words = f"{facts.repeats:.1%} of the rows repeat an earlier item of the user{hint}"
+    rows.append(("repeats", words))
     left = [column for column in table.columns if column not in named.all]
     rows += [("left out", listed(left))] if left else []
     rows.append(("written", stays or f"{name}.inter, and {name}.yaml with the keys it needs"))
