@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import random_log
 
-from recbole_poem.training.baselines import Targets, beside, tested_targets, training_counts
+from recbole_poem.training.baselines import Targets, beside, counted_targets, training_counts
 from recbole_poem.training.quick_start import run_recbole_poem, train
 
 SMALL = {
@@ -70,5 +70,5 @@ def test_targets_that_were_seen_are_counted_one_by_one(keys: Dict[str, Any]) -> 
     test = train("SASRec", config_dict=keys).experiment.test_data._dataset
     log, rows = test.log, test.inter_feat["request_id"].tolist()
     seen = sum(log.item[row] in log.item[log.first[row] : row] for row in rows)
-    assert tested_targets(test) == Targets(len(rows), len(rows), seen)
+    assert counted_targets(test) == Targets(len(rows), len(rows), seen)
     assert 0 < seen < len(rows)

@@ -171,7 +171,7 @@ def test_every_key_that_a_file_searches_is_read_by_default(write_dataset: Any, m
     next(iter(experiment.train_data))
     trainer.evaluate(experiment.test_data, load_best_model=False)
     for key in keys:
-        head, *settings = key.split(".")
+        _, *settings = key.split(".")
         if settings:  # a component of the default has it
             assert config[key] is not None, f"{file}: {key}"
         else:
