@@ -22,7 +22,9 @@ from recbole_poem.training.trainer import training_split
 
 
 class Popularity(nn.Module):
-    """Scores items by their share of the training rows, for every user alike, as RecBole's Pop.
+    """Scores items by how many training rows they have, for every user alike.
+
+    RecBole's Pop means to do the same, and counts an item once in a batch.
 
     Parameters
     ----------
