@@ -6,7 +6,7 @@ from recbole.utils import EvaluatorType, ModelType
 
 from recbole_poem.cli.pages import TextPage
 from recbole_poem.core.run_log import lined_up
-from recbole_poem.training.baselines import Targets, beside, tested_targets
+from recbole_poem.training.baselines import Targets, beside, counted_targets
 from recbole_poem.training.experiment import Experiment
 from recbole_poem.training.quick_start import Finished
 from recbole_poem.training.words import ranking_words
@@ -39,7 +39,7 @@ def outcome(finished: Finished, with_baselines: bool) -> str:
     columns[experiment.config["model"]] = result["test_result"]
     if with_baselines:
         columns.update(beside(trainer, experiment))
-    targets = tested_targets(experiment.test_data._dataset)
+    targets = counted_targets(experiment.test_data._dataset)
     lines = [_protocol(experiment, targets), *_lines(result, experiment, targets)]
     if _repeats(experiment):
         lines.insert(1, lined_up("", _REPEATED_WORDS))

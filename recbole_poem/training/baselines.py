@@ -24,6 +24,8 @@ from recbole_poem.training.trainer import training_split
 class Popularity(nn.Module):
     """Scores items by how many training rows they have, for every user alike.
 
+    RecBole's Pop means to do the same, but counts an item once in a batch, and negatives as well.
+
     Parameters
     ----------
     counts : (n_items,) int64
@@ -31,20 +33,21 @@ class Popularity(nn.Module):
         Of the items that `predict` scores.
     """
 
-    counts: torch.Tensor
+    share: torch.Tensor
 
     def __init__(self, counts: np.ndarray, item_field: str) -> None:
         super().__init__()
-        self.register_buffer("counts", torch.from_numpy(counts).float())
+        # of the largest, in double precision: ties fall as they do with RecBole's
+        self.register_buffer("share", torch.from_numpy(counts / max(counts.max(), 1)))
         self._item_field = item_field
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the whole catalogue for prediction rows, (B, n_items)."""
-        return self.counts.repeat(len(interaction), 1)
+        return self.share.repeat(len(interaction), 1)
 
     def predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the item of each prediction row, (B,)."""
-        return self.counts[interaction[self._item_field]]
+        return self.share[interaction[self._item_field]]
 
 
 def training_counts(experiment: Experiment) -> np.ndarray:
@@ -114,7 +117,7 @@ class Targets(NamedTuple):
     n_seen: int
 
 
-def tested_targets(dataset: Any) -> Optional[Targets]:
+def counted_targets(dataset: Any) -> Optional[Targets]:
     """Count the targets of a test split that were seen before; None where it keeps no log."""
     log = getattr(dataset, "log", None)
     if log is None or REQUEST_ID not in dataset.inter_feat:
