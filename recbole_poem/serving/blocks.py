@@ -1,8 +1,9 @@
 """Requests that are ranked so many at once as their scores may be held."""
 
-from typing import Callable, Iterator, NamedTuple
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from recbole_poem.serving.limits import Limits
 from recbole_poem.serving.requests import Requests
@@ -51,3 +52,31 @@ def in_blocks(
         where = slice(rows.start, rows.stop)
         part = requests if len(rows) == len(requests) else requests.of(np.asarray(rows))
         yield Block(rows, *ranker.best(part, limits(part, where), int(lengths[where].max())))
+
+
+def as_table(blocks: Iterable[Block], names: np.ndarray, tokens: np.ndarray) -> pd.DataFrame:
+    """Return what rankers say as the rows of a table.
+
+    Parameters
+    ----------
+    blocks : iterable of Block
+    names : (B,) object
+        Of all requests.
+    tokens : (n_items,) object
+        Of the items.
+
+    Returns
+    -------
+    DataFrame
+        Columns request, rank (from 1), item, score; a row for each item that may be recommended.
+    """
+    columns: Dict[str, List[np.ndarray]] = {"request": [], "rank": [], "item": [], "score": []}
+    for rows, items, scores in blocks:
+        row, place = (scores > -np.inf).nonzero()
+        columns["request"].append(names[row + rows.start])
+        columns["rank"].append(place + 1)
+        columns["item"].append(tokens[items[row, place]])
+        columns["score"].append(scores[row, place])
+    return pd.DataFrame(
+        {name: np.concatenate(parts) if parts else [] for name, parts in columns.items()}
+    )

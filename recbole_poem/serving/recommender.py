@@ -15,7 +15,7 @@ import pandas as pd
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.times import PER_SECOND
 from recbole_poem.serving.batch import BatchMaker
-from recbole_poem.serving.blocks import in_blocks
+from recbole_poem.serving.blocks import as_table, in_blocks
 from recbole_poem.serving.bounds import switch, whole_number
 from recbole_poem.serving.histories import Histories, ItemTimes
 from recbole_poem.serving.known_users import KnownUsers
@@ -35,7 +35,7 @@ _CELLS = 2**26  # scores that are held at once: 256 MiB
 
 
 class Recommender:
-    """Recommends to raw histories; made by `load`.
+    """Recommends to raw histories, and to users of the data set; made by `load`.
 
     Parameters
     ----------
@@ -202,13 +202,11 @@ class Recommender:
         deny = [] if deny is None else listed("deny", deny)
         denied = known(deny, self._vocabulary)
         if users is None:
-            if histories is None:
-                raise InputError("recommend: give histories, or users of the data set")
             requests = self._reader.together(histories, rankings, draws, times, item_times)
-        else:
-            if histories is not None or item_times is not None:
-                raise InputError("users: their histories are those of the data set; give no others")
+        elif histories is None and item_times is None:
             requests = self._reader.of_users(self.known_users, users, rankings, draws, times)
+        else:
+            raise InputError("users: their histories are those of the data set; give no others")
         self._unread.tell(
             rankings=any(ranking is not None for ranking in rankings or ()),
             times=times is not None,
@@ -218,17 +216,9 @@ class Recommender:
         def limits(part: Requests, where: slice) -> Limits:
             return same_for_all(part.histories, filter_seen, allowed, denied)
 
-        columns: Dict[str, List[np.ndarray]] = {"request": [], "rank": [], "item": [], "score": []}
         lengths, size = np.full(len(requests), k), _CELLS // len(self._vocabulary)
-        for rows, items, scores in in_blocks(self._ranker, requests, lengths, limits, size):
-            row, place = (scores > -np.inf).nonzero()
-            columns["request"].append(requests.histories.request[row + rows.start])
-            columns["rank"].append(place + 1)
-            columns["item"].append(self._vocabulary.tokens[items[row, place]])
-            columns["score"].append(scores[row, place])
-        found = pd.DataFrame(
-            {name: np.concatenate(parts) if parts else [] for name, parts in columns.items()}
-        )
+        blocks = in_blocks(self._ranker, requests, lengths, limits, size)
+        found = as_table(blocks, requests.histories.request, self._vocabulary.tokens)
         left_out = int(requests.n_unknown.sum())
         left_out += n_unknown([*(allow or ()), *deny], self._vocabulary)
         if left_out:

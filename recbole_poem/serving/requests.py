@@ -73,7 +73,7 @@ class RequestReader:
 
     def together(
         self,
-        histories: Histories,
+        histories: Optional[Histories],
         rankings: Optional[Sequence[Optional[Ranking]]] = None,
         draws: Optional[Sequence[int]] = None,
         times: Optional[Sequence[float]] = None,
@@ -86,6 +86,8 @@ class RequestReader:
         InputError
             For arguments that do not fit each other.
         """
+        if histories is None:
+            raise InputError("recommend: give histories, or users of the data set")
         of_items = checked_item_times(histories, item_times)
         flat = flatten(histories, self._vocabulary, of_items)
         rankings = [None] * len(flat.request) if rankings is None else rankings

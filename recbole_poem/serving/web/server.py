@@ -142,7 +142,7 @@ def _stores(options: Namespace, read: int, patience: float = 1.0) -> _Stores:
             MemoryStore(options.max_users, options.seconds_to_live),
             MemoryHistories(options.max_users, length),
             length,
-            lambda: int(psutil.Process().memory_info().rss),
+            _own_memory,
         )
     reader = RedisClient(options.store, patience * options.store_timeout)
     writer = RedisClient(options.store, patience * _PATIENCE * options.store_timeout)
@@ -152,6 +152,12 @@ def _stores(options: Namespace, read: int, patience: float = 1.0) -> _Stores:
         length,
         lambda: reader.ask(lambda server: int(server.info("memory")["used_memory"]), 0),
     )
+
+
+def _own_memory() -> int:
+    """Return the bytes of this process, those of files that it has mapped aside."""
+    memory = psutil.Process().memory_info()
+    return int(memory.rss - getattr(memory, "shared", 0))  # which Linux alone tells
 
 
 def _warm_start(recommender: Recommender, options: Namespace, stores: _Stores) -> str:
