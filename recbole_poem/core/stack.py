@@ -51,6 +51,7 @@ EXTRAS: Dict[str, "tuple[Dict[str, str], tuple[str, ...]]"] = {
             "httptools": ">=0.6",
             "uvloop": ">=0.19",
             "prometheus_client": ">=0.20",
+            "psutil": ">=5.9",
         },
         ("parquet",),
     ),
