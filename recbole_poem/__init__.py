@@ -17,7 +17,7 @@ from recbole_poem.core import stack
 
 if TYPE_CHECKING:
     from recbole_poem.core.errors import InputError
-    from recbole_poem.models.poem import POEM
+    from recbole_poem.serving.fitting import POEM
     from recbole_poem.serving.ranking import Ranking
     from recbole_poem.serving.recommender import Recommender
     from recbole_poem.training.config import Config
@@ -39,7 +39,7 @@ __all__ = [
 os.environ.setdefault("DGLBACKEND", "pytorch")
 
 _HOME = {
-    "POEM": "recbole_poem.models.poem",
+    "POEM": "recbole_poem.serving.fitting",
     "Config": "recbole_poem.training.config",
     "InputError": "recbole_poem.core.errors",
     "Ranking": "recbole_poem.serving.ranking",

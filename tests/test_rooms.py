@@ -10,15 +10,13 @@ ROOMS = (
     "core", "log", "fusion", "retrieval", "graph", "rankers", "cache", "data", "encoders", "logits",
     "losses", "models", "rerankers", "training", "serving", "benchmark", "tune", "cli",
 )  # fmt: skip
-#: a source that trains its rankers asks for the data and the training of one; `POEM.fit` hands a
-#: table to what converts, trains and loads, so that a user needs the class alone
+#: a source that trains its rankers asks for the data and the training of one
 ALLOWED = {
     "cache/sources/time_blocks.py": {
         "recbole_poem.data.ranking_dataset",
         "recbole_poem.training",
         "recbole_poem.training.ranking_stage",
     },
-    "models/poem.py": {"recbole_poem.serving.fitting", "recbole_poem.serving.recommender"},
 }
 
 

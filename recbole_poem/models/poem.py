@@ -43,7 +43,7 @@ from recbole_poem.models.learning import calculate_parts, names_of_parts
 from recbole_poem.models.ranking_side import RankingSide, Read
 
 if TYPE_CHECKING:
-    from recbole_poem.serving.recommender import Recommender
+    pass
 
 
 class POEM(SequentialRecommender):
@@ -96,36 +96,6 @@ class POEM(SequentialRecommender):
         if self.ranking_side is not None:
             self.ranking_side.reset_parameters(std)
         self.logit_terms.reset_parameters(std)
-
-    @classmethod
-    def fit(cls, source: Any, preset: str = "best", **options: Any) -> "Recommender":
-        """Train on a table of events, and return what recommends by the best epoch.
-
-        >>> model = POEM.fit(frame, user="customer", item="sku", time="ts")  # doctest: +SKIP
-        >>> model.recommend(users=["anna"], k=10)  # doctest: +SKIP
-
-        Files go to ``data_path`` (``dataset/`` in the current folder): the table as a data set,
-        ``frame-<hash>`` where ``dataset`` names no other; and to ``checkpoint_dir`` (``saved/``):
-        the checkpoint and the request cache. RecBole's log lies in ``log/``.
-
-        Parameters
-        ----------
-        source : DataFrame or path
-            A row an event; or a file of them.
-        preset : str
-            See ``properties/preset/``.
-        **options
-            ``user, item, time, feedback, weight, reading, dataset, data_path``, see
-            `recbole_poem.serving.fitting.fit`; and keys of the configuration, such as ``epochs``.
-
-        Raises
-        ------
-        InputError
-            For whatever is wrong with the table, a name or a key.
-        """
-        from recbole_poem.serving.fitting import fit
-
-        return fit(cls.__name__, source, preset=preset, **options)
 
     @staticmethod
     def reads_rankings(config: Any) -> bool:

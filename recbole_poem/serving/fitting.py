@@ -9,6 +9,7 @@ import pandas as pd
 
 from recbole_poem.core.errors import InputError, nearest
 from recbole_poem.data.convert.table import convert
+from recbole_poem.models import poem as models
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.training.checks.names import check_dataset_name
 from recbole_poem.training.quick_start import run_recbole_poem
@@ -89,3 +90,35 @@ def _name_of(source: Union[pd.DataFrame, str, Path], *how: Any) -> str:
         except TypeError:  # lists and the like, which no column of a data set is made of
             continue
     return f"frame-{digest.hexdigest()[:8]}"
+
+
+class POEM(models.POEM):
+    """The model, with the verb that makes a recommender of a table: ``recbole_poem.POEM``."""
+
+    @classmethod
+    def fit(cls, source: Any, preset: str = "best", **options: Any) -> Recommender:
+        """Train on a table of events, and return what recommends by the best epoch.
+
+        >>> model = POEM.fit(frame, user="customer", item="sku", time="ts")  # doctest: +SKIP
+        >>> model.recommend(users=["anna"], k=10)  # doctest: +SKIP
+
+        Files go to ``data_path`` (``dataset/`` in the current folder): the table as a data set,
+        ``frame-<hash>`` where ``dataset`` names no other; and to ``checkpoint_dir`` (``saved/``):
+        the checkpoint and the request cache. RecBole's log lies in ``log/``.
+
+        Parameters
+        ----------
+        source : DataFrame or path
+            A row an event; or a file of them.
+        preset : str
+            See ``properties/preset/``.
+        **options
+            ``user, item, time, feedback, weight, reading, dataset, data_path``, see
+            `fit`; and keys of the configuration, such as ``epochs``.
+
+        Raises
+        ------
+        InputError
+            For whatever is wrong with the table, a name or a key.
+        """
+        return fit("POEM", source, preset=preset, **options)
