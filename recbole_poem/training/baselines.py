@@ -24,7 +24,7 @@ from recbole_poem.training.trainer import training_split
 class Popularity(nn.Module):
     """Scores items by how many training rows they have, for every user alike.
 
-    RecBole's Pop means to do the same, but counts an item once in a batch, and negatives as well.
+    `recbole_poem.models.pop.Pop` does the same in a run of its own.
 
     Parameters
     ----------

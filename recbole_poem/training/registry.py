@@ -27,6 +27,7 @@ from recbole_poem.data.ranking_dataset import RankingDataset
 from recbole_poem.data.request_log import PredictedRowsMixin, RequestLogMixin
 from recbole_poem.data.time_order import TimeOrderMixin
 from recbole_poem.models.poem import POEM
+from recbole_poem.models.pop import Pop
 from recbole_poem.models.upstream import Upstream
 from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker
 from recbole_poem.rankers.trainer import RankingTrainer
@@ -38,6 +39,8 @@ MODELS: Dict[str, Type[AbstractRecommender]] = {
     "Upstream": Upstream,
     "MultiTaskRanker": MultiTaskRanker,
 }
+#: RecBole's models that are mended; all else about them is as RecBole has it
+_MENDED: Dict[str, Type[AbstractRecommender]] = {"Pop": Pop}
 _DATASETS = {POEM: POEMDataset, Upstream: POEMDataset, MultiTaskRanker: RankingDataset}
 _TRAINERS: Dict[str, Type[Trainer]] = {"MultiTaskRanker": RankingTrainer}
 
@@ -82,7 +85,7 @@ def get_model(name: str) -> Type[AbstractRecommender]:
     # process when its package is imported, which makes training 1.8 times slower.
     anomaly_detection = torch.is_anomaly_enabled()
     try:
-        return recbole.utils.get_model(name)
+        return _MENDED.get(name) or recbole.utils.get_model(name)
     except AttributeError as error:  # RecBole's file names are lower case, its class names are not
         classes = [name_ for name_ in dir(error.obj) if name_.lower() == name.lower()]
         raise InputError(f"model: did you mean {' or '.join(classes)}, not '{name}'?") from error
