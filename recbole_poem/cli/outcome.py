@@ -11,6 +11,8 @@ from recbole_poem.training.experiment import Experiment
 from recbole_poem.training.quick_start import Finished
 from recbole_poem.training.words import ranking_words
 
+#: share of targets that were seen before, above which an answer should offer seen items
+_MANY = 0.05
 #: metrics that, where a row has one target, repeat the hit rate
 _REPEATED = ("recall", "precision")
 _REPEATED_WORDS = "one target per row: Recall@k is Hit@k, and Precision@k is Hit@k / k"
@@ -80,6 +82,8 @@ def _lines(
         ids = dataset.inter_feat[dataset.uid_field][:2]
         users = ",".join(map(str, dataset.id2token(dataset.uid_field, ids)))
         command = f"recbole-poem recommend --checkpoint={result['model_file']} --users={users}"
+        if targets is not None and targets.n_seen > _MANY * targets.n_rows:
+            command += " --keep_seen"  # people come back to what they had
         lines.append(lined_up("next", command))
     return lines
 
