@@ -24,7 +24,15 @@ def parse(arguments: List[str]) -> argparse.Namespace:
     rand = sets.add_parser("kuairand", help="KuaiRand-Pure, -1K or -27K")
     rec = sets.add_parser("kuairec", help="KuaiRec 2.0")
     flow = sets.add_parser("recflow", help="RecFlow: exposures, and the rankings of two stages")
-    for name, each in (("kuairand-pure", rand), ("kuairec", rec), ("recflow", flow)):
+    tour = sets.add_parser("rectour", help="Expedia RecTour 2021: searches and their lists")
+    beliefs = sets.add_parser("ml-beliefs", help="MovieLens Beliefs 2024: ratings and lists")
+    for each, name in (
+        (rand, "kuairand-pure"),
+        (rec, "kuairec"),
+        (flow, "recflow"),
+        (tour, "rectour"),
+        (beliefs, "ml-beliefs"),
+    ):
         each.add_argument("--source", type=Path, required=True, help="folder of the files")
         each.add_argument(
             "--output", type=Path, required=True, help=f"folder to write, e.g. dataset/{name}"
@@ -51,6 +59,10 @@ def parse(arguments: List[str]) -> argparse.Namespace:
     )
     rec.add_argument("--matrix", choices=list(MATRICES), default="big")
     _add_recflow(flow)
+    _add_rectour(tour)
+    beliefs.add_argument(
+        "--time_unit", help="of tstamp in the lists: s, ms, us, ns (default: by its size)"
+    )
     return command.parse_args(arguments)
 
 
@@ -105,6 +117,14 @@ def _add_recflow(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_rectour(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--record_separator", default="|", help="between impressions (default: |)")
+    add("--field_separator", default=",", help="between the fields of one (default: ,)")
+    add("--all_impressions", action="store_true", help="all in .inter, not only those clicked")
+    add("--sort_types", type=_names, metavar="A,B", help="rankings are lists in these orders only")
+
+
 def _names(text: str) -> List[str]:
     return text.split(",")
 
@@ -124,7 +144,7 @@ def run(arguments: List[str]) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     stack.require()
     # pandas is loaded now, after its version has been checked
-    from recbole_poem.data.convert import kuairand, kuairec, recflow
+    from recbole_poem.data.convert import beliefs, kuairand, kuairec, recflow, rectour
 
     keys = vars(parse(arguments))
     dataset = keys.pop("dataset")
@@ -136,6 +156,8 @@ def run(arguments: List[str]) -> int:
         "kuairand": kuairand.convert,
         "kuairec": kuairec.convert,
         "recflow": recflow.convert,
+        "rectour": rectour.convert,
+        "ml-beliefs": beliefs.convert,
     }
     summary = converters[dataset](**keys)
     print(f"{keys['output']}\n{summary}")

@@ -128,7 +128,7 @@ def parts(path: Path, names: Optional[List[str]] = None, bar: Any = None) -> Ite
     pa = arrow()
     size = _size(path)
     try:
-        with pa.memory_map(str(path)) as content:
+        with pa.OSFile(str(path)) as content:
             columns = _columns(path, pa.ipc.open_file(content).schema.names)
             fields = [columns[name] for name in names or DAY]
             options = pa.ipc.IpcReadOptions(included_fields=sorted(fields))
@@ -158,7 +158,7 @@ def other_columns(paths: List[Path]) -> List[str]:
     pa = arrow()
     found = set()
     for path in paths:
-        with pa.memory_map(str(path)) as content:
+        with pa.OSFile(str(path)) as content:
             names = (name.strip() for name in pa.ipc.open_file(content).schema.names)
             found |= {name for name in names if name not in DAY}
     return [f"columns passed over: {', '.join(sorted(found))}"] if found else []
