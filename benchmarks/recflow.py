@@ -72,12 +72,14 @@ def main() -> None:
     if not path.exists():
         print(f"{make_day(path, options.requests, options.rank_rest):,} rows made")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    start = time.perf_counter()
+    start, own = time.perf_counter(), time.process_time()
     print(convert(options.folder / "raw", options.folder / "recflow", users=options.users))
-    seconds = time.perf_counter() - start
+    seconds, own = time.perf_counter() - start, time.process_time() - own
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     rows = sum(1 for _ in (options.folder / "recflow" / "recflow.cand").open("rb")) - 1
-    print(f"{seconds:.1f} s, peak {peak:.2f} GB (before {before:.2f}), {rows:,} rows of .cand")
+    print(
+        f"{seconds:.1f} s ({own:.1f} s of a processor), peak {peak:.2f} GB (before {before:.2f}), {rows:,} rows of .cand"
+    )
 
 
 if __name__ == "__main__":
