@@ -8,9 +8,12 @@ import pytest
 import recflow_world as world
 import worlds
 
+from recbole_poem.cache.build import request_cache
 from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert import recflow
+from recbole_poem.data.dataset import POEMDataset
+from recbole_poem.training.config import Config
 from recbole_poem.training.quick_start import run_recbole_poem
 
 FIRST = world.START_MS
@@ -140,7 +143,9 @@ def test_users_and_days_choose_whole_users_and_days(tmp_path, source):
         rows = worlds.read(tmp_path / "all", kind)
         rows = rows[rows["user_id"].isin(chosen["two"])].reset_index(drop=True)
         pd.testing.assert_frame_equal(rows, worlds.read(tmp_path / "two", kind))
-    recflow.convert(source, tmp_path / "late", days="2024-01-14..")
+    (source / "all_stage" / "notes.feather").touch()
+    summary = recflow.convert(source, tmp_path / "late", days="2024-01-14..")
+    assert "1 days, 2024-01-15; no file of 2024-01-14; passed over notes.feather" in summary
     assert set(worlds.read(tmp_path / "late", "inter")["request_id"]) == {"7", "8"}
 
 
@@ -288,6 +293,9 @@ def test_the_command_writes_what_the_preset_trains(tmp_path, capsys):
         "valid_metric": "NDCG@5",
         "epochs": 1,
     }
+    config = Config("POEM", "recflow", config_dict=keys)
+    train = POEMDataset(config).build()[0]
+    assert request_cache(config, train).has_ranking().all()
     for model in ("POEM", "Upstream", "SASRec"):
         result = run_recbole_poem(model, "recflow", config_dict=keys, saved=False)
         assert 0 <= result["test_result"]["ndcg@5"] <= 1

@@ -7,7 +7,7 @@ time. So ``.inter`` and ``.cand`` are in the order of the days, and inside a day
 
 import io
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, List, Optional
 
 import numpy as np
 import pandas as pd
@@ -128,7 +128,7 @@ class _Days:
                 self._files.write("inter", rows.exposures)
                 self._files.append("cand", _lines(rows.candidates))
 
-    def differing(self) -> "list[str]":
+    def differing(self) -> List[str]:
         """Return what is said of users and videos that are not described the same by all rows."""
         return [
             f"{each.differing:,} rows describe their {name} otherwise than its first row, which "

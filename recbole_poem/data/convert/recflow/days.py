@@ -3,7 +3,7 @@
 import re
 from datetime import date, timedelta
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from recbole_poem.core.errors import InputError
 
@@ -34,7 +34,7 @@ def find_days(source: Path, wanted: Optional[str]) -> Days:
     source : Path
         The folder that holds ``all_stage``, or that folder.
     wanted : str, optional
-        ``A..B``, both included; one end or one dot-less day alone will do. None is all.
+        ``A..B``, both included, or one day; one end may stay open. None is all.
 
     Raises
     ------
@@ -44,11 +44,14 @@ def find_days(source: Path, wanted: Optional[str]) -> Days:
     if not source.is_dir():
         raise InputError(f"--source: there is no folder {source}")
     folder = source / "all_stage" if (source / "all_stage").is_dir() else source
-    files = {}
+    files: Dict[date, Path] = {}
+    others = []
     for path in sorted(folder.glob("*.feather")):
         match = _DAY.fullmatch(path.name)
         if match:
             files[_as_date(match[1], f"{path}: its name")] = path
+        else:
+            others.append(path.name)
     if not files:
         raise InputError(
             f"{folder}: there is no file of a day in it, such as 2024-01-13.feather of RecFlow's "
@@ -64,10 +67,12 @@ def find_days(source: Path, wanted: Optional[str]) -> Days:
     words = f"{len(paths):,} days, {_span([*paths])}"
     if missing:
         words += f"; no file of {', '.join(missing[:8])}{' and others' * (len(missing) > 8)}"
+    if others:
+        words += f"; passed over {', '.join(others[:8])}"
     return Days([paths[day] for day in sorted(paths)], words)
 
 
-def _ends(wanted: str) -> "tuple[date, date]":
+def _ends(wanted: str) -> Tuple[date, date]:
     """Return the first and the last day of a range."""
     first, dots, last = wanted.partition("..")
     if not (first or last) or (dots and ".." in last):
@@ -83,7 +88,7 @@ def _ends(wanted: str) -> "tuple[date, date]":
     return ends
 
 
-def _known(first: date, last: date, paths: "dict[date, Path]") -> "tuple[date, date]":
+def _known(first: date, last: date, paths: Dict[date, Path]) -> Tuple[date, date]:
     """Return the ends of a range, those that are open closed by the files."""
     return (
         min(paths) if first == date.min else first,

@@ -1,25 +1,31 @@
-"""Rows a second and memory of ``recbole-poem convert recflow``, on a day that is made up.
+"""Rows a second and memory of ``recbole-poem convert recflow``, on days that are made up.
 
-The day has as many requests, rows a request and users as RecFlow's, and ids of the same ranges.
-
-    python benchmarks/recflow.py --requests 253000 --rank_rest 10 --folder /tmp/day
+A day has as many requests, users and rows a request as one of RecFlow's, and ids of the same
+ranges: one of its first period, and one of its second, in which a request seems to have all that
+the rank stage dropped. On a busy machine ``cpu_s``, the processor time, is the steadier clock.
+Memory is the peak resident set of the whole process, and what of it came on top after the imports.
 """
 
-import argparse
-import resource
+import tempfile
 import time
 from pathlib import Path
+from typing import Any, Dict, List, Optional
 
+import measure
 import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 
+from recbole_poem.benchmark.machine import peak_memory
 from recbole_poem.data.convert.recflow import convert
 from recbole_poem.data.convert.recflow.columns import DAY
 
 BATCH = 65_536
 N_USERS, N_VIDEOS = 42_472, 82_216_301
 START_MS = 1_705_075_200_000
+N_REQUESTS, QUICK_REQUESTS = 253_000, 5_000
+#: day -> rows of the rank stage's rest in a request, and users to convert
+DAYS = {"first period": (10, None), "1,000 users of it": (10, 1000), "second period": (250, None)}
 #: flag -> rows of a request, beside the rank stage's rest; six of the first ten are shown
 STAGES = {"rerank_pos": 10, "rerank_neg": 10, "rank_pos": 10, "coarse_neg": 40, "prerank_neg": 40}
 
@@ -39,7 +45,7 @@ def make_day(path: Path, n_requests: int, rank_rest: int) -> int:
     return n_requests * len(flags)
 
 
-def _batch(number: np.ndarray, flags: "list[str]", schema: pa.Schema, n: int) -> pa.RecordBatch:
+def _batch(number: np.ndarray, flags: List[str], schema: pa.Schema, n: int) -> pa.RecordBatch:
     rng = np.random.default_rng(int(number[0]))
     size = len(number) * len(flags)
     place = np.tile(np.arange(len(flags)), len(number))
@@ -60,27 +66,39 @@ def _batch(number: np.ndarray, flags: "list[str]", schema: pa.Schema, n: int) ->
     return pa.record_batch([columns[name] for name in DAY], schema=schema)
 
 
-def main() -> None:
-    """Make a day, convert it, and print what it took."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=253_000, help="of the day")
-    parser.add_argument("--rank_rest", type=int, default=10, help="rank_neg of a request")
-    parser.add_argument("--users", type=int, help="as of the command")
-    parser.add_argument("--folder", type=Path, required=True, help="what is written")
-    options = parser.parse_args()
-    path = options.folder / "raw" / "all_stage" / "2024-01-13.feather"
-    if not path.exists():
-        print(f"{make_day(path, options.requests, options.rank_rest):,} rows made")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+def converted(folder: str, users: Optional[int]) -> Dict[str, Any]:
+    """Convert a day, in a process of its own; return what it took."""
+    before = peak_memory()
     start, own = time.perf_counter(), time.process_time()
-    print(convert(options.folder / "raw", options.folder / "recflow", users=options.users))
+    convert(Path(folder) / "raw", Path(folder) / "recflow", users=users)
     seconds, own = time.perf_counter() - start, time.process_time() - own
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    rows = sum(1 for _ in (options.folder / "recflow" / "recflow.cand").open("rb")) - 1
-    print(
-        f"{seconds:.1f} s ({own:.1f} s of a processor), peak {peak:.2f} GB (before {before:.2f}), {rows:,} rows of .cand"
-    )
+    lines = {}
+    for kind in ("inter", "cand", "item"):
+        with (Path(folder) / "recflow" / f"recflow.{kind}").open("rb") as file:
+            lines[kind] = sum(1 for _ in file) - 1
+    peak = peak_memory()
+    return {"s": seconds, "cpu_s": own, "peak": peak, "peak_added": peak - before, "rows": lines}
+
+
+def main() -> None:
+    """Make the days, and convert each."""
+    options = measure.parser(__doc__).parse_args()
+    n_requests = QUICK_REQUESTS if options.quick else N_REQUESTS
+    result: Dict[str, Any] = {}
+    for name, (rank_rest, users) in DAYS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "raw" / "all_stage" / "2024-01-13.feather"
+            rows = make_day(path, n_requests, rank_rest)
+            found = measure.call("converted", folder=folder, users=users)
+            result[name] = {"rows_of_day": rows, "bytes": path.stat().st_size, **found}
+        rate = rows / found["cpu_s"]
+        print(
+            f"{name}: {rows:,} rows in {found['s']:.0f} s, {rate:,.0f} a second of a processor, ",
+            end="",
+        )
+        print(f"peak {found['peak'] / 2**30:.2f} GiB; rows written: {found['rows']}", flush=True)
+    measure.record("recflow_day", result, options.quick)
 
 
 if __name__ == "__main__":
-    main()
+    measure.main(globals())
