@@ -10,6 +10,7 @@ import pandas as pd
 from recbole_poem.core.atomic import AtomicFile, Format, Table
 from recbole_poem.core.atomic.row_counts import FileRows
 from recbole_poem.core.errors import InputError
+from recbole_poem.fusion.cascade_stages import STAGE, STAGES
 
 _LONG_AGO = 1e6  # numbers below it are no times since 1970
 
@@ -33,7 +34,8 @@ def read_rankings(
     Raises
     ------
     InputError
-        For a missing file or column, an objective that is no float column, and an empty field.
+        For a missing file or column, an objective that is no float column, an empty field, and a
+        stage that is none of a cascade's.
     """
     if not path.is_file():
         raise InputError(f"{path}: the ranking source 'logged' needs this file")
@@ -44,10 +46,13 @@ def read_rankings(
                 f"{path}: column '{field}' is missing (found: {', '.join(file.names)})"
             )
     names = _objectives(file, fields, objectives)
-    table = file.read([*fields, *names])
+    staged = [column.name for column in file.columns if column == (STAGE, "token")]
+    table = file.read([*fields, *names, *staged])
     if table.frame.empty:
         raise InputError(f"{path}: the file has no candidates")
-    table.require([fields[1], *names])
+    table.require([fields[1], *names, *staged])
+    if staged:
+        _say_stages(table)
     return table, tuple(names)
 
 
@@ -67,10 +72,25 @@ def _objectives(
                 f"{', '.join(floats)}"
             )
     names = floats if wanted is None else list(wanted)
-    left = [f"{name} ({kind})" for name, kind in types.items() if name not in names]
+    others = {name: kind for name, kind in types.items() if (name, kind) != (STAGE, "token")}
+    left = [f"{name} ({kind})" for name, kind in others.items() if name not in names]
     if left:
         getLogger().warning(f"{file.path}: no objective is made of {', '.join(left)}")
     return names
+
+
+def _say_stages(table: Table) -> None:
+    """Count the candidates by stage; refuse one that is none."""
+    found = table.frame[STAGE]
+    wrong = np.flatnonzero(~found.isin(STAGES))
+    if len(wrong):
+        raise InputError(
+            f"{table.file.path}: line {found.index[wrong[0]] + 2}: the stage "
+            f"'{found.iloc[wrong[0]]}' is none of {', '.join(STAGES)}"
+        )
+    counts = found.value_counts()
+    numbers = [f"{name} {counts[name]:,}" for name in STAGES if counts.get(name, 0)]
+    getLogger().info(f"{table.file.path}: candidates by stage, best first: {', '.join(numbers)}")
 
 
 def ids_of(tokens: pd.Series, ids: Mapping[str, int]) -> np.ndarray:

@@ -4,7 +4,7 @@ import argparse
 import signal
 import sys
 from pathlib import Path
-from typing import List
+from typing import Any, Callable, Dict, List
 
 from recbole_poem.cli.command import verb_parser
 from recbole_poem.core import stack
@@ -23,11 +23,21 @@ def parse(arguments: List[str]) -> argparse.Namespace:
     _add_table(sets.add_parser("table", help="your own events, a row an event"))
     rand = sets.add_parser("kuairand", help="KuaiRand-Pure, -1K or -27K")
     rec = sets.add_parser("kuairec", help="KuaiRec 2.0")
-    for each in (rand, rec):
+    flow = sets.add_parser("recflow", help="RecFlow: exposures, and the rankings of two stages")
+    tour = sets.add_parser("rectour", help="Expedia RecTour 2021: searches and their lists")
+    beliefs = sets.add_parser("ml-beliefs", help="MovieLens Beliefs 2024: ratings and lists")
+    for each, name in (
+        (rand, "kuairand-pure"),
+        (rec, "kuairec"),
+        (flow, "recflow"),
+        (tour, "rectour"),
+        (beliefs, "ml-beliefs"),
+    ):
         each.add_argument("--source", type=Path, required=True, help="folder of the files")
         each.add_argument(
-            "--output", type=Path, required=True, help="folder to write, e.g. dataset/kuairand-pure"
+            "--output", type=Path, required=True, help=f"folder to write, e.g. dataset/{name}"
         )
+    for each in (rand, rec):
         each.add_argument(
             "--no_statistics",
             action="store_true",
@@ -48,6 +58,11 @@ def parse(arguments: List[str]) -> argparse.Namespace:
         "--history", action="store_true", help="put history_events_*_derived.csv in front"
     )
     rec.add_argument("--matrix", choices=list(MATRICES), default="big")
+    _add_recflow(flow)
+    _add_rectour(tour)
+    beliefs.add_argument(
+        "--time_unit", help="of tstamp in the lists: s, ms, us, ns (default: by its size)"
+    )
     return command.parse_args(arguments)
 
 
@@ -73,14 +88,50 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_recflow(parser: argparse.ArgumentParser) -> None:
+    from recbole_poem.data.convert.recflow.places import NEGATIVES
+
+    add = parser.add_argument
+    add(
+        "--users", type=int, metavar="N", help="only N users, by a hash of their ids (default: all)"
+    )
+    add("--days", metavar="A..B", help="e.g. 2024-01-13..2024-02-03, both included (default: all)")
+    add(
+        "--first_position",
+        type=int,
+        default=0,
+        metavar="P",
+        help="first value of rank_index and rerank_index; below it there is none (default: 0)",
+    )
+    add(
+        "--negatives",
+        choices=NEGATIVES,
+        default="auto",
+        help="whether positions order rank_neg and rerank_neg: where they are behind the best "
+        "(auto), always (index) or never (tied)",
+    )
+    add(
+        "--with_dropped",
+        action="store_true",
+        help="take coarse_neg and prerank_neg as candidates too, tied behind all others",
+    )
+
+
+def _add_rectour(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--record_separator", default="|", help="between impressions (default: |)")
+    add("--field_separator", default=",", help="between the fields of one (default: ,)")
+    add("--all_impressions", action="store_true", help="all in .inter, not only those clicked")
+    add("--sort_types", type=_names, metavar="A,B", help="rankings are lists in these orders only")
+
+
 def _names(text: str) -> List[str]:
     return text.split(",")
 
 
-def _convert_table(options: argparse.Namespace) -> int:
+def _convert_table(keys: Dict[str, Any]) -> int:
     from recbole_poem.data.convert.table import convert
 
-    keys = {name: value for name, value in vars(options).items() if name != "dataset"}
     found = convert(keys.pop("input"), keys.pop("output"), **keys)
     where = f"--dataset={found.dataset} --data_path={found.data_path}"
     print(f"{found.summary}\n\nnext: recbole-poem train --model=POEM {where}")
@@ -93,20 +144,21 @@ def run(arguments: List[str]) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     stack.require()
     # pandas is loaded now, after its version has been checked
-    from recbole_poem.data.convert import kuairand, kuairec
+    from recbole_poem.data.convert import beliefs, kuairand, kuairec, recflow, rectour
 
-    options = parse(arguments)
-    if options.dataset == "table":
-        return _convert_table(options)
-    keys = {
-        "statistics": not options.no_statistics,
-        "keep_duplicates": options.keep_duplicates,
+    keys = vars(parse(arguments))
+    dataset = keys.pop("dataset")
+    if dataset == "table":
+        return _convert_table(keys)
+    if "no_statistics" in keys:
+        keys["statistics"] = not keys.pop("no_statistics")
+    converters: Dict[str, Callable[..., str]] = {
+        "kuairand": kuairand.convert,
+        "kuairec": kuairec.convert,
+        "recflow": recflow.convert,
+        "rectour": rectour.convert,
+        "ml-beliefs": beliefs.convert,
     }
-    if options.dataset == "kuairand":
-        summary = kuairand.convert(
-            options.source, options.output, options.logs, options.history, **keys
-        )
-    else:
-        summary = kuairec.convert(options.source, options.output, options.matrix, **keys)
-    print(f"{options.output}\n{summary}")
+    summary = converters[dataset](**keys)
+    print(f"{keys['output']}\n{summary}")
     return 0

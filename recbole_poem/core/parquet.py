@@ -1,4 +1,4 @@
-"""The package that reads and writes Parquet, where it is installed."""
+"""The package that reads and writes Parquet and Feather, where it is installed."""
 
 from typing import Any
 
@@ -13,10 +13,31 @@ def parquet() -> Any:
     InputError
         If it is not installed.
     """
+    _require("Parquet")
+    import pyarrow.parquet
+
+    return pyarrow.parquet
+
+
+def arrow() -> Any:
+    """Return ``pyarrow``, with ``pyarrow.csv`` and ``pyarrow.ipc``, which reads Feather.
+
+    Raises
+    ------
+    InputError
+        If it is not installed.
+    """
+    _require("Feather")
+    import pyarrow.csv
+    import pyarrow.ipc
+
+    return pyarrow
+
+
+def _require(what: str) -> None:
     try:
-        import pyarrow.parquet
+        import pyarrow  # noqa: F401
     except ModuleNotFoundError as error:
         raise InputError(
-            "Parquet needs the package 'pyarrow'; install the extra [parquet]"
+            f"{what} needs the package 'pyarrow'; install the extra [parquet]"
         ) from error
-    return pyarrow.parquet

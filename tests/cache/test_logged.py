@@ -257,6 +257,30 @@ def test_columns_that_are_no_objectives_are_named(cand, caplog):
     assert f"{cand}: no objective is made of page (token)" in caplog.text
 
 
+def test_stages_are_counted_and_are_no_objectives(cand, caplog):
+    header = HEADER + "\tstage:token"
+    stages = ["rank_rest", "shown", "shown", "coarse_rest"]
+    with caplog.at_level(logging.INFO):
+        ranker = ranker_of(cand, [f"{a}\t{b}" for a, b in zip(FOUR_LINES, stages)], header)
+    assert ranker.objectives == ("click", "like")
+    words = "candidates by stage, best first: shown 2, rank_rest 1, coarse_rest 1"
+    assert caplog.records[0].message == f"{cand}: {words}"
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        ("ranked", "line 3: the stage 'ranked' is none of shown, rerank_top, rank_top, "),
+        ("", "line 3: column 'stage' has no token"),
+    ],
+)
+def test_a_stage_that_is_none_is_refused_with_its_line(cand, stage, words):
+    lines = [f"{FOUR_LINES[0]}\tshown", f"{FOUR_LINES[1]}\t{stage}"]
+    with pytest.raises(InputError, match=f"^{cand}: {words}"):
+        ranker_of(cand, lines, HEADER + "\tstage:token")
+
+
 def test_the_objectives_that_are_asked_for_are_read_in_their_order(cand, caplog):
     header = HEADER + "\tbuy:float"
     lines = [f"{line}\t{number}" for number, line in enumerate(FOUR_LINES)]

@@ -5,10 +5,12 @@ One row per candidate, tab-separated like every atomic file::
     user_id:token  timestamp:float  item_id:token  click:float  like:float  ...
 
 All rows of one user with one timestamp are one ranking. Every other float column is an objective's
-raw score, or those that the setting ``columns`` lists. A request reads the user's latest ranking
-whose timestamp is not after the time of its row: the list that the user was looking at, less what
-was consumed from it. All rows that fall to one ranking are one request, so the previous request is
-the previous ranking.
+raw score, or those that the setting ``columns`` lists. A token column ``stage`` may say how far a
+candidate came (`recbole_poem.fusion.cascade_stages`); it is checked and counted, and no objective.
+
+A request reads the user's latest ranking whose timestamp is not after the time of its row: the list
+that the user was looking at, less what was consumed from it. All rows that fall to one ranking are
+one request, so the previous request is the previous ranking.
 """
 
 import hashlib

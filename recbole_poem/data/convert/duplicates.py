@@ -6,14 +6,14 @@ what stays in memory is one file and the numbers of the rows that repeat. KuaiRa
 rows are 7.7 GB on disk, 120 MB a file.
 """
 
-import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Any, List, Optional, Type
+from typing import Optional, Type
 
 import numpy as np
 
-_FILES = 64
+from recbole_poem.data.convert.dealt_rows import DealtRows
+
 _RECORD = np.dtype([("pair", np.int64), ("time", np.float64), ("row", np.int64)])
 
 
@@ -27,12 +27,10 @@ class DuplicateFinder:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = tempfile.TemporaryDirectory(dir=folder, prefix=".duplicates-")
-        self._files: List[Any] = []
+        self._rows = DealtRows(folder, _RECORD)
 
     def __enter__(self) -> "DuplicateFinder":
-        folder = Path(self._folder.name)
-        self._files = [(folder / str(number)).open("w+b") for number in range(_FILES)]
+        self._rows.__enter__()
         return self
 
     def __exit__(
@@ -41,9 +39,7 @@ class DuplicateFinder:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        for file in self._files:
-            file.close()
-        self._folder.cleanup()
+        self._rows.__exit__(kind, error, trace)
 
     def add(self, row: np.ndarray, user: np.ndarray, item: np.ndarray, time: np.ndarray) -> None:
         """Collect rows.
@@ -58,21 +54,14 @@ class DuplicateFinder:
         """
         records = np.empty(len(row), _RECORD)
         records["pair"], records["time"], records["row"] = user << 32 | item, time, row
-        number = user % _FILES
-        order = np.argsort(number, kind="stable")
-        bounds = np.searchsorted(number[order], np.arange(_FILES + 1))
-        for file, begin, end in zip(self._files, bounds[:-1], bounds[1:]):
-            if begin < end:
-                file.write(records[order[begin:end]].tobytes())
+        self._rows.add(user, records)
 
     def repeating(self) -> np.ndarray:
         """Return the numbers of the rows that repeat an earlier one, (D,) int64, ascending."""
-        return np.sort(np.concatenate([_repeating(file) for file in self._files]))
+        return np.sort(np.concatenate([_repeating(part) for part in self._rows.parts()]))
 
 
-def _repeating(file: Any) -> np.ndarray:
-    file.seek(0)
-    records = np.frombuffer(file.read(), _RECORD)
+def _repeating(records: np.ndarray) -> np.ndarray:
     order = np.lexsort((records["time"], records["pair"]))  # stable: equal ones stay in order
     pair, time = records["pair"][order], records["time"][order]
     again = np.flatnonzero((pair[1:] == pair[:-1]) & (time[1:] == time[:-1])) + 1

@@ -70,7 +70,7 @@ def progress(paths: List[Path], passes: int = 1) -> Iterator[Any]:
         yield bar
 
 
-def header_of(path: Path) -> List[str]:
+def header_of(path: Path, separator: str = ",") -> List[str]:
     """Return the names of the columns of a file.
 
     Raises
@@ -82,11 +82,16 @@ def header_of(path: Path) -> List[str]:
         line = stream.readline().decode("utf-8-sig", "replace").rstrip("\r\n")
     if not line:
         raise InputError(f"{path}: the file is empty")
-    return next(csv.reader([line]))
+    return next(csv.reader([line], delimiter=separator))
 
 
 def chunks(
-    path: Path, columns: Dict[str, Column], what: str, bar: Any = None, only: Any = None
+    path: Path,
+    columns: Dict[str, Column],
+    what: str,
+    bar: Any = None,
+    only: Any = None,
+    separator: str = ",",
 ) -> Iterator[Tuple[int, pd.DataFrame]]:
     """Yield a file in parts, all values checked.
 
@@ -100,6 +105,8 @@ def chunks(
         A bar of bytes to move on.
     only : list of str, optional
         The columns to read.
+    separator : str
+        Between the fields of a line.
 
     Yields
     ------
@@ -113,15 +120,16 @@ def chunks(
     InputError
         Names the file, and line and column where they are known.
     """
-    header = header_of(path)
+    header = header_of(path, separator)
     check_header(path, header, columns, what)
     used = list(only or columns)
     text = {name: str for name in used if columns[name].kind == "text"}
     line = 2
-    with opened(path, bar, RowCheck(path, len(header))) as stream:
+    with opened(path, bar, RowCheck(path, len(header), separator)) as stream:
         try:
             parts = pd.read_csv(
                 stream,
+                sep=separator,
                 usecols=only,  # where all are wanted it stays None: else long lines go unnoticed
                 dtype=text,
                 keep_default_na=False,

@@ -17,10 +17,12 @@ class RowCheck:
         For the words of errors.
     n_fields : int
         Of the header.
+    separator : str
+        Between fields, one character of ASCII.
     """
 
-    def __init__(self, path: Path, n_fields: int) -> None:
-        self._path, self._n_fields = path, n_fields
+    def __init__(self, path: Path, n_fields: int, separator: str = ",") -> None:
+        self._path, self._n_fields, self._separator = path, n_fields, separator
         self._rest, self._line = b"", 1
 
     def feed(self, data: bytes) -> None:
@@ -43,7 +45,7 @@ class RowCheck:
         end = np.flatnonzero(characters == ord("\n"))
         begin = np.r_[0, end[:-1] + 1]
         fields = 1 + np.diff(
-            np.searchsorted(np.flatnonzero(characters == ord(",")), end), prepend=0
+            np.searchsorted(np.flatnonzero(characters == ord(self._separator)), end), prepend=0
         )
         quotes = np.flatnonzero(characters == ord('"'))
         for place in np.unique(np.searchsorted(end, quotes)):
@@ -61,7 +63,8 @@ class RowCheck:
     def _n_quoted(self, line: bytes, number: int) -> int:
         """Return the number of fields of a line with quotes."""
         try:
-            return len(next(csv.reader([line.decode("utf-8", "replace")], strict=True)))
+            text = line.decode("utf-8", "replace")
+            return len(next(csv.reader([text], strict=True, delimiter=self._separator)))
         except csv.Error as error:
             raise InputError(
                 f"{self._path}, line {number}: a quote opens or closes where it cannot ({error})"

@@ -73,4 +73,8 @@ class AtomicFiles:
             lineterminator="\n",
             quoting=csv.QUOTE_NONE,  # atomic files have no quoting
         )
-        self._files[kind].write(text.encode())
+        self.append(kind, text.encode())
+
+    def append(self, kind: str, lines: bytes) -> None:
+        """Append whole lines, whose fields stand in the order of the header."""
+        self._files[kind].write(lines)
