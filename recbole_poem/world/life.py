@@ -5,7 +5,7 @@ from typing import Dict, List, NamedTuple
 import numpy as np
 
 from recbole_poem.world.retrieval import Retrieval
-from recbole_poem.world.world import Served, Until, World, live
+from recbole_poem.world.world import Lives, Served, Until, World
 
 BLOCK = 256  # users of a block
 
@@ -45,8 +45,8 @@ class Life(NamedTuple):
 
 
 def lived(world: World, users: np.ndarray, retrieval: Retrieval, until: Until) -> Life:
-    """Let some users live, and return all of it; see `recbole_poem.world.world.live`."""
-    return together(list(live(world, users, retrieval, until)))
+    """Let some users live from the start, and return all of it; see `Lives.go`."""
+    return together(list(Lives(world, users).go(retrieval, until)))
 
 
 def together(rounds: List[Served]) -> Life:

@@ -32,6 +32,8 @@ class Asked(NamedTuple):
     ranked : (B, N) int
         The ranking of the request before, best first; `NONE` behind the last.
     scores : (B, N, M) float
+    taken : (B, I) bool
+        What the user was shown; the platform leaves it out, whoever sends it.
     """
 
     user: np.ndarray
@@ -41,6 +43,7 @@ class Asked(NamedTuple):
     history_time: np.ndarray
     ranked: np.ndarray
     scores: np.ndarray
+    taken: np.ndarray
 
 
 class Retrieval(Protocol):
@@ -113,6 +116,24 @@ class Sources:
         own = self._of_category[np.minimum(begin + (other * (end - begin)).astype(int), end - 1)]
         items = np.where(place < self._settings.popular * n, popular, own)
         return without_doubles(np.minimum(items, len(self._appeal) - 1))
+
+
+class Beside:
+    """A retrieval beside the platform's own: both send candidates, the ranking stage chooses.
+
+    Parameters
+    ----------
+    retrieval, own : Retrieval
+    """
+
+    def __init__(self, retrieval: Retrieval, own: Retrieval) -> None:
+        self._retrieval, self._own = retrieval, own
+        self.latest = np.empty((0, 0), dtype=int)  #: what the first one sent in the last round
+
+    def candidates(self, asked: Asked) -> np.ndarray:
+        """Return the candidates of both, each once."""
+        self.latest = self._retrieval.candidates(asked)
+        return without_doubles(np.concatenate([self.latest, self._own.candidates(asked)], axis=1))
 
 
 def without_doubles(items: np.ndarray, fill: int = NONE) -> np.ndarray:

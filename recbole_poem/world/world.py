@@ -96,7 +96,7 @@ class World:
 
 @dataclass(frozen=True)
 class Until:
-    """When a world ends: after so many requests of each user, or at a time, or at what is first.
+    """When it is enough: after so many requests of each user, after so many days, or what is first.
 
     Attributes
     ----------
@@ -108,32 +108,17 @@ class Until:
     days: Optional[float] = None
 
 
-def live(world: World, users: np.ndarray, retrieval: Retrieval, until: Until) -> Iterator[Served]:
-    """Let some users live, round by round: in each round every one who is there asks once.
+class Lives:
+    """What changes of some users: contexts, boredom, what was seen, the last ranking, the clocks.
+
+    A copy (``copy.deepcopy``) lives on apart from the original, with the same chances.
 
     Parameters
     ----------
     world : World
     users : (B,) int
         Each once.
-    retrieval : Retrieval
-    until : Until
-        At least one of its two ends.
     """
-    state = _State(world, users)
-    number = 0
-    while until.requests is None or number < until.requests:
-        present = np.arange(len(users))
-        if until.days is not None:
-            present = np.flatnonzero(state.clock < until.days * 86_400)
-        if len(present) == 0:
-            return
-        yield state.request(present, retrieval)
-        number += 1
-
-
-class _State:
-    """What changes: contexts, boredom, what was seen, the last ranking, the clock of each user."""
 
     def __init__(self, world: World, users: np.ndarray) -> None:
         settings, n = world.settings, len(users)
@@ -150,7 +135,27 @@ class _State:
         self._scores = np.zeros((n, settings.list.candidates, len(world.objectives)))
         self._history = _History(n)
 
-    def request(self, present: np.ndarray, retrieval: Retrieval) -> Served:
+    def go(self, retrieval: Retrieval, until: Until) -> Iterator[Served]:
+        """Let the users live on, round by round: in each every one who is there asks once.
+
+        Parameters
+        ----------
+        retrieval : Retrieval
+        until : Until
+            Counted from now on, for each user from its own clock. At least one of its two ends.
+        """
+        end = np.full(len(self._users), np.inf)
+        if until.days is not None:
+            end = self.clock + until.days * 86_400
+        number = 0
+        while until.requests is None or number < until.requests:
+            present = np.flatnonzero(self.clock < end)
+            if len(present) == 0:
+                return
+            yield self._request(present, retrieval)
+            number += 1
+
+    def _request(self, present: np.ndarray, retrieval: Retrieval) -> Served:
         """Answer one request of each of the users at these places."""
         world, settings = self._world, self._world.settings
         user, request, time = self._users[present], self._number[present], self.clock[present]
@@ -194,7 +199,7 @@ class _State:
         items = retrieval.candidates(
             Asked(
                 self._users[present], self._number[present], self.clock[present], history,
-                history_time, self._ranked[present], self._scores[present],
+                history_time, self._ranked[present], self._scores[present], self._taken[present],
             )  # fmt: skip
         )
         real = np.where(items == NONE, 0, items)
