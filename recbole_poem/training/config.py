@@ -2,7 +2,8 @@
 
 Order of precedence, lowest first: RecBole's own files (overall, model, sample, data set,
 quick start), the plugin's files of the same names in ``properties/`` (a preset behind its model,
-what it says of a data set behind that one's file), ``config_files``, ``config_dict``. The command
+what it says of a data set behind that one's file), what a data set's folder says of it
+(``<data_path>/<name>/<name>.yaml``), ``config_files``, ``config_dict``. The command
 line reaches `Config` through ``config_dict`` alone: what else is in ``sys.argv`` belongs to whoever
 started the process.
 """
@@ -208,12 +209,15 @@ class Config(ChosenComponents, recbole.config.Config):
         files.append(of_dataset)
         if own is POEMKeys:
             files.append(PROPERTIES / "preset" / self._preset_name / f"{dataset}.yaml")
+        own_file = self._file_in_folder(dataset)
+        files.append(own_file)
         for file in files:
             if file.is_file():
                 self._update_internal_config_dict(str(file))
         internal, external = self.internal_config_dict, self.external_config_dict
         stock = Path(recbole.__path__[0]) / "properties" / "dataset" / f"{dataset}.yaml"
-        if not stock.is_file() and not of_dataset.is_file() and internal["load_col"] is not None:
+        is_known = any(file.is_file() for file in (stock, of_dataset, own_file))
+        if not is_known and internal["load_col"] is not None:
             # RecBole's default is users and items alone, and no time; other files stay as named
             internal["load_col"] = {**internal["load_col"], "inter": "*"}
         if internal["MODEL_TYPE"] in (
@@ -246,6 +250,11 @@ class Config(ChosenComponents, recbole.config.Config):
             keys["eval_args"] = {**usual, **asked}  # a mode alone asks for no split by chance
         check_given(self.model_class, keys, self.external_config_dict, self.internal_config_dict)
         return keys
+
+    def _file_in_folder(self, dataset: str) -> Path:
+        """Return the file of keys that lies beside the data, if there is one."""
+        given = self.external_config_dict.get("data_path", self.internal_config_dict["data_path"])
+        return Path(str(given), dataset, f"{dataset}.yaml")
 
     @property
     def _preset_name(self) -> str:

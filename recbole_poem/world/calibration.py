@@ -1,183 +1,205 @@
-"""Fits the reactions of the world to a log of watch times, and says what does not fit.
+"""Fits a world to a log and lives in it in turn, and says what does not fit.
 
-Only what people did with what they were shown is in a log; their utilities are not. So the
-utilities are those that the world itself shows, and the numbers of
-`recbole_poem.world.reactions` are fitted to shares of the log: of exposures watched for at least so
-many seconds, in several ranges of lengths. What is fitted is a distribution of watch time, and no cause:
-what a unit of utility does cannot be had from it, so both weights of utility stay as they are given.
+What people are shown depends on how they react, and how they react is fitted to what they are
+shown. So both are done a few times, one after the other, until they agree.
 """
 
 import dataclasses
-from typing import Any, Dict, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 import numpy as np
-from scipy.optimize import brentq, least_squares
-from scipy.special import expit
 
-from recbole_poem.core.errors import InputError
-from recbole_poem.world.reactions import (
-    CLICK_SECONDS,
-    LONG_VIEW_SECONDS,
-    ReactionSettings,
-    chance_to_reach,
-)
+from recbole_poem.world.fitting import LENGTHS, REACHED, fit, shares_by_length
+from recbole_poem.world.life import Life, lived
+from recbole_poem.world.loop import Until
+from recbole_poem.world.reactions import CLICK_SECONDS, LONG_VIEW_SECONDS
+from recbole_poem.world.settings import WorldSettings
+from recbole_poem.world.watch_log import WatchLog
+from recbole_poem.world.world import World
 
-#: of the watch times: seconds from which shares are compared; infinity is the whole video
-REACHED = (1.0, 3.0, CLICK_SECONDS, LONG_VIEW_SECONDS, 60.0, np.inf)
-#: the lengths are cut here, in seconds
-LENGTHS = (7.0, 12.0, 18.0, 60.0, 180.0)
-_N_UTILITIES = 4000
-_FITTED = {
-    "caught": (-3.0, 3.0),
-    "log_seconds": (-2.0, 5.0),
-    "log_seconds_by_duration": (0.0, 1.2),
-    "log_seconds_spread": (0.2, 3.0),
-    "skip_seconds": (0.3, 6.0),
-    "skip_spread": (0.2, 2.0),
-}
+#: a share, or a spread of shares, that is further off is a misfit; of seconds, a tenth is
+FAR = 0.03
+_LEAST = 20  # exposures of whoever enters a spread
 
 
-class WatchLog(NamedTuple):
-    """Exposures of a log.
+class Compared(NamedTuple):
+    """One number of the log and of the world.
 
     Attributes
     ----------
-    seconds, duration : (E,) float
-        Watched, and the video's length; above 0.
-    others : dict of name to (E,) bool
-        Further reactions.
+    name : str
+    log, simulated : float
+    is_seconds : bool
+        Otherwise it is a share, or a spread of shares.
     """
 
-    seconds: np.ndarray
-    duration: np.ndarray
-    others: Mapping[str, np.ndarray]
+    name: str
+    log: float
+    simulated: float
+    is_seconds: bool = False
 
     @property
-    def long_view(self) -> np.ndarray:
-        """(E,) bool, by the rule of `recbole_poem.world.reactions`."""
-        watched: np.ndarray = self.seconds >= np.minimum(self.duration, LONG_VIEW_SECONDS)
-        return watched
+    def fits(self) -> bool:
+        """Whether both are close; see `FAR`. What the log cannot tell is no misfit."""
+        if np.isnan(self.log) or np.isnan(self.simulated):
+            return True
+        off = abs(self.simulated - self.log)
+        return bool(off <= (0.1 * self.log if self.is_seconds else FAR))
 
 
-def fit(
-    log: WatchLog, utility: np.ndarray, start: ReactionSettings, seed: int = 0
-) -> ReactionSettings:
-    """Fit the reactions.
+class Calibration(NamedTuple):
+    """A world that was fitted.
+
+    Attributes
+    ----------
+    settings : WorldSettings
+    overall : list of Compared
+        Over all exposures.
+    by_length : list of Compared
+        Shares of exposures of a range of lengths.
+    """
+
+    settings: WorldSettings
+    overall: List[Compared]
+    by_length: List[Compared]
+
+    @property
+    def misfits(self) -> List[Compared]:
+        """What does not fit."""
+        return [each for each in [*self.overall, *self.by_length] if not each.fits]
+
+    @property
+    def dials(self) -> Dict[str, Any]:
+        """Return the dials that were fitted, in blocks."""
+        catalogue, people = self.settings.catalogue, self.settings.people
+        return {
+            "catalogue": {
+                "log_duration": catalogue.log_duration,
+                "log_duration_spread": catalogue.log_duration_spread,
+            },
+            "people": {"activity": people.activity},
+            "reactions": dataclasses.asdict(self.settings.reactions),
+        }
+
+
+def calibrate(
+    log: WatchLog, settings: WorldSettings, requests: int = 30, rounds: int = 3
+) -> Calibration:
+    """Fit the lengths of videos, the reactions, and how much users differ.
 
     Parameters
     ----------
     log : WatchLog
-    utility : (X,) float
-        Utilities of what the world shows.
-    start : ReactionSettings
-        Where the search begins; all its weights of utility are kept.
-    seed : int
-        Of the sample of utilities and lengths.
+    settings : WorldSettings
+        Where the search begins.
+    requests : int
+        Of each user of the world.
+    rounds : int
+        How often it lives and is fitted.
 
     Raises
     ------
     InputError
         If the log has fewer than 1,000 exposures.
     """
-    if len(log.seconds) < 1000:
-        raise InputError(f"a calibration needs 1,000 exposures; the log has {len(log.seconds)}")
-    x, duration = _sample(log, utility, seed)
-    shares, weight = _shares(log.seconds, log.duration)
-    names = list(_FITTED)
-    low, high = np.array(list(_FITTED.values())).T
-
-    def misfit(values: np.ndarray) -> np.ndarray:
-        settings = dataclasses.replace(start, **dict(zip(names, values.tolist())))
-        wrong: np.ndarray = ((_expected_shares(settings, x, duration) - shares) * weight).ravel()
-        return wrong
-
-    begin = np.clip([getattr(start, name) for name in names], low + 1e-6, high - 1e-6)
-    found = least_squares(misfit, begin, bounds=(low, high)).x
-    fitted = dataclasses.replace(start, **dict(zip(names, found.round(4).tolist())))
-    fitted = dataclasses.replace(fitted, again=_again(log))
-    others = {
-        name: _other(log, log.others[name], weights, fitted, x, duration)
-        for name, weights in start.others.items()
-        if name in log.others
-    }
-    return dataclasses.replace(fitted, others={**start.others, **others})
+    lengths = np.log(log.duration)
+    settings = dataclasses.replace(
+        settings,
+        catalogue=dataclasses.replace(
+            settings.catalogue,
+            log_duration=round(float(lengths.mean()), 3),
+            log_duration_spread=round(float(lengths.std()), 3),
+        ),
+    )
+    aim = spread_of_rate(log.user, log.long_view)
+    for _ in range(rounds):
+        life, simulated = _live(settings, requests)
+        reactions = fit(log, life.utility, settings.reactions)
+        people, found = settings.people, spread_of_rate(simulated.user, simulated.long_view)
+        if found > 0 and aim > 0:
+            activity = round(people.activity * float(np.clip(aim / found, 0.5, 2.0)), 3)
+            people = dataclasses.replace(people, activity=activity)
+        settings = dataclasses.replace(settings, reactions=reactions, people=people)
+    simulated = _live(settings, requests)[1]
+    return Calibration(settings, _overall(log, simulated), _by_length(log, simulated))
 
 
-def summary(seconds: np.ndarray, duration: np.ndarray) -> Dict[str, float]:
-    """Return what a log, or a world, has: shares, and quantiles of the seconds watched."""
+def spread_of_rate(group: np.ndarray, happened: np.ndarray) -> float:
+    """Return the standard deviation of a rate between groups, less what chance alone makes of it.
+
+    Parameters
+    ----------
+    group : (E,) int
+        From 0: users, say. Those with fewer than 20 rows are left out.
+    happened : (E,) bool
+
+    Returns
+    -------
+    float
+        NaN where fewer than two groups are left.
+    """
+    n = np.bincount(group)
+    enough = n >= _LEAST
+    if enough.sum() < 2:
+        return float("nan")
+    rate, n = np.bincount(group, happened)[enough] / n[enough], n[enough]
+    by_chance = (rate * (1 - rate) / (n - 1)).mean()
+    return float(np.sqrt(max(0.0, rate.var() - by_chance)))
+
+
+def _live(settings: WorldSettings, requests: int) -> Tuple[Life, WatchLog]:
+    """Live in a world; return what happened, and its log."""
+    world = World(settings)
+    life = lived(world, np.arange(world.n_users), world.usual_retrieval(), Until(requests=requests))
+    duration = world.catalogue.duration[life.item]
+    return life, WatchLog(life.user, life.item, life.seconds, duration, life.reactions)
+
+
+def _overall(log: WatchLog, simulated: WatchLog) -> List[Compared]:
+    one, other = _summary(log), _summary(simulated)
+    found = [
+        Compared(name, one[name], other[name], is_seconds=name.endswith("seconds")) for name in one
+    ]
+    for name in (name for name in log.others if name in simulated.others):
+        for words, of_long in (("long views", True), ("the others", False)):
+            one_rate, other_rate = (_rate_of(each, name, of_long) for each in (log, simulated))
+            found.append(Compared(f"{name}, of {words}", one_rate, other_rate))
+    return found
+
+
+def _rate_of(log: WatchLog, name: str, of_long: bool) -> float:
+    rows = log.others[name][log.long_view == of_long]
+    return float(rows.mean()) if len(rows) else float("nan")
+
+
+def _summary(log: WatchLog) -> Dict[str, float]:
+    """Return shares of exposures, quantiles of the seconds watched, and spreads."""
+    seconds, duration = log.seconds, log.duration
     return {
-        "under 3 s": float((seconds < np.minimum(duration, 3)).mean()),
+        "skipped within 3 s": float((seconds < np.minimum(duration, 3)).mean()),
         "click": float((seconds >= np.minimum(duration, CLICK_SECONDS)).mean()),
         "long view": float((seconds >= np.minimum(duration, LONG_VIEW_SECONDS)).mean()),
         "complete": float((seconds >= duration).mean()),
         "median seconds": float(np.median(seconds)),
         "mean seconds": float(seconds.mean()),
-        "90th percentile": float(np.quantile(seconds, 0.9)),
+        "90th percentile of seconds": float(np.quantile(seconds, 0.9)),
+        "spread of long views between users": spread_of_rate(log.user, log.long_view),
+        "spread of long views between videos": spread_of_rate(log.item, log.long_view),
     }
 
 
-def _sample(log: WatchLog, utility: np.ndarray, seed: int) -> Tuple[np.ndarray, np.ndarray]:
-    """Return utilities and lengths of as many exposures, independent of each other."""
-    rng = np.random.default_rng(seed)
-    return rng.choice(utility, _N_UTILITIES), rng.choice(log.duration, _N_UTILITIES)
-
-
-def _shares(seconds: np.ndarray, duration: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Return the share of exposures that reach each mark, by length, and what it weighs."""
-    of_length = np.digitize(duration, LENGTHS)
-    n_lengths = len(LENGTHS) + 1
-    count = np.bincount(of_length, minlength=n_lengths)
-    shares = [
-        np.bincount(of_length, seconds >= np.minimum(duration, mark), n_lengths)
-        / np.maximum(count, 1)
-        for mark in REACHED
-    ]
-    return np.stack(shares, axis=1), np.sqrt(count / count.sum())[:, None]
-
-
-def _expected_shares(
-    settings: ReactionSettings, x: np.ndarray, duration: np.ndarray
-) -> np.ndarray:
-    """Return what `_shares` would be in the world, in closed form for each exposure."""
-    of_length, n_lengths = np.digitize(duration, LENGTHS), len(LENGTHS) + 1
-    count = np.maximum(np.bincount(of_length, minlength=n_lengths), 1)
-    columns = [
-        np.bincount(
-            of_length, chance_to_reach(settings, x, duration, np.full_like(duration, mark)),
-            n_lengths,
-        ) / count
-        for mark in REACHED
-    ]  # fmt: skip
-    return np.stack(columns, axis=1)
-
-
-def _again(log: WatchLog) -> float:
-    """Return the chance to watch on: those clearly behind the end, of those who reach it."""
-    whole = log.seconds >= log.duration
-    if not whole.any():
-        return 0.0
-    # whoever goes on plays a part of it, all parts as likely; a tenth of them is under a tenth
-    on = (log.seconds[whole] >= 1.1 * log.duration[whole]).mean() / 0.9
-    return float(min(round(float(on), 4), 0.99))
-
-
-def _other(
-    log: WatchLog,
-    happened: np.ndarray,
-    weights: Mapping[str, float],
-    settings: ReactionSettings,
-    x: np.ndarray,
-    duration: np.ndarray,
-) -> Dict[str, float]:
-    """Fit the base and the weight of a long view of one further reaction."""
-    slope, watched = weights["utility"], log.long_view
-    long_view = chance_to_reach(settings, x, duration, np.full_like(duration, LONG_VIEW_SECONDS))
-    bases: Dict[str, Any] = {}
-    for name, of_log, share in (("not", ~watched, 1 - long_view), ("long", watched, long_view)):
-        rate = max(float(happened[of_log].mean()) if of_log.any() else 0.0, 1e-6)
-        weight = share / share.sum()
-        bases[name] = brentq(
-            lambda base: float((weight * expit(base + slope * x)).sum()) - rate, -30.0, 10.0
-        )
-    base, gain = bases["not"], bases["long"] - bases["not"]
-    return {"base": round(base, 4), "utility": slope, "long_view": round(gain, 4)}
+def _by_length(log: WatchLog, simulated: WatchLog) -> List[Compared]:
+    """Compare the shares that reach each mark, in each range of lengths that both have."""
+    (one, n_one), (other, n_other) = (
+        shares_by_length(each.seconds, each.duration) for each in (log, simulated)
+    )
+    edges = ["0", *(f"{length:g}" for length in LENGTHS), ""]
+    found = []
+    for row in np.flatnonzero((n_one >= 100) & (n_other >= 100)):
+        length = f"{edges[row]} to {edges[row + 1]} s" if edges[row + 1] else f"{edges[row]} s on"
+        for column, mark in enumerate(REACHED):
+            words = "the end" if np.isinf(mark) else f"{mark:g} s"
+            if np.isinf(mark) or mark < [*LENGTHS, np.inf][row]:  # the others are the end
+                name = f"length {length}: watched to {words}"
+                found.append(Compared(name, float(one[row, column]), float(other[row, column])))
+    return found

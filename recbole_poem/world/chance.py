@@ -6,9 +6,9 @@ user, request and item. So they are twins, and their difference is paired by use
 """
 
 from enum import IntEnum
-from typing import NamedTuple, Union
+from functools import lru_cache
+from typing import Any, NamedTuple, Union
 
-import numba
 import numpy as np
 from scipy.special import ndtri
 
@@ -63,11 +63,12 @@ class Chance(NamedTuple):
         -------
         float64, in the broadcast shape
         """
+        mix, fraction = _compiled()
         state = np.uint64(self.seed * 0x9E3779B97F4A7C15 % 2**64)
         with np.errstate(over="ignore"):  # the mixing wraps around
             for key in (int(Purpose.WORLD), int(draw), *keys):
-                state = _mix(state, np.asarray(key, dtype=np.int64).view(np.uint64))
-        numbers: np.ndarray = _fraction(state)
+                state = mix(state, np.asarray(key, dtype=np.int64).view(np.uint64))
+        numbers: np.ndarray = fraction(state)
         return numbers
 
     def normal(self, draw: Draw, *keys: Union[np.ndarray, int]) -> np.ndarray:
@@ -77,16 +78,21 @@ class Chance(NamedTuple):
         return numbers
 
 
-def _mix_of(state, key):  # type: ignore[no-untyped-def]
-    state = state + key + np.uint64(0x9E3779B97F4A7C15)
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
+@lru_cache(maxsize=None)
+def _compiled() -> "tuple[Any, Any]":
+    """Return SplitMix64's step and what makes a fraction of its state, as functions on arrays."""
+    import numba  # takes a second, which those who draw nothing need not wait for
 
+    def mix(state, key):  # type: ignore[no-untyped-def]
+        state = state + key + np.uint64(0x9E3779B97F4A7C15)
+        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return state ^ (state >> np.uint64(31))
 
-def _fraction_of(state):  # type: ignore[no-untyped-def]
-    return (state >> np.uint64(11)) * 2.0**-53
+    def fraction(state):  # type: ignore[no-untyped-def]
+        return (state >> np.uint64(11)) * 2.0**-53
 
-
-_mix = numba.vectorize(["uint64(uint64, uint64)"])(_mix_of)
-_fraction = numba.vectorize(["float64(uint64)"])(_fraction_of)
+    return (
+        numba.vectorize(["uint64(uint64, uint64)"])(mix),
+        numba.vectorize(["float64(uint64)"])(fraction),
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recbole_poem.core.settings import ABOVE_0, FROM_0, PROBABILITY, setting
+from recbole_poem.core.settings import ABOVE_0, FROM_0, NUMBER, PROBABILITY, setting
 from recbole_poem.world.chance import Chance, Draw
 
 _HOUR, _DAY = 3600.0, 86_400.0
@@ -26,8 +26,7 @@ class ClockSettings:
     return_by_satisfaction: float = setting(
         0.1, FROM_0, "how much satisfaction, from 0 to 1, shortens the logarithm of a gap"
     )
-    leaving: float = setting(-3.0, FROM_0._replace(holds=lambda v: True, words="a number"),
-                             "log odds of leaving after a video, for a bored user")
+    leaving: float = setting(-3.0, NUMBER, "log odds of leaving after a video, for a bored user")
     leaving_by_satisfaction: float = setting(
         1.0, FROM_0, "what satisfaction, from 0 to 1, takes away from these log odds"
     )
@@ -71,9 +70,7 @@ def next_times(
     hours = np.log(settings.gap_hours) + settings.gap_spread * chance.normal(
         Draw.GAP, user, request
     )
-    away = _from_activity(
-        settings, _to_activity(settings, end) + _HOUR * np.exp(hours - shorter)
-    )
+    away = _from_activity(settings, _to_activity(settings, end) + _HOUR * np.exp(hours - shorter))
     again: np.ndarray = np.floor(np.where(left, away, end)) + 1
     return again
 
@@ -87,10 +84,10 @@ def _to_activity(settings: ClockSettings, time: np.ndarray) -> np.ndarray:
 
 
 def _from_activity(settings: ClockSettings, lived: np.ndarray) -> np.ndarray:
-    """Return the time of an integral: Newton's steps, held between two bounds."""
+    """Return the time of an integral, by bisection: the integral ascends with time."""
     reach = settings.evening * _DAY / (2 * np.pi)
     low, high = lived - reach, lived + reach
-    for _ in range(40):  # halves a day to less than a microsecond
+    for _ in range(25):  # leaves less than a hundredth of a second; whole ones are asked for
         middle = (low + high) / 2
         late = _to_activity(settings, middle) > lived
         low, high = np.where(late, low, middle), np.where(late, middle, high)

@@ -1,8 +1,8 @@
 """A world as a data set of RecBole: exposures, rankings, videos, and what could be known.
 
-``<name>.inter`` holds a row for each exposure, ``<name>.cand`` the ranking of each request, ``.item`` and
-``.user`` who and what there is, ``<name>.yaml`` the keys that read them, and ``oracle.json`` the bounds of
-`recbole_poem.world.oracles` with the world's settings.
+``<name>.inter`` holds a row for each exposure, ``<name>.cand`` the ranking of each request,
+``.item`` and ``.user`` who and what there is, ``<name>.yaml`` the keys that read them, and
+``oracle.json`` the bounds of `recbole_poem.world.oracles` with the dials of the world.
 """
 
 import dataclasses
@@ -19,12 +19,16 @@ from recbole_poem.core.files import whole_file
 from recbole_poem.core.workers import Map
 from recbole_poem.data.convert.writing import AtomicFiles
 from recbole_poem.world.life import Life, blocks, lived
+from recbole_poem.world.loop import Until
 from recbole_poem.world.oracles import PARTS, metrics, target_ranks, targets
-from recbole_poem.world.retrieval import NONE, Everything
-from recbole_poem.world.world import Until, World
+from recbole_poem.world.retrieval import NONE
+from recbole_poem.world.world import World
 
 #: the world begins here, in seconds since 1970: 2026-01-01, 00:00 UTC
 BEGIN = 1_767_225_600
+
+
+ORACLE = "oracle.json"  # in the folder of the data set
 
 
 class Told(NamedTuple):
@@ -52,7 +56,6 @@ def write_dataset(
     Parameters
     ----------
     world : World
-        All its videos are candidates of its ranking stage.
     requests : int
         Of each user.
     output : Path
@@ -87,37 +90,44 @@ def write_dataset(
             for part, by in ranks.items()
         }
         told = Told(
-            world.n_users, len(world.catalogue.quality), world.n_users * requests, n_exposures,
+            world.n_users, world.n_items, world.n_users * requests, n_exposures,
             oracle,
         )  # fmt: skip
-        _write(output / "oracle.json", json.dumps(_record(world, requests, oracle), indent=1))
-        _write(output / f"{files.name}.yaml", KEYS.format(candidates=world.settings.list.candidates))
+        _write(output / ORACLE, json.dumps(_record(world, requests, oracle), indent=1))
+        _write(output / f"{files.name}.yaml", _keys(world))
     return told
-
-
-KEYS = """\
-# Written by `recbole-poem simulate data`. What is watched for long is predicted; the rest is context.
-load_col:
-  inter: [user_id, item_id, timestamp, watch_seconds, click, long_view, like, comment, follow, forward]
-  item: [item_id, category, duration]
-time_unit: s
-positive_feedback: {{long_view: "[1,1]"}}
-ranking_source: {{name: logged, n_candidates: {candidates}}} # the rankings of the world, in .cand
-category_field: category
-mask_seen: True                 # nothing is shown twice
-"""
 
 
 def _block(world: World, requests: int, users: np.ndarray) -> Life:
     """Let a block of users live; runs in any process."""
-    return lived(world, users, Everything(len(world.catalogue.quality)), Until(requests=requests))
+    return lived(world, users, world.usual_retrieval(), Until(requests=requests))
+
+
+def _reactions(world: World) -> List[str]:
+    return ["click", "long_view", *world.settings.reactions.others]
+
+
+def _keys(world: World) -> str:
+    """Return the YAML file of the keys that read the data set."""
+    inter = ["user_id", "item_id", "timestamp", "watch_seconds", *_reactions(world)]
+    n = world.settings.list.candidates
+    return f"""\
+# Written by `recbole-poem simulate data`. What is watched for long is predicted.
+load_col:
+  inter: [{", ".join(inter)}]
+  item: [item_id, category, duration]
+time_unit: s
+positive_feedback: {{long_view: "[1,1]"}}
+ranking_source: {{name: logged, n_candidates: {n}}} # the rankings of the world, in .cand
+category_field: category
+mask_seen: True # nothing is shown twice
+"""
 
 
 def _columns(world: World) -> Dict[str, Dict[str, str]]:
-    reactions = ["click", "long_view", *world.settings.reactions.others]
     row = {"user_id": "token", "item_id": "token", "timestamp": "float"}
     return {
-        "inter": {**row, "watch_seconds": "float", **dict.fromkeys(reactions, "float")},
+        "inter": {**row, "watch_seconds": "float", **dict.fromkeys(_reactions(world), "float")},
         "item": {"item_id": "token", "category": "token", "duration": "float"},
         "user": {"user_id": "token"},
         "cand": {
@@ -131,7 +141,7 @@ def _items(world: World) -> pd.DataFrame:
     catalogue = world.catalogue
     return pd.DataFrame(
         {
-            "item_id": _names("v", np.arange(len(catalogue.quality))),
+            "item_id": item_tokens(world.n_items),
             "category": _names("c", catalogue.category),
             "duration": catalogue.duration.round(1),
         }
@@ -161,6 +171,11 @@ def _rankings(world: World, life: Life) -> pd.DataFrame:
             **{name: scores[:, number] for number, name in enumerate(world.objectives)},
         }
     )
+
+
+def item_tokens(n_items: int) -> np.ndarray:
+    """Return the token of each video of a world, (I,) of str: that of video 17 is ``v17``."""
+    return _names("v", np.arange(n_items))
 
 
 def _names(kind: str, number: np.ndarray) -> np.ndarray:

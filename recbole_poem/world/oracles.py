@@ -68,7 +68,9 @@ def target_ranks(world: World, life: Life, rows: Targets) -> Dict[str, np.ndarra
             of_target = scores[np.arange(len(scores)), life.item[part.exposure]]
             above = (scores > of_target[:, None]) & ~hidden
             ranks[name].append(above.sum(axis=1) + 1)
-    return {name: np.concatenate(found) if found else np.empty(0, int) for name, found in ranks.items()}
+    return {
+        name: np.concatenate(found) if found else np.empty(0, int) for name, found in ranks.items()
+    }
 
 
 def metrics(ranks: np.ndarray) -> Dict[str, float]:

@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-_DRAWS = 2000
+from recbole_poem.benchmark.statistics import N_RESAMPLES, bootstrap_interval
+
+_SMALLEST = 1e-300  # in place of a variance of nothing
 
 
 class Difference(NamedTuple):
@@ -30,21 +32,46 @@ class Difference(NamedTuple):
 
     @property
     def relative(self) -> float:
-        """The same as a share of A."""
+        """The same as a share of A; NaN where A is 0."""
         return self.difference / self.a if self.a else float("nan")
 
 
-def paired(a: np.ndarray, b: np.ndarray, seed: int = 0) -> Difference:
-    """Compare two arms with the same users: percentile bootstrap over users.
+def linearised(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Return values of users whose mean is a ratio of sums, and whose differences can be paired.
+
+    With R = sum N / sum D they are R + (N - R D) / mean D: the delta method user by user (Budylin,
+    Drutsa, Katsev and Tsoy, WSDM 2018).
+
+    Parameters
+    ----------
+    numerator, denominator : (U,) float
+
+    Returns
+    -------
+    (U,) float
+        NaN where the denominators add up to 0.
+    """
+    total = denominator.sum()
+    if total == 0:
+        return np.full(len(numerator), np.nan)
+    ratio = numerator.sum() / total
+    values: np.ndarray = ratio + (numerator - ratio * denominator) / denominator.mean()
+    return values
+
+
+def paired(
+    a: np.ndarray, b: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int = 0
+) -> Difference:
+    """Compare two arms with the same users: percentile bootstrap of the differences.
 
     Parameters
     ----------
     a, b : (U,) float
         Of the same users in the same order.
-    seed : int
+    n_resamples, seed : int
         Of the bootstrap.
     """
-    low, high = _bootstrap(b - a, seed)
+    low, high = bootstrap_interval(b - a, np.arange(len(a)), n_resamples=n_resamples, seed=seed)
     return Difference(float(a.mean()), float(b.mean()), low, high)
 
 
@@ -54,7 +81,7 @@ def disjoint(
     """Compare two arms with different users, as a platform has to: CUPED, normal interval.
 
     What each user did before the test explains a part of what it does in it, and is taken off
-    (Deng et al., WSDM 2013).
+    (Deng, Xu, Kohavi and Walker, WSDM 2013).
 
     Parameters
     ----------
@@ -66,19 +93,16 @@ def disjoint(
     slope = np.cov(value, before, bias=True)[0, 1] / spread if spread > 0 else 0.0
     own, other = a - slope * (before_a - before.mean()), b - slope * (before_b - before.mean())
     error = np.sqrt(own.var(ddof=1) / len(own) + other.var(ddof=1) / len(other))
-    difference = other.mean() - own.mean()
-    middle = float(own.mean())
-    return Difference(
-        middle, middle + float(difference),
-        float(difference - 1.96 * error), float(difference + 1.96 * error),
-    )  # fmt: skip
+    low, middle, high = (float(other.mean() - own.mean() + z * error) for z in (-1.96, 0.0, 1.96))
+    mean = float(own.mean())
+    return Difference(mean, mean + middle, low, high)
 
 
 def sequence(differences: np.ndarray, tau: float = 0.1, level: float = 0.05) -> np.ndarray:
-    """Return intervals that hold at all days at once: a mixture of sequential tests.
+    """Return intervals that hold on all days at once: a mixture of sequential tests.
 
-    The normal mixture's confidence sequence (Robbins, 1970; the mSPRT of Johari et al., KDD 2017).
-    Looking early and stopping at will does not break it.
+    The normal mixture's confidence sequence (Robbins, 1970; the mSPRT of Johari, Koomen, Pekelis
+    and Walsh, KDD 2017). Looking early and stopping at will does not break it.
 
     Parameters
     ----------
@@ -97,19 +121,8 @@ def sequence(differences: np.ndarray, tau: float = 0.1, level: float = 0.05) -> 
     days = np.arange(1, differences.shape[1] + 1)
     so_far = np.cumsum(differences, axis=1) / days
     n = len(differences)
-    mean, variance = so_far.mean(axis=0), np.maximum(so_far.var(axis=0, ddof=1), 1e-300)
-    # n users by day t count as t looks of n users; the variance is that of their means
-    mixed = (tau**2) * differences.var(ddof=1)
-    error = variance / n
+    error = np.maximum(so_far.var(axis=0, ddof=1) / n, _SMALLEST)  # of the mean so far
+    mixed = max(tau**2 * differences.var(ddof=1), _SMALLEST)
     width = np.sqrt(error * (1 + error / mixed) * np.log((error + mixed) / (error * level**2)))
+    mean = so_far.mean(axis=0)
     return np.stack([mean - width, mean + width], axis=1)
-
-
-def _bootstrap(values: np.ndarray, seed: int) -> "tuple[float, float]":
-    """Return the 95 % interval of the mean."""
-    rng = np.random.default_rng(seed)
-    n = len(values)
-    # how often each user is drawn is all that a mean needs
-    means = [rng.multinomial(n, np.full(n, 1 / n)) @ values / n for _ in range(_DRAWS)]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)

@@ -7,8 +7,8 @@ It scores a candidate by its own view of the utility::
     score of objective m = slope_m base + length_m log D + noise(request, item, m)
 
 The error is the same at every request, as that of a trained model; the noise is new each time.
-Scores are logits, so only their order has a meaning. With ``knowledge: 0`` the ranker is blind to the
-context: the control, for then its rankings know no more than a long history.
+Scores are logits, so only their order has a meaning. With ``knowledge: 0`` the ranker is blind to
+the context: the control, for then its rankings know no more than a long history.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from typing import Mapping
 
 import numpy as np
 
-from recbole_poem.core.settings import ANY, FROM_0, SHARE, at_least, setting
+from recbole_poem.core.settings import FROM_0, SHARE, at_least, mapping_of, setting
 from recbole_poem.world.catalogue import Catalogue
 from recbole_poem.world.chance import Chance, Draw
 from recbole_poem.world.people import People
@@ -40,13 +40,10 @@ class RankingStageSettings:
     error: float = setting(0.2, FROM_0, "standard deviation of its lasting error per user and item")
     noise: float = setting(0.3, FROM_0, "standard deviation of its noise per request and objective")
     objectives: Mapping[str, Mapping[str, float]] = setting(
-        _OBJECTIVES, ANY, "what each score makes of utility and log length"
+        _OBJECTIVES,
+        mapping_of("utility", "duration"),
+        "what each score makes of utility and log length",
     )
-
-    @property
-    def lag(self) -> int:
-        """How many former contexts it needs."""
-        return self.staleness
 
 
 def score(

@@ -14,24 +14,22 @@ from typing import Dict, Mapping
 import numpy as np
 from scipy.special import expit, log_ndtr, ndtr
 
-from recbole_poem.core.settings import ABOVE_0, ANY, PROBABILITY, Range, setting
+from recbole_poem.core.settings import ABOVE_0, NUMBER, PROBABILITY, mapping_of, setting
 from recbole_poem.world.chance import Chance, Draw
 
 #: seconds from which a video counts as clicked and as watched for long, or its whole length if less
 CLICK_SECONDS, LONG_VIEW_SECONDS = 7.0, 18.0
-
-_NUMBER = Range(lambda v: isinstance(v, (int, float)) and not isinstance(v, bool), "a number")
 
 
 @dataclass(frozen=True)
 class ReactionSettings:
     """How watch time follows from utility; the defaults are fitted to KuaiRand-Pure."""
 
-    caught: float = setting(-2.18, _NUMBER, "c0: log odds of being caught at utility 0")
-    caught_by_utility: float = setting(1.0, _NUMBER, "c1: what a unit of utility adds to them")
-    log_seconds: float = setting(1.6, _NUMBER, "w0: mean log seconds at utility 0, length 1 s")
-    log_seconds_by_utility: float = setting(0.5, _NUMBER, "w1: what a unit of utility adds")
-    log_seconds_by_duration: float = setting(0.285, _NUMBER, "w2: what a unit of log length adds")
+    caught: float = setting(-2.18, NUMBER, "c0: log odds of being caught at utility 0")
+    caught_by_utility: float = setting(1.0, NUMBER, "c1: what a unit of utility adds to them")
+    log_seconds: float = setting(1.6, NUMBER, "w0: mean log seconds at utility 0, length 1 s")
+    log_seconds_by_utility: float = setting(0.5, NUMBER, "w1: what a unit of utility adds")
+    log_seconds_by_duration: float = setting(0.285, NUMBER, "w2: what a unit of log length adds")
     log_seconds_spread: float = setting(1.09, ABOVE_0, "s: standard deviation of the log seconds")
     skip_seconds: float = setting(2.05, ABOVE_0, "median seconds until a video is skipped")
     skip_spread: float = setting(0.97, ABOVE_0, "standard deviation of their logarithm")
@@ -43,7 +41,7 @@ class ReactionSettings:
             "follow": {"base": -7.83, "utility": 0.3, "long_view": 1.35},
             "forward": {"base": -8.46, "utility": 0.3, "long_view": 1.6},
         },
-        ANY,
+        mapping_of("base", "utility", "long_view"),
         "further reactions: log odds at 0, and what utility and a long view add",
     )
 
@@ -77,9 +75,7 @@ def watch_seconds(
     caught = chance.uniform(Draw.CAUGHT, *keys) < caught_probability(settings, utility)
     mean = _log_mean(settings, utility, duration)
     would = np.exp(mean + settings.log_seconds_spread * chance.normal(Draw.WATCH, *keys))
-    skip = settings.skip_seconds * np.exp(
-        settings.skip_spread * chance.normal(Draw.SKIP, *keys)
-    )
+    skip = settings.skip_seconds * np.exp(settings.skip_spread * chance.normal(Draw.SKIP, *keys))
     draw = chance.uniform(Draw.LOOP, *keys)
     # of those who go on, each plays a part of it again
     more = np.where(draw < settings.again, draw / max(settings.again, 1e-12), 0.0) * duration
@@ -150,9 +146,7 @@ def expected_seconds(
     return expected
 
 
-def _log_mean(
-    settings: ReactionSettings, utility: np.ndarray, duration: np.ndarray
-) -> np.ndarray:
+def _log_mean(settings: ReactionSettings, utility: np.ndarray, duration: np.ndarray) -> np.ndarray:
     mean: np.ndarray = (
         settings.log_seconds
         + settings.log_seconds_by_utility * utility

@@ -1,8 +1,8 @@
 """Where the candidates of the world come from: all videos, two sources that compete, or a model.
 
 A retrieval gets what a real one gets: who asks, when, what was watched, and what the ranking stage
-said at the request before. It never sees tastes or contexts, but for the world's own `Sources`,
-which stand for the platform's other retrievals and know the taste by category alone.
+said at the request before. Tastes and contexts are for oracles; the world's own `Sources`, which
+stand for the platform's other retrievals, know the taste by category.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,21 @@ from recbole_poem.world.people import People
 NONE = -1  # in place of a candidate: there is no further one
 
 
+class Mind(NamedTuple):
+    """What nobody but the world knows of B users at a request.
+
+    Attributes
+    ----------
+    context : (B, d) float
+        z.
+    bored : (B, C) float
+        By category.
+    """
+
+    context: np.ndarray
+    bored: np.ndarray
+
+
 class Asked(NamedTuple):
     """Requests of B users, one of each.
 
@@ -28,12 +43,14 @@ class Asked(NamedTuple):
     time : (B,) float
         Seconds since the world began.
     history, history_time : (B, H) int, float
-        What was watched for long, oldest first; `NONE` behind the last.
+        The latest that was watched for long, oldest first; `NONE` in front of the first.
     ranked : (B, N) int
         The ranking of the request before, best first; `NONE` behind the last.
     scores : (B, N, M) float
     taken : (B, I) bool
         What the user was shown; the platform leaves it out, whoever sends it.
+    mind : Mind
+        For oracles alone.
     """
 
     user: np.ndarray
@@ -44,6 +61,7 @@ class Asked(NamedTuple):
     ranked: np.ndarray
     scores: np.ndarray
     taken: np.ndarray
+    mind: Mind
 
 
 class Retrieval(Protocol):
@@ -76,7 +94,9 @@ class SourcesSettings:
 
     candidates: int = setting(200, at_least(1), "drawn for a request; doubles go")
     popular: float = setting(0.3, SHARE, "share drawn by appeal to everybody")
-    sharpness: float = setting(1.0, SHARE, "how strictly categories follow the taste; 0 = not at all")
+    sharpness: float = setting(
+        1.0, SHARE, "how strictly categories follow the taste; 0 = not at all"
+    )
 
 
 class Sources:
@@ -101,21 +121,28 @@ class Sources:
     def candidates(self, asked: Asked) -> np.ndarray:
         """Draw candidates; see `Retrieval.candidates`."""
         n = self._settings.candidates
+        n_popular = round(self._settings.popular * n)
         place = np.arange(n)[None, :]
-        keys = (asked.user[:, None], asked.request[:, None], place)
-        draw = self._chance.uniform(Draw.RETRIEVED, *keys, 0)
-        other = self._chance.uniform(Draw.RETRIEVED, *keys, 1)
-        popular = np.searchsorted(self._appeal, draw, side="right")
-        # row by row: the running sums of all rows behind each other are one ascending array
-        rows = np.arange(len(asked.user))[:, None]
-        liked = self._liked[asked.user]
+        keys = (asked.user[:, None], asked.request[:, None])
+        draw = self._chance.uniform(Draw.RETRIEVED, *keys, place, 0)
+        popular = np.searchsorted(self._appeal, draw[:, :n_popular], side="right")
+        other = self._chance.uniform(Draw.RETRIEVED, *keys, place[:, n_popular:], 1)
+        own = self._of_liked_categories(asked.user, draw[:, n_popular:], other)
+        items = np.concatenate([popular, own], axis=1)
+        return without_doubles(np.minimum(items, len(self._appeal) - 1))
+
+    def _of_liked_categories(
+        self, user: np.ndarray, draw: np.ndarray, other: np.ndarray
+    ) -> np.ndarray:
+        """Return a video for each of two draws (B, R): by one its category, by the other itself."""
+        rows = np.arange(len(user))[:, None]
+        liked = self._liked[user]
+        # the running sums of all rows behind each other are one ascending array
         flat = (liked + rows).ravel()
         category = np.searchsorted(flat, draw + rows, side="right") - rows * liked.shape[1]
         category = np.minimum(category, liked.shape[1] - 1)
         begin, end = self._begin[category], self._begin[category + 1]
-        own = self._of_category[np.minimum(begin + (other * (end - begin)).astype(int), end - 1)]
-        items = np.where(place < self._settings.popular * n, popular, own)
-        return without_doubles(np.minimum(items, len(self._appeal) - 1))
+        return self._of_category[np.minimum(begin + (other * (end - begin)).astype(int), end - 1)]
 
 
 class Beside:
@@ -128,12 +155,20 @@ class Beside:
 
     def __init__(self, retrieval: Retrieval, own: Retrieval) -> None:
         self._retrieval, self._own = retrieval, own
-        self.latest = np.empty((0, 0), dtype=int)  #: what the first one sent in the last round
+        self._latest = np.empty((0, 0), dtype=int)
 
     def candidates(self, asked: Asked) -> np.ndarray:
         """Return the candidates of both, each once."""
-        self.latest = self._retrieval.candidates(asked)
-        return without_doubles(np.concatenate([self.latest, self._own.candidates(asked)], axis=1))
+        self._latest = self._retrieval.candidates(asked)
+        return without_doubles(np.concatenate([self._latest, self._own.candidates(asked)], axis=1))
+
+    def sent(self, items: np.ndarray) -> np.ndarray:
+        """Tell which videos of the last round the first retrieval had sent: (B, L) bool.
+
+        What both had sent is among them.
+        """
+        found: np.ndarray = (items[:, :, None] == self._latest[:, None, :]).any(axis=2)
+        return found & (items != NONE)
 
 
 def without_doubles(items: np.ndarray, fill: int = NONE) -> np.ndarray:

@@ -1,15 +1,16 @@
-"""The dials of the world, in one tree: ``world.yaml`` has a block for each part."""
+"""The dials of the world, in one tree: a block of settings for each part."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Dict, Mapping
 
 from recbole_poem.core.errors import InputError, nearest
-from recbole_poem.core.settings import FROM_0, at_least, made, setting
+from recbole_poem.core.settings import FROM_0, at_least, default_of, made, one_of, setting
 from recbole_poem.world.catalogue import CatalogueSettings
 from recbole_poem.world.clock import ClockSettings
 from recbole_poem.world.people import PeopleSettings
 from recbole_poem.world.ranking_stage import RankingStageSettings
 from recbole_poem.world.reactions import ReactionSettings
+from recbole_poem.world.retrieval import SourcesSettings
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,21 @@ class WorldSettings:
     ----------
     seed : int
         Of every chance in it.
+    retrieval : str
+        Who finds candidates before a test, and for a data set.
     """
 
-    seed: int = 0
+    seed: int = setting(0, at_least(0), "of every chance in it")
+    retrieval: str = setting(
+        "everything",
+        one_of("everything", "own"),
+        "who finds candidates before a test, and for a data set: nobody, all videos are ranked; or "
+        "the platform's own sources",
+    )
     people: PeopleSettings = field(default_factory=PeopleSettings)
     catalogue: CatalogueSettings = field(default_factory=CatalogueSettings)
     ranking_stage: RankingStageSettings = field(default_factory=RankingStageSettings)
+    sources: SourcesSettings = field(default_factory=SourcesSettings)
     list: ListSettings = field(default_factory=ListSettings)
     reactions: ReactionSettings = field(default_factory=ReactionSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
@@ -46,6 +56,7 @@ PARTS: Dict[str, Any] = {
     "people": PeopleSettings,
     "catalogue": CatalogueSettings,
     "ranking_stage": RankingStageSettings,
+    "sources": SourcesSettings,
     "list": ListSettings,
     "reactions": ReactionSettings,
     "clock": ClockSettings,
@@ -58,28 +69,42 @@ def world_settings(given: Mapping[str, Any]) -> WorldSettings:
     Parameters
     ----------
     given : mapping
-        ``seed``, and for each part a mapping of its settings: ``{people: {users: 100}}``. Others
-        keep their defaults.
+        ``seed``, ``retrieval``, and for each part a mapping of its settings:
+        ``{people: {users: 100}}``. Others keep their defaults.
 
     Raises
     ------
     InputError
-        Naming the part or setting, for one that is unknown or out of its range, and for lists
-        that are longer than the ranking.
+        Naming the part or setting, for one that is unknown or out of its range, and for parts that
+        do not fit each other.
     """
+    known = {each.name: each for each in fields(WorldSettings)}
     for name in given:
-        if name not in PARTS and name != "seed":
-            raise InputError(f"{name}: the world has no such part{nearest(name, PARTS)}")
-    seed = given.get("seed", 0)
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise InputError(f"seed: expected a whole number from 0, not {seed!r}")
-    parts = {}
-    for name, of in PARTS.items():
-        block = given.get(name, {})
-        if not isinstance(block, Mapping):
-            raise InputError(f"{name}: expected a mapping of settings, not {block!r}")
-        parts[name] = made(of, block, name)
-    shown, candidates = parts["list"].shown, parts["list"].candidates
+        if name not in known:
+            raise InputError(f"{name}: the world has no such dial{nearest(name, known)}")
+    values: Dict[str, Any] = {}
+    for name, each in known.items():
+        if name in PARTS:
+            block = given.get(name, {})
+            if not isinstance(block, Mapping):
+                raise InputError(f"{name}: expected a mapping of settings, not {block!r}")
+            values[name] = made(PARTS[name], block, name)
+            continue
+        values[name] = given.get(name, default_of(each))
+        of = each.metadata["range"]
+        if not of.holds(values[name]):
+            raise InputError(f"{name}: expected {of.words}, not {values[name]!r}")
+    return _fitting(WorldSettings(**values))
+
+
+def _fitting(settings: WorldSettings) -> WorldSettings:
+    """Return the settings, or refuse what cannot be."""
+    shown, candidates = settings.list.shown, settings.list.candidates
+    items, categories = settings.catalogue.items, settings.catalogue.categories
     if shown > candidates:
         raise InputError(f"list.shown: {shown} videos cannot be shown of {candidates} candidates")
-    return WorldSettings(seed=seed, **parts)
+    if candidates > items:
+        raise InputError(f"list.candidates: {candidates} cannot be ranked of {items} videos")
+    if categories > items:
+        raise InputError(f"catalogue.categories: {items} videos cannot fill {categories}")
+    return settings
