@@ -120,6 +120,7 @@ def _calibrate_parser() -> argparse.ArgumentParser:
     add("--requests", type=int, default=30, help="of each simulated user (default: 30)")
     add("--rounds", type=int, default=3, help="of living and fitting (default: 3)")
     _add_world(parser)
+    add("--workers", type=int, help=_OF_RAY)
     return parser
 
 
@@ -153,7 +154,7 @@ def _data(options: argparse.Namespace, dials: Mapping[str, Any]) -> None:
     from recbole_poem.world.world import World
 
     _at_least("requests", options.requests, 2)
-    world = World(_settings(options, dials))
+    world = World(_settings(options, dials, {}))
     with _blocks_run_on(options.workers) as run_blocks:
         told = write_dataset(world, options.requests, options.output, run_blocks)
     name, folder = options.output.resolve().name, options.output.parent
@@ -193,12 +194,13 @@ def _calibrate(options: argparse.Namespace, dials: Mapping[str, Any]) -> None:
 
     _at_least("requests", options.requests, 1)
     _at_least("rounds", options.rounds, 1)
-    settings = _settings(options, dials)
+    settings = _settings(options, dials, {"people": {"users": 512}})
     columns = Columns(
         options.user, options.item, options.play, options.duration, PER_SECOND[options.unit]
     )
     log, skipped = read_watch_log(options.log, columns, list(settings.reactions.others))
-    found = calibrate(log, settings, options.requests, options.rounds)
+    with _blocks_run_on(options.workers) as run_blocks:
+        found = calibrate(log, settings, options.requests, options.rounds, run_blocks)
     show(calibration_table(log, skipped, found))
     if options.output is not None:
         text = f"# Fitted by `recbole-poem simulate calibrate` to {options.log.name}.\n"
@@ -217,11 +219,13 @@ def _list_dials(options: argparse.Namespace) -> None:
     show(page.text())
 
 
-def _settings(options: argparse.Namespace, dials: Mapping[str, Any]) -> "WorldSettings":
-    """Return the dials of a file, those of the command line laid over them."""
+def _settings(
+    options: argparse.Namespace, dials: Mapping[str, Any], usual: Mapping[str, Any]
+) -> "WorldSettings":
+    """Return the usual dials, with those of a file and of the command line laid over them."""
     from recbole_poem.core.config_files import read_yaml
     from recbole_poem.core.literals import literal
-    from recbole_poem.world.settings import world_settings
+    from recbole_poem.world.settings import laid, world_settings
 
     dotted = {name: literal(value) for name, value in dials.items()}
     for flag, dial in _SHORT.items():
@@ -230,14 +234,8 @@ def _settings(options: argparse.Namespace, dials: Mapping[str, Any]) -> "WorldSe
             raise InputError(f"--{flag} and --{dial} say the same; give one of them")
         if given is not None:
             dotted[dial] = given
-    blocks = {} if options.world is None else read_yaml(options.world, "--world: ")
-    for name, value in dotted.items():
-        part, _, setting = name.partition(".")
-        if not setting:
-            blocks[part] = value
-        elif isinstance(blocks.setdefault(part, {}), dict):
-            blocks[part] = {**blocks[part], setting: value}
-    return world_settings(blocks)
+    of_file = {} if options.world is None else read_yaml(options.world, "--world: ")
+    return world_settings(laid(usual, of_file, dotted))
 
 
 def _at_least(option: str, value: int, least: int) -> None:

@@ -5,12 +5,14 @@ shown. So both are done a few times, one after the other, until they agree.
 """
 
 import dataclasses
+from functools import partial
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 import numpy as np
 
+from recbole_poem.core.workers import Map
 from recbole_poem.world.fitting import LENGTHS, REACHED, fit, shares_by_length
-from recbole_poem.world.life import Life, lived
+from recbole_poem.world.life import Life, blocks, lived
 from recbole_poem.world.loop import Until
 from recbole_poem.world.reactions import CLICK_SECONDS, LONG_VIEW_SECONDS
 from recbole_poem.world.settings import WorldSettings
@@ -83,7 +85,7 @@ class Calibration(NamedTuple):
 
 
 def calibrate(
-    log: WatchLog, settings: WorldSettings, requests: int = 30, rounds: int = 3
+    log: WatchLog, settings: WorldSettings, requests: int = 30, rounds: int = 3, run: Map = map
 ) -> Calibration:
     """Fit the lengths of videos, the reactions, and how much users differ.
 
@@ -96,6 +98,8 @@ def calibrate(
         Of each user of the world.
     rounds : int
         How often it lives and is fitted.
+    run : Map
+        Where the blocks of users live.
 
     Raises
     ------
@@ -113,14 +117,14 @@ def calibrate(
     )
     aim = spread_of_rate(log.user, log.long_view)
     for _ in range(rounds):
-        life, simulated = _live(settings, requests)
-        reactions = fit(log, life.utility, settings.reactions)
+        utility, simulated = _live(settings, requests, run)
+        reactions = fit(log, utility, settings.reactions)
         people, found = settings.people, spread_of_rate(simulated.user, simulated.long_view)
         if found > 0 and aim > 0:
             activity = round(people.activity * float(np.clip(aim / found, 0.5, 2.0)), 3)
             people = dataclasses.replace(people, activity=activity)
         settings = dataclasses.replace(settings, reactions=reactions, people=people)
-    simulated = _live(settings, requests)[1]
+    simulated = _live(settings, requests, run)[1]
     return Calibration(settings, _overall(log, simulated), _by_length(log, simulated))
 
 
@@ -147,12 +151,23 @@ def spread_of_rate(group: np.ndarray, happened: np.ndarray) -> float:
     return float(np.sqrt(max(0.0, rate.var() - by_chance)))
 
 
-def _live(settings: WorldSettings, requests: int) -> Tuple[Life, WatchLog]:
-    """Live in a world; return what happened, and its log."""
+def _live(settings: WorldSettings, requests: int, run: Map) -> Tuple[np.ndarray, WatchLog]:
+    """Live in a world; return the utilities of what was seen, and the log."""
     world = World(settings)
-    life = lived(world, np.arange(world.n_users), world.usual_retrieval(), Until(requests=requests))
-    duration = world.catalogue.duration[life.item]
-    return life, WatchLog(life.user, life.item, life.seconds, duration, life.reactions)
+    lives = list(run(partial(_block, world, requests), blocks(world.n_users)))
+    user, item, seconds, utility = (
+        np.concatenate([getattr(life, name) for life in lives])
+        for name in ("user", "item", "seconds", "utility")
+    )
+    others = {
+        name: np.concatenate([life.reactions[name] for life in lives])
+        for name in settings.reactions.others
+    }
+    return utility, WatchLog(user, item, seconds, world.catalogue.duration[item], others)
+
+
+def _block(world: World, requests: int, users: np.ndarray) -> Life:
+    return lived(world, users, world.usual_retrieval(), Until(requests=requests))
 
 
 def _overall(log: WatchLog, simulated: WatchLog) -> List[Compared]:

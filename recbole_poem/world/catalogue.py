@@ -18,8 +18,8 @@ class CatalogueSettings:
     categories: int = setting(20, at_least(1), "kinds of videos")
     cohesion: float = setting(0.5, SHARE, "share of a vector's variance that its category explains")
     quality: float = setting(0.4, FROM_0, "standard deviation of a video's appeal to everybody")
-    log_duration: float = setting(4.17, FROM_0, "mean of the logarithm of the seconds")
-    log_duration_spread: float = setting(1.09, FROM_0, "standard deviation of that logarithm")
+    log_duration: float = setting(4.174, FROM_0, "mean of the logarithm of the seconds")
+    log_duration_spread: float = setting(1.088, FROM_0, "standard deviation of that logarithm")
     turnover: float = setting(0.0, SHARE, "share of the videos that a day replaces")
     days: float = setting(30.0, ABOVE_0, "days over which videos arrive, with turnover")
 

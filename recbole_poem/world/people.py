@@ -27,7 +27,7 @@ class PeopleSettings:
     taste: float = setting(0.5, FROM_0, "weight of the long-term taste")
     context: float = setting(0.75, FROM_0, "weight of the context of the moment")
     drift: float = setting(0.9, SHARE, "correlation of the contexts of two requests in a row")
-    activity: float = setting(0.6, FROM_0, "standard deviation of how much a user watches at all")
+    activity: float = setting(0.817, FROM_0, "standard deviation of how much a user watches at all")
     boredom: float = setting(0.05, FROM_0, "what each recent exposure of a category costs")
     recovery: float = setting(0.8, SHARE, "share of the boredom that is left at the next request")
 

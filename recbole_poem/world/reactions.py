@@ -25,21 +25,21 @@ CLICK_SECONDS, LONG_VIEW_SECONDS = 7.0, 18.0
 class ReactionSettings:
     """How watch time follows from utility; the defaults are fitted to KuaiRand-Pure."""
 
-    caught: float = setting(-2.18, NUMBER, "c0: log odds of being caught at utility 0")
+    caught: float = setting(-2.3302, NUMBER, "c0: log odds of being caught at utility 0")
     caught_by_utility: float = setting(1.0, NUMBER, "c1: what a unit of utility adds to them")
-    log_seconds: float = setting(1.6, NUMBER, "w0: mean log seconds at utility 0, length 1 s")
+    log_seconds: float = setting(1.4635, NUMBER, "w0: mean log seconds at utility 0, length 1 s")
     log_seconds_by_utility: float = setting(0.5, NUMBER, "w1: what a unit of utility adds")
-    log_seconds_by_duration: float = setting(0.285, NUMBER, "w2: what a unit of log length adds")
-    log_seconds_spread: float = setting(1.09, ABOVE_0, "s: standard deviation of the log seconds")
-    skip_seconds: float = setting(2.05, ABOVE_0, "median seconds until a video is skipped")
-    skip_spread: float = setting(0.97, ABOVE_0, "standard deviation of their logarithm")
-    again: float = setting(0.45, PROBABILITY, "chance to watch on behind the end")
+    log_seconds_by_duration: float = setting(0.2899, NUMBER, "w2: what a unit of log length adds")
+    log_seconds_spread: float = setting(1.0703, ABOVE_0, "s: standard deviation of the log seconds")
+    skip_seconds: float = setting(2.0837, ABOVE_0, "median seconds until a video is skipped")
+    skip_spread: float = setting(1.0006, ABOVE_0, "standard deviation of their logarithm")
+    again: float = setting(0.4477, PROBABILITY, "chance to watch on behind the end")
     others: Mapping[str, Mapping[str, float]] = setting(
         {
-            "like": {"base": -5.19, "utility": 0.3, "long_view": 1.24},
-            "comment": {"base": -8.18, "utility": 0.3, "long_view": 2.62},
-            "follow": {"base": -7.83, "utility": 0.3, "long_view": 1.35},
-            "forward": {"base": -8.46, "utility": 0.3, "long_view": 1.6},
+            "like": {"base": -5.1889, "utility": 0.3, "long_view": 1.1327},
+            "comment": {"base": -8.2051, "utility": 0.3, "long_view": 2.5438},
+            "follow": {"base": -7.8407, "utility": 0.3, "long_view": 1.2057},
+            "forward": {"base": -8.4436, "utility": 0.3, "long_view": 1.4788},
         },
         mapping_of("base", "utility", "long_view"),
         "further reactions: log odds at 0, and what utility and a long view add",

@@ -70,7 +70,7 @@ def world_settings(given: Mapping[str, Any]) -> WorldSettings:
     ----------
     given : mapping
         ``seed``, ``retrieval``, and for each part a mapping of its settings:
-        ``{people: {users: 100}}``. Others keep their defaults.
+        ``{people: {users: 100}}``, or ``{people.users: 100}``. Others keep their defaults.
 
     Raises
     ------
@@ -78,6 +78,7 @@ def world_settings(given: Mapping[str, Any]) -> WorldSettings:
         Naming the part or setting, for one that is unknown or out of its range, and for parts that
         do not fit each other.
     """
+    given = laid(given)
     known = {each.name: each for each in fields(WorldSettings)}
     for name in given:
         if name not in known:
@@ -85,16 +86,45 @@ def world_settings(given: Mapping[str, Any]) -> WorldSettings:
     values: Dict[str, Any] = {}
     for name, each in known.items():
         if name in PARTS:
-            block = given.get(name, {})
-            if not isinstance(block, Mapping):
-                raise InputError(f"{name}: expected a mapping of settings, not {block!r}")
-            values[name] = made(PARTS[name], block, name)
+            values[name] = made(PARTS[name], given.get(name, {}), name)
             continue
         values[name] = given.get(name, default_of(each))
         of = each.metadata["range"]
         if not of.holds(values[name]):
             raise InputError(f"{name}: expected {of.words}, not {values[name]!r}")
     return _fitting(WorldSettings(**values))
+
+
+def laid(*levels: Mapping[str, Any]) -> Dict[str, Any]:
+    """Lay dials over each other, the lowest first: each dial is changed alone.
+
+    Parameters
+    ----------
+    *levels : mapping
+        Blocks, as `world_settings` has them, or dotted dials: ``{"people.users": 100}``.
+
+    Returns
+    -------
+    dict
+        Blocks.
+
+    Raises
+    ------
+    InputError
+        For a block that is no mapping.
+    """
+    blocks: Dict[str, Any] = {}
+    for level in levels:
+        for name, value in level.items():
+            part, _, dial = str(name).partition(".")
+            changes = {dial: value} if dial else value
+            if part not in PARTS:
+                blocks[part] = changes
+            elif isinstance(changes, Mapping):
+                blocks[part] = {**blocks.get(part, {}), **changes}
+            else:
+                raise InputError(f"{part}: expected a mapping of settings, not {value!r}")
+    return blocks
 
 
 def _fitting(settings: WorldSettings) -> WorldSettings:
