@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from recbole_poem.world.history import NONE
 from recbole_poem.world.reactions import expected_seconds
-from recbole_poem.world.retrieval import NONE, Asked
+from recbole_poem.world.retrieval import Asked
 from recbole_poem.world.world import World
 
 

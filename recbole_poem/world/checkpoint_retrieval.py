@@ -10,7 +10,8 @@ from recbole_poem.serving.query import Answer, Query
 from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.world.dataset import BEGIN, item_tokens
-from recbole_poem.world.retrieval import NONE, Asked
+from recbole_poem.world.history import NONE
+from recbole_poem.world.retrieval import Asked
 from recbole_poem.world.world import World
 
 _BATCH = 64
@@ -50,6 +51,8 @@ class CheckpointRetrieval:
                     f"{recommender.checkpoint}: the model reads the score '{name}', which the "
                     f"world's ranking stage does not give{nearest(name, world.objectives)}"
                 )
+        # a model that learnt from long views alone has no other rows in its histories
+        self._long_views_alone = "long_view" in (recommender.config["val_interval"] or {})
         self._columns = [world.objectives.index(name) for name in self._objectives]
 
     def candidates(self, asked: Asked) -> np.ndarray:
@@ -80,21 +83,22 @@ class CheckpointRetrieval:
             ) from error
 
     def _query(self, asked: Asked, row: int) -> Query:
-        there = asked.history[row] != NONE
-        times = (BEGIN + asked.history_time[row, there]).tolist()
-        history = self._tokens[asked.history[row, there]].tolist()
+        item, time, long_view = (column[row] for column in asked.history)
+        there = (item != NONE) & (long_view | ~self._long_views_alone)
+        history = self._tokens[item[there]].tolist()
         gone = ~self._catalogue.there(np.arange(len(self._tokens)), asked.time[row])
         return Query(
-            history, self._ranking(asked, row, history), k=self._n, times=times,
+            history, self._ranking(asked, row, history), k=self._n,
+            times=(BEGIN + time[there]).tolist(),
             deny=self._tokens[asked.taken[row] | gone].tolist(),
             time=float(BEGIN + asked.time[row]),
         )  # fmt: skip
 
-    def _ranking(self, asked: Asked, row: int, watched: List[str]) -> Optional[Ranking]:
-        """Return the ranking of the request before, less what was watched since."""
+    def _ranking(self, asked: Asked, row: int, history: List[str]) -> Optional[Ranking]:
+        """Return the ranking of the request before, less what the history holds."""
         there = asked.ranked[row] != NONE
         if not self._objectives or not there.any():
             return None
         items: List[str] = self._tokens[asked.ranked[row, there]].tolist()
         scores = asked.scores[row][there][:, self._columns]
-        return Ranking.of(items, self._objectives, scores).without(watched)
+        return Ranking.of(items, self._objectives, scores).without(history)

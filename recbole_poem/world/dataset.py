@@ -18,10 +18,10 @@ from tqdm import tqdm
 from recbole_poem.core.files import whole_file
 from recbole_poem.core.workers import Map
 from recbole_poem.data.convert.writing import AtomicFiles
+from recbole_poem.world.history import NONE
 from recbole_poem.world.life import Life, blocks, lived
 from recbole_poem.world.loop import Until
 from recbole_poem.world.oracles import PARTS, metrics, target_ranks, targets
-from recbole_poem.world.retrieval import NONE
 from recbole_poem.world.world import World
 
 #: the world begins here, in seconds since 1970: 2026-01-01, 00:00 UTC

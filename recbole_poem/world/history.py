@@ -1,55 +1,56 @@
-"""What each user watched for long: the history that a retrieval gets."""
+"""What each user was shown and got to see: the history that a retrieval gets."""
+
+from typing import NamedTuple
 
 import numpy as np
 
-from recbole_poem.world.retrieval import NONE
+LENGTH = 200  # of the history that is handed over; what is older is forgotten
+NONE = -1  # in place of a video: there is none
 
-LENGTH = 50  # of the history that is handed over; what is older is forgotten
 
+class History(NamedTuple):
+    """The latest H videos that each of B users saw, oldest first; `NONE` in front of the first.
 
-class History:
-    """The latest H videos that each of some users watched for long.
-
-    Parameters
+    Attributes
     ----------
-    n_users : int
+    item : (B, H) int
+    time : (B, H) float
+        When each began, in seconds since the world began.
+    long_view : (B, H) bool
+        Whether it was watched for long.
     """
 
-    def __init__(self, n_users: int) -> None:
-        self._item = np.full((n_users, LENGTH), NONE)
-        self._time = np.zeros((n_users, LENGTH))
+    item: np.ndarray
+    time: np.ndarray
+    long_view: np.ndarray
+
+    @classmethod
+    def empty(cls, n_users: int) -> "History":
+        """Return the history of users who have seen nothing."""
+        shape = n_users, LENGTH
+        return cls(np.full(shape, NONE), np.zeros(shape), np.zeros(shape, dtype=bool))
 
     def copy(self) -> "History":
         """Return one that goes on apart from this one."""
-        twin = History(0)
-        twin._item, twin._time = self._item.copy(), self._time.copy()
-        return twin
+        return History(*(column.copy() for column in self))
 
-    def of(self, places: np.ndarray) -> "tuple[np.ndarray, np.ndarray]":
-        """Return items and times (B, H) of the users at some places, oldest first.
+    def of(self, places: np.ndarray) -> "History":
+        """Return the histories of the users at some places, as a copy."""
+        return History(*(column[places] for column in self))
 
-        `NONE` stands in front of the first.
-        """
-        return self._item[places], self._time[places]
-
-    def add(
-        self, places: np.ndarray, items: np.ndarray, time: np.ndarray, watched: np.ndarray
-    ) -> None:
-        """Append what the users at some places watched for long.
+    def add(self, places: np.ndarray, more: "History", n_seen: np.ndarray) -> None:
+        """Append the first videos of lists to the histories of the users at some places.
 
         Parameters
         ----------
         places : (B,) int
             Each once.
-        items, time : (B, L)
-            In the order of the list.
-        watched : (B, L) bool
+        more : History
+            Of lists: (B, L) each.
+        n_seen : (B,) int
+            So many of each list, from its beginning.
         """
-        there = np.concatenate([self._item[places] != NONE, watched], axis=1)
-        # a stable sort moves what is there to the end, in its order
-        order = np.argsort(there, axis=1, kind="stable")[:, -LENGTH:]
-        item = np.concatenate([self._item[places], items], axis=1)
-        item = np.where(there, item, NONE)
-        self._item[places] = np.take_along_axis(item, order, axis=1)
-        both = np.concatenate([self._time[places], time], axis=1)
-        self._time[places] = np.take_along_axis(np.where(there, both, 0.0), order, axis=1)
+        kept = np.arange(LENGTH)[None, :] + n_seen[:, None]
+        for column, new in zip(self, more):
+            both = np.concatenate([column[places], new], axis=1)
+            column[places] = np.take_along_axis(both, kept, axis=1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from recbole_poem.world.catalogue import Catalogue
-from recbole_poem.world.retrieval import NONE
+from recbole_poem.world.history import NONE
 from recbole_poem.world.settings import ListSettings
 
 

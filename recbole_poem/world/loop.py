@@ -13,12 +13,12 @@ from scipy.special import expit
 
 from recbole_poem.world.chance import Draw
 from recbole_poem.world.clock import first_times, next_times
-from recbole_poem.world.history import History
+from recbole_poem.world.history import NONE, History
 from recbole_poem.world.lists import make_list
 from recbole_poem.world.people import next_context
 from recbole_poem.world.ranking_stage import fused, score
 from recbole_poem.world.reactions import labels, other_reactions, watch_seconds
-from recbole_poem.world.retrieval import NONE, Asked, Mind, Retrieval
+from recbole_poem.world.retrieval import Asked, Mind, Retrieval
 from recbole_poem.world.world import World
 
 _SECONDS_BETWEEN = 1.0  # two videos of a list
@@ -115,7 +115,7 @@ class Lives:
         self._taken = np.zeros((n, settings.catalogue.items), dtype=bool)
         self._ranked = np.full((n, settings.list.candidates), NONE)
         self._scores = np.zeros((n, settings.list.candidates, len(world.objectives)))
-        self._history = History(n)
+        self._history = History.empty(n)
 
     def twin(self) -> "Lives":
         """Return a copy that lives on apart from this one, with the same chances."""
@@ -163,7 +163,7 @@ class Lives:
         )
         self._contexts[:, present] = np.concatenate([context[None], former[:-1]])
         return Asked(
-            user, number, self.clock[present], *self._history.of(present), self._ranked[present],
+            user, number, self.clock[present], self._history.of(present), self._ranked[present],
             self._scores[present], self._taken[present], Mind(context, self._bored[present]),
         )  # fmt: skip
 
@@ -260,7 +260,8 @@ class Lives:
         np.add.at(bored, (row, self._world.catalogue.category[item]), 1.0)
         self._bored[present], self._satisfaction[present] = bored, satisfaction
         self._ranked[present], self._scores[present] = served.ranked, served.scores
-        self._history.add(present, served.shown, served.began, served.reactions["long_view"])
+        lists = History(served.shown, served.began, served.reactions["long_view"])
+        self._history.add(present, lists, served.seen.sum(axis=1))
         self.clock[present] = next_times(
             settings.clock, self._world.chance, served.user, served.request, end, served.left,
             satisfaction,

@@ -41,16 +41,19 @@ class Targets(NamedTuple):
 
 
 def targets(life: Life, part: str) -> Targets:
-    """Return the ``test`` or ``valid`` rows: the last long views of users, or those before.
+    """Return the rows of a part, as leave-one-out has them.
 
-    Users with fewer than three long views have neither.
+    What is predicted are long views, but for the first exposure of a user, which has no history. The
+    last one of a user is its ``test`` row if there are two, the one before its ``valid`` row if there
+    are three.
     """
-    watched = np.flatnonzero(life.reactions["long_view"])
+    is_first = np.r_[True, life.user[1:] != life.user[:-1]]
+    watched = np.flatnonzero(life.reactions["long_view"] & ~is_first)
     user = life.user[watched]
-    begin = np.flatnonzero(np.r_[True, user[1:] != user[:-1]]) if len(user) else np.empty(0, int)
-    count = np.diff(np.r_[begin, len(user)])
-    begin, count = begin[count >= 3], count[count >= 3]
-    exposure = watched[begin + count - 1 - PARTS.index(part)]
+    end = np.flatnonzero(np.r_[user[1:] != user[:-1], True]) if len(user) else np.empty(0, int)
+    count = np.diff(np.r_[-1, end])
+    back = PARTS.index(part)
+    exposure = watched[end[count >= back + 2] - back]
     # requests are in the order of users and numbers, so a pair is found by bisection
     width = int(life.number.max()) + 1
     asked = life.of_user * width + life.number

@@ -1,6 +1,6 @@
 """Where the candidates of the world come from: all videos, two sources that compete, or a model.
 
-A retrieval gets what a real one gets: who asks, when, what was watched, and what the ranking stage
+A retrieval gets what a real one gets: who asks, when, what was seen, and what the ranking stage
 said at the request before. Tastes and contexts are for oracles; the world's own `Sources`, which
 stand for the platform's other retrievals, know the taste by category.
 """
@@ -13,9 +13,8 @@ import numpy as np
 from recbole_poem.core.settings import SHARE, at_least, setting
 from recbole_poem.world.catalogue import Catalogue
 from recbole_poem.world.chance import Chance, Draw
+from recbole_poem.world.history import NONE, History
 from recbole_poem.world.people import People
-
-NONE = -1  # in place of a candidate: there is no further one
 
 
 class Mind(NamedTuple):
@@ -42,8 +41,8 @@ class Asked(NamedTuple):
         ``request`` counts the requests of a user from 0.
     time : (B,) float
         Seconds since the world began.
-    history, history_time : (B, H) int, float
-        The latest that was watched for long, oldest first; `NONE` in front of the first.
+    history : History
+        What each saw, (B, H).
     ranked : (B, N) int
         The ranking of the request before, best first; `NONE` behind the last.
     scores : (B, N, M) float
@@ -56,8 +55,7 @@ class Asked(NamedTuple):
     user: np.ndarray
     request: np.ndarray
     time: np.ndarray
-    history: np.ndarray
-    history_time: np.ndarray
+    history: History
     ranked: np.ndarray
     scores: np.ndarray
     taken: np.ndarray
@@ -68,7 +66,7 @@ class Retrieval(Protocol):
     """Finds candidates."""
 
     def candidates(self, asked: Asked) -> np.ndarray:
-        """Return (B, R) ids of videos, each at most once in its row; `NONE` fills a row up."""
+        """Return (B, R) ids of videos, each at most once in its row; `NONE` is none."""
         ...
 
 
