@@ -41,6 +41,8 @@ class Outcome(NamedTuple):
         Exposures by video.
     back : (U,) bool
         Whether the user asks on the day behind the last one.
+    share_seen : (U,) float
+        Share of all videos that each user had seen at the end.
     """
 
     counts: np.ndarray
@@ -48,6 +50,7 @@ class Outcome(NamedTuple):
     categories: np.ndarray
     shown: np.ndarray
     back: np.ndarray
+    share_seen: np.ndarray
 
     @property
     def days(self) -> int:
@@ -136,7 +139,8 @@ def _outcome(
         item, exposure = served.shown[served.seen], np.nonzero(served.seen)[0]
         np.add.at(categories, (row[exposure], world.catalogue.category[item]), 1.0)
         np.add.at(shown, item, 1.0)
-    return Outcome(counts, sent, categories, shown, lives.clock < start + (days + 1) * _DAY)
+    back = lives.clock < start + (days + 1) * _DAY
+    return Outcome(counts, sent, categories, shown, back, lives.share_seen)
 
 
 def _counted(served: Served) -> np.ndarray:
@@ -152,10 +156,9 @@ def _counted(served: Served) -> np.ndarray:
 
 
 def _together(parts: List[Outcome]) -> Outcome:
-    return Outcome(
-        np.concatenate([part.counts for part in parts]),
-        np.concatenate([part.sent for part in parts]),
-        np.concatenate([part.categories for part in parts]),
-        np.sum([part.shown for part in parts], axis=0),
-        np.concatenate([part.back for part in parts]),
-    )
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in Outcome._fields
+        if name != "shown"
+    }
+    return Outcome(shown=np.sum([part.shown for part in parts], axis=0), **columns)

@@ -12,8 +12,7 @@ import numpy as np
 
 from recbole_poem.core.workers import Map
 from recbole_poem.world.fitting import LENGTHS, REACHED, fit, shares_by_length
-from recbole_poem.world.life import Life, blocks, lived
-from recbole_poem.world.loop import Until
+from recbole_poem.world.life import blocks, usual_life
 from recbole_poem.world.reactions import CLICK_SECONDS, LONG_VIEW_SECONDS
 from recbole_poem.world.settings import WorldSettings
 from recbole_poem.world.watch_log import WatchLog
@@ -154,7 +153,7 @@ def spread_of_rate(group: np.ndarray, happened: np.ndarray) -> float:
 def _live(settings: WorldSettings, requests: int, run: Map) -> Tuple[np.ndarray, WatchLog]:
     """Live in a world; return the utilities of what was seen, and the log."""
     world = World(settings)
-    lives = list(run(partial(_block, world, requests), blocks(world.n_users)))
+    lives = list(run(partial(usual_life, world, requests), blocks(world.n_users)))
     user, item, seconds, utility = (
         np.concatenate([getattr(life, name) for life in lives])
         for name in ("user", "item", "seconds", "utility")
@@ -164,10 +163,6 @@ def _live(settings: WorldSettings, requests: int, run: Map) -> Tuple[np.ndarray,
         for name in settings.reactions.others
     }
     return utility, WatchLog(user, item, seconds, world.catalogue.duration[item], others)
-
-
-def _block(world: World, requests: int, users: np.ndarray) -> Life:
-    return lived(world, users, world.usual_retrieval(), Until(requests=requests))
 
 
 def _overall(log: WatchLog, simulated: WatchLog) -> List[Compared]:

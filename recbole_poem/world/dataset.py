@@ -19,8 +19,7 @@ from recbole_poem.core.files import whole_file
 from recbole_poem.core.workers import Map
 from recbole_poem.data.convert.writing import AtomicFiles
 from recbole_poem.world.history import NONE
-from recbole_poem.world.life import Life, blocks, lived
-from recbole_poem.world.loop import Until
+from recbole_poem.world.life import Life, blocks, usual_life
 from recbole_poem.world.oracles import PARTS, metrics, target_ranks, targets
 from recbole_poem.world.world import World
 
@@ -76,7 +75,7 @@ def write_dataset(
     with AtomicFiles(output, columns) as files:
         files.write("item", _items(world))
         files.write("user", pd.DataFrame({"user_id": _names("u", np.arange(world.n_users))}))
-        found: Iterable[Life] = run(partial(_block, world, requests), parts)
+        found: Iterable[Life] = run(partial(usual_life, world, requests), parts)
         bar = tqdm(found, "Simulating", len(parts), unit=" blocks", disable=not show_progress)
         for life in bar:
             files.write("inter", _exposures(life))
@@ -96,11 +95,6 @@ def write_dataset(
         _write(output / ORACLE, json.dumps(_record(world, requests, oracle), indent=1))
         _write(output / f"{files.name}.yaml", _keys(world))
     return told
-
-
-def _block(world: World, requests: int, users: np.ndarray) -> Life:
-    """Let a block of users live; runs in any process."""
-    return lived(world, users, world.usual_retrieval(), Until(requests=requests))
 
 
 def _reactions(world: World) -> List[str]:

@@ -1,18 +1,21 @@
 """Two arms, by their names, in the world that a data set was written from."""
 
 import json
+from logging import getLogger
 from pathlib import Path
 from typing import Any, Dict, Tuple
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.workers import Map
-from recbole_poem.world.ab import Arm, run_test
+from recbole_poem.world.ab import Arm, Tested, run_test
 from recbole_poem.world.ab_report import Report
 from recbole_poem.world.arms import WORDS, arm_of
 from recbole_poem.world.comparison import CEILING, FLOOR, ceiling_share, compare, curves
 from recbole_poem.world.dataset import ORACLE
 from recbole_poem.world.settings import world_settings
 from recbole_poem.world.world import World
+
+_MUCH = 0.5  # of the catalogue
 
 
 def duel(
@@ -50,9 +53,20 @@ def duel(
         "candidates of a checkpoint": n_candidates,
         "beside a checkpoint": "nothing" if alone else "the platform's own sources",
     }  # fmt: skip
+    _warn_of_exhaustion(tested)
     shares = {side.upper(): ceiling_share(tested, name) for side, name in names.items()}
     one, other = names["a"], names["b"]
     return Report(about, names, compare(tested, one, other), shares, curves(tested, one, other))
+
+
+def _warn_of_exhaustion(tested: Tested) -> None:
+    """Tell where people have seen so much of the catalogue that all arms end in the same videos."""
+    seen = float(max(outcome.share_seen.mean() for outcome in tested.outcomes.values()))
+    if seen > _MUCH:
+        getLogger().warning(
+            f"at the end a user had seen {100 * seen:.0f} % of all videos, so the arms can hardly "
+            "differ, and the ceiling is none; give the world more videos (simulate data --items)"
+        )
 
 
 def read_world(data: Path) -> Tuple[World, int]:

@@ -50,6 +50,11 @@ def lived(world: World, users: np.ndarray, retrieval: Retrieval, until: Until) -
     return together(list(Lives(world, users).go(retrieval, until)))
 
 
+def usual_life(world: World, requests: int, users: np.ndarray) -> Life:
+    """Let some users live from the start as the world's dials have it; runs in any process."""
+    return lived(world, users, world.usual_retrieval(), Until(requests=requests))
+
+
 def together(rounds: List[Served]) -> Life:
     """Put the rounds of the same users behind each other, user by user."""
     of_user = np.concatenate([served.user for served in rounds])

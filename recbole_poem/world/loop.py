@@ -146,6 +146,12 @@ class Lives:
             yield self.answer(present, asked, retrieval.candidates(asked))
             number += 1
 
+    @property
+    def share_seen(self) -> np.ndarray:
+        """Share of all videos that each user has seen, (B,)."""
+        share: np.ndarray = self._taken.mean(axis=1)
+        return share
+
     def ask(self, present: np.ndarray) -> Asked:
         """Let time go on to the next request of the users at some places, and return what is asked.
 

@@ -43,9 +43,9 @@ class Targets(NamedTuple):
 def targets(life: Life, part: str) -> Targets:
     """Return the rows of a part, as leave-one-out has them.
 
-    What is predicted are long views, but for the first exposure of a user, which has no history. The
-    last one of a user is its ``test`` row if there are two, the one before its ``valid`` row if there
-    are three.
+    What is predicted are long views, but for the first exposure of a user, which has no history.
+    The last one of a user is its ``test`` row if there are two, the one before its ``valid`` row if
+    there are three.
     """
     is_first = np.r_[True, life.user[1:] != life.user[:-1]]
     watched = np.flatnonzero(life.reactions["long_view"] & ~is_first)

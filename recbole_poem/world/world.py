@@ -1,5 +1,6 @@
 """What does not change while people watch: the videos, the people, and all dials."""
 
+import copy
 from typing import List
 
 from recbole_poem.world.catalogue import Catalogue, make_catalogue
@@ -32,6 +33,12 @@ class World:
         self.people: People = make_people(
             settings.people, settings.catalogue.dimensions, self.chance
         )
+
+    def with_chances_of(self, seed: int) -> "World":
+        """Return a world of the same videos and people where other things happen."""
+        other = copy.copy(self)
+        other.chance = Chance(seed)
+        return other
 
     @property
     def n_users(self) -> int:
