@@ -53,7 +53,7 @@ def main() -> None:
     options = measure.parser(__doc__).parse_args()
     n_requests = 40_960 if options.quick else 1_000_000
     found: Dict[str, List[Dict[str, Any]]] = {"1": [], "2": []}
-    for _ in range(1 if options.quick else 2):
+    for _ in range(1 if options.quick else 3):
         for threads, of in found.items():
             of.append(measure.call("run", n_requests=n_requests, threads=int(threads)))
             print(f"threads {threads}: {of[-1]}", flush=True)

@@ -103,4 +103,5 @@ def arm_of(name: str, data: Path, n_candidates: int, alone: bool) -> Arm:
         raise InputError(
             f"'{name}' is neither the file of a checkpoint nor one of the arms {', '.join(WORDS)}"
         )
-    return OfCheckpoint(name, str(data.resolve().parent), n_candidates, alone)
+    path, data_path = Path(name).resolve(), data.resolve().parent
+    return OfCheckpoint(str(path), str(data_path), n_candidates, alone)
