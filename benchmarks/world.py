@@ -35,7 +35,7 @@ def run(n_requests: int, threads: int) -> Dict[str, Any]:
     dials = {"people.users": n_requests // _REQUESTS, "sources.candidates": _CANDIDATES}
     world = World(world_settings(dials))
     requests_of(world, np.arange(2))  # compiles
-    parts: List[np.ndarray] = blocks(world.n_users)
+    parts: List[np.ndarray] = blocks(world)
     begin, cpu = time.perf_counter(), time.process_time()
     with open_map(threads=threads) as run_blocks:
         n_answered = sum(run_blocks(partial(requests_of, world), parts))

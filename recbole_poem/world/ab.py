@@ -99,7 +99,7 @@ def run_test(
     """
     former: List[np.ndarray] = []
     found: Dict[str, List[Outcome]] = {name: [] for name in arms}
-    parts = blocks(world.n_users)
+    parts = blocks(world)
     for watched, outcomes in run(partial(_block, world, dict(arms), before, days), parts):
         former.append(watched)
         for name, outcome in outcomes.items():

@@ -153,7 +153,7 @@ def spread_of_rate(group: np.ndarray, happened: np.ndarray) -> float:
 def _live(settings: WorldSettings, requests: int, run: Map) -> Tuple[np.ndarray, WatchLog]:
     """Live in a world; return the utilities of what was seen, and the log."""
     world = World(settings)
-    lives = list(run(partial(usual_life, world, requests), blocks(world.n_users)))
+    lives = list(run(partial(usual_life, world, requests), blocks(world)))
     user, item, seconds, utility = (
         np.concatenate([getattr(life, name) for life in lives])
         for name in ("user", "item", "seconds", "utility")

@@ -69,7 +69,7 @@ def write_dataset(
         If the folder holds files of something else.
     """
     columns = _columns(world)
-    parts = blocks(world.n_users)
+    parts = blocks(world)
     ranks: Dict[str, Dict[str, List[np.ndarray]]] = {part: {} for part in PARTS}
     n_exposures = 0
     with AtomicFiles(output, columns) as files:

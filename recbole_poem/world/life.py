@@ -8,7 +8,8 @@ from recbole_poem.world.loop import Lives, Served, Until
 from recbole_poem.world.retrieval import Retrieval
 from recbole_poem.world.world import World
 
-BLOCK = 256  # users of a block
+_BLOCK = 256  # users of a block, at most
+_CELLS = 2**24  # numbers of an array over all videos and their dimensions or scores: 128 MiB
 
 
 class Life(NamedTuple):
@@ -91,6 +92,13 @@ def together(rounds: List[Served]) -> Life:
     )
 
 
-def blocks(n_users: int) -> List[np.ndarray]:
-    """Cut the users into blocks that live side by side."""
-    return [np.arange(begin, min(begin + BLOCK, n_users)) for begin in range(0, n_users, BLOCK)]
+def blocks(world: World) -> List[np.ndarray]:
+    """Cut the users into blocks that live side by side, of no more than memory is kind to.
+
+    Oracles look at all videos, so the size follows the catalogue. It changes nothing but speed.
+    """
+    catalogue = world.settings.catalogue
+    of_user = catalogue.items * max(catalogue.dimensions, len(world.objectives))
+    size = int(np.clip(_CELLS // of_user, 1, _BLOCK))
+    n = world.n_users
+    return [np.arange(begin, min(begin + size, n)) for begin in range(0, n, size)]

@@ -98,6 +98,9 @@ def test_a_model_of_the_world_is_trained_and_comes_back_as_its_retrieval(
         run_recbole_poem(
             model="POEM", dataset="little", config_dict={**keys, "epochs": 8, "learning_rate": 0.02}
         )
+    n_rows = len(read(data, "inter"))
+    words = f"request cache: {n_rows:,} of {n_rows:,} (100.0 %) requests have a ranking; "
+    assert words in caplog.text
     (checkpoint,) = (tmp_path / "saved").glob("POEM*.pth")
     world = small_world()
     everybody = np.arange(world.n_users)

@@ -37,7 +37,8 @@ class OneUser(gymnasium.Env):
         return self._first(observation), float(reward[0]), *ends, infos
 
     def _first(self, observation: Dict[str, np.ndarray]) -> Dict[str, Any]:
-        return {name: of[0] for name, of in observation.items()}
+        one = {name: np.asarray(of[0]) for name, of in observation.items()}
+        return {**one, "user": observation["user"][0]}
 
 
 def test_it_passes_the_checker_of_gymnasium() -> None:

@@ -1,6 +1,7 @@
 """The closed loop: the same bits wherever it runs, and the rules of the platform."""
 
 import copy
+import dataclasses
 from functools import partial
 from typing import List
 
@@ -13,7 +14,7 @@ from toy_world import life_in, small_world
 from recbole_poem.core.workers import open_map
 from recbole_poem.world.catalogue import Catalogue
 from recbole_poem.world.history import LENGTH, NONE, History
-from recbole_poem.world.life import Life, lived, usual_life
+from recbole_poem.world.life import Life, blocks, lived, usual_life
 from recbole_poem.world.lists import make_list
 from recbole_poem.world.loop import Lives, Until, best_places
 from recbole_poem.world.ranking_stage import fused
@@ -47,6 +48,17 @@ def test_blocks_are_the_same_bits_anywhere(workers: "dict[str, int]") -> None:
     parts = [np.arange(0, 7), np.arange(7, 25), np.arange(25, 40)]
     with open_map(**workers) as run:
         assert same(whole, joined(list(run(partial(usual_life, world, 5), parts))))
+
+
+def test_a_large_catalogue_makes_small_blocks() -> None:
+    for items, size in ((60, 40), (200_000, 16), (10**8, 1)):
+        settings = small_world().settings
+        catalogue = dataclasses.replace(settings.catalogue, items=items)
+        world = small_world()
+        world.settings = dataclasses.replace(settings, catalogue=catalogue)
+        parts = blocks(world)
+        assert len(parts[0]) == min(size, 40)
+        assert np.concatenate(parts).tolist() == list(range(40))
 
 
 def test_the_seed_changes_everything() -> None:
