@@ -176,7 +176,7 @@ def _ab(options: argparse.Namespace) -> None:
     with _blocks_run_on(options.workers) as run_blocks:
         report = duel(
             options.data, options.a, options.b, options.days, options.candidates, options.alone,
-            run_blocks,
+            run_blocks, show_progress=True,
         )  # fmt: skip
     write_report(options.output, report)
     files = [options.output / name for name in ("report.html", "result.json")]
@@ -200,7 +200,7 @@ def _calibrate(options: argparse.Namespace, dials: Mapping[str, Any]) -> None:
     )
     log, skipped = read_watch_log(options.log, columns, list(settings.reactions.others))
     with _blocks_run_on(options.workers) as run_blocks:
-        found = calibrate(log, settings, options.requests, options.rounds, run_blocks)
+        found = calibrate(log, settings, options.requests, options.rounds, run_blocks, True)
     show(calibration_table(log, skipped, found))
     if options.output is not None:
         text = f"# Fitted by `recbole-poem simulate calibrate` to {options.log.name}.\n"

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
+from tqdm import tqdm
 
 from recbole_poem.core.workers import Map
 from recbole_poem.world.life import blocks
@@ -82,7 +83,12 @@ class Tested(NamedTuple):
 
 
 def run_test(
-    world: World, arms: Mapping[str, Arm], before: int, days: int, run: Map = map
+    world: World,
+    arms: Mapping[str, Arm],
+    before: int,
+    days: int,
+    run: Map = map,
+    show_progress: bool = False,
 ) -> Tested:
     """Run all arms.
 
@@ -96,11 +102,14 @@ def run_test(
         Of the test, from 1.
     run : Map
         Where the blocks of users live.
+    show_progress : bool
     """
     former: List[np.ndarray] = []
     found: Dict[str, List[Outcome]] = {name: [] for name in arms}
     parts = blocks(world)
-    for watched, outcomes in run(partial(_block, world, dict(arms), before, days), parts):
+    blocks_of = run(partial(_block, world, dict(arms), before, days), parts)
+    bar = tqdm(blocks_of, "Simulating", len(parts), unit=" blocks", disable=not show_progress)
+    for watched, outcomes in bar:
         former.append(watched)
         for name, outcome in outcomes.items():
             found[name].append(outcome)

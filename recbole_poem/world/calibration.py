@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 import numpy as np
+from tqdm import tqdm
 
 from recbole_poem.core.workers import Map
 from recbole_poem.world.fitting import LENGTHS, REACHED, fit, shares_by_length
@@ -84,7 +85,12 @@ class Calibration(NamedTuple):
 
 
 def calibrate(
-    log: WatchLog, settings: WorldSettings, requests: int = 30, rounds: int = 3, run: Map = map
+    log: WatchLog,
+    settings: WorldSettings,
+    requests: int = 30,
+    rounds: int = 3,
+    run: Map = map,
+    show_progress: bool = False,
 ) -> Calibration:
     """Fit the lengths of videos, the reactions, and how much users differ.
 
@@ -99,6 +105,7 @@ def calibrate(
         How often it lives and is fitted.
     run : Map
         Where the blocks of users live.
+    show_progress : bool
 
     Raises
     ------
@@ -115,7 +122,7 @@ def calibrate(
         ),
     )
     aim = spread_of_rate(log.user, log.long_view)
-    for _ in range(rounds):
+    for _ in tqdm(range(rounds), "Calibrating", unit=" rounds", disable=not show_progress):
         utility, simulated = _live(settings, requests, run)
         reactions = fit(log, utility, settings.reactions)
         people, found = settings.people, spread_of_rate(simulated.user, simulated.long_view)

@@ -19,7 +19,14 @@ _MUCH = 0.5  # of the catalogue
 
 
 def duel(
-    data: Path, a: str, b: str, days: int, n_candidates: int, alone: bool, run: Map = map
+    data: Path,
+    a: str,
+    b: str,
+    days: int,
+    n_candidates: int,
+    alone: bool,
+    run: Map = map,
+    show_progress: bool = False,
 ) -> Report:
     """Let two arms, the ceiling and the platform's own sources live with the same people.
 
@@ -35,6 +42,7 @@ def duel(
         See `recbole_poem.world.arms.arm_of`.
     run : Map
         Where the blocks of users live.
+    show_progress : bool
 
     Raises
     ------
@@ -47,7 +55,7 @@ def duel(
     for side, name in (("a", a), ("b", b)):
         names[side] = name if name in WORDS else side.upper()
         arms[names[side]] = arm_of(name, data, n_candidates, alone)
-    tested = run_test(world, arms, before, days, run)
+    tested = run_test(world, arms, before, days, run, show_progress)
     about: Dict[str, Any] = {
         "a": a, "b": b, "data": str(data), "users": world.n_users, "days": days,
         "candidates of a checkpoint": n_candidates,
