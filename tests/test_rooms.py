@@ -8,7 +8,8 @@ PACKAGE = Path(__file__).parents[1] / "recbole_poem"
 #: from the top down; each may import from those before it
 ROOMS = (
     "core", "log", "fusion", "retrieval", "graph", "rankers", "cache", "data", "encoders", "logits",
-    "losses", "models", "rerankers", "training", "serving", "benchmark", "tune", "cli",
+    "losses", "models", "rerankers", "training", "serving", "benchmark", "world", "tune",
+    "cli",
 )  # fmt: skip
 #: a source that trains its rankers asks for the data and the training of one
 ALLOWED = {

@@ -28,6 +28,7 @@ class Purpose(IntEnum):
     UNEXPOSED = 7
     HISTORY_GAP = 8
     EVALUATION = 9
+    WORLD = 10
     SAMPLED_USER = 11
 
 

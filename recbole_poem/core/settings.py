@@ -35,6 +35,7 @@ ANY = Range(lambda v: True, "anything")
 FLAG = Range(lambda v: isinstance(v, bool), "True or False")
 TEXT = Range(lambda v: isinstance(v, str) and bool(v), "a name")
 #: a number
+NUMBER = Range(is_number, "a number")
 FROM_0 = Range(lambda v: is_number(v) and v >= 0, "a number from 0")
 ABOVE_0 = Range(lambda v: is_number(v) and v > 0, "a number above 0")
 SHARE = Range(lambda v: is_number(v) and 0 <= v <= 1, "a number from 0 to 1")
@@ -60,6 +61,23 @@ def or_nothing(of: Range, meaning: str = "") -> Range:
 def list_of(of: Range, words: str) -> Range:
     """Return the lists, not empty, all of whose members are in a range."""
     return Range(lambda v: isinstance(v, list) and bool(v) and all(map(of.holds, v)), words)
+
+
+def mapping_of(*names: str) -> Range:
+    """Return the mappings, not empty, of words to mappings that give each of `names` a number."""
+
+    def is_row(value: Any) -> bool:
+        same = isinstance(value, dict) and set(value) == set(names)
+        return same and all(map(is_number, value.values()))
+
+    return Range(
+        lambda v: (
+            isinstance(v, dict)
+            and bool(v)
+            and all(isinstance(name, str) and is_row(row) for name, row in v.items())
+        ),
+        f"names, each with {{{', '.join(f'{name}: NUMBER' for name in names)}}}",
+    )
 
 
 def setting(default: Any, within: Range, meaning: str) -> Any:

@@ -56,6 +56,7 @@ EXTRAS: Dict[str, "tuple[Dict[str, str], tuple[str, ...]]"] = {
         ("parquet",),
     ),
     "index": ({"faiss-cpu": ">=1.8,<1.16"}, ()),
+    "world": ({"gymnasium": ">=1.1,<2"}, ()),
 }
 #: packages of extras that these platforms do without
 _NOT_FOR = {"win32": {"uvloop"}}

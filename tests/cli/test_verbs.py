@@ -90,7 +90,7 @@ def test_no_verb_is_train(arguments: List[str], expected: object) -> None:
     [
         (["recomend"], "there is no verb 'recomend'; the nearest is 'recommend'"),
         (["xyz"], "there is no verb 'xyz'; known are benchmark, compare, components, convert, "
-                  "doctor, recommend, replay, serve, train, tune"),
+                  "doctor, recommend, replay, serve, simulate, train, tune"),
         (["--doctor"], "--doctor is a verb now; write recbole-poem doctor"),
         (["--model=POEM", "--doctor"], "--doctor is a verb now; write recbole-poem doctor"),
         (["epochs=3"], "cannot read the argument 'epochs=3'; write --key=value"),

@@ -1,0 +1,104 @@
+"""A trained checkpoint as the retrieval of a world: it gets what a service gets, and no more."""
+
+from threading import Lock
+from typing import List, Optional
+
+import numpy as np
+
+from recbole_poem.core.errors import InputError, nearest
+from recbole_poem.serving.query import Answer, Query
+from recbole_poem.serving.ranking import Ranking
+from recbole_poem.serving.recommender import Recommender
+from recbole_poem.world.dataset import BEGIN, item_tokens
+from recbole_poem.world.history import NONE
+from recbole_poem.world.retrieval import Asked
+from recbole_poem.world.world import World
+
+_BATCH = 64
+
+
+class CheckpointRetrieval:
+    """Asks a trained model for its best items.
+
+    Parameters
+    ----------
+    recommender : Recommender
+        Of a checkpoint that was trained on a data set of this world, or of one with the same videos
+        and scores.
+    world : World
+    n_candidates : int
+        R, how many are asked for.
+    turn : Lock, optional
+        Held while the recommender answers, where several threads share it.
+
+    Raises
+    ------
+    InputError
+        If the model reads scores that the world's ranking stage does not give.
+    """
+
+    def __init__(
+        self, recommender: Recommender, world: World, n_candidates: int, turn: Optional[Lock] = None
+    ) -> None:
+        self._recommender, self._n, self._turn = recommender, n_candidates, turn or Lock()
+        self._catalogue = world.catalogue
+        self._tokens = item_tokens(world.n_items)
+        self._id = {token: item for item, token in enumerate(self._tokens.tolist())}
+        self._objectives = list(recommender.objectives)
+        for name in self._objectives:
+            if name not in world.objectives:
+                raise InputError(
+                    f"{recommender.checkpoint}: the model reads the score '{name}', which the "
+                    f"world's ranking stage does not give{nearest(name, world.objectives)}"
+                )
+        # a model that learnt from long views alone has no other rows in its histories
+        self._long_views_alone = "long_view" in (recommender.config["val_interval"] or {})
+        self._columns = [world.objectives.index(name) for name in self._objectives]
+
+    def candidates(self, asked: Asked) -> np.ndarray:
+        """Return (B, R) videos, best first; see `Retrieval.candidates`.
+
+        Raises
+        ------
+        InputError
+            If the model answers with a video that the world does not have.
+        """
+        found = np.full((len(asked.user), self._n), NONE)
+        for begin in range(0, len(found), _BATCH):
+            rows = range(begin, min(begin + _BATCH, len(found)))
+            with self._turn:
+                answers = self._recommender.answer([self._query(asked, row) for row in rows])
+            for row, answer in zip(rows, answers):
+                items = self._ids(answer)
+                found[row, : len(items)] = items
+        return found
+
+    def _ids(self, answer: Answer) -> List[int]:
+        try:
+            return [self._id[item] for item in answer.items]
+        except KeyError as error:
+            raise InputError(
+                f"{self._recommender.checkpoint}: the model recommends {error}, which is no video "
+                "of this world; give a checkpoint that was trained on its data set"
+            ) from error
+
+    def _query(self, asked: Asked, row: int) -> Query:
+        item, time, long_view = (column[row] for column in asked.history)
+        there = (item != NONE) & (long_view | ~self._long_views_alone)
+        history = self._tokens[item[there]].tolist()
+        gone = ~self._catalogue.there(np.arange(len(self._tokens)), asked.time[row])
+        return Query(
+            history, self._ranking(asked, row, history), k=self._n,
+            times=(BEGIN + time[there]).tolist(),
+            deny=self._tokens[asked.taken[row] | gone].tolist(),
+            time=float(BEGIN + asked.time[row]),
+        )  # fmt: skip
+
+    def _ranking(self, asked: Asked, row: int, history: List[str]) -> Optional[Ranking]:
+        """Return the ranking of the request before, less what the history holds."""
+        there = asked.ranked[row] != NONE
+        if not self._objectives or not there.any():
+            return None
+        items: List[str] = self._tokens[asked.ranked[row, there]].tolist()
+        scores = asked.scores[row][there][:, self._columns]
+        return Ranking.of(items, self._objectives, scores).without(history)

@@ -1,0 +1,193 @@
+"""A world as a data set of RecBole: exposures, rankings, videos, and what could be known.
+
+``<name>.inter`` holds a row for each exposure, ``<name>.cand`` the ranking of each request,
+``.item`` and ``.user`` who and what there is, ``<name>.yaml`` the keys that read them, and
+``oracle.json`` the bounds of `recbole_poem.world.oracles` with the dials of the world.
+"""
+
+import dataclasses
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, NamedTuple
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from recbole_poem.core.files import whole_file
+from recbole_poem.core.workers import Map
+from recbole_poem.data.convert.writing import AtomicFiles
+from recbole_poem.world.history import NONE
+from recbole_poem.world.life import Life, blocks, usual_life
+from recbole_poem.world.oracles import PARTS, metrics, target_ranks, targets
+from recbole_poem.world.world import World
+
+#: the world begins here, in seconds since 1970: 2026-01-01, 00:00 UTC
+BEGIN = 1_767_225_600
+
+
+ORACLE = "oracle.json"  # in the folder of the data set
+
+
+class Told(NamedTuple):
+    """What was written.
+
+    Attributes
+    ----------
+    users, items, requests, exposures : int
+    oracle : dict
+        Part, then oracle, then metric.
+    """
+
+    users: int
+    items: int
+    requests: int
+    exposures: int
+    oracle: Dict[str, Dict[str, Dict[str, float]]]
+
+
+def write_dataset(
+    world: World, requests: int, output: Path, run: Map = map, show_progress: bool = True
+) -> Told:
+    """Let a world live and write its data set; nothing is left half-written.
+
+    Parameters
+    ----------
+    world : World
+    requests : int
+        Of each user.
+    output : Path
+        Folder; its name is that of the data set.
+    run : Map
+        Where the blocks of users live.
+    show_progress : bool
+
+    Raises
+    ------
+    InputError
+        If the folder holds files of something else.
+    """
+    columns = _columns(world)
+    parts = blocks(world)
+    ranks: Dict[str, Dict[str, List[np.ndarray]]] = {part: {} for part in PARTS}
+    n_exposures = 0
+    with AtomicFiles(output, columns) as files:
+        files.write("item", _items(world))
+        files.write("user", pd.DataFrame({"user_id": _names("u", np.arange(world.n_users))}))
+        found: Iterable[Life] = run(partial(usual_life, world, requests), parts)
+        bar = tqdm(found, "Simulating", len(parts), unit=" blocks", disable=not show_progress)
+        for life in bar:
+            files.write("inter", _exposures(life))
+            files.write("cand", _rankings(world, life))
+            n_exposures += len(life.user)
+            for part in PARTS:
+                for name, of in target_ranks(world, life, targets(life, part)).items():
+                    ranks[part].setdefault(name, []).append(of)
+        oracle = {
+            part: {name: metrics(np.concatenate(of)) for name, of in by.items()}
+            for part, by in ranks.items()
+        }
+        told = Told(
+            world.n_users, world.n_items, world.n_users * requests, n_exposures,
+            oracle,
+        )  # fmt: skip
+        _write(output / ORACLE, json.dumps(_record(world, requests, oracle), indent=1))
+        _write(output / f"{files.name}.yaml", _keys(world))
+    return told
+
+
+def _reactions(world: World) -> List[str]:
+    return ["click", "long_view", *world.settings.reactions.others]
+
+
+def _keys(world: World) -> str:
+    """Return the YAML file of the keys that read the data set."""
+    inter = ["user_id", "item_id", "timestamp", "watch_seconds", *_reactions(world)]
+    n = world.settings.list.candidates
+    return f"""\
+# Written by `recbole-poem simulate data`. What is watched for long is predicted.
+load_col:
+  inter: [{", ".join(inter)}]
+  item: [item_id, category, duration]
+time_unit: s
+positive_feedback: {{long_view: "[1,1]"}}
+ranking_source: {{name: logged, n_candidates: {n}}} # the rankings of the world, in .cand
+category_field: category
+mask_seen: True # nothing is shown twice
+"""
+
+
+def _columns(world: World) -> Dict[str, Dict[str, str]]:
+    row = {"user_id": "token", "item_id": "token", "timestamp": "float"}
+    return {
+        "inter": {**row, "watch_seconds": "float", **dict.fromkeys(_reactions(world), "float")},
+        "item": {"item_id": "token", "category": "token", "duration": "float"},
+        "user": {"user_id": "token"},
+        "cand": {
+            "user_id": "token", "timestamp": "float", "item_id": "token",
+            **dict.fromkeys(world.objectives, "float"),
+        },
+    }  # fmt: skip
+
+
+def _items(world: World) -> pd.DataFrame:
+    catalogue = world.catalogue
+    return pd.DataFrame(
+        {
+            "item_id": item_tokens(world.n_items),
+            "category": _names("c", catalogue.category),
+            "duration": catalogue.duration.round(1),
+        }
+    )
+
+
+def _exposures(life: Life) -> pd.DataFrame:
+    rows = {
+        "user_id": _names("u", life.user),
+        "item_id": _names("v", life.item),
+        "timestamp": BEGIN + life.time.astype(np.int64),
+        "watch_seconds": life.seconds.round(2),
+    }
+    return pd.DataFrame({**rows, **{name: of.astype(int) for name, of in life.reactions.items()}})
+
+
+def _rankings(world: World, life: Life) -> pd.DataFrame:
+    """Return a row for each candidate, best first; scores to the fifth digit."""
+    there = life.ranked != NONE
+    request = np.nonzero(there)[0]
+    scores = life.scores[there].astype(np.float64).round(5)
+    return pd.DataFrame(
+        {
+            "user_id": _names("u", life.of_user[request]),
+            "timestamp": BEGIN + life.asked[request].astype(np.int64),
+            "item_id": _names("v", life.ranked[there]),
+            **{name: scores[:, number] for number, name in enumerate(world.objectives)},
+        }
+    )
+
+
+def item_tokens(n_items: int) -> np.ndarray:
+    """Return the token of each video of a world, (I,) of str: that of video 17 is ``v17``."""
+    return _names("v", np.arange(n_items))
+
+
+def _names(kind: str, number: np.ndarray) -> np.ndarray:
+    """Return tokens: ``u17``."""
+    known, place = np.unique(number, return_inverse=True)
+    names: np.ndarray = np.array([f"{kind}{one}" for one in known.tolist()], dtype=object)[place]
+    return names
+
+
+def _record(world: World, requests: int, oracle: Any) -> Dict[str, Any]:
+    return {
+        "oracle": oracle,
+        "requests": requests,
+        "world": dataclasses.asdict(world.settings),
+        "shares": "a model's place on the way from taste, 0, to previous, 1, by a metric",
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    with whole_file(path) as file:
+        file.write(f"{text.rstrip()}\n".encode())
