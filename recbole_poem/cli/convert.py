@@ -9,6 +9,9 @@ from typing import Any, Callable, Dict, List
 from recbole_poem.cli.command import verb_parser
 from recbole_poem.core import stack
 
+#: those of `recbole_poem.data.convert.recflow.places`, which loads torch; help does not
+NEGATIVES = ("auto", "index", "tied")
+
 
 def parse(arguments: List[str]) -> argparse.Namespace:
     """Read a command line."""
@@ -89,8 +92,6 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_recflow(parser: argparse.ArgumentParser) -> None:
-    from recbole_poem.data.convert.recflow.places import NEGATIVES
-
     add = parser.add_argument
     add(
         "--users", type=int, metavar="N", help="only N users, by a hash of their ids (default: all)"

@@ -86,3 +86,10 @@ def test_no_candidates_have_no_places():
     nothing = np.zeros(0, dtype=np.int64)
     places, found = rank_places(nothing, nothing.astype(np.uint8), nothing, Position())
     assert len(places) == 0 and found == (0, 0, 0)
+
+
+def test_the_command_offers_what_there_is() -> None:
+    from recbole_poem.cli.convert import NEGATIVES
+    from recbole_poem.data.convert.recflow import places
+
+    assert NEGATIVES == places.NEGATIVES
