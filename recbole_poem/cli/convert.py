@@ -144,10 +144,10 @@ def run(arguments: List[str]) -> int:
     # a polite end is to remove what is half-written, as Ctrl-C does
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     stack.require()
+    keys = vars(parse(arguments))
     # pandas is loaded now, after its version has been checked
     from recbole_poem.data.convert import beliefs, kuairand, kuairec, recflow, rectour
 
-    keys = vars(parse(arguments))
     dataset = keys.pop("dataset")
     if dataset == "table":
         return _convert_table(keys)
