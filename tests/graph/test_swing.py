@@ -159,7 +159,7 @@ def test_progress_bar_only_on_demand(capsys):
     swing(matrix(random_log(4), (40, 25)))
     assert capsys.readouterr().err == ""
     swing(matrix(random_log(4), (40, 25)), show_progress=True)
-    assert "100%" in capsys.readouterr().err
+    assert "swing" in capsys.readouterr().err  # it goes when it is done
 
 
 def distinct_similarity(seed, n_items=30, density=0.5):
