@@ -81,10 +81,11 @@ def _gpu() -> str:
 
 
 def _public_names() -> str:
+    before = "ray" in sys.modules  # a program that calls the doctor may have loaded it
     package = import_module("recbole_poem")
     for name in package.__all__:
         getattr(package, name)
-    if "ray" in sys.modules:
+    if "ray" in sys.modules and not before:
         raise RuntimeError("ray was loaded")
     return "works, without ray"
 
