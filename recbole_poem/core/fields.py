@@ -25,6 +25,8 @@ TARGET_ID = "target_id"
 REQUEST_POSITION = "request_position"
 #: (B, R, k) int64: what the ranking of the current request put on top; 0 = none
 SYSTEM_POSITIVE = "system_positive"
+#: (B, R, D) int64: candidates of the ranking of the current request, best first; 0 = none
+SYSTEM_ORDER = "system_order"
 #: (B, R, n) int64: hard negatives of the target; 0 = none
 HARD_NEGATIVE = "hard_negative"
 
