@@ -114,10 +114,10 @@ class KnownUsers:
             empty = torch.zeros(len(places), 1 if self.objectives else 0, dtype=torch.int64)
             return RankingBatch(empty, torch.zeros(*empty.shape, len(self.objectives)), nothing)
         lag = self._config["request_lag"]
-        items, scores = read_latest(self._cache, self._log, self._last[places], lag)
+        found = read_latest(self._cache, self._log, self._last[places], lag)
         columns = [self._cache.objectives.index(name) for name in self.objectives]
-        of_model = torch.from_numpy(scores[..., columns])
-        return RankingBatch(torch.from_numpy(items), of_model, nothing)
+        of_model = torch.from_numpy(found.scores[..., columns])
+        return RankingBatch(torch.from_numpy(found.items), of_model, nothing)
 
     @property
     def has_rankings(self) -> bool:

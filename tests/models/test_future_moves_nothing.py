@@ -76,11 +76,11 @@ class Drawn:
     def depends_on(self) -> Dict[str, Any]:
         return {}
 
-    def request_start(self) -> np.ndarray:
+    def numbers(self) -> np.ndarray:
         return np.arange(len(self.log))
 
-    def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        rng = [np.random.default_rng(request) for request in requests]
+    def rank(self, rankings: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        rng = [np.random.default_rng(request) for request in rankings]
         items = np.stack([1 + each.permutation(self.log.n_items - 1)[: self.n] for each in rng])
         scores = np.stack([each.random((self.n, 2)) for each in rng])
         return items, scores.astype(np.float32)
