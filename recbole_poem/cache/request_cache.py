@@ -100,20 +100,16 @@ class RequestCache:
 
     def items_of(self, requests: np.ndarray) -> np.ndarray:
         """Return the candidates of log rows (...), (..., N) int64; -1 is no row."""
-        places = self._places(requests)
-        return self._filled(requests.shape, places, places.of("items", np.int64))
+        return self._places(requests).table("items").astype(np.int64)
 
     def read(self, requests: np.ndarray) -> Rankings:
         """Return the rankings of log rows (...), whole; -1 is no row, whose ranking is empty."""
-        places, shape = self._places(requests), requests.shape
-        scores = places.of("values", np.float32, (len(self.objectives),))
+        places = self._places(requests)
+        scores = places.table("values").astype(np.float32)
         if not self.raw_scores:
             np.negative(scores, out=scores)
-        stages = None
-        if self.has_stages:
-            stages = self._filled(shape, places, places.of("stages", np.uint8))
-        items = self._filled(shape, places, places.of("items", np.int64))
-        return Rankings(items, self._filled(shape, places, scores), stages)
+        stages = places.table("stages") if self.has_stages else None
+        return Rankings(places.table("items").astype(np.int64), scores, stages)
 
     def _places(self, requests: np.ndarray) -> "_Places":
         """Find the candidates of log rows (...), those of one part together."""
@@ -124,22 +120,17 @@ class RequestCache:
         length = self.begin[number[rows] + 1] - first
         place = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
         at = np.repeat(first, length) + place
-        slot = np.repeat(rows * self.width, length) + place
+        order = np.full(len(number) * self.width, len(at))
+        order[np.repeat(rows * self.width, length) + place] = np.arange(len(at))
+        order = order.reshape(*requests.shape, self.width)
         # ascending but for rows that share a ranking, which no edge divides
-        return _Places(self.parts, at, slot, self._edges, np.searchsorted(at, self._edges))
+        return _Places(self.parts, at, order, self._edges, np.searchsorted(at, self._edges))
 
     @cached_property
     def _edges(self) -> np.ndarray:
         """(P + 1,) int64, where the candidates of each part begin."""
         ends = np.cumsum([len(part.lengths) for part in self.parts], dtype=np.int64)
         return np.r_[0, self.begin[ends]]
-
-    def _filled(self, shape: Tuple[int, ...], places: "_Places", flat: np.ndarray) -> np.ndarray:
-        """Write values of candidates (C, ...) where they stand, and 0 elsewhere."""
-        rows = int(np.prod(shape))
-        table = np.zeros((rows * self.width, *flat.shape[1:]), flat.dtype)
-        table[places.slot] = flat
-        return table.reshape(*shape, self.width, *flat.shape[1:])
 
 
 @dataclass(frozen=True)
@@ -151,8 +142,8 @@ class _Places:
     parts : sequence of P Part
     at : (C,) int64
         Among the candidates of all parts.
-    slot : (C,) int64
-        In the table that is read into.
+    order : (..., N) int64
+        Which of them stands where in the table that is asked for; C = none.
     edges : (P + 1,) int64
         Where the candidates of each part begin.
     bounds : (P + 1,) int64
@@ -161,18 +152,20 @@ class _Places:
 
     parts: Sequence[Part]
     at: np.ndarray
-    slot: np.ndarray
+    order: np.ndarray
     edges: np.ndarray
     bounds: np.ndarray
 
-    def of(self, name: str, kind: type, size: Tuple[int, ...] = ()) -> np.ndarray:
-        """Read one array of the parts, (C, *size)."""
-        found: np.ndarray = np.empty((len(self.at), *size), kind)
+    def table(self, name: str) -> np.ndarray:
+        """Read one array of the parts, (..., N) or (..., N, M); 0 where there is no candidate."""
+        arrays = [getattr(part, name) for part in self.parts]
+        found = []
         for number in np.flatnonzero(np.diff(self.bounds)):
-            mine = slice(self.bounds[number], self.bounds[number + 1])
-            array = getattr(self.parts[number], name)
-            found[mine] = array[self.at[mine] - self.edges[number]]
-        return found
+            mine = self.at[self.bounds[number] : self.bounds[number + 1]] - self.edges[number]
+            found.append(arrays[number].take(mine, axis=0))
+        nothing = np.zeros((1, *arrays[0].shape[1:]), arrays[0].dtype)
+        table: np.ndarray = np.concatenate([*found, nothing]).take(self.order, axis=0)
+        return table
 
 
 def starts(number: np.ndarray, log: RequestLog) -> np.ndarray:
