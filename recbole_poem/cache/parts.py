@@ -58,7 +58,7 @@ def usual_size(n_rankings: int) -> int:
 
 
 class Part(NamedTuple):
-    """Memory maps of the arrays of a part; see the module."""
+    """The arrays of a part, memory-mapped but for the lengths; see the module."""
 
     items: np.ndarray
     values: np.ndarray
@@ -171,7 +171,7 @@ def open_part(path: Path, key: str, part: Range, is_checked: bool) -> Tuple[Part
             if is_checked and checksum_of(folder / f"{name}.npy") != checksum:
                 raise DamagedPartError(f"{part.name}/{name}.npy was changed or cut short")
         arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            name: np.load(folder / f"{name}.npy", None if name == "lengths" else "r")
             for name in meta["sums"]
         }
         return Part(**arrays), Spent(*meta["spent"])
