@@ -22,6 +22,7 @@ from recbole_poem.cache.rankings import Rankings
 from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.log.requests import RequestLog, first_rows
 from recbole_poem.serving.known_users import KnownUsers
+from recbole_poem.serving.ranking import Needs
 from recbole_poem.serving.stores.redis_client import RedisClient
 from recbole_poem.serving.stores.redis_store import RedisHistories, RedisStore
 from recbole_poem.serving.stores.store import MemoryHistories, MemoryStore
@@ -61,7 +62,7 @@ def world(n_users: int) -> Tuple[KnownUsers, np.ndarray]:
         dataset_name="made up",
     )
     config = {"benchmark_filename": None, "request_lag": 1}
-    known = KnownUsers(config, dataset, list(OBJECTIVES))
+    known = KnownUsers(config, dataset, Needs(list(OBJECTIVES)))
     return known, np.array([f"item{number}" for number in range(ITEMS)], object)
 
 

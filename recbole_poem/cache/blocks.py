@@ -98,6 +98,8 @@ class BlockRanker:
         If the training part has too few exposures for so many blocks.
     """
 
+    has_stages = False
+
     def __init__(
         self,
         of: Exposures,

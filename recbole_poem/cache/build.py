@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
 from recbole_poem.cache.opening import Building, open_existing, open_or_build
+from recbole_poem.cache.rankings import Ranker
 from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.cache.sources import SourceContext
 from recbole_poem.core.errors import InputError
@@ -35,14 +36,14 @@ def request_cache(config: Any, dataset: Any, parallel_map: Map = map) -> Request
     Raises
     ------
     InputError
-        For whatever the ranking source finds wrong with its input, and for a score fusion that
-        needs scores which the cache would not keep.
+        For whatever the ranking source finds wrong with its input, for a score fusion that needs
+        scores which the cache would not keep, and a grouping that needs stages which it has not.
     """
-    context = SourceContext(config, dataset, cache_folder(config, dataset))
+    folder, ranker = _source(config, dataset)
     return open_or_build(
-        context.folder,
+        folder,
         dataset.log,
-        config.component("ranking_source").make(context),
+        ranker,
         *_kept(config),
         Building(parallel_map=parallel_map, show_progress=config["show_progress"]),
     )
@@ -50,9 +51,29 @@ def request_cache(config: Any, dataset: Any, parallel_map: Map = map) -> Request
 
 def existing_cache(config: Any, dataset: Any) -> Optional[RequestCache]:
     """Open the request cache that `request_cache` would open; None where it would build one."""
+    folder, ranker = _source(config, dataset)
+    return open_existing(folder, dataset.log, ranker, *_kept(config))
+
+
+def _source(config: Any, dataset: Any) -> Tuple[Path, Ranker]:
+    """Return where the caches lie, and the source that fills them.
+
+    Raises
+    ------
+    InputError
+        If the grouping needs stages that it does not tell.
+    """
     context = SourceContext(config, dataset, cache_folder(config, dataset))
-    ranker = config.component("ranking_source").make(context)
-    return open_existing(context.folder, dataset.log, ranker, *_kept(config))
+    source = config.component("ranking_source")
+    ranker: Ranker = source.make(context)
+    reader, grouping = config.component("ranking_reader"), config.component("grouping")
+    if reader is not None and grouping.component.reads_stages and not ranker.has_stages:
+        raise InputError(
+            f"grouping: {grouping.name} needs the stage of each candidate, and the ranking_source "
+            f"{source.name} tells none; take one with a token column 'stage' in .cand, or another "
+            "grouping"
+        )
+    return context.folder, ranker
 
 
 def _kept(config: Any) -> Tuple[Dict[str, Any], bool]:

@@ -43,7 +43,15 @@ class Ranks(Protocol):
 
 
 class Ranker(Ranks, Protocol):
-    """A ranking source, with what it depends on."""
+    """A ranking source, with what it depends on.
+
+    Attributes
+    ----------
+    has_stages : bool
+        Whether its rankings tell how far each candidate came.
+    """
+
+    has_stages: bool
 
     @property
     def objectives(self) -> Sequence[str]:

@@ -16,7 +16,7 @@ from recbole_poem.cache.rankings import Rankings
 from recbole_poem.cache.reading import read_items, read_rankings
 from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, CACHE_STAGE, REQUEST_ID
 from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.controls import ShuffledCache, without_history, without_target
 from recbole_poem.data.known_tokens import KnownTokens
@@ -93,7 +93,8 @@ class POEMDataset(FlatSequentialDataset):
 
     Once a cache is attached, every row has the raw ranking that its request reads:
     ``cache_item`` (N,) int64, 0 where there is no candidate, and ``cache_score`` (N, M) float32,
-    which are minus competition ranks unless the cache keeps raw scores.
+    which are minus competition ranks unless the cache keeps raw scores; and ``cache_stage`` (N,)
+    int64 where the source tells how far a candidate came.
     The keys ``shuffle_rankings`` and, in evaluation, ``hide_target`` tamper with it; see
     `recbole_poem.data.controls`.
     """
@@ -129,10 +130,9 @@ class POEMDataset(FlatSequentialDataset):
         if self.config["shuffle_rankings"]:
             self.read_cache = ShuffledCache.of(cache, self.log, self.config["seed"])
 
-    def rankings(self, requests: np.ndarray, lag: int) -> Tuple[torch.Tensor, torch.Tensor]:
-        """Read what `requests` (...) see at `lag`: items (..., N) and scores (..., N, M)."""
-        rankings = self._rankings(requests, lag)
-        return torch.from_numpy(rankings.items), torch.from_numpy(rankings.scores)
+    def rankings(self, requests: np.ndarray, lag: int) -> Dict[str, torch.Tensor]:
+        """Read what `requests` (...) see at `lag`, by the fields of a batch."""
+        return _fields_of(self._rankings(requests, lag))
 
     def _rankings(self, requests: np.ndarray, lag: int) -> Rankings:
         if self.read_cache is None:
@@ -179,6 +179,13 @@ class POEMDataset(FlatSequentialDataset):
             rankings = self._rankings(requests, self.config["request_lag"])
             if self.config["hide_target"]:
                 rankings = without_target(rankings, self.log, requests)
-            batch[CACHE_ITEM] = torch.from_numpy(rankings.items)
-            batch[CACHE_SCORE] = torch.from_numpy(rankings.scores)
+            for name, values in _fields_of(rankings).items():
+                batch[name] = values
         return batch
+
+
+def _fields_of(rankings: Rankings) -> Dict[str, torch.Tensor]:
+    """Return rankings as fields of a batch: stages where they are told."""
+    items, scores, stages = rankings
+    found = {CACHE_ITEM: torch.from_numpy(items), CACHE_SCORE: torch.from_numpy(scores)}
+    return found if stages is None else {**found, CACHE_STAGE: torch.from_numpy(stages).long()}

@@ -56,6 +56,7 @@ class ItemToItemRanker:
         Decides which user falls into which fold.
     """
 
+    has_stages = False
     found_seconds = 0.0  # it estimates anew each time
 
     def __init__(

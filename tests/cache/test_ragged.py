@@ -22,6 +22,7 @@ class Ragged:
     """Rankings of 0 to 300 candidates with tied scores; rows of a user share them in pairs."""
 
     objectives = ("click", "like")
+    has_stages = False
     log = log_of([[1] * 5, [2] * 4, [3] * 2], n_items=500)
     number = np.array([-1, 0, 0, 1, 1, 2, 2, 3, 3, -1, -1])
     lengths = (2, 0, 300, 1)

@@ -13,6 +13,7 @@ class FakeRanker:
     """Ranks by arithmetic on the number, and remembers what it was asked."""
 
     objectives = ("click", "like")
+    has_stages = False
 
     def __init__(self, fails_at=None, failure=None, **changed_settings):
         self.asked = []

@@ -65,6 +65,7 @@ class Drawn:
     """Rankings that are drawn for each row by its number: they know nothing at all."""
 
     objectives = ("first", "second")
+    has_stages = False
 
     @dataclass(frozen=True)
     class Settings(SourceSettings):

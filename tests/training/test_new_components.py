@@ -114,6 +114,7 @@ class Alphabet:
     """The first items of the catalogue, whoever asks."""
 
     objectives = ("first",)
+    has_stages = False
 
     @dataclass(frozen=True)
     class Settings(SourceSettings):

@@ -115,6 +115,7 @@ class LoggedRanker:
         self._scores = exact.astype(np.float32)
         stages = stages_of(frame)
         self._stages = None if stages is None else stages[order]
+        self.has_stages = stages is not None
         twice = _same_as_before(self._user, self._time, self._item)
         if twice.any():
             second = frame.index[order[twice][0]] + 2

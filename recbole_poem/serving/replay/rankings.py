@@ -12,6 +12,7 @@ import numpy as np
 from recbole_poem.cache.rankings import Rankings
 from recbole_poem.cache.reading import read_rankings
 from recbole_poem.cache.request_cache import RequestCache
+from recbole_poem.fusion.cascade_stages import names_of
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.serving.ranking import Ranking
 
@@ -48,4 +49,6 @@ class LoggedRankings:
     def _ranking(self, rankings: Rankings) -> Ranking:
         items, scores = rankings.items[0], rankings.scores[0]
         kept = items > 0
-        return Ranking(tuple(self._tokens[items[kept]]), self._cache.objectives, scores[kept])
+        tokens = tuple(self._tokens[items[kept]])
+        stages = None if rankings.stages is None else names_of(rankings.stages[0][kept])
+        return Ranking(tokens, self._cache.objectives, scores[kept], stages)
