@@ -141,6 +141,8 @@ def test_a_line_whose_ranking_the_model_cannot_read_is_bad() -> None:
     bad = BadLine(4, "the objective 'like' is missing; the model reads click, like")
     assert list(answerable([with_ranking], Needs(["click", "like"]))) == [bad]
     assert list(answerable([bad], Needs(["click"]))) == [bad]
+    words = "the stages are missing, by which the model groups candidates (grouping)"
+    assert list(answerable([with_ranking], Needs(["click"], True))) == [BadLine(4, words)]
 
 
 def test_a_request_that_is_there_twice_is_bad_and_both_lines_are_named() -> None:
