@@ -65,7 +65,7 @@ class Drawn:
     """Rankings that are drawn for each row by its number: they know nothing at all."""
 
     objectives = ("first", "second")
-    has_stages = False
+    has_stages = True
 
     @dataclass(frozen=True)
     class Settings(SourceSettings):
@@ -80,11 +80,12 @@ class Drawn:
     def numbers(self) -> np.ndarray:
         return np.arange(len(self.log))
 
-    def rank(self, rankings: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    def rank(self, rankings: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
         rng = [np.random.default_rng(request) for request in rankings]
         items = np.stack([1 + each.permutation(self.log.n_items - 1)[: self.n] for each in rng])
         scores = np.stack([each.random((self.n, 2)) for each in rng])
-        return items, scores.astype(np.float32)
+        stages = np.stack([each.integers(0, 7, self.n) for each in rng])
+        return items, scores.astype(np.float32), stages
 
 
 @pytest.fixture(autouse=True)
