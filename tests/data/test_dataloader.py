@@ -211,14 +211,15 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> List[GraphNegatives]:
 
 def seen_in_training(keys: Dict[str, Any], sources: List[GraphNegatives]) -> Dict[str, Any]:
     """Return all that training sees which is estimated, drawn or looked up."""
-    loader = assemble(Config(config_dict={**keys, **SMALL})).train_data
+    given = {**keys, **SMALL, "ranking_source.raw_scores": True}  # of which ranks hide a part
+    loader = assemble(Config(config_dict=given)).train_data
     requests = loader._dataset.inter_feat[REQUEST_ID].numpy()
-    items, scores = loader._dataset.rankings(requests, lag=1)
+    read = loader._dataset.rankings(requests, lag=1)
     graph = sources[-1]._sampler.graph
     return {
         "target": loader._dataset.log.item[requests],
-        "items": items,
-        "scores": scores,
+        "items": read[CACHE_ITEM],
+        "scores": read[CACHE_SCORE],
         "system": loader._dataset.top_of_rankings(requests, 3),
         "edges": torch.stack(graph.edges()),
         "similarity": graph.edata["similarity"],
