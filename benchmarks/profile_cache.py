@@ -49,7 +49,7 @@ def main() -> None:
         cache = profile.runcall(request_cache, config, train)
         taken = time.perf_counter() - begin, time.process_time() - cpu
         head = (
-            f"request cache of ml-100k, {len(cache.items)} requests, one thread, under cProfile: "
+            f"request cache of ml-100k, {cache.n_rankings} rankings, one thread, under cProfile: "
             f"{taken[0]:.1f} s by the clock, {taken[1]:.1f} s of the processor"
         )
     text = report(profile, head)

@@ -6,12 +6,13 @@
    same candidates but for the rounding of sums.
 2. On ml-100k, in turn: one thread, two threads, two local workers of Ray; Ray's start-up apart.
 3. On synthetic logs, each in a process of its own: cost and peak memory as users and items grow.
+
+What is stored of the rankings is measured by ``request_cache_layout.py``.
 """
 
 import statistics
 import tempfile
 import time
-from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
 import measure
@@ -21,7 +22,6 @@ from former_item_to_item import Former
 
 from recbole_poem.benchmark.machine import peak_memory
 from recbole_poem.cache.build import cache_folder
-from recbole_poem.cache.request_cache import open_or_build
 from recbole_poem.cache.sources import SourceContext
 from recbole_poem.core.stages import OBJECTIVES, SCORE_FUSIONS
 from recbole_poem.core.workers import Map, open_map
@@ -59,7 +59,7 @@ def against_former(
     ranker: ItemToItemRanker, former: Former, part: np.ndarray, pairs: int
 ) -> Dict[str, Any]:
     """Measure both sides in turn: a whole build by the clock and in the processor's time."""
-    n_requests = len(ranker.request_start())
+    n_requests = len(ranker.numbers())
     cpu: Dict[str, List[List[float]]] = {"ours": [], "former": []}
 
     def turn(side: str, estimate: Callable[[], Any], rank: Callable[[], Any]) -> float:
@@ -182,7 +182,7 @@ def build_synthetic(n_users: int, n_items: int, ranked: int) -> Dict[str, Any]:
     ranker._estimated = ranker.estimate(map)
     estimating, begin = time.process_time() - begin, time.process_time()
     ranked = min(ranked, len(log))
-    items, scores = ranker.rank(np.arange(ranked))
+    items, _ = ranker.rank(np.arange(ranked))
     ranking, peak = time.process_time() - begin, peak_memory()
     similarities, which = ranker._estimated.similarities, ranker._estimated.which
     entries = sum(matrix.nnz for matrix in similarities) / len(similarities)
@@ -204,22 +204,10 @@ def build_synthetic(n_users: int, n_items: int, ranked: int) -> Dict[str, Any]:
         "processor_microseconds_per_request": 1e6 * ranking / ranked,
         "former_processor_microseconds_per_request": former_ranking,
         "candidates_per_request": float((items > 0).sum() / ranked),
-        "bytes_stored_per_request": (items.nbytes + scores.nbytes) / ranked,
         "similarity_entries_per_item_and_fold": entries / n_items,
         "peak_mib_before": before / 2**20,
         "peak_mib": peak / 2**20,
     }
-
-
-def write_rate(ranker: ItemToItemRanker) -> Dict[str, float]:
-    """Build the whole cache on one thread; return seconds and size."""
-    log = ranker._log
-    with tempfile.TemporaryDirectory() as folder:
-        begin, cpu = time.perf_counter(), time.process_time()
-        cache = open_or_build(Path(folder), log, ranker)
-        taken = time.perf_counter() - begin, time.process_time() - cpu
-        size = sum(file.stat().st_size for file in cache.path.iterdir())
-    return {"wall_s": taken[0], "processor_s": taken[1], "bytes_per_request": size / len(log)}
 
 
 def main() -> None:
@@ -245,8 +233,6 @@ def main() -> None:
             ),
             "growth": growth,
         }
-        if not quick:
-            result["whole_build"] = write_rate(ranker)
     measure.record("request_cache", result, quick)
 
 

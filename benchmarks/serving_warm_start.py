@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Dict, Tuple
+from typing import Dict, Tuple
 
 import measure
 import numpy as np
@@ -17,9 +17,12 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from redis_server import Server, program
 
+from recbole_poem.cache.parts import Part, ragged
+from recbole_poem.cache.rankings import Rankings
 from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.log.requests import RequestLog, first_rows
 from recbole_poem.serving.known_users import KnownUsers
+from recbole_poem.serving.ranking import Needs
 from recbole_poem.serving.stores.redis_client import RedisClient
 from recbole_poem.serving.stores.redis_store import RedisHistories, RedisStore
 from recbole_poem.serving.stores.store import MemoryHistories, MemoryStore
@@ -27,16 +30,6 @@ from recbole_poem.serving.stores.warm_start import warm_start
 
 USERS, QUICK_USERS = 100_000, 2_000
 LENGTH, ITEMS, CANDIDATES, OBJECTIVES = 50, 20_000, 100, ("a", "b", "c", "d", "e")
-
-
-class Repeated:
-    """A thousand rows that stand for all, so that the cache takes no memory."""
-
-    def __init__(self, rows: np.ndarray) -> None:
-        self._rows = rows
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._rows[np.asarray(index) % len(self._rows)]
 
 
 def world(n_users: int) -> Tuple[KnownUsers, np.ndarray]:
@@ -56,8 +49,10 @@ def world(n_users: int) -> Tuple[KnownUsers, np.ndarray]:
     )
     items = draws.integers(1, ITEMS - CANDIDATES, (1000, 1)) + np.arange(CANDIDATES)
     scores = draws.random((1000, CANDIDATES, len(OBJECTIVES))).astype(np.float32)
-    rows: Any = Repeated(items.astype(np.int32)), Repeated(scores)
-    cache = RequestCache(*rows, OBJECTIVES, Path(), np.arange(size))
+    part = Part(**ragged(Rankings(items, scores), raw_scores=False))
+    # a thousand rankings stand for those of all rows, so that the cache takes no memory
+    number = np.arange(size) % 1000
+    cache = RequestCache.of_parts([part], number, log, OBJECTIVES, Path(), raw_scores=False)
     tokens = np.array(["[PAD]", *(f"u{number}" for number in range(n_users))])
     dataset = SimpleNamespace(
         log=log,
@@ -67,7 +62,7 @@ def world(n_users: int) -> Tuple[KnownUsers, np.ndarray]:
         dataset_name="made up",
     )
     config = {"benchmark_filename": None, "request_lag": 1}
-    known = KnownUsers(config, dataset, list(OBJECTIVES))
+    known = KnownUsers(config, dataset, Needs(list(OBJECTIVES)))
     return known, np.array([f"item{number}" for number in range(ITEMS)], object)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Awaitable, Callable, List, Optional, Sequence, Tuple
 import httpx
 
 from recbole_poem.serving.query import Answer, Outcome, Query
+from recbole_poem.serving.ranking import Needs
 from recbole_poem.serving.stores.store import MemoryHistories, MemoryStore
 from recbole_poem.serving.web.guard import Guard, Rules
 from recbole_poem.serving.web.http import make_app
@@ -19,12 +20,17 @@ class Echo:
 
     def __init__(self, checkpoint: str = "echo 1") -> None:
         self.model, self.checkpoint = self, checkpoint
-        self.objectives, self.n_items = ["click"], 9
+        self.objectives, self.reads_stages, self.n_items = ["click"], False, 9
         self.batches: List[List[Query]] = []
         self.observes = False
         self.observed: List[Tuple[Query, Outcome]] = []
         self.may_go = threading.Event()
         self.may_go.set()
+
+    @property
+    def needs(self) -> Needs:
+        """What it reads in a ranking."""
+        return Needs(self.objectives, self.reads_stages)
 
     def answer(self, queries: Sequence[Query]) -> List[Answer]:
         """Answer in the order of the queries, once the event is set."""

@@ -7,7 +7,6 @@ import gc
 import json
 import logging
 import os
-import shutil
 import sys
 import traceback
 from functools import partial
@@ -32,12 +31,16 @@ from recbole_poem.benchmark.plan import Job
 from recbole_poem.benchmark.progress import best_point, write_progress
 from recbole_poem.benchmark.readiness import check_ready
 from recbole_poem.benchmark.stored_ranks import Ranks, write_ranks
+from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import whole_file
 from recbole_poem.data.categories import read_categories
 from recbole_poem.training import quick_start
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment
+
+#: where runs without a ``request_cache_dir`` find their caches: where training has them by default
+CACHES = str(Path("saved", "request_cache"))
 
 
 def run(job: Job, folder: Path) -> Dict[str, Any]:
@@ -57,9 +60,9 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
     """
     given = {**effective_keys(job), "seed": job.seed, "show_progress": False, "verbose": True}
     config = Config(job.model, job.dataset, config_dict=given)
-    if hasattr(config.model_class, "reads_rankings"):  # each run builds, and pays, its own cache
-        cache = str(folder / "request_cache")
-        config = Config(job.model, job.dataset, config_dict={**given, "request_cache_dir": cache})
+    if hasattr(config.model_class, "reads_rankings") and config["request_cache_dir"] is None:
+        # runs share what they pay for alike, see `Clock.charge`; their checkpoints lie apart
+        config = Config(job.model, job.dataset, config_dict={**given, "request_cache_dir": CACHES})
     tell = partial(write_progress, folder, config["epochs"], config["valid_metric_bigger"])
     clock = Clock(job.time_limit, config["device"].type == "cuda", partial(tell, trains=True))
     record, checkpoint = _train(config, clock)
@@ -76,7 +79,6 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
         "total": total,
     }
     Path(checkpoint).unlink()  # a failed run keeps it, to look into
-    shutil.rmtree(folder / "request_cache", ignore_errors=True)
     return record
 
 
@@ -87,6 +89,9 @@ def _train(config: Config, clock: Clock) -> Tuple[Dict[str, Any], str]:
     affair, and no cost of the model.
     """
     experiment = quick_start.begin(config)
+    cache: Optional[RequestCache] = getattr(experiment.train_data._dataset, "cache", None)
+    if cache is not None:
+        clock.charge(cache.found_seconds)
     trainer = quick_start.trainer_of(experiment)
     check_ready(experiment, trainer)
     clock.start_training()

@@ -24,7 +24,7 @@ from typing import Any, Callable, Dict, List, Protocol, Sequence, Tuple
 
 import numpy as np
 
-from recbole_poem.cache.request_cache import EstimatingRanker, Ranks
+from recbole_poem.cache.rankings import EstimatingRanker, Ranks
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.workers import Map
 from recbole_poem.fusion.scores import ScoreFusion
@@ -34,7 +34,17 @@ from recbole_poem.retrieval.selection import in_fused_order
 
 
 class ScoresCandidates(Protocol):
-    """A trained ranker; its content has to travel to workers."""
+    """A trained ranker; its content has to travel to workers.
+
+    Attributes
+    ----------
+    found_seconds : float
+        Processor seconds of its training, where that was found done.
+    """
+
+    @property
+    def found_seconds(self) -> float:
+        """See above."""
 
     def score(self, requests: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Score items (B, N) for requests (B,), by what lies before them: (B, N, M) float32."""
@@ -88,6 +98,8 @@ class BlockRanker:
         If the training part has too few exposures for so many blocks.
     """
 
+    has_stages = False
+
     def __init__(
         self,
         of: Exposures,
@@ -105,6 +117,7 @@ class BlockRanker:
         self._begin = block_begins(of, n_blocks)
         self._retrieval = retrieval
         self._training, self._settings = training, settings
+        self.found_seconds = 0.0
 
     def depends_on(self) -> Dict[str, Any]:
         """Return every setting that the ranking depends on."""
@@ -115,17 +128,18 @@ class BlockRanker:
             **self._settings,
         }
 
-    def request_start(self) -> np.ndarray:
-        """Return the rows themselves: every row has a ranking of its own."""
+    def numbers(self) -> np.ndarray:
+        """Return the rows themselves, (R,): every row of the log has a ranking of its own."""
         return np.arange(len(self._exposures.log))
 
-    def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """Rank for `requests` (B,); trains all stages."""
-        return self.estimate(map).rank(requests)
+    def rank(self, rankings: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Rank for rows (B,); trains all stages."""
+        return self.estimate(map).rank(rankings)
 
     def estimate(self, parallel_map: Map, show_progress: bool = False) -> "Stages":
         """Estimate the retrieval and train the ranker of every stage, and return who ranks."""
         stages: List[Tuple[Ranks, ScoresCandidates]] = []
+        self.found_seconds = 0.0
         since = learned_between(self._exposures, np.r_[-np.inf, self._begin, np.inf])
         for number, time in enumerate(self._begin, 1):
             getLogger().info(
@@ -136,6 +150,7 @@ class BlockRanker:
             candidates = self._retrieval(known).estimate(parallel_map, show_progress)
             ranker = self._training(number, known, since[number - 1], since[number])
             stages.append((candidates, ranker))
+            self.found_seconds += ranker.found_seconds
         return Stages(self._exposures.log.time, self._begin, stages, self._by, self._shape)
 
 
@@ -173,7 +188,7 @@ class Stages:
 
     def _answer(self, block: int, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         retrieval, ranker = self.stages[block - 1]
-        items, _ = retrieval.rank(requests)
+        items = retrieval.rank(requests)[0]
         n = items.shape[1]
         by_retrieval = np.broadcast_to(np.arange(n, 0, -1, dtype=np.float32), items.shape)
         scores = np.dstack([ranker.score(requests, items), by_retrieval])

@@ -6,6 +6,7 @@ from typing import List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from recbole_poem.core.atomic import AtomicFile, Format, Table
 from recbole_poem.core.atomic.row_counts import FileRows
@@ -91,6 +92,14 @@ def _say_stages(table: Table) -> None:
     counts = found.value_counts()
     numbers = [f"{name} {counts[name]:,}" for name in STAGES if counts.get(name, 0)]
     getLogger().info(f"{table.file.path}: candidates by stage, best first: {', '.join(numbers)}")
+
+
+def stages_of(frame: pd.DataFrame) -> Optional[np.ndarray]:
+    """Return the place of each candidate's stage in `STAGES`, (C,) uint8; None without any."""
+    if STAGE not in frame or is_numeric_dtype(frame[STAGE]):  # a float column is an objective
+        return None
+    places = {name: place for place, name in enumerate(STAGES)}
+    return frame[STAGE].astype(str).map(places).to_numpy(np.uint8)
 
 
 def ids_of(tokens: pd.Series, ids: Mapping[str, int]) -> np.ndarray:

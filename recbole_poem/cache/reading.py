@@ -1,21 +1,19 @@
 """What a request reads of a request cache: an earlier ranking, less what was consumed since."""
 
-from typing import Tuple
-
 import numpy as np
 
-from recbole_poem.cache.request_cache import Rankings, RequestCache
+from recbole_poem.cache.rankings import Rankings
+from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.log.requests import RequestLog
 
 
-def read_rankings(
-    cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int
-) -> Tuple[np.ndarray, np.ndarray]:
+def read_rankings(cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int) -> Rankings:
     """Read the ranking that was written `lag` requests before each of `requests`.
 
     Rows that were consumed from one ranking are one request: the previous request is the latest
-    row before them. The ranking knows the history up to its own request only; candidates that the
-    user consumed since are dropped. Where the user has no such earlier request, it is empty.
+    row before them. A ranking is stored whole, as it was when the first of its rows came;
+    candidates that the user consumed from there on are dropped. Where the user has no such earlier
+    request, it is empty.
 
     Parameters
     ----------
@@ -23,15 +21,9 @@ def read_rankings(
         Request ids; -1 stands for no request.
     lag : int
         0 reads the ranking of the same request.
-
-    Returns
-    -------
-    items (..., N) int64, 0 = none, and scores (..., N, M) float32.
     """
     written = written_at(cache, log, requests, lag)
-    items, scores = cache.read(written)
-    items = _without_consumed(items, log, requests, written)
-    return items, scores * (items > 0)[..., None]
+    return _read(cache, log, requests, written)
 
 
 def read_latest(cache: RequestCache, log: RequestLog, last: np.ndarray, lag: int) -> Rankings:
@@ -43,35 +35,43 @@ def read_latest(cache: RequestCache, log: RequestLog, last: np.ndarray, lag: int
         Each user's last row of the log.
     lag : int
         Above 0; see `read_rankings`, which this is for a row behind the log.
-
-    Returns
-    -------
-    items (B, N) int64, 0 = none, and scores (B, N, M) float32.
     """
-    written = written_at(cache, log, last, lag - 1)
-    items, scores = cache.read(written)
-    items = _without_consumed(items, log, last + 1, written)
-    return items, scores * (items > 0)[..., None]
+    return _read(cache, log, last + 1, written_at(cache, log, last, lag - 1))
 
 
-def reads_something(
-    cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int
-) -> np.ndarray:
-    """Mark `requests` (B,) whose ranking, see `read_rankings`, has a candidate left, (B,) bool."""
+def read_items(cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int) -> np.ndarray:
+    """Read the candidates alone, (..., N) int64; see `read_rankings`."""
     written = written_at(cache, log, requests, lag)
-    items = np.where(written[:, None] >= 0, cache.items[written], 0)
-    return (_without_consumed(items, log, requests, written) > 0).any(axis=1)
+    items = cache.items_of(written)
+    return np.where(_consumed(cache, log, requests, written, items), 0, items)
 
 
-def _without_consumed(
-    items: np.ndarray, log: RequestLog, requests: np.ndarray, written: np.ndarray
+def _read(
+    cache: RequestCache, log: RequestLog, requests: np.ndarray, written: np.ndarray
+) -> Rankings:
+    rankings = cache.read(written)
+    return rankings.kept(~_consumed(cache, log, requests, written, rankings.items))
+
+
+def _consumed(
+    cache: RequestCache,
+    log: RequestLog,
+    requests: np.ndarray,
+    written: np.ndarray,
+    items: np.ndarray,
 ) -> np.ndarray:
-    """Drop from rankings (..., N) what was consumed from where they were written on."""
-    ages = np.where(written >= 0, requests - written, 0)
-    for age in range(1, int(ages.max(initial=0)) + 1):
-        since = np.where(age <= ages, log.item[requests - age], -1)
-        items[items == since[..., None]] = 0
-    return items
+    """Mark candidates (..., N) that were consumed from the first row of their ranking on."""
+    reader = requests.ravel()
+    start = np.where(written >= 0, cache.request_start[written], requests).ravel()
+    length = reader - start
+    index = np.repeat(np.arange(len(reader)), length)
+    row = np.arange(len(index)) + np.repeat(start - (np.cumsum(length) - length), length)
+    if not len(row):
+        return np.zeros(items.shape, bool)
+    consumed = np.sort(index * log.n_items + log.item[row])
+    offered = np.arange(len(reader)).reshape(*requests.shape, 1) * log.n_items + items
+    place = np.searchsorted(consumed, offered).clip(max=len(consumed) - 1)
+    return np.asarray(consumed[place] == offered)
 
 
 def written_at(cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int) -> np.ndarray:

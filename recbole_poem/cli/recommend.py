@@ -147,7 +147,7 @@ def _answer_requests(recommender: Any, requests: Iterator[Any], options: Any) ->
     with writer(options.output) as write, tqdm(
         desc="Requests", unit=" requests", disable=None
     ) as bar:
-        for block in _blocks(answerable(requests, recommender.objectives)):
+        for block in _blocks(answerable(requests, recommender.needs)):
             good = []
             for line in block:
                 if isinstance(line, BadLine):

@@ -11,8 +11,11 @@ REQUEST_ID = "request_id"
 DRAW_ID = "draw_id"
 #: (..., N) int64: candidates that the request reads from the cache; 0 = none
 CACHE_ITEM = "cache_item"
-#: (..., N, M) float32: their raw scores
+#: (..., N, M) float32: their scores, or what stands in for them (`cache.request_cache`)
 CACHE_SCORE = "cache_score"
+#: (..., N) int64: how far they came, places in `fusion.cascade_stages.STAGES`; only where the
+#: source of the rankings tells
+CACHE_STAGE = "cache_stage"
 
 #: (B, W) int64, at evaluation (B,): the steps of time at which each target is asked for, 0 where
 #: nothing is known; see `recbole_poem.log.trends` and `recbole_poem.log.hours`

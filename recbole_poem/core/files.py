@@ -1,6 +1,7 @@
 """Files: written whole or not at all, by one process at a time; and whether they changed."""
 
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from logging import getLogger
@@ -50,6 +51,30 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a folder that takes the place of `path` when the block ends without an exception.
+
+    Whatever interrupts the block leaves what was there; a process that is killed leaves a folder
+    beside it whose name begins with a dot. The folder above has to be there.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        yield temporary
+        # as readable as the folder it lies in; mkdtemp makes it private
+        temporary.chmod(path.parent.stat().st_mode & 0o777)
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ RANKING_SOURCES = Stage("ranking_source", "cache.sources", "fills the request ca
 SCORE_FUSIONS = Stage(
     "score_fusion", "fusion.scores", "scores of a ranking to features and a fused score"
 )
-GROUPINGS = Stage("grouping", "fusion.groups", "a fused score to ordered groups")
+GROUPINGS = Stage("grouping", "fusion.groups", "a ranking to ordered groups")
 RANKING_READERS = Stage(
     "ranking_reader", "encoders.ranking", "a ranking to the ranking state", is_optional=True
 )

@@ -17,3 +17,12 @@ def in_words(time: float, unit: str) -> str:
 def span_in_words(times: np.ndarray, unit: str) -> str:
     """Return the first and the last of some times (N,), N from 1, in words."""
     return f"from {in_words(times.min(), unit)} to {in_words(times.max(), unit)}"
+
+
+def span(length: float, unit: str) -> str:
+    """Return a length of time in the largest unit that it reaches, such as ``1.5 hours``."""
+    seconds = length / PER_SECOND[unit]
+    for name, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {name}"
+    return f"{seconds:.1f} seconds"

@@ -5,12 +5,13 @@ say nothing of the reader. Without the target (key ``hide_target``) the ranking 
 no longer says where it put what is to be predicted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 
-from recbole_poem.cache.request_cache import Rankings, RequestCache
+from recbole_poem.cache.rankings import Rankings
+from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.core.noise import Purpose, uniform
 from recbole_poem.log.requests import RequestLog
 
@@ -56,11 +57,12 @@ class ShuffledCache(RequestCache):
     @classmethod
     def of(cls, cache: RequestCache, log: RequestLog, seed: int) -> "ShuffledCache":
         """Shuffle `cache`, whose files stay as they are."""
-        return cls(**vars(cache), donor=donors(log.training, seed))
+        held = {each.name: getattr(cache, each.name) for each in fields(cache)}
+        return cls(**held, donor=donors(log.training, seed))
 
-    def read(self, requests: np.ndarray) -> Rankings:
-        """Return items (..., N) int64 and scores (..., N, M) in the place of `requests` (...)."""
-        return super().read(np.where(requests >= 0, self.donor[requests], -1))
+    def numbers_of(self, requests: np.ndarray) -> np.ndarray:
+        """Return the rankings in the place of log rows (...); -1 is none."""
+        return super().numbers_of(np.where(requests >= 0, self.donor[requests], -1))
 
 
 def without_history(rankings: Rankings, log: RequestLog, requests: np.ndarray) -> Rankings:
@@ -72,17 +74,16 @@ def without_history(rankings: Rankings, log: RequestLog, requests: np.ndarray) -
 
     Parameters
     ----------
-    rankings : items (..., N) and scores (..., N, M)
+    rankings : Rankings
     requests : (...,) int64
         Request ids of the readers; -1 = no request, whose ranking is left as it is.
     """
-    items, scores = rankings
     reader = requests.ravel()
     known = np.flatnonzero(reader >= 0)
     index, row = log.rows_before(reader[known])
     consumed = known[index] * log.n_items + log.item[row]
-    offered = np.arange(len(reader)).reshape(*requests.shape, 1) * log.n_items + items
-    return _kept(items, scores, ~np.isin(offered, consumed))
+    offered = np.arange(len(reader)).reshape(*requests.shape, 1) * log.n_items + rankings.items
+    return rankings.kept(~np.isin(offered, consumed))
 
 
 def without_target(rankings: Rankings, log: RequestLog, requests: np.ndarray) -> Rankings:
@@ -95,15 +96,9 @@ def without_target(rankings: Rankings, log: RequestLog, requests: np.ndarray) ->
 
     Parameters
     ----------
-    rankings : items (..., N) and scores (..., N, M)
+    rankings : Rankings
     requests : (...,) int64
         Request ids; -1 = no request, whose ranking is left as it is.
     """
-    items, scores = rankings
     target = np.where(requests >= 0, log.item[requests], -1)
-    return _kept(items, scores, items != target[..., None])
-
-
-def _kept(items: np.ndarray, scores: np.ndarray, keep: np.ndarray) -> Rankings:
-    items = np.where(keep, items, 0)
-    return items, scores * (items > 0)[..., None]
+    return rankings.kept(rankings.items != target[..., None])

@@ -14,8 +14,6 @@ from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.interaction import Interaction
 
 from recbole_poem.core.fields import (
-    CACHE_ITEM,
-    CACHE_SCORE,
     DRAW_ID,
     REQUEST_ID,
     REQUEST_POSITION,
@@ -149,7 +147,8 @@ class POEMTrainDataLoader(AbstractDataLoader):
         draw = draw.gather(1, position)
         batch[REQUEST_ID], batch[REQUEST_POSITION], batch[DRAW_ID] = request, position, draw
         if self._reads_rankings:
-            items, scores = dataset.rankings(request.numpy(), self.config["request_lag"])
-            batch[CACHE_ITEM], batch[CACHE_SCORE] = items, scores
+            read = dataset.rankings(request.numpy(), self.config["request_lag"])
+            for name, values in read.items():
+                batch[name] = values
         for name, make in self._fields.items():
             batch[name] = make(request, draw, batch)

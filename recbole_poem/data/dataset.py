@@ -12,10 +12,11 @@ import torch
 from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
 
-from recbole_poem.cache.reading import read_rankings
-from recbole_poem.cache.request_cache import Rankings, RequestCache
+from recbole_poem.cache.rankings import Rankings
+from recbole_poem.cache.reading import read_items, read_rankings
+from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, CACHE_STAGE, REQUEST_ID
 from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.controls import ShuffledCache, without_history, without_target
 from recbole_poem.data.known_tokens import KnownTokens
@@ -91,7 +92,9 @@ class POEMDataset(FlatSequentialDataset):
     """The flat data set whose rows also carry what the ranking stage said before.
 
     Once a cache is attached, every row has the raw ranking that its request reads:
-    ``cache_item`` (N,) int64, 0 where there is no candidate, and ``cache_score`` (N, M) float32.
+    ``cache_item`` (N,) int64, 0 where there is no candidate, and ``cache_score`` (N, M) float32,
+    which are minus competition ranks unless the cache keeps raw scores; and ``cache_stage`` (N,)
+    int64 where the source tells how far a candidate came.
     The keys ``shuffle_rankings`` and, in evaluation, ``hide_target`` tamper with it; see
     `recbole_poem.data.controls`.
     """
@@ -127,10 +130,9 @@ class POEMDataset(FlatSequentialDataset):
         if self.config["shuffle_rankings"]:
             self.read_cache = ShuffledCache.of(cache, self.log, self.config["seed"])
 
-    def rankings(self, requests: np.ndarray, lag: int) -> Tuple[torch.Tensor, torch.Tensor]:
-        """Read what `requests` (...) see at `lag`: items (..., N) and scores (..., N, M)."""
-        items, scores = self._rankings(requests, lag)
-        return torch.from_numpy(items), torch.from_numpy(scores)
+    def rankings(self, requests: np.ndarray, lag: int) -> Dict[str, torch.Tensor]:
+        """Read what `requests` (...) see at `lag`, by the fields of a batch."""
+        return _fields_of(self._rankings(requests, lag))
 
     def _rankings(self, requests: np.ndarray, lag: int) -> Rankings:
         if self.read_cache is None:
@@ -141,14 +143,16 @@ class POEMDataset(FlatSequentialDataset):
         return rankings
 
     def top_of_rankings(self, requests: np.ndarray, k: int) -> torch.Tensor:
-        """Return what the rankings of `requests` (...) themselves put on top, (..., k).
+        """Return what the rankings of `requests` (...) themselves put on top, (..., k); 0 = none.
 
-        They are labels: the controls leave them alone.
+        What was consumed from one by then is no part of it. They are labels: the controls leave
+        them alone.
         """
         if self.cache is None:
             raise RuntimeError("the data set has no request cache; call attach() first")
-        items, _ = self.cache.read(requests)
-        return torch.from_numpy(items[..., :k])
+        items = read_items(self.cache, self.log, requests, lag=0)
+        best = (items == 0).argsort(axis=-1, kind="stable")[..., :k]
+        return torch.from_numpy(np.take_along_axis(items, best, axis=-1))
 
     def row_windows(
         self, start: torch.Tensor, length: torch.Tensor, width: int
@@ -175,5 +179,13 @@ class POEMDataset(FlatSequentialDataset):
             rankings = self._rankings(requests, self.config["request_lag"])
             if self.config["hide_target"]:
                 rankings = without_target(rankings, self.log, requests)
-            batch[CACHE_ITEM], batch[CACHE_SCORE] = map(torch.from_numpy, rankings)
+            for name, values in _fields_of(rankings).items():
+                batch[name] = values
         return batch
+
+
+def _fields_of(rankings: Rankings) -> Dict[str, torch.Tensor]:
+    """Return rankings as fields of a batch: stages where they are told."""
+    items, scores, stages = rankings
+    found = {CACHE_ITEM: torch.from_numpy(items), CACHE_SCORE: torch.from_numpy(scores)}
+    return found if stages is None else {**found, CACHE_STAGE: torch.from_numpy(stages).long()}

@@ -124,7 +124,7 @@ def _poem_train_loader(
             lag = config["request_lag"] if reads else 0
             found = coverage(cache, train.log, rows, lag)
             say_coverage(found)
-            say("cache", cache_words(cache, found))
+            say("cache", cache_words(cache, found, config["time_unit"]))
         data = TrainingData(config, train, train.log, parallel_map)
         for term in terms:
             fields.update(term.component.fields(term.settings, data))

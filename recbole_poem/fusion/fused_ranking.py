@@ -1,6 +1,6 @@
 """A ranking as the model reads it: its candidates, with what a score fusion makes of them."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import torch
 
@@ -18,12 +18,16 @@ class FusedRanking(NamedTuple):
         Of each candidate, from the score fusion: the quintuple, for POEM's.
     fused : (Q, N)
         Fused scores.
+    stages : (Q, N) int64, optional
+        How far each candidate came, a place in `fusion.cascade_stages.STAGES`; None where nobody
+        knows.
     """
 
     items: torch.Tensor
     valid: torch.Tensor
     features: torch.Tensor
     fused: torch.Tensor
+    stages: Optional[torch.Tensor] = None
 
     @property
     def known(self) -> torch.Tensor:

@@ -77,7 +77,8 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     read = None
     if model.ranking_side is not None:
         table = model.item_embedding.weight
-        ranked = [batch[field][asks] for field in (CACHE_ITEM, CACHE_SCORE, DRAW_ID)]
+        more = model.ranking_side.more_fields
+        ranked = [batch[name][asks] for name in (CACHE_ITEM, CACHE_SCORE, DRAW_ID, *more)]
         read = model.ranking_side(table.detach() if model.is_stacked else table, ranked)
     seen, steps = carrying.up_to(batch[model.ITEM_SEQ]), model.steps(batch, target)
     before = others.up_to(batch[model.ITEM_SEQ])

@@ -110,8 +110,9 @@ class POEM(SequentialRecommender):
         """Fields of a batch that `forward` reads."""
         fields = [self.ITEM_SEQ, self.ITEM_SEQ_LEN]
         fields += [*map(field_of, self.row_features), *self.logit_terms.fields]
-        reads = self.ranking_side is not None
-        return fields + [CACHE_ITEM, CACHE_SCORE, REQUEST_ID] * reads
+        if self.ranking_side is not None:
+            fields += [CACHE_ITEM, CACHE_SCORE, REQUEST_ID, *self.ranking_side.more_fields]
+        return fields
 
     # -- the parts of a score -------------------------------------------------------------------
 
@@ -192,7 +193,8 @@ class POEM(SequentialRecommender):
         history = self.history_encoder.at(self.item_embedding(seen), self.rows(interaction), last)
         items, read = self.scoring_items(), None
         if self.ranking_side is not None:
-            ranked = [interaction[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID)]
+            more = self.ranking_side.more_fields
+            ranked = [interaction[name] for name in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID, *more)]
             read = self.ranking_side(self.item_embedding.weight, ranked)
         return self.interest(history, self.steps(interaction, last), seen, read, items)
 

@@ -5,6 +5,7 @@ from typing import Any, List, NamedTuple, Optional
 import torch
 from torch import nn
 
+from recbole_poem.core.fields import CACHE_STAGE
 from recbole_poem.encoders.fusion import StateFusion
 from recbole_poem.encoders.ranking import RankingReader
 from recbole_poem.encoders.sizes import Sizes
@@ -44,6 +45,8 @@ class RankingSide(nn.Module):
         self.score_fusion: ScoreFusion = config.component("score_fusion").make(n_objectives)
         grouping = config.component("grouping").make()
         n_features = self.score_fusion.n_features
+        #: fields of a batch that it reads beside candidates, scores and draw ids
+        self.more_fields: List[str] = [CACHE_STAGE] if grouping.reads_stages else []
         reader = config.component("ranking_reader").make(sizes, n_features, grouping)
         self.reader: RankingReader = reader
         self.state_fusion: StateFusion = config.component("state_fusion").make(sizes.hidden_size)
@@ -60,12 +63,17 @@ class RankingSide(nn.Module):
         ----------
         table : (n_items, d)
             Embeddings of the items.
-        ranked : items (Q, N) int64, 0 = none; scores (Q, N, M); draw ids (Q,) int64
+        ranked : items (Q, N) int64, 0 = none; scores (Q, N, M); draw ids (Q,) int64; and what
+            `more_fields` asks for, stages (Q, N) int64
         """
-        items, scores, draws = ranked
-        if self.shuffles_scores:
-            scores = shuffled_scores(self.seed, items, scores, draws)
-        ranking = FusedRanking(items, items > 0, *self.score_fusion(scores, items > 0))
+        items, scores, draws, *stages = ranked
+        if self.shuffles_scores:  # and who came how far, which is as much of an order
+            told = torch.cat([scores, *(each.unsqueeze(-1) for each in stages)], dim=-1)
+            told = shuffled_scores(self.seed, items, told, draws)
+            stages = [told[..., -1].long() for _ in stages]
+            scores = told[..., : scores.shape[-1]]
+        fused = self.score_fusion(scores, items > 0)
+        ranking = FusedRanking(items, items > 0, *fused, *stages)
         return Read(ranking, self.reader(table, ranking, draws))
 
     def fused(self, history: torch.Tensor, read: Optional[Read]) -> torch.Tensor:

@@ -56,6 +56,9 @@ class ItemToItemRanker:
         Decides which user falls into which fold.
     """
 
+    has_stages = False
+    found_seconds = 0.0  # it estimates anew each time
+
     def __init__(
         self,
         log: RequestLog,
@@ -94,15 +97,15 @@ class ItemToItemRanker:
         """Return every setting that the ranking depends on."""
         return self._settings
 
-    def request_start(self) -> np.ndarray:
-        """Return the rows themselves: every row has a ranking of its own."""
+    def numbers(self) -> np.ndarray:
+        """Return the rows themselves, (R,): every row of the log has a ranking of its own."""
         return np.arange(len(self._log))
 
-    def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """Rank the catalogue for `requests` (B,): items (B, N), 0 = none; scores (B, N, M)."""
+    def rank(self, rankings: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Rank the catalogue for rows (B,): items (B, N), 0 = none; scores (B, N, M)."""
         if self._estimated is None:
             self._estimated = self.estimate(map)
-        return self._estimated.rank(requests)
+        return self._estimated.rank(rankings)
 
     def estimate(self, parallel_map: Map, show_progress: bool = False) -> ItemScores:
         """Estimate the similarities of every objective, one per fold, and return who ranks.

@@ -112,11 +112,17 @@ def in_fused_order(
     -------
     items (R, n) int64 and scores (R, n, M) float32, best first; 0 where there is no candidate.
     """
+    best = fused_order(items, scores, by)[:, :n]
+    kept = np.take_along_axis(items, best, axis=1)
+    there = (kept > 0)[..., None]
+    return kept, np.take_along_axis(scores, best[..., None], axis=1) * there
+
+
+def fused_order(items: np.ndarray, scores: np.ndarray, by: ScoreFusion) -> np.ndarray:
+    """Return the slots (R, W) of candidates by their fused scores, best first; see above."""
     item = torch.from_numpy(items)
     score = torch.from_numpy(scores) * (item > 0).unsqueeze(-1)
     fused = by(score, item > 0).score
     # a stable sort: what topk does with ties depends on the width
     order = torch.where(item > 0, fused, -1.0).argsort(dim=1, descending=True, stable=True)
-    best = order[:, :n]
-    of_best = best.unsqueeze(-1).expand(-1, -1, score.shape[-1])
-    return item.gather(1, best).numpy(), score.gather(1, of_best).numpy()
+    return np.asarray(order.numpy())

@@ -7,7 +7,7 @@ import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, CACHE_STAGE, REQUEST_ID
 from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.windows import gather_windows, row_windows
 from recbole_poem.log.clock import Dated
@@ -62,6 +62,8 @@ class BatchMaker:
         if requests.rankings.items.shape[1]:
             batch[CACHE_ITEM] = requests.rankings.items
             batch[CACHE_SCORE] = requests.rankings.scores
+            if requests.rankings.stages is not None:
+                batch[CACHE_STAGE] = requests.rankings.stages
             draws = torch.from_numpy(requests.draws)
             batch[REQUEST_ID] = torch.where(draws < 0, _key(batch[self._items]), draws)
         return Interaction(batch).to(self._device)

@@ -7,7 +7,7 @@ after them would read. The request cache is opened where it lies, and never buil
 
 from functools import cached_property
 from logging import getLogger
-from typing import Any, List, Optional, Sequence
+from typing import Any, Optional, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,8 @@ from recbole_poem.cache.reading import read_latest
 from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.core.errors import InputError, nearest
 from recbole_poem.serving.histories import FlatHistories
-from recbole_poem.serving.ranking_batch import RankingBatch
+from recbole_poem.serving.ranking import Needs
+from recbole_poem.serving.ranking_batch import RankingBatch, empty
 from recbole_poem.serving.tokens import listed
 
 _MANY = 100_000  # users, among whom no name is looked for that resembles another
@@ -32,8 +33,8 @@ class KnownUsers:
     config : Config
     dataset : Dataset
         The training split of a sequential model; its `log` has the rows of all splits.
-    objectives : list of str
-        That the model reads in a ranking; none at all if it reads no rankings.
+    needs : Needs
+        What the model reads in a ranking.
 
     Raises
     ------
@@ -41,7 +42,7 @@ class KnownUsers:
         If the data set is split beforehand into files, whose rows are no log.
     """
 
-    def __init__(self, config: Any, dataset: Any, objectives: List[str]) -> None:
+    def __init__(self, config: Any, dataset: Any, needs: Needs) -> None:
         if config["benchmark_filename"] is not None:
             raise InputError(
                 "users: the files of benchmark_filename hold single rows and no log; give the "
@@ -49,7 +50,7 @@ class KnownUsers:
             )
         self._config, self._dataset, self._log = config, dataset, dataset.log
         #: names of the columns of `rankings`
-        self.objectives = tuple(objectives)
+        self.objectives, self._needs = tuple(needs.objectives), needs
         is_last = self._log.user[1:] != self._log.user[:-1]
         self._last = np.flatnonzero(np.r_[is_last, True])
         names = dataset.field2id_token[dataset.uid_field]
@@ -109,15 +110,17 @@ class KnownUsers:
         InputError
             For whatever the ranking source finds wrong with its input.
         """
-        nothing = np.zeros(len(places), np.int64)
         if self._cache is None:
-            empty = torch.zeros(len(places), 1 if self.objectives else 0, dtype=torch.int64)
-            return RankingBatch(empty, torch.zeros(*empty.shape, len(self.objectives)), nothing)
+            return empty(len(places), self._needs)
         lag = self._config["request_lag"]
-        items, scores = read_latest(self._cache, self._log, self._last[places], lag)
+        found = read_latest(self._cache, self._log, self._last[places], lag)
         columns = [self._cache.objectives.index(name) for name in self.objectives]
-        of_model = torch.from_numpy(scores[..., columns])
-        return RankingBatch(torch.from_numpy(items), of_model, nothing)
+        of_model = torch.from_numpy(found.scores[..., columns])
+        stages = None
+        if self._needs.stages and found.stages is not None:
+            stages = torch.from_numpy(found.stages).long()
+        none = np.zeros(len(places), np.int64)
+        return RankingBatch(torch.from_numpy(found.items), of_model, none, stages)
 
     @property
     def has_rankings(self) -> bool:

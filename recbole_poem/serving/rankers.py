@@ -1,7 +1,7 @@
 """What ranks for a checkpoint: all items or a shortlist of them, and the re-rankers behind it."""
 
 from pathlib import Path
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from recbole_poem.serving.index.item_index import ItemIndex, open_index
 from recbole_poem.serving.index.sample import sample_requests
 from recbole_poem.serving.interest import Catalogue, Interests
 from recbole_poem.serving.loading import Loaded, popularity
+from recbole_poem.serving.ranking import Needs
 from recbole_poem.serving.requests import Requests
 from recbole_poem.serving.reranked import Ranker, RerankedRanker, WithStates, without_states
 from recbole_poem.serving.shortlist import MixedRanker, ShortlistRanker, Vectors
@@ -28,10 +29,10 @@ _ONE_BY_ONE = 6  # requests, for which the codes are read faster than the catalo
 _SAMPLE = 256  # states on which the recall of an index is measured
 
 
-def objectives_of(model: Any) -> List[str]:
-    """Return the names of the scores that a model reads in a ranking; none if it reads none."""
-    reads = getattr(model, "ranking_side", None) is not None
-    return list(model.objectives) if reads else []
+def needs_of(model: Any) -> Needs:
+    """Return what a model reads in a ranking."""
+    side = getattr(model, "ranking_side", None)
+    return Needs([]) if side is None else Needs(list(model.objectives), bool(side.more_fields))
 
 
 def rankers_of(
@@ -100,8 +101,7 @@ def _index(
     """Return the index in a file, which is built where it is not there."""
 
     def states() -> np.ndarray:
-        n_objectives = len(objectives_of(loaded.model))
-        requests = sample_requests(loaded.dataset.log, _SAMPLE, n_objectives)
+        requests = sample_requests(loaded.dataset.log, _SAMPLE, needs_of(loaded.model))
         return vectors.continued(interests(batches(requests))).reshape(-1, vectors.items.shape[1])
 
     return open_index(path, vectors.items, states, loaded.config["show_progress"])

@@ -1,11 +1,12 @@
-"""A ranking as it travels between requests: raw tokens, and their scores per objective.
+"""A ranking as it travels between requests: raw tokens, their scores per objective, and stages.
 
 The binary form holds no code and needs none to be read::
 
     magic  version  checksum  length of head   head (JSON: objectives, tokens)   scores
     4 B    1 B      4 B       4 B              UTF-8                             float32, row-major
 
-All numbers are little-endian; the checksum is the CRC-32 of everything behind it.
+All numbers are little-endian; the checksum is the CRC-32 of everything behind it. Of a ranking that
+tells stages, the head names them behind the tokens.
 """
 
 import json
@@ -14,12 +15,13 @@ import zlib
 from dataclasses import dataclass
 from itertools import chain
 from math import inf
-from typing import Any, Collection, Iterable, Optional, Sequence, Tuple
+from typing import Any, Collection, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.number_types import is_number_type, types_of
+from recbole_poem.fusion.cascade_stages import STAGES
 from recbole_poem.serving.tokens import listed, ordered
 
 _MAGIC, _VERSION = b"POEM", 1
@@ -45,6 +47,8 @@ class Ranking:
         Names of the objectives, each once, in the order of the columns of `scores`.
     scores : (N, M) float32
         Higher is better; finite.
+    stages : (N,) str, optional
+        How far each item came in the cascade, of `fusion.cascade_stages.STAGES`; None = not told.
 
     Raises
     ------
@@ -55,10 +59,12 @@ class Ranking:
     items: Tuple[str, ...]
     objectives: Tuple[str, ...]
     scores: np.ndarray
+    stages: Optional[Tuple[str, ...]] = None
 
     def __post_init__(self) -> None:
         _require_once("items", "an item", self.items)
         _require_once("objectives", "an objective", self.objectives)
+        _check_stages(self.items, self.stages)
         shape = len(self.items), len(self.objectives)
         scores = _table(self.scores)
         scores = scores.reshape(shape) if scores.size == 0 == len(self.items) else scores
@@ -79,7 +85,13 @@ class Ranking:
         object.__setattr__(self, "scores", held)
 
     @classmethod
-    def of(cls, items: Sequence[Any], objectives: Sequence[str], scores: Any) -> "Ranking":
+    def of(
+        cls,
+        items: Sequence[Any],
+        objectives: Sequence[str],
+        scores: Any,
+        stages: Optional[Sequence[str]] = None,
+    ) -> "Ranking":
         """Return the ranking of plain sequences.
 
         Parameters
@@ -89,17 +101,23 @@ class Ranking:
         objectives : sequence of str
         scores : sequence of sequences of float, or array
             One row an item, one column an objective.
+        stages : sequence of str, optional
+            One an item.
 
         Raises
         ------
         InputError
             For one string in place of a list, an item or an objective that is there twice, what is
-            no token, scores that do not fit, and one that is no finite number of float32, named.
+            no token, scores or stages that do not fit, and a score that is no finite number of
+            float32, named.
         """
         ordered("items", items)
         ordered("objectives", objectives, "names")
         tokens, names = listed("items", items), listed("objectives", objectives, "names")
-        return cls(tuple(map(str, tokens)), tuple(map(str, names)), scores)
+        if stages is not None:
+            ordered("stages", stages, "names")
+            stages = tuple(map(str, listed("stages", stages, "names")))
+        return cls(tuple(map(str, tokens)), tuple(map(str, names)), scores, stages)
 
     def without(self, items: Collection[str]) -> "Ranking":
         """Return the ranking less some candidates, such as those that were consumed since."""
@@ -107,18 +125,14 @@ class Ranking:
         if gone.isdisjoint(self.items):
             return self
         kept = [place for place, item in enumerate(self.items) if item not in gone]
-        return Ranking(
-            tuple(self.items[place] for place in kept), self.objectives, self.scores[kept]
-        )
-
-    def missing(self, objectives: Iterable[str]) -> Optional[str]:
-        """Return the first of some objectives that the ranking lacks, None if it has all."""
-        asked = listed("objectives", objectives, "names")
-        return next((name for name in asked if name not in self.objectives), None)
+        items = tuple(self.items[place] for place in kept)
+        stages = None if self.stages is None else tuple(self.stages[place] for place in kept)
+        return Ranking(items, self.objectives, self.scores[kept], stages)
 
     def to_bytes(self) -> bytes:
         """Return the binary form."""
-        words = json.dumps([self.objectives, self.items], ensure_ascii=False, separators=(",", ":"))
+        told = [self.objectives, self.items, *([] if self.stages is None else [self.stages])]
+        words = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
         head = words.encode()
         body = _LENGTH.pack(len(head)) + head + self.scores.astype("<f4").tobytes()
         return _FRAME.pack(_MAGIC, _VERSION, zlib.crc32(body)) + body
@@ -140,13 +154,54 @@ class Ranking:
             if zlib.crc32(body) != checksum:
                 raise DamagedRankingError("cut short or changed")
             (length,) = _LENGTH.unpack_from(body)
-            objectives, items = json.loads(body[_LENGTH.size :][:length].decode())
+            objectives, items, *stages = json.loads(body[_LENGTH.size :][:length].decode())
             scores = np.frombuffer(body[_LENGTH.size + length :], dtype="<f4")
-            return cls(tuple(items), tuple(objectives), scores.reshape(len(items), len(objectives)))
+            table = scores.reshape(len(items), len(objectives))
+            return cls(tuple(items), tuple(objectives), table, *map(tuple, stages))
         except DamagedRankingError:
             raise
         except (struct.error, ValueError, TypeError) as error:
             raise DamagedRankingError(f"no ranking: {error}") from error
+
+
+class Needs(NamedTuple):
+    """What a model reads in a ranking.
+
+    Attributes
+    ----------
+    objectives : list of str
+        None at all where it reads no rankings.
+    stages : bool
+        Whether it groups candidates by their stages.
+    """
+
+    objectives: List[str]
+    stages: bool = False
+
+    def lacking(self, ranking: Ranking) -> Optional[str]:
+        """Say what a ranking lacks, None if it has all; one without candidates needs no stages."""
+        asked = listed("objectives", self.objectives, "names")
+        for name in asked:
+            if name not in ranking.objectives:
+                read = ", ".join(self.objectives)
+                return f"the objective '{name}' is missing; the model reads {read}"
+        if self.stages and ranking.stages is None and ranking.items:
+            return "the stages are missing, by which the model groups candidates (grouping)"
+        return None
+
+
+def _check_stages(items: Tuple[str, ...], stages: Any) -> None:
+    if stages is None:
+        return
+    if not isinstance(stages, tuple):
+        raise InputError(f"stages: expected a tuple, not {stages!r}; Ranking.of takes lists")
+    wrong = [stage for stage in stages if stage not in STAGES]
+    if wrong:
+        raise InputError(f"stages: {wrong[0]!r} is none of {', '.join(STAGES)}")
+    if len(stages) != len(items):
+        raise InputError(
+            f"stages: a ranking of {len(items)} items cannot have {len(stages)} stages"
+        )
 
 
 def _require_once(name: str, one: str, tokens: Any) -> None:

@@ -1,12 +1,13 @@
 """The rankings of several requests as the model reads them."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence
 
 import numpy as np
 import torch
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.serving.ranking import Ranking
+from recbole_poem.fusion.cascade_stages import STAGES
+from recbole_poem.serving.ranking import Needs, Ranking
 from recbole_poem.serving.vocabulary import Vocabulary
 
 
@@ -20,61 +21,84 @@ class RankingBatch(NamedTuple):
     scores : (B, N, M) float32
     n_unknown : (B,) int64
         Tokens that were left out because the model has not seen them.
+    stages : (B, N) int64, optional
+        Places in `fusion.cascade_stages.STAGES`; only where the model reads them.
     """
 
     items: torch.Tensor
     scores: torch.Tensor
     n_unknown: np.ndarray
+    stages: Optional[torch.Tensor] = None
 
     def of(self, requests: np.ndarray) -> "RankingBatch":
         """Return the rankings of some of the requests."""
-        return RankingBatch(self.items[requests], self.scores[requests], self.n_unknown[requests])
+        stages = None if self.stages is None else self.stages[requests]
+        found = self.items[requests], self.scores[requests], self.n_unknown[requests]
+        return RankingBatch(*found, stages)
 
 
 def look_up(
-    rankings: Sequence[Optional[Ranking]], objectives: List[str], vocabulary: Vocabulary
+    rankings: Sequence[Optional[Ranking]], needs: Needs, vocabulary: Vocabulary
 ) -> RankingBatch:
     """Look up the tokens of rankings, and bring their scores into the model's order.
 
     Parameters
     ----------
     rankings : sequence of Ranking or None
-    objectives : list of str
-        Those that the model reads; none at all if it reads no rankings.
+    needs : Needs
+        What the model reads in one.
     vocabulary : Vocabulary
 
     Raises
     ------
     InputError
-        For what is no ranking, and one that lacks an objective.
+        For what is no ranking, and one that lacks an objective or stages.
     """
     for number, ranking in enumerate(rankings):
         if not isinstance(ranking, (Ranking, type(None))):
             kind = type(ranking).__name__
             raise InputError(f"rankings: request {number} has a {kind}, not a Ranking or None")
-    found = [_look_up(ranking, objectives, vocabulary) for ranking in rankings]
-    width = max([1, *(len(items) for items, _, _ in found)]) if objectives else 0
+    found = [_look_up(ranking, needs, vocabulary) for ranking in rankings]
+    width = max([1, *(len(one.ids) for one in found)]) if needs.objectives else 0
     items = np.zeros((len(found), width), dtype=np.int64)
-    scores = np.zeros((len(found), width, len(objectives)), dtype=np.float32)
-    for row, (ids, values, _) in enumerate(found):
-        items[row, : len(ids)], scores[row, : len(ids)] = ids, values
-    n_unknown = np.array([unknown for _, _, unknown in found], dtype=np.int64)
-    return RankingBatch(torch.from_numpy(items), torch.from_numpy(scores), n_unknown)
+    scores = np.zeros((len(found), width, len(needs.objectives)), dtype=np.float32)
+    stages = np.zeros_like(items)
+    for row, (ids, values, places, _) in enumerate(found):
+        n = len(ids)
+        items[row, :n], scores[row, :n], stages[row, :n] = ids, values, places
+    n_unknown = np.array([one.n_unknown for one in found], dtype=np.int64)
+    of_model = torch.from_numpy(stages) if needs.stages else None
+    return RankingBatch(torch.from_numpy(items), torch.from_numpy(scores), n_unknown, of_model)
 
 
-def _look_up(
-    ranking: Optional[Ranking], objectives: List[str], vocabulary: Vocabulary
-) -> Tuple[np.ndarray, np.ndarray, int]:
-    """Return ids (n,), scores (n, M) and how many tokens are unknown."""
-    if ranking is None or not objectives:
-        return np.zeros(0, np.int64), np.zeros((0, len(objectives)), np.float32), 0
-    missing = ranking.missing(objectives)
-    if missing is not None:
-        raise InputError(
-            f"rankings: the objective '{missing}' is missing; the model reads "
-            f"{', '.join(objectives)}"
-        )
+def empty(number: int, needs: Needs) -> RankingBatch:
+    """Return so many rankings without candidates."""
+    items = torch.zeros(number, 1 if needs.objectives else 0, dtype=torch.int64)
+    scores = torch.zeros(*items.shape, len(needs.objectives))
+    stages = torch.zeros_like(items) if needs.stages else None
+    return RankingBatch(items, scores, np.zeros(number, np.int64), stages)
+
+
+class _LookedUp(NamedTuple):
+    """A ranking of n known tokens: ids (n,), scores (n, M), places of stages (n,)."""
+
+    ids: np.ndarray
+    scores: np.ndarray
+    stages: np.ndarray
+    n_unknown: int
+
+
+def _look_up(ranking: Optional[Ranking], needs: Needs, vocabulary: Vocabulary) -> _LookedUp:
+    if ranking is None or not needs.objectives:
+        nothing = np.zeros(0, np.int64)
+        return _LookedUp(nothing, np.zeros((0, len(needs.objectives)), np.float32), nothing, 0)
+    lacking = needs.lacking(ranking)
+    if lacking is not None:
+        raise InputError(f"rankings: {lacking}")
     ids = vocabulary.ids(ranking.items)
-    columns = [ranking.objectives.index(name) for name in objectives]
+    columns = [ranking.objectives.index(name) for name in needs.objectives]
     known = ids > 0
-    return ids[known], ranking.scores[known][:, columns], int((~known).sum())
+    told = ranking.stages if needs.stages and ranking.stages else (STAGES[0],) * len(ids)
+    places = np.array([STAGES.index(stage) for stage in told], np.int64)
+    scores = ranking.scores[known][:, columns]
+    return _LookedUp(ids[known], scores, places[known], int((~known).sum()))

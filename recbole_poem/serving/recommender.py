@@ -22,8 +22,8 @@ from recbole_poem.serving.known_users import KnownUsers
 from recbole_poem.serving.limits import Limits, known, mask, n_unknown, of_each, same_for_all
 from recbole_poem.serving.loading import Loaded, open_checkpoint
 from recbole_poem.serving.query import Answer, Outcome, Query, checked
-from recbole_poem.serving.rankers import objectives_of, rankers_of
-from recbole_poem.serving.ranking import Ranking
+from recbole_poem.serving.rankers import needs_of, rankers_of
+from recbole_poem.serving.ranking import Needs, Ranking
 from recbole_poem.serving.requests import RequestReader, Requests
 from recbole_poem.serving.similar import SimilarItems
 from recbole_poem.serving.tokens import listed
@@ -50,7 +50,7 @@ class Recommender:
         tokens = self._dataset.field2id_token[self._dataset.iid_field]
         self._vocabulary = Vocabulary(tokens)
         per_second = PER_SECOND[self.config["time_unit"]]
-        self._reader = RequestReader(self._vocabulary, self.objectives, per_second)
+        self._reader = RequestReader(self._vocabulary, self.needs, per_second)
         self._batches = BatchMaker(self.config, self.model, self._dataset.trends)
         reads = {
             "rankings": bool(self.objectives),
@@ -114,7 +114,12 @@ class Recommender:
     @property
     def objectives(self) -> List[str]:
         """Names of the scores that the model reads in a ranking; empty if it reads none."""
-        return objectives_of(self.model)
+        return self.needs.objectives
+
+    @property
+    def needs(self) -> Needs:
+        """What the model reads in a ranking."""
+        return needs_of(self.model)
 
     @cached_property
     def known_users(self) -> KnownUsers:
@@ -125,7 +130,7 @@ class Recommender:
         InputError
             If the data set is split beforehand into files.
         """
-        return KnownUsers(self.config, self._dataset, self.objectives)
+        return KnownUsers(self.config, self._dataset, self.needs)
 
     # -- recommending ---------------------------------------------------------------------------
 

@@ -2,11 +2,12 @@
 
 import time
 from reprlib import repr as short
-from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, Iterable, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.fusion.cascade_stages import STAGES
 from recbole_poem.serving.bounds import whole_numbers
 from recbole_poem.serving.histories import (
     FlatHistories,
@@ -18,7 +19,7 @@ from recbole_poem.serving.histories import (
 from recbole_poem.serving.history import moments
 from recbole_poem.serving.known_users import KnownUsers
 from recbole_poem.serving.query import Query
-from recbole_poem.serving.ranking import Ranking
+from recbole_poem.serving.ranking import Needs, Ranking
 from recbole_poem.serving.ranking_batch import RankingBatch, look_up
 from recbole_poem.serving.vocabulary import Vocabulary
 
@@ -61,14 +62,14 @@ class RequestReader:
     Parameters
     ----------
     vocabulary : Vocabulary
-    objectives : list of str
-        That the model reads in a ranking.
+    needs : Needs
+        What the model reads in a ranking.
     per_second : float
         Units of the data set's time in a second.
     """
 
-    def __init__(self, vocabulary: Vocabulary, objectives: List[str], per_second: float) -> None:
-        self._vocabulary, self._objectives = vocabulary, objectives
+    def __init__(self, vocabulary: Vocabulary, needs: Needs, per_second: float) -> None:
+        self._vocabulary, self._needs = vocabulary, needs
         self._per_second = per_second
 
     def together(
@@ -129,7 +130,7 @@ class RequestReader:
             if given is not None and len(given) != number:
                 raise InputError(f"{name}: {len(given)} for {number} requests")
         if not isinstance(rankings, RankingBatch):
-            rankings = look_up(rankings, self._objectives, self._vocabulary)
+            rankings = look_up(rankings, self._needs, self._vocabulary)
         keys = np.full(number, -1) if draws is None else whole_numbers("draws", draws)
         asked = np.full(number, np.nan) if times is None else moments("times", times)
         return Requests(flat, rankings, keys, asked)
@@ -145,19 +146,19 @@ class RequestReader:
         Raises
         ------
         InputError
-            If a history holds what is no token, or a ranking lacks an objective.
+            If a history holds what is no token, or a ranking lacks what the model reads.
         """
         histories, item_times = [one.history for one in queries], [one.times for one in queries]
         now = time.time() * self._per_second
         return Requests(
             flatten(histories, self._vocabulary, item_times, "history: query"),
-            look_up([query.ranking for query in queries], self._objectives, self._vocabulary),
+            look_up([query.ranking for query in queries], self._needs, self._vocabulary),
             np.array([-1 if query.draw is None else query.draw for query in queries], np.int64),
             np.array([now if query.time is None else query.time for query in queries]),
         )
 
     def example(self) -> Requests:
         """Return two requests as the model will read them, one of them without a ranking."""
-        item, names = self._vocabulary.tokens[1], self._objectives
-        ranking = Ranking.of([item], names, [[1.0] * len(names)])
+        item, names = self._vocabulary.tokens[1], self._needs.objectives
+        ranking = Ranking.of([item], names, [[1.0] * len(names)], [STAGES[0]])
         return self.of_queries([Query([item], ranking), Query([item], draw=1)])

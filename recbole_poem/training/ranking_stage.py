@@ -7,6 +7,7 @@ stages are read instead of trained again.
 import hashlib
 import json
 import tempfile
+import time
 from copy import copy
 from dataclasses import dataclass
 from logging import getLogger
@@ -19,6 +20,7 @@ import yaml
 from recbole.trainer import Trainer
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import whole_file
 from recbole_poem.data.ranking_dataset import (
     ExposureDataLoader,
     exposures_of,
@@ -83,6 +85,8 @@ class TrainedRanker:
 
     model: MultiTaskRanker
     exposures: Exposures
+    #: processor seconds of its training, where that was found done
+    found_seconds: float = 0.0
 
     @torch.no_grad()
     def score(self, requests: np.ndarray, items: np.ndarray) -> np.ndarray:
@@ -138,11 +142,13 @@ def trained_ranker(
     seed_everything(config["seed"] + number, config["reproducibility"])
     model = MultiTaskRanker(config, by_then).to(config["device"])
     trainer = get_trainer(config)(config, model)
+    found_seconds = _seconds_of(path)
     if not path.exists():
         if number > 1:
             _load(model, folder / f"stage-{number - 1}.pth")
         loader = training_loader(config, dataset, exposures, rows)
         _train(trainer, loader, path, config["show_progress"])
+        found_seconds = 0.0
     _load(model, path)
     if len(next_rows):
         ahead = ExposureDataLoader(config, dataset, exposures, next_rows)
@@ -151,16 +157,27 @@ def trained_ranker(
         getLogger().info(f"request cache: stage {number} in its own block: {words}")
     if config["ray"] is not None:  # Ray's workers have no GPU
         model = model.to("cpu")
-    return TrainedRanker(model.eval(), exposures)
+    return TrainedRanker(model.eval(), exposures, found_seconds)
 
 
 def _train(trainer: Trainer, loader: ExposureDataLoader, path: Path, show_progress: bool) -> None:
     """Train to the last epoch, beside `path`; two runs at once never write one file."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    since = time.process_time()
     with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
         trainer.saved_model_file = str(Path(folder, path.name))
         trainer.fit(loader, show_progress=show_progress)
+        with whole_file(path.with_suffix(".seconds")) as file:
+            file.write(f"{time.process_time() - since:.3f}\n".encode())
         Path(trainer.saved_model_file).replace(path)
+
+
+def _seconds_of(path: Path) -> float:
+    """Return what the training of the ranker in `path` took, 0 where nobody took it down."""
+    try:
+        return float(path.with_suffix(".seconds").read_text())
+    except (OSError, ValueError):
+        return 0.0
 
 
 def _load(model: MultiTaskRanker, path: Path) -> None:

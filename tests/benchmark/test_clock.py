@@ -38,6 +38,19 @@ def test_preparation_counts_in_the_limit() -> None:
         clock.note(0, 0.5)
 
 
+@pytest.mark.parametrize("on_gpu", [False, True])
+def test_what_another_run_prepared_counts_in_the_limit_and_in_the_seconds(on_gpu: bool) -> None:
+    clock = Clock(limit=50.0, on_gpu=on_gpu)
+    clock.charge(49.0 * torch.get_num_threads())
+    clock.start_training()
+    assert 49 <= clock.training_since < 50
+    clock.note(0, 0.5)
+    assert clock.curve[0]["seconds"] >= 49
+    clock.charge(2.0 * torch.get_num_threads())
+    with pytest.raises(TimeLimit):
+        clock.note(1, 0.5)
+
+
 def test_a_run_that_mostly_waits_is_stopped_before_it_is_killed() -> None:
     limit = 100.0
     waiting = Clock(limit, on_gpu=False)

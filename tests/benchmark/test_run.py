@@ -1,5 +1,6 @@
 """One run in this process: what it holds on to, and what it leaves behind."""
 
+import json
 import weakref
 from pathlib import Path
 from typing import Any, Dict, List
@@ -11,6 +12,7 @@ from conftest import random_log
 from recbole_poem.benchmark import run
 from recbole_poem.benchmark.plan import Job
 from recbole_poem.benchmark.stored_ranks import read_ranks
+from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.training import quick_start
 
 
@@ -99,24 +101,37 @@ def test_a_trial_is_validated_alone(
     assert record["metrics"] == {protocol: {"valid": valid}}
 
 
-def test_every_run_builds_a_request_cache_of_its_own(
+def test_a_run_that_finds_a_request_cache_pays_what_building_it_took(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that none finds what another one has paid for; it is gone when the run is over."""
-    caches: List[Path] = []
-    begin = quick_start.begin
+    """Preparation counts in the limit of every row, whoever did it."""
+    caches: List[RequestCache] = []
+    charged: List[float] = []
+    begin, charge = quick_start.begin, run.Clock.charge
 
     def watched(config: Any) -> Any:
         experiment = begin(config)
-        caches.append(Path(experiment.train_data._dataset.cache.path))
+        caches.append(experiment.train_data._dataset.cache)
         return experiment
 
+    def noted(clock: Any, seconds: float) -> None:
+        charged.append(seconds)
+        charge(clock, 100 * seconds)
+
     monkeypatch.setattr(quick_start, "begin", watched)
+    monkeypatch.setattr(run.Clock, "charge", noted)
     small = {"ranking_source.n_candidates": 5, "hidden_size": 8, "inner_size": 8}
-    given = {**job.given, **small, "request_cache_dir": str(tmp_path / "shared")}
-    for name in ("a", "b"):
-        home = tmp_path / "runs" / name
-        run.run(job._replace(model="POEM", given=given), home)
-        assert home in caches[-1].parents
-        assert not caches[-1].exists()
-    assert not (tmp_path / "shared").exists()
+    given = {**job.given, **small}
+    records = [
+        run.run(job._replace(model="POEM", given=given), tmp_path / "runs" / name) for name in "ab"
+    ]
+    first, second = caches
+    assert first.path == second.path == Path("saved", "request_cache", "toy", first.path.name)
+    assert (first.was_built, second.was_built) == (True, False)
+    took = json.loads((first.path / "meta.json").read_text())["processor_seconds"]
+    assert took > 0
+    assert charged == [0, took]
+    assert records[1]["seconds"]["preparation"] >= 100 * took  # of the one thread that it has
+    elsewhere = {**given, "request_cache_dir": str(tmp_path / "here")}
+    run.run(job._replace(model="POEM", given=elsewhere), tmp_path / "runs" / "c")
+    assert caches[-1].path.parent == tmp_path / "here" / "toy"

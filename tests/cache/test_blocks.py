@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_caches import padded
 from toy_components import objectives_of, targets_of
 from toy_logs import log_of, random_log
 
@@ -21,7 +22,7 @@ from recbole_poem.cache.blocks import (
     known_before,
     learned_between,
 )
-from recbole_poem.cache.request_cache import open_or_build
+from recbole_poem.cache.opening import Building, open_or_build
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.stages import SCORE_FUSIONS
 from recbole_poem.core.workers import open_map
@@ -49,6 +50,7 @@ class MeanLabels:
 
     means: np.ndarray
     of: Exposures
+    found_seconds: float = 0.0
 
     def score(self, requests, items):
         latest = self.of.recent(requests)[:, :1]
@@ -244,9 +246,11 @@ def test_a_ranking_does_not_depend_on_the_other_requests_nor_on_who_ranks(tmp_pa
     np.testing.assert_array_equal(of_some[0], items[some])
     np.testing.assert_array_equal(of_some[1], scores[some])
     with open_map(**workers) as parallel_map:
-        cache = open_or_build(tmp_path, log, ranker_of(log), chunk=7, parallel_map=parallel_map)
-    np.testing.assert_array_equal(cache.items, items)
-    np.testing.assert_array_equal(cache.scores, scores)
+        how = Building(chunk=7, part_size=30, parallel_map=parallel_map)
+        cache = open_or_build(tmp_path, log, ranker_of(log), None, True, how)
+    found, found_scores = padded(cache)
+    np.testing.assert_array_equal(found, items)
+    np.testing.assert_array_equal(found_scores, scores)
     assert cache.request_start.tolist() == list(range(len(log)))
 
 

@@ -1,25 +1,31 @@
 """From the configuration to a filled cache: every key reaches its source."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from torch import nn
+from toy_caches import padded
 from toy_components import objectives_of
 from toy_logs import random_log
 
-from recbole_poem.cache.build import request_cache
-from recbole_poem.cache.request_cache import open_or_build
+from recbole_poem.cache.build import existing_cache, request_cache
+from recbole_poem.cache.opening import Building, open_or_build
 from recbole_poem.cache.sources import SourceContext
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.stages import SCORE_FUSIONS
 from recbole_poem.core.workers import open_map
+from recbole_poem.fusion.scores import Fused
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
 from recbole_poem.training.config import Config
 
 LOG = random_log(1, n_users=16)
 OBJECTIVES = {"together": {"history": 3}, "next": {"similarity": "transition", "history": 1}}
-SOURCE = {"name": "item_to_item", "n_candidates": 5, "folds": 3, "neighbours": 4}
+SOURCE = {
+    "name": "item_to_item", "n_candidates": 5, "folds": 3, "neighbours": 4, "raw_scores": True,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -75,8 +81,9 @@ def test_item_to_item_gets_every_key(given, dataset):
     )
     items, scores = ranker.rank(np.arange(len(LOG)))
     assert items.any()
-    np.testing.assert_array_equal(cache.items, items)
-    np.testing.assert_array_equal(cache.scores, scores)
+    found, found_scores = padded(cache)
+    np.testing.assert_array_equal(found, items)
+    np.testing.assert_array_equal(found_scores, scores)
     assert cache.objectives == ("together", "next")
     assert cache.path.parent == Path(given["checkpoint_dir"]) / "request_cache" / "toy"
 
@@ -94,12 +101,12 @@ def test_bit_for_bit_the_same_wherever_it_is_built(given, tmp_path, where, datas
         context = SourceContext(config, dataset, tmp_path)
         ranker = config.component("ranking_source").make(context)
         for chunk in (1000, 37):
-            there = open_or_build(
-                tmp_path / str(chunk), log, ranker, chunk, parallel_map=parallel_map
-            )
-            for name in ("items.npy", "scores.npy"):
-                assert (there.path / name).read_bytes() == (here.path / name).read_bytes()
-    assert (here.items > 0).mean() > 0.2
+            how = Building(chunk, part_size=300, parallel_map=parallel_map)
+            there = open_or_build(tmp_path / str(chunk), log, ranker, None, True, how)
+            assert len(there.parts) == 4
+            for found, expected in zip(padded(there), padded(here)):
+                np.testing.assert_array_equal(found, expected)
+    assert (padded(here)[0] > 0).mean() > 0.2
 
 
 def test_logged_reads_the_file_beside_the_data_set(given, dataset, tmp_path):
@@ -107,15 +114,16 @@ def test_logged_reads_the_file_beside_the_data_set(given, dataset, tmp_path):
     user = f"u{LOG.user[-1]}"
     lines = [f"{user}|0|i1|1|3", f"{user}|0|i2|2|2", f"{user}|0|i3|3|1"]
     (tmp_path / "toy" / "toy.cand").write_text("\n".join([header, *lines]))
-    logged = {"ranking_source": {"name": "logged", "n_candidates": 2}, "field_separator": "|"}
+    source = {"name": "logged", "n_candidates": 2, "raw_scores": True}
+    logged = {"ranking_source": source, "field_separator": "|"}
     for weights, best in (([3, 1], [3, 2]), ([1, 3], [1, 2])):
         cache = request_cache(
             config_of(given, **logged, **{"score_fusion.weights": weights}), dataset
         )
         assert cache.objectives == ("click", "like")
-        first = LOG.first[-1]  # nothing of the list is consumed yet
-        assert cache.items[first].tolist() == best
-        assert cache.scores[first].tolist() == [[i, 4 - i] for i in best]
+        items, scores = padded(cache)
+        assert items[-1].tolist() == best
+        assert scores[-1].tolist() == [[i, 4 - i] for i in best]
 
 
 def test_logged_reads_the_columns_that_the_user_names_whatever_the_objectives_are(
@@ -136,7 +144,8 @@ def test_logged_reads_the_columns_that_the_user_names_whatever_the_objectives_ar
 def test_logged_lies_silently_over_the_objectives_of_a_data_set():
     for name in ("ml-100k", "kuairand-pure"):
         config = Config("POEM", name, config_dict={"ranking_source": "logged"})
-        assert config["ranking_source"] == {"name": "logged", "n_candidates": 100, "columns": None}
+        usual = {"n_candidates": 100, "raw_scores": False, "columns": None}
+        assert config["ranking_source"] == {"name": "logged", **usual}
         assert len(config["objectives"]) == 5
 
 
@@ -153,7 +162,7 @@ def test_an_unknown_source_is_named_with_the_known_ones(given):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n_candidates", 6), ("folds", 4), ("neighbours", 5)],
+    [("n_candidates", 6), ("folds", 4), ("neighbours", 5), ("raw_scores", False)],
 )
 def test_every_setting_of_the_source_is_part_of_what_a_cache_depends_on(
     given, dataset, name, value
@@ -162,6 +171,46 @@ def test_every_setting_of_the_source_is_part_of_what_a_cache_depends_on(
     changed = config_of(given, **{f"ranking_source.{name}": value})
     paths.add(request_cache(changed, dataset).path)
     assert len(paths) == 2
+
+
+class Sum(nn.Module):
+    """Adds the scores up."""
+
+    n_features, reads_ranks_alone = 2, False
+
+    @dataclass(frozen=True)
+    class Settings:
+        pass
+
+    def __init__(self, settings, n_objectives):
+        super().__init__()
+
+    def forward(self, scores, valid):
+        return Fused(scores, scores.sum(dim=-1) * valid)
+
+    def fingerprint(self):
+        return {}
+
+    def gains(self, n):
+        return np.ones((2, n), np.float32)
+
+
+def test_a_fusion_that_reads_scores_is_not_given_ranks(given, dataset):
+    SCORE_FUSIONS.components()
+    SCORE_FUSIONS.register("sum")(Sum)
+    try:
+        given = {key: value for key, value in given.items() if "score_fusion" not in key}
+        config = config_of(given, score_fusion="sum")
+        assert request_cache(config, dataset).raw_scores
+        words = r"^ranking_source\.raw_scores: the score_fusion sum reads more than the order"
+        for of in (request_cache, existing_cache):
+            with pytest.raises(InputError, match=words):
+                of(
+                    config_of(given, score_fusion="sum", **{"ranking_source.raw_scores": False}),
+                    dataset,
+                )
+    finally:
+        del SCORE_FUSIONS._components["sum"]
 
 
 @pytest.mark.parametrize(

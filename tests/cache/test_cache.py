@@ -1,53 +1,28 @@
-"""The request cache: built once, found again, rebuilt when it must be, and read with a lag."""
+"""The request cache: built once, found again, and built again where it must be."""
 
 import json
 import logging
 import resource
+import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from toy_logs import random_log, with_items
+from toy_caches import padded
+from toy_logs import with_items
+from toy_rankers import IN_PARTS, LOG, EstimatingFakeRanker, FakeRanker, N, build
 
-from recbole_poem.cache.request_cache import open_existing, open_or_build
+from recbole_poem.cache.opening import Building, open_existing, open_or_build
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.workers import open_map
 
-N, M = 3, 2
-LOG = random_log(0)
+N_PARTS = -(-len(LOG) // 10)
 
 
-class FakeRanker:
-    """Ranks by arithmetic on the request id, and remembers what it was asked."""
-
-    objectives = ("click", "like")
-
-    def __init__(self, fails_at=None, failure=None, **changed_settings):
-        self.asked = []
-        self.fails_at, self.failure = fails_at, failure
-        self.settings = {"kappa": 0.5, **changed_settings}
-
-    def depends_on(self):
-        return self.settings
-
-    def request_start(self):
-        return np.arange(len(LOG))
-
-    def rank(self, requests):
-        if self.fails_at is not None and self.fails_at in requests:
-            raise self.failure
-        self.asked.append(requests.tolist())
-        items = (requests[:, None] + np.arange(N)) % (LOG.n_items - 1) + 1
-        scores = requests[:, None, None] + np.array([0.25, 0.5]) * np.arange(N)[:, None]
-        return items, scores
-
-
-def build(folder, log=LOG, ranker=None, chunk=4):
-    """Open or build; return the cache and the requests that the ranker was asked for."""
-    ranker = ranker or FakeRanker()
-    cache = open_or_build(folder, log, ranker, chunk=chunk)
-    return cache, ranker.asked
+def same(cache, expected):
+    for found, wanted in zip(padded(cache), expected):
+        np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.fixture
@@ -59,33 +34,33 @@ def folder(tmp_path):
 
 
 def test_it_is_filled_with_what_the_ranker_says_in_chunks(folder):
-    cache, asked = build(folder)
-    assert [request for chunk in asked for request in chunk] == list(range(len(LOG)))
-    assert max(map(len, asked)) == 4
-    items, scores = FakeRanker().rank(np.arange(len(LOG)))
-    np.testing.assert_array_equal(cache.items, items)
-    np.testing.assert_array_equal(cache.scores, scores)
+    ranker = FakeRanker()
+    cache, asked = build(folder, ranker=ranker)
+    assert asked == list(range(len(LOG)))
+    assert max(map(len, ranker.asked)) == 4
+    same(cache, FakeRanker().rank(np.arange(len(LOG))))
     assert cache.objectives == ("click", "like")
+    assert (cache.n_rankings, cache.n_candidates, cache.width) == (len(LOG), N * len(LOG), N)
 
 
 def test_one_that_is_not_there_is_not_built_by_who_looks_for_it(folder):
-    assert open_existing(folder, LOG, FakeRanker()) is None
+    assert open_existing(folder, LOG, FakeRanker(), raw_scores=True) is None
     assert not folder.exists()
     built, _ = build(folder)
-    found = open_existing(folder, LOG, FakeRanker())
-    np.testing.assert_array_equal(found.items, built.items)
-    assert open_existing(folder, LOG, FakeRanker(kappa=2.0)) is None
+    same(open_existing(folder, LOG, FakeRanker(), raw_scores=True), padded(built))
+    assert open_existing(folder, LOG, FakeRanker(kappa=2.0), raw_scores=True) is None
+    assert open_existing(folder, LOG, FakeRanker()) is None  # one that keeps ranks
 
 
 def test_it_is_built_once(folder, caplog):
     caplog.set_level(logging.INFO)
     first, asked = build(folder)
-    second, asked_again = build(folder, chunk=5)
+    second, asked_again = build(folder, how=Building(chunk=5, part_size=9))
     assert asked and not asked_again
+    assert (first.was_built, second.was_built) == (True, False)
     assert second.path == first.path
     assert second.objectives == first.objectives
-    np.testing.assert_array_equal(second.items, first.items)
-    np.testing.assert_array_equal(second.scores, first.scores)
+    same(second, padded(first))
     built, read = [record.message for record in caplog.records]
     assert f"cache: building {len(LOG)} rankings in {first.path} (" in built
     assert "there is none for this data, split and keys" in built
@@ -94,14 +69,21 @@ def test_it_is_built_once(folder, caplog):
 
 def test_its_files_are_plain_arrays_mapped_from_disk(folder):
     cache, _ = build(folder)
-    for name, dtype in (("items", "<i4"), ("scores", "<f4")):
-        held = getattr(cache, name)
-        assert isinstance(held, np.memmap)
-        assert not held.flags.writeable
-        loaded = np.load(cache.path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        assert loaded.dtype == np.dtype(dtype)
-        np.testing.assert_array_equal(loaded, held)
-    assert json.loads((cache.path / "meta.json").read_text())["settings"] == FakeRanker().settings
+    assert len(cache.parts) == N_PARTS
+    for number, part in enumerate(cache.parts):
+        for name, dtype in (("items", "<i4"), ("values", "<f4"), ("lengths", "u1")):
+            held = getattr(part, name)
+            if name != "lengths":
+                assert isinstance(held, np.memmap)
+                assert not held.flags.writeable
+            path = cache.path / f"part-{number:05d}" / f"{name}.npy"
+            loaded = np.load(path, mmap_mode="r", allow_pickle=False)
+            assert loaded.dtype == np.dtype(dtype)
+            np.testing.assert_array_equal(loaded, held)
+    number = np.load(cache.path / "number.npy", allow_pickle=False)
+    assert number.tolist() == list(range(len(LOG)))
+    settings = json.loads((cache.path / "meta.json").read_text())["settings"]
+    assert settings == {"raw_scores": True, **FakeRanker().settings}
 
 
 OTHER_LOGS = {
@@ -132,29 +114,21 @@ def test_other_settings_get_another_cache(folder):
     assert not build(folder)[1]
 
 
-class EstimatingFakeRanker(FakeRanker):
-    """Knows nothing before it has estimated."""
-
-    def estimate(self, parallel_map, show_progress):
-        self.asked = list(parallel_map(abs, [-1, -2]))
-        return FakeRanker()
-
-    def rank(self, requests):
-        raise AssertionError("asked before it estimated")
-
-
 def test_what_must_be_estimated_is_estimated_once_and_only_to_build(folder):
-    cache, estimated = build(folder, ranker=EstimatingFakeRanker())
-    assert estimated == [1, 2]
-    np.testing.assert_array_equal(cache.items, FakeRanker().rank(np.arange(len(LOG)))[0])
+    ranker = EstimatingFakeRanker()
+    cache = open_or_build(folder, LOG, ranker, raw_scores=True)
+    assert ranker.asked == [1, 2]
+    same(cache, FakeRanker().rank(np.arange(len(LOG))))
     assert build(folder, ranker=EstimatingFakeRanker())[1] == []
 
 
 def test_a_full_disk_is_one_sentence_while_others_work_too(folder):
     refused = pytest.raises(InputError, match=r": File too large$")
-    with open_map(threads=2) as parallel_map, files_of_at_most(700), refused:
-        open_or_build(folder, LOG, FakeRanker(), chunk=2, parallel_map=parallel_map)
-    assert list(folder.iterdir()) == []
+    with files_of_at_most(150), refused, open_map(threads=2) as parallel_map:
+        how = Building(chunk=2, part_size=4, parallel_map=parallel_map)
+        open_or_build(folder, LOG, FakeRanker(), how=how)
+    [path] = folder.iterdir()
+    assert list(path.iterdir()) == []
 
 
 # -- damage ----------------------------------------------------------------------------------------
@@ -190,45 +164,78 @@ def edit_meta(**changes):
     return damage
 
 
+P1 = "part-00001"
+ALL, SECOND, NONE = list(range(len(LOG))), list(range(10, 20)), []
+#: what is done to the cache, why it will not do, and which rankings are made again
 DAMAGES = {
-    "items cut short": (cut_short("items.npy"), "items.npy was changed or cut short"),
-    "scores cut short": (cut_short("scores.npy"), "scores.npy was changed or cut short"),
-    "a bit of items": (flip("items.npy"), "items.npy was changed or cut short"),
-    "a bit of scores": (flip("scores.npy"), "scores.npy was changed or cut short"),
-    "scores gone": (lambda path: (path / "scores.npy").unlink(), "cannot be read: "),
-    "meta gone": (lambda path: (path / "meta.json").unlink(), "cannot be read: "),
-    "meta cut short": (cut_short("meta.json"), "cannot be read: "),
-    "meta is no JSON": (write_meta("{rubbish"), "cannot be read: "),
-    "meta is no mapping": (write_meta("[1, 2]"), "cannot be read: "),
+    "items cut short": (cut_short(f"{P1}/items.npy"), f"{P1}/items.npy was changed", SECOND),
+    "values cut short": (cut_short(f"{P1}/values.npy"), f"{P1}/values.npy was changed", SECOND),
+    "a bit of items": (flip(f"{P1}/items.npy"), f"{P1}/items.npy was changed", SECOND),
+    "a bit of lengths": (flip(f"{P1}/lengths.npy"), f"{P1}/lengths.npy was changed", SECOND),
+    "values gone": (
+        lambda path: (path / P1 / "values.npy").unlink(),
+        f"{P1} cannot be read: ",
+        SECOND,
+    ),
+    "a part gone": (lambda path: shutil.rmtree(path / P1), f"{P1} is missing", SECOND),
+    "a part of another cache": (
+        lambda path: (path / P1 / "part.json").write_text('{"key": "0", "range": [1, 10, 20]}'),
+        f"{P1} is of another cache",
+        SECOND,
+    ),
+    "a part of other rankings": (
+        lambda path: shutil.copytree(path / "part-00000", path / P1, dirs_exist_ok=True),
+        f"{P1} is of another cache",
+        SECOND,
+    ),
+    "numbers cut short": (cut_short("number.npy"), "number.npy was changed", NONE),
+    "numbers gone": (
+        lambda path: (path / "number.npy").unlink(),
+        "is not complete: it has no number.npy",
+        NONE,
+    ),
+    "meta gone": (
+        lambda path: (path / "meta.json").unlink(),
+        "is not complete: it has no meta.json",
+        NONE,
+    ),
+    "meta cut short": (cut_short("meta.json"), "cannot be read: ", NONE),
+    "meta is no JSON": (write_meta("{rubbish"), "cannot be read: ", NONE),
+    "meta is no mapping": (write_meta("[1, 2]"), "cannot be read: ", NONE),
     "meta is not text": (
         lambda path: (path / "meta.json").write_bytes(b"\xff\xfe\xff"),
         "cannot be read: ",
+        NONE,
     ),
-    "meta is empty": (write_meta("{}"), "cannot be read: 'key'"),
-    "meta has no checksum": (edit_meta(scores=None), "cannot be read: 'scores'"),
-    "meta has no objectives": (edit_meta(objectives=None), "cannot be read: 'objectives'"),
-    "another key": (edit_meta(key="0" * 64), "was built from other data or keys"),
+    "meta is empty": (write_meta("{}"), "cannot be read: 'key'", NONE),
+    "meta has no checksum": (edit_meta(number=None), "cannot be read: 'number'", NONE),
+    "meta has no objectives": (edit_meta(objectives=None), "cannot be read: 'objectives'", NONE),
+    "another key": (edit_meta(key="0" * 64), "was built from other data or keys", NONE),
+    "everything": (
+        lambda path: [file.unlink() for file in path.glob("part*/*.npy")],
+        "cannot be read: ",
+        ALL,
+    ),
 }
 
 
-@pytest.mark.parametrize(("damage", "why"), DAMAGES.values(), ids=DAMAGES.keys())
-def test_a_damaged_cache_is_built_anew_and_the_log_says_why(folder, caplog, damage, why):
+@pytest.mark.parametrize(("damage", "why", "made"), DAMAGES.values(), ids=DAMAGES.keys())
+def test_what_is_damaged_is_built_anew_and_the_log_says_why(folder, caplog, damage, why, made):
     caplog.set_level(logging.INFO)
-    cache, _ = build(folder)
-    expected = np.array(cache.items), np.array(cache.scores)
-    del cache
+    expected = padded(build(folder)[0])
     [path] = folder.iterdir()
     damage(path)
     caplog.clear()
 
     cache, asked = build(folder)
 
-    assert [request for chunk in asked for request in chunk] == list(range(len(LOG)))
+    assert asked == made
+    assert cache.was_built
     [record] = caplog.records
-    assert record.message.startswith(f"cache: building {len(LOG)} rankings in {path} (")
+    share = f"{len(LOG)}" if made is ALL else f"{len(made)} of {len(LOG)}"
+    assert record.message.startswith(f"cache: building {share} rankings in {path} (")
     assert why in record.message
-    np.testing.assert_array_equal(cache.items, expected[0])
-    np.testing.assert_array_equal(cache.scores, expected[1])
+    same(cache, expected)
     assert list(folder.iterdir()) == [path]
     assert not build(folder)[1]
 
@@ -250,63 +257,61 @@ def files_of_at_most(n_bytes):
 def test_only_the_finished_cache_lies_in_the_folder(folder):
     cache, _ = build(folder)
     assert list(folder.iterdir()) == [cache.path]
-    assert sorted(file.name for file in cache.path.iterdir()) == [
-        "items.npy",
-        "meta.json",
-        "scores.npy",
-    ]
+    parts = [f"part-{number:05d}" for number in range(N_PARTS)]
+    assert sorted(file.name for file in cache.path.iterdir()) == ["meta.json", "number.npy", *parts]
+    for part in parts:
+        found = sorted(file.name for file in (cache.path / part).iterdir())
+        assert found == ["items.npy", "lengths.npy", "part.json", "values.npy"]
 
 
 def test_what_a_killed_build_has_left_is_cleared_away_and_nothing_else(folder):
     cache, _ = build(folder)
-    left, others = (folder / f".{name}-x1y2" for name in (cache.path.name, "0123456789abcdef"))
-    for path in (left, others):
-        path.mkdir()
-        (path / "items.npy").write_bytes(b"half")
-    (cache.path / "items.npy").write_bytes(b"")
-    assert build(folder)[1]
+    (cache.path / ".part-00001-x1y2").mkdir()
+    (cache.path / ".part-00001-x1y2" / "items.npy").write_bytes(b"half")
+    (cache.path / ".meta.json-x1y2").write_bytes(b"half")
+    (cache.path / "part-99999").mkdir()  # of another size of parts
+    others = folder / "0123456789abcdef"
+    others.mkdir()
+    (cache.path / "number.npy").write_bytes(b"")
+    build(folder)
     assert sorted(folder.iterdir()) == sorted([cache.path, others])
+    assert len(list(cache.path.iterdir())) == N_PARTS + 2
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("a defect"), KeyboardInterrupt()])
-def test_a_ranker_that_fails_leaves_nothing_behind(folder, failure):
+def test_an_interrupted_build_leaves_whole_parts_and_goes_on_from_them(folder, failure):
     with pytest.raises(type(failure)) as caught:
-        build(folder, ranker=FakeRanker(fails_at=9, failure=failure))
+        build(folder, ranker=FakeRanker(fails_at=19, failure=failure))
     assert caught.value is failure
-    assert list(folder.iterdir()) == []
-    assert build(folder)[1]
+    [path] = folder.iterdir()
+    assert [part.name for part in path.iterdir()] == ["part-00000"]
+    cache, asked = build(folder)
+    assert asked == ALL[10:]
+    same(cache, FakeRanker().rank(np.arange(len(LOG))))
 
 
-@pytest.mark.parametrize("chunk", [4, 4096])
-@pytest.mark.parametrize("room", [0, 200, 700])
-def test_a_write_that_the_system_refuses_is_one_sentence_and_leaves_nothing(folder, chunk, room):
+@pytest.mark.parametrize("how", [IN_PARTS, Building()], ids=["in parts", "in one"])
+@pytest.mark.parametrize("room", [0, 150, 200])
+def test_a_write_that_the_system_refuses_is_one_sentence_and_leaves_no_part(folder, how, room):
     with files_of_at_most(room), pytest.raises(InputError) as caught:
-        build(folder, chunk=chunk)
+        build(folder, how=how)
     message = str(caught.value)
     assert message.startswith("request_cache_dir: the request cache cannot be written to ")
     assert str(folder) in message
     assert message.endswith(": File too large")
-    assert list(folder.iterdir()) == []
+    [path] = folder.iterdir()
+    assert list(path.iterdir()) == []
     assert build(folder)[1]
 
 
 def test_an_error_of_the_system_without_words_of_its_own_is_not_called_none(folder):
     with pytest.raises(InputError, match=r"^request_cache_dir: .*: the disk is full$"):
         build(folder, ranker=FakeRanker(fails_at=9, failure=OSError("the disk is full")))
-    assert list(folder.iterdir()) == []
+    [path] = folder.iterdir()
+    assert list(path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "caches").write_text("a file")
     with pytest.raises(InputError, match=r"^request_cache_dir: .*caches/toy.*: Not a directory$"):
         build(tmp_path / "caches" / "toy")
-
-
-# -- reading with a lag ----------------------------------------------------------------------------
-
-
-def test_no_request_reads_nothing(folder):
-    cache, _ = build(folder)
-    items, scores = cache.read(np.array([[-1, 2], [0, -1]]))
-    assert items.tolist() == [[[0, 0, 0], [3, 4, 5]], [[1, 2, 3], [0, 0, 0]]]
-    np.testing.assert_array_equal(scores[0, 1], cache.scores[2])

@@ -51,7 +51,8 @@ def test_rankers_and_caches_are_stored_and_reused(keys: Dict[str, Any], counted:
     learned = counted.batches
     assert learned >= 3
     (folder,) = (folder_of(keys) / "rankers").iterdir()
-    assert sorted(file.name for file in folder.iterdir()) == [f"stage-{b}.pth" for b in (1, 2, 3)]
+    stages = [f"stage-{b}.{kind}" for b in (1, 2, 3) for kind in ("pth", "seconds")]
+    assert sorted(file.name for file in folder.iterdir()) == stages
     files = {file: file.read_bytes() for file in folder.iterdir()}
     again = build(*prepared(keys))
     forget_caches(keys)
@@ -61,6 +62,11 @@ def test_rankers_and_caches_are_stored_and_reused(keys: Dict[str, Any], counted:
     for others in (again, scored_again):
         np.testing.assert_array_equal(others[0], rankings[0])
         np.testing.assert_array_equal(others[1], rankings[1])
+    spent = [float(file.read_text()) for file in folder.glob("*.seconds")]
+    assert min(spent) > 0
+    source = source_of(*prepared(keys))
+    source.estimate(map)
+    assert source.found_seconds == pytest.approx(sum(spent))  # of all that was not trained again
     assert not Path("saved").exists()  # where RecBole's trainers keep what they write by default
 
 
@@ -136,7 +142,7 @@ def test_a_stage_goes_on_from_the_one_before(keys: Dict[str, Any]) -> None:
     keys = with_source(keys, epochs=0)
     build(*prepared(keys))
     (folder,) = (folder_of(keys) / "rankers").iterdir()
-    first, *rest = (torch.load(file)["state_dict"] for file in sorted(folder.iterdir()))
+    first, *rest = (torch.load(file)["state_dict"] for file in sorted(folder.glob("*.pth")))
     for weights in rest:
         assert all(torch.equal(weights[name], first[name]) for name in first)
 

@@ -5,14 +5,16 @@ import logging
 
 import numpy as np
 import pytest
+from toy_caches import cache_of
 from toy_logs import log_of
 
+from recbole_poem.cache.opening import open_or_build
 from recbole_poem.cache.reading import read_rankings
-from recbole_poem.cache.request_cache import open_or_build
 from recbole_poem.cache.sources.logged import LoggedRanker
 from recbole_poem.core.atomic import Format
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.stages import SCORE_FUSIONS
+from recbole_poem.fusion.cascade_stages import STAGES
 
 USERS = {"[PAD]": 0, "ann": 1, "bob": 2, "cy": 3}
 ITEMS = {"[PAD]": 0, **{name: i for i, name in enumerate("abcdefgh", start=1)}}
@@ -68,9 +70,24 @@ def cand(tmp_path):
     return tmp_path / "toy.cand"
 
 
+def all_rankings(ranker):
+    """Return the rankings that are read, by number."""
+    return ranker.rank(np.arange(ranker.numbers().max() + 1))
+
+
 def everything(ranker, log=LOG):
-    items, scores = ranker.rank(np.arange(len(log)))
-    return items.tolist(), scores
+    """Return what each row of the log has of its own ranking, best first, and the scores of that.
+
+    An item that the user consumed from the list is none any more.
+    """
+    items, scores, _ = all_rankings(ranker)
+    cache = cache_of(log, items, scores, ranker.numbers(), ranker.objectives)
+    own = read_rankings(cache, log, np.arange(len(log)), lag=0)
+    there = own.items > 0
+    return (
+        [row[kept].tolist() for row, kept in zip(own.items, there)],
+        [row[kept].tolist() for row, kept in zip(own.scores, there)],
+    )
 
 
 # -- which ranking ---------------------------------------------------------------------------------
@@ -91,22 +108,31 @@ def test_a_request_gets_the_latest_ranking_not_after_its_time(cand):
     a, b, c, d, e = (ITEMS[name] for name in "abcde")
     assert ranker.objectives == ("click", "like")
     assert items == [
-        *([0, 0, 0], [a, c, 0], [a, c, 0], [b, d, 0]),  # ann, at 5, 10, 15 and 30
-        *([0, 0, 0], [e, 0, 0], [e, 0, 0]),  # bob, at 9, 10 and 99
-        *([0, 0, 0], [0, 0, 0]),  # cy has no ranking, bob's is not cy's
+        *([], [a, c], [a, c], [b, d]),  # ann, at 5, 10, 15 and 30
+        *([], [e], [e]),  # bob, at 9, 10 and 99
+        *([], []),  # cy has no ranking, bob's is not cy's
     ]
-    np.testing.assert_allclose(scores[1], [[0.9, 0.9], [0.7, 0.5], [0, 0]])
-    np.testing.assert_allclose(scores[3], [[0.8, 0.5], [0.1, 0.4], [0, 0]])
-    np.testing.assert_allclose(scores[4], 0)
+    np.testing.assert_allclose(scores[1], [[0.9, 0.9], [0.7, 0.5]])
+    np.testing.assert_allclose(scores[3], [[0.8, 0.5], [0.1, 0.4]])
+    assert ranker.numbers().tolist() == [-1, 0, 0, 1, -1, 2, 2, -1, -1]
+    assert [(row > 0).sum() for row in all_rankings(ranker).items] == [2, 2, 1]
+
+
+def test_a_ranking_that_no_row_has_is_none_of_the_cache(cand):
+    # ann's list of 20 comes before her row at 30, that of 10 before those at 10 and 15
+    lines = [f"ann\t{time}\ta\t1\t1" for time in (6, 7, 10, 20, 31)]
+    ranker = ranker_of(cand, lines)
+    assert ranker.numbers()[:4].tolist() == [-1, 0, 0, 1]
+    assert len(all_rankings(ranker).items) == 2
 
 
 def test_what_was_consumed_from_a_list_leaves_it(cand):
     # ann consumes b at 10, c at 15 and d at 30; the list of 10 is what she looks at until the end
-    ranker = ranker_of(cand, [f"ann\t10\t{name}\t{9 - k}\t0" for k, name in enumerate("abcd")])
+    lines = [f"ann\t10\t{name}\t{9 - k}\t0" for k, name in enumerate("abcd")]
+    ranker = ranker_of(cand, lines, n_candidates=4)
     a, b, c, d = (ITEMS[name] for name in "abcd")
-    items, _ = ranker.rank(np.arange(4))
     # a was consumed before the list was made, and stands on it all the same
-    assert items.tolist() == [[0, 0, 0], [a, b, c], [a, c, d], [a, d, 0]]
+    assert everything(ranker)[0][:4] == [[], [a, b, c, d], [a, c, d], [a, d]]
 
 
 def test_rows_of_one_ranking_are_one_request_and_read_the_ranking_before(cand, tmp_path):
@@ -120,12 +146,13 @@ def test_rows_of_one_ranking_are_one_request_and_read_the_ranking_before(cand, t
         ],
         n_candidates=4,
     )
-    assert ranker.request_start()[:4].tolist() == [0, 1, 1, 3]
     cache = open_or_build(tmp_path / "cache", LOG, ranker)
+    assert cache.request_start[:4].tolist() == [0, 1, 1, 3]
+    assert cache.n_candidates == 6  # each list is kept once
     b, c, e, f, g, h = (ITEMS[name] for name in "bcefgh")
-    own, _ = read_rankings(cache, LOG, np.arange(4), lag=0)
-    before, _ = read_rankings(cache, LOG, np.arange(4), lag=1)
-    assert own.tolist() == [[0] * 4, [b, c, e, f], [c, e, f, 0], [g, h, 0, 0]]
+    own = read_rankings(cache, LOG, np.arange(4), lag=0).items
+    before = read_rankings(cache, LOG, np.arange(4), lag=1).items
+    assert own.tolist() == [[0] * 4, [b, c, e, f], [0, c, e, f], [g, h, 0, 0]]
     # the request of 10 and 15 reads what was shown before 10: nothing; b and c left the list of 10
     assert before[:3].tolist() == [[0] * 4] * 3
     assert sorted(before[3].tolist()) == [0, 0, e, f]
@@ -159,19 +186,19 @@ def test_rankings_equal_a_loop_over_the_lines(cand, seed):
     header = HEADER.rpartition("\t")[0]
     ranker = ranker_of(cand, lines, header, log, n_candidates=4, users=users)
 
-    items, scores = ranker.rank(np.arange(len(log)))
+    items, scores = everything(ranker, log)
 
     assert len(rankings) > 20
     for request in range(len(log)):
         times = [t for u, t in rankings if u == log.user[request] and t <= log.time[request]]
         ranking = dict(rankings[log.user[request], max(times)]) if times else {}
-        for row in range(log.first[request], request):  # consumed from that very list
-            if times and log.time[row] >= max(times):
-                ranking.pop(log.item[row], None)
         best = sorted(ranking, key=lambda item, of=ranking: -of[item])[:4]
-        assert items[request].tolist() == best + [0] * (4 - len(best))
-        assert scores[request, : len(best), 0].tolist() == [ranking[item] for item in best]
-        assert (scores[request, len(best) :] == 0).all()
+        since = [
+            r for r in range(log.first[request], request) if times and log.time[r] >= max(times)
+        ]
+        best = [item for item in best if item not in log.item[since]]
+        assert items[request] == best
+        assert scores[request] == [[ranking[item]] for item in best]
 
 
 def test_of_a_longer_ranking_the_best_by_fused_score_are_kept(cand):
@@ -179,7 +206,7 @@ def test_of_a_longer_ranking_the_best_by_fused_score_are_kept(cand):
     lines = [f"ann\t1\t{name}\t{4 - k}\t{k}" for k, name in enumerate("abcd")]
     for weights, expected in (([0.9, 0.1], "ab"), ([0.1, 0.9], "dc"), ([0.6, 0.4], "ad")):
         ranker = ranker_of(cand, lines, n_candidates=2, weights=weights)
-        items, scores = ranker.rank(np.array([0]))
+        items, scores, _ = ranker.rank(np.array([0]))
         assert items[0].tolist() == [ITEMS[name] for name in expected]
         assert scores[0].tolist() == [[4 - "abcd".index(x), "abcd".index(x)] for x in expected]
 
@@ -210,8 +237,8 @@ def test_ties_fall_to_the_lower_item_in_whatever_pieces_the_log_is_ranked(cand):
         for i in rng.permutation(60)[: 1 + u] + 1
     ]
     ranker = ranker_of(cand, lines, log=log, n_candidates=20, users=users, items=items)
-    together, scores = ranker.rank(np.arange(len(log)))
-    apart = np.concatenate([ranker.rank(np.array([r]))[0] for r in range(len(log))])
+    together, scores, _ = all_rankings(ranker)
+    apart = np.concatenate([ranker.rank(np.array([r]))[0] for r in range(len(together))])
     np.testing.assert_array_equal(together, apart)
     for row, click in zip(together, scores[..., 0]):
         found = [(-s, item) for s, item in zip(click[row > 0], row[row > 0])]
@@ -221,7 +248,7 @@ def test_ties_fall_to_the_lower_item_in_whatever_pieces_the_log_is_ranked(cand):
 def test_unknown_users_and_items_are_dropped_and_counted(cand, caplog):
     lines = [*FOUR_LINES, "dora\t10\ta\t1\t1", "ann\t10\tzebra\t1\t1", "dora\t1\tzebra\t1\t1"]
     items, _ = everything(ranker_of(cand, lines))
-    assert items[1] == [ITEMS["a"], ITEMS["b"], 0]
+    assert items[1] == [ITEMS["a"], ITEMS["b"]]
     [record] = caplog.records
     assert record.levelno == logging.WARNING
     assert [line.split(maxsplit=3) for line in record.message.split("\n")[1:]] == [
@@ -259,10 +286,16 @@ def test_columns_that_are_no_objectives_are_named(cand, caplog):
 
 def test_stages_are_counted_and_are_no_objectives(cand, caplog):
     header = HEADER + "\tstage:token"
-    stages = ["rank_rest", "shown", "shown", "coarse_rest"]
+    of_lines = ["rank_rest", "shown", "shown", "coarse_rest"]
     with caplog.at_level(logging.INFO):
-        ranker = ranker_of(cand, [f"{a}\t{b}" for a, b in zip(FOUR_LINES, stages)], header)
+        ranker = ranker_of(cand, [f"{a}\t{b}" for a, b in zip(FOUR_LINES, of_lines)], header)
     assert ranker.objectives == ("click", "like")
+    items, _, stages = all_rankings(ranker)
+    said = [("0abcd"[item], STAGES[stage]) for item, stage in zip(items.flat, stages.flat) if item]
+    assert sorted(said) == list(zip("abcd", of_lines))
+    without = ranker_of(cand, FOUR_LINES)
+    assert all_rankings(without).stages is None
+    assert without.depends_on() != ranker.depends_on()
     words = "candidates by stage, best first: shown 2, rank_rest 1, coarse_rest 1"
     assert caplog.records[0].message == f"{cand}: {words}"
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
@@ -286,7 +319,7 @@ def test_the_objectives_that_are_asked_for_are_read_in_their_order(cand, caplog)
     lines = [f"{line}\t{number}" for number, line in enumerate(FOUR_LINES)]
     ranker = ranker_of(cand, lines, header, objectives=["buy", "click"])
     assert ranker.objectives == ("buy", "click")
-    assert ranker.rank(np.array([1]))[1][0, 0].tolist() in ([1, 0.5], [0, np.float32(0.9)])
+    assert ranker.rank(np.array([0]))[1][0, 0].tolist() in ([1, 0.5], [0, np.float32(0.9)])
     assert "no objective is made of like (float)" in caplog.text
     words = r"^ranking_source\.columns: 'share' is no column in .*toy\.cand, .* are click, like$"
     with pytest.raises(InputError, match=words):
@@ -344,7 +377,7 @@ def test_it_is_read_by_the_rules_of_all_atomic_files(cand):
     items = {'"a': 1, "NA": 2}
     lines = ['ann\t10\t"a\t0.9\t0.1', "ann\t10\tNA\t0.5\t0.2"]
     ranker = ranker_of(cand, lines, "\ufeff" + HEADER, items=items)
-    assert ranker.rank(np.array([1]))[0].tolist() == [[1, 2, 0]]
+    assert ranker.rank(np.array([0]))[0].tolist() == [[1, 2, 0]]
 
 
 @pytest.mark.parametrize("lines", [[], ["", ""]])

@@ -120,7 +120,7 @@ def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
     keys = {**write_exposures(write_dataset, log), **TINY_POEM, "model": "POEM"}
     keys["targets"] = {"click": keys["targets"]["click"]}
     training = {**TINY, "learning_rate": 0.05, "train_batch_size": 64}
-    keys = with_source(keys, blocks=2, epochs=10, unexposed=0, training=training)
+    keys = with_source(keys, blocks=2, epochs=10, unexposed=0, training=training, raw_scores=True)
     keys["score_fusion.weights"] = [1, 0]  # the order of the click alone, not the retrieval's
     config, dataset = prepared({**keys, **BY_TIME})
     items, scores = build(config, dataset)

@@ -4,6 +4,7 @@ from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 import pytest
+from toy_caches import padded
 from toy_exposures import TINY_POEM, exposure_log, write_exposures
 
 from recbole_poem.cache.blocks import block_begins
@@ -30,8 +31,12 @@ SPLITS = pytest.mark.parametrize(
 
 
 def exposure_keys(write_dataset: Any) -> Dict[str, Any]:
-    """Write a data set of exposures, and return the keys of a tiny POEM on it."""
-    return {**write_exposures(write_dataset, exposure_log()), **TINY_POEM, "model": "POEM"}
+    """Write a data set of exposures, and return the keys of a tiny POEM on it.
+
+    Its cache keeps the scores themselves, so that no change of one goes unseen.
+    """
+    keys = {**write_exposures(write_dataset, exposure_log()), **TINY_POEM, "model": "POEM"}
+    return {**keys, "ranking_source": {**TINY_POEM["ranking_source"], "raw_scores": True}}
 
 
 class Counted:
@@ -61,8 +66,7 @@ def build(config: Config, dataset: Any, log: Optional[RequestLog] = None) -> Any
     kept = dataset.log
     dataset.log = kept if log is None else log
     try:
-        cache = request_cache(config, dataset)
-        return np.array(cache.items), np.array(cache.scores)
+        return padded(request_cache(config, dataset))
     finally:
         dataset.log = kept
 

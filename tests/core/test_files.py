@@ -6,7 +6,7 @@ import multiprocessing
 import pytest
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.files import alone, in_turn, whole_file
+from recbole_poem.core.files import alone, in_turn, whole_file, whole_folder
 
 
 def test_the_folder_is_made_and_the_file_is_as_readable_as_it(tmp_path):
@@ -26,6 +26,21 @@ def test_an_interruption_leaves_the_old_file_and_nothing_else(tmp_path):
         raise KeyboardInterrupt
     assert path.read_text() == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["c.txt"]
+
+
+def test_a_folder_takes_the_place_of_the_old_one_as_a_whole(tmp_path):
+    path = tmp_path / "part"
+    for word in ("one", "two"):
+        with whole_folder(path) as folder:
+            (folder / word).write_text(word)
+            assert not (path / word).exists()
+        assert [found.name for found in path.iterdir()] == [word]
+    assert path.stat().st_mode & 0o777 == tmp_path.stat().st_mode & 0o777
+    with pytest.raises(KeyboardInterrupt), whole_folder(path) as folder:
+        (folder / "three").write_text("half")
+        raise KeyboardInterrupt
+    assert [found.name for found in path.iterdir()] == ["two"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def hold(path, held, end):

@@ -1,6 +1,5 @@
 """The controls: whose ranking a request reads, and what is missing from it."""
 
-from pathlib import Path
 from typing import Any, Dict
 
 import numpy as np
@@ -10,7 +9,9 @@ import torch
 from conftest import random_log
 from hypothesis import given
 from hypothesis import strategies as st
+from toy_caches import cache_of, padded
 
+from recbole_poem.cache.rankings import Rankings
 from recbole_poem.cache.reading import read_rankings
 from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.core.errors import InputError
@@ -52,9 +53,7 @@ def toy_cache() -> RequestCache:
     """The ranking of request r offers 7 and 1 + r % 6, with scores that tell r."""
     items = np.stack([np.full(8, 7), 1 + np.arange(8) % 6, np.zeros(8, int)], axis=1)
     scores = (10.0 + np.arange(8))[:, None, None] * (items > 0)[..., None]
-    return RequestCache(
-        items.astype(np.int32), scores.astype(np.float32), ("click",), Path(), np.arange(8)
-    )
+    return cache_of(toy_log(), items, scores, objectives=["click"])
 
 
 @given(training=st.lists(st.booleans(), min_size=1, max_size=60), seed=st.integers(0, 5))
@@ -82,10 +81,11 @@ def test_seeds_and_rows_draw_other_donors() -> None:
 def test_a_shuffled_cache_holds_the_ranking_of_the_donor() -> None:
     cache = toy_cache()
     shuffled = ShuffledCache.of(cache, toy_log(), seed=3)
-    items, scores = shuffled.read(np.array([[0, 5], [-1, 7]]))
+    items, scores, _ = shuffled.read(np.array([[0, 5], [-1, 7]]))
+    whole, _ = padded(cache)
     for place, request in (((0, 0), 0), ((0, 1), 5), ((1, 1), 7)):
         donor = shuffled.donor[request]
-        assert items[place].tolist() == cache.items[donor].tolist()
+        assert items[place].tolist() == whole[donor].tolist()
         assert scores[place][0, 0] == 10 + donor
     assert not items[1, 0].any() and not scores[1, 0].any()
 
@@ -94,17 +94,17 @@ def test_the_reader_has_the_place_of_its_own_ranking_and_nothing_that_it_consume
     """Request 3 reads the place of request 2, in which the ranking of 5 stands: 7 and 6."""
     log, cache = toy_log(), toy_cache()
     donor = np.array([1, 0, 5, 7, 6, 4, 2, 3])
-    shuffled = ShuffledCache(**vars(cache), donor=donor)
+    shuffled = ShuffledCache(**vars(cache), donor=donor)  # nothing of it is computed yet
     requests = np.array([3, 1, 6, 4, -1])
-    items, scores = without_history(read_rankings(shuffled, log, requests, lag=1), log, requests)
+    items, scores, _ = without_history(read_rankings(shuffled, log, requests, lag=1), log, requests)
     assert items.tolist() == [
-        [7, 6, 0],  # ranking 5 in place 2; user 1 has consumed 1 2 3
-        [7, 2, 0],  # ranking 1 in place 0; 2 is what comes, not what was
-        [7, 0, 0],  # ranking 4 in place 5 offers 5, which user 2 consumed three rows ago
-        [0, 0, 0],  # the first request of user 2 has no earlier one
-        [0, 0, 0],  # no request
+        [7, 6],  # ranking 5 in place 2; user 1 has consumed 1 2 3
+        [7, 2],  # ranking 1 in place 0; 2 is what comes, not what was
+        [7, 0],  # ranking 4 in place 5 offers 5, which user 2 consumed three rows ago
+        [0, 0],  # the first request of user 2 has no earlier one
+        [0, 0],  # no request
     ]
-    assert scores[..., 0].tolist() == [[15, 15, 0], [11, 11, 0], [14, 0, 0], [0, 0, 0], [0, 0, 0]]
+    assert scores[..., 0].tolist() == [[15, 15], [11, 11], [14, 0], [0, 0], [0, 0]]
 
 
 def test_the_target_goes_and_the_others_stay() -> None:
@@ -112,7 +112,7 @@ def test_the_target_goes_and_the_others_stay() -> None:
     items = np.array([[[4, 1, 3], [6, 2, 0]], [[3, 2, 9], [2, 0, 0]]])
     scores = np.arange(1.0, 13.0).reshape(2, 2, 3, 1)
     requests = np.array([[3, 6], [-1, 7]])  # targets 4 and 6; none and 2
-    kept, kept_scores = without_target((items, scores), log, requests)
+    kept, kept_scores, _ = without_target(Rankings(items, scores), log, requests)
     assert kept.tolist() == [[[0, 1, 3], [0, 2, 0]], [[3, 2, 9], [0, 0, 0]]]
     assert kept_scores[..., 0].tolist() == [[[0, 2, 3], [0, 5, 0]], [[7, 8, 9], [0, 0, 0]]]
 
@@ -148,15 +148,15 @@ def test_a_shuffled_cache_is_read_in_training_validation_and_test(keys: Dict[str
     experiment = make(keys, shuffle_rankings=True)
     log, cache = experiment.train_data._dataset.log, experiment.train_data._dataset.cache
     donor = donors(log.training, experiment.config["seed"])
-    foreign = 0
+    (whole, whole_scores), foreign = padded(cache), 0
     for request, (items, scores) in what_is_read(experiment).items():
         if request - 1 < log.first[request]:
             assert not items.any()
             continue
-        ranking = cache.items[donor[request - 1]]
+        ranking = whole[donor[request - 1]]
         history = log.item[log.first[request] : request]
         assert np.array_equal(items, np.where(np.isin(ranking, history), 0, ranking))
-        kept = cache.scores[donor[request - 1]] * (items > 0)[:, None]
+        kept = whole_scores[donor[request - 1]] * (items > 0)[:, None]
         assert np.array_equal(scores, kept)
         foreign += int(np.isin(ranking, history).any())
     assert foreign > 20, "rankings of others offer what the reader has consumed"
@@ -241,7 +241,8 @@ def test_held_out_rows_move_nothing_that_a_shuffled_cache_shows_in_training(
     seen = []
     for name, frame in (("one", log), ("two", changed)):
         train = make(write_dataset(frame, name=name), shuffle_rankings=True).train_data._dataset
-        seen.append(train.rankings(train.inter_feat[REQUEST_ID].numpy(), lag=1))
+        read = train.rankings(train.inter_feat[REQUEST_ID].numpy(), lag=1)
+        seen.append((read[CACHE_ITEM], read[CACHE_SCORE]))
     assert (seen[0][0] > 0).any(dim=1).sum() > 100
     for one, two in zip(*seen):
         assert torch.equal(one, two)

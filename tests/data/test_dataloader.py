@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import random_log
+from toy_caches import padded
 
 from recbole_poem.core.fields import (
     CACHE_ITEM,
@@ -82,19 +83,19 @@ def test_requests_of_a_window_are_different_targets(experiment: Experiment) -> N
 
 def test_rankings_and_system_positives_come_from_the_right_request(experiment: Experiment) -> None:
     log, cache = log_of(experiment), experiment.train_data._dataset.cache
+    whole, whole_scores = padded(cache)
     for batch in experiment.train_data:
         for b, r in (batch[REQUEST_ID] >= 0).nonzero().tolist():
             request = int(batch[REQUEST_ID][b, r])
-            own = cache.items[request][:3]
+            own = whole[request][:3]
             assert batch[SYSTEM_POSITIVE][b, r].tolist() == own.tolist()
             if request - 1 <= log.first[request]:
                 assert (batch[CACHE_ITEM][b, r] == 0).all()
                 continue
-            items = np.where(
-                cache.items[request - 1] == log.item[request - 1], 0, cache.items[request - 1]
-            )
+            before = whole[request - 1]
+            items = np.where(before == log.item[request - 1], 0, before)
             assert np.array_equal(batch[CACHE_ITEM][b, r], items)
-            kept = cache.scores[request - 1] * (items > 0)[:, None]
+            kept = whole_scores[request - 1] * (items > 0)[:, None]
             assert np.array_equal(batch[CACHE_SCORE][b, r], kept)
 
 
@@ -210,14 +211,15 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> List[GraphNegatives]:
 
 def seen_in_training(keys: Dict[str, Any], sources: List[GraphNegatives]) -> Dict[str, Any]:
     """Return all that training sees which is estimated, drawn or looked up."""
-    loader = assemble(Config(config_dict={**keys, **SMALL})).train_data
+    given = {**keys, **SMALL, "ranking_source.raw_scores": True}  # of which ranks hide a part
+    loader = assemble(Config(config_dict=given)).train_data
     requests = loader._dataset.inter_feat[REQUEST_ID].numpy()
-    items, scores = loader._dataset.rankings(requests, lag=1)
+    read = loader._dataset.rankings(requests, lag=1)
     graph = sources[-1]._sampler.graph
     return {
         "target": loader._dataset.log.item[requests],
-        "items": items,
-        "scores": scores,
+        "items": read[CACHE_ITEM],
+        "scores": read[CACHE_SCORE],
         "system": loader._dataset.top_of_rankings(requests, 3),
         "edges": torch.stack(graph.edges()),
         "similarity": graph.edata["similarity"],
@@ -296,7 +298,7 @@ def test_ray_threads_and_one_process_prepare_the_same(
         loader = assemble(Config(config_dict=given)).train_data
         cache, graph = loader._dataset.cache, sources[-1]._sampler.graph
         edges = torch.stack(graph.edges())
-        return [cache.items, cache.scores, edges.numpy(), graph.edata["similarity"].numpy()]
+        return [*padded(cache), edges.numpy(), graph.edata["similarity"].numpy()]
 
     alone = prepared(threads=1)
     for other in (prepared(threads=1, ray=2), prepared()):

@@ -65,6 +65,7 @@ class Drawn:
     """Rankings that are drawn for each row by its number: they know nothing at all."""
 
     objectives = ("first", "second")
+    has_stages = True
 
     @dataclass(frozen=True)
     class Settings(SourceSettings):
@@ -76,14 +77,15 @@ class Drawn:
     def depends_on(self) -> Dict[str, Any]:
         return {}
 
-    def request_start(self) -> np.ndarray:
+    def numbers(self) -> np.ndarray:
         return np.arange(len(self.log))
 
-    def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        rng = [np.random.default_rng(request) for request in requests]
+    def rank(self, rankings: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rng = [np.random.default_rng(request) for request in rankings]
         items = np.stack([1 + each.permutation(self.log.n_items - 1)[: self.n] for each in rng])
         scores = np.stack([each.random((self.n, 2)) for each in rng])
-        return items, scores.astype(np.float32)
+        stages = np.stack([each.integers(0, 7, self.n) for each in rng])
+        return items, scores.astype(np.float32), stages
 
 
 @pytest.fixture(autouse=True)

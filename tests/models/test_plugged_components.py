@@ -16,6 +16,7 @@ from recbole_poem import Ranking, Recommender, run_recbole_poem
 from recbole_poem.core import stages
 from recbole_poem.core.settings import ABOVE_0, at_least, setting
 from recbole_poem.encoders.sizes import initialise
+from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.fusion.scores import Fused
 from recbole_poem.logits.terms import Named
 from recbole_poem.rerankers import Placed
@@ -36,6 +37,8 @@ class Plain:
 class MeanScore(Plain, nn.Module):
     """Scores as they are, and their mean."""
 
+    reads_ranks_alone = False
+
     def __init__(self, settings: Any, n_objectives: int) -> None:
         super().__init__()
         self.n_features, self.n_objectives = 1, n_objectives
@@ -55,14 +58,14 @@ class MeanScore(Plain, nn.Module):
 class Odd(Plain):
     """Two groups: odd item ids first."""
 
-    n_groups = 2
+    n_groups, reads_stages = 2, False
 
     def __init__(self, settings: Any) -> None:
         pass
 
-    def __call__(self, fused: Any, items: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    def __call__(self, ranking: FusedRanking) -> torch.Tensor:
         called("grouping")
-        return torch.where(valid, 1 - items % 2, 2)
+        return torch.where(ranking.valid, 1 - ranking.items % 2, 2)
 
 
 class MeanReader(Plain, nn.Module):
@@ -248,7 +251,12 @@ class Backwards(Plain):
 
 
 TOYS = [
-    ("score_fusion", stages.SCORE_FUSIONS, MeanScore, {"score_fusion": "toy"}),
+    (
+        "score_fusion",
+        stages.SCORE_FUSIONS,
+        MeanScore,
+        {"score_fusion": "toy", "ranking_source.raw_scores": True},
+    ),
     ("grouping", stages.GROUPINGS, Odd, {"grouping": "toy"}),
     ("ranking_reader", stages.RANKING_READERS, MeanReader, {"ranking_reader": "toy"}),
     ("history_encoder", stages.HISTORY_ENCODERS, LastTwo, {"history_encoder": "toy"}),

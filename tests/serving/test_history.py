@@ -12,6 +12,7 @@ from recbole_poem.core.stages import ROW_FEATURES
 from recbole_poem.serving.histories import checked_item_times, flatten
 from recbole_poem.serving.history import checked_times
 from recbole_poem.serving.query import Query, checked
+from recbole_poem.serving.ranking import Needs
 from recbole_poem.serving.requests import RequestReader
 from recbole_poem.serving.vocabulary import Vocabulary
 
@@ -121,7 +122,7 @@ def test_histories_are_a_list_of_lists_of_tokens() -> None:
 
 
 def test_the_moments_of_requests_are_finite_numbers() -> None:
-    reader = RequestReader(VOCABULARY, [], 1.0)
+    reader = RequestReader(VOCABULARY, Needs([]), 1.0)
     requests = reader.together([["a"], ["b"]], times=[5, None])  # type: ignore[list-item]
     assert requests.times[0] == 5.0
     assert math.isnan(requests.times[1])
@@ -154,7 +155,7 @@ def test_the_request_with_wrong_times_is_named() -> None:
 
 
 def test_times_of_one_query_are_no_other_ones_and_as_many_as_its_items() -> None:
-    reader = RequestReader(VOCABULARY, [], 1.0)
+    reader = RequestReader(VOCABULARY, Needs([]), 1.0)
     untimed = Query(["b", "c"])
     requests = reader.of_queries([Query(["a", "b"], times=[0, 64]), untimed])
     assert gaps(requests.histories) == [0, 8, 0, 0]
@@ -163,7 +164,7 @@ def test_times_of_one_query_are_no_other_ones_and_as_many_as_its_items() -> None
 
 
 def test_requests_take_arrays_as_they_take_lists() -> None:
-    reader = RequestReader(VOCABULARY, [], 1.0)
+    reader = RequestReader(VOCABULARY, Needs([]), 1.0)
     nothing, times = np.array([None, None]), np.array([[1.0, 3.0], [1.0, 1.0]])
     requests = reader.together([["a", "b"], ["c", "a"]], nothing, item_times=times)
     assert gaps(requests.histories) == [0, 3, 0, 1]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import random_log
+from toy_caches import padded
 
 from recbole_poem import load
 from recbole_poem.core.blocks import laid
@@ -66,13 +67,14 @@ def last_rankings(path: str, users: List[str], lag: int) -> List[Any]:
     """Return what the ranking stage said at the last requests but some, less what came since."""
     split = load(path).train_data._dataset
     tokens = np.array([str(name) for name in split.field2id_token["item_id"]], object)
+    whole, whole_scores = padded(split.cache)
     found: List[Any] = []
     for user in users:
         rows = np.flatnonzero(split.log.user == split.token2id("user_id", user))
         if len(rows) < lag:
             found.append(None)
             continue
-        items, scores = split.cache.items[rows[-lag]], split.cache.scores[rows[-lag]]
+        items, scores = whole[rows[-lag]], whole_scores[rows[-lag]]
         ranking = Ranking.of(tokens[items[items > 0]].tolist(), split.objectives, scores[items > 0])
         found.append(ranking.without(tokens[split.log.item[rows[-lag:]]].tolist()))
     return found

@@ -1,5 +1,7 @@
 """Rankings: what they hold, and their binary form against damage of every kind."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.serving.ranking import DamagedRankingError, Ranking
+from recbole_poem.serving.ranking import DamagedRankingError, Needs, Ranking
 
 RANKING = Ranking.of(["a", "ß 7", "c"], ["click", "like"], [[0.5, 1], [0.25, -3], [0, 1e-9]])
 
@@ -110,10 +112,38 @@ def test_a_ranking_loses_what_was_consumed() -> None:
         ranking.without("abc")
 
 
-def test_the_first_missing_objective_is_named() -> None:
+def test_what_is_missing_is_named() -> None:
     ranking = Ranking.of(["a"], ["x", "y"], [[3.0, 1.0]])
-    assert ranking.missing(["y", "x"]) is None
-    assert ranking.missing([]) is None
-    assert ranking.missing(["y", "v", "w"]) == "v"
+    assert Needs(["y", "x"]).lacking(ranking) is None
+    assert Needs([]).lacking(ranking) is None
+    words = "the objective 'v' is missing; the model reads y, v, w"
+    assert Needs(["y", "v", "w"]).lacking(ranking) == words
     with pytest.raises(InputError, match="objectives: expected a list of names, not the string"):
-        ranking.missing("y")
+        Needs("y").lacking(ranking)
+    told = Ranking.of(["a"], ["x"], [[3.0]], ["shown"])
+    nothing = Ranking.of([], ["x"], [])
+    for one in (told, nothing):
+        assert Needs(["x"], stages=True).lacking(one) is None
+    assert Needs(["x"], stages=True).lacking(ranking) == (
+        "the stages are missing, by which the model groups candidates (grouping)"
+    )
+
+
+def test_stages_travel_with_their_items() -> None:
+    ranking = Ranking.of(["a", "b"], ["x"], [[1.0], [2.0]], ["rank_rest", "shown"])
+    assert Ranking.from_bytes(ranking.to_bytes()).stages == ("rank_rest", "shown")
+    assert ranking.without(["a"]).stages == ("shown",)
+    assert Ranking.from_bytes(Ranking.of(["a"], ["x"], [[1.0]]).to_bytes()).stages is None
+
+
+@pytest.mark.parametrize(
+    ("stages", "words"),
+    [
+        (["shown"], "stages: a ranking of 2 items cannot have 1 stages"),
+        (["shown", "seen"], "stages: 'seen' is none of shown, rerank_top"),
+        ("shown", "stages: expected a list of names, not the string"),
+    ],
+)
+def test_stages_that_do_not_fit_are_refused(stages: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Ranking.of(["a", "b"], ["x"], [[1.0], [2.0]], stages)

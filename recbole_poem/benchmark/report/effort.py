@@ -63,8 +63,8 @@ def cost_section(
         "ranked like all others (recbole) or last (masked), as RecBole does for models that are "
         "not sequential. The first epoch is 0; rows that train nothing have none. Seconds are "
         "those of the clock on the wall, whatever else the machine did; the time limit counts the "
-        "processor's on a CPU. It counts preparation, such as the request cache, which each run "
-        "builds anew. Memory is that of preparation and training."
+        "processor's on a CPU. It counts preparation, such as the request cache: a run that finds "
+        "one is charged with what building it took. Memory is that of preparation and training."
     )
     return [Heading(3, "What it cost, a seed"), Table(header, lines), Paragraph(remark, "note")]
 

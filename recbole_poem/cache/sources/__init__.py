@@ -1,7 +1,7 @@
 """Ranking sources: who fills the request cache.
 
 A source is made as ``component(settings, context)``, and is a
-`recbole_poem.cache.request_cache.Ranker`; one that learns first is an `EstimatingRanker`, whose
+`recbole_poem.cache.rankings.Ranker`; one that learns first is an `EstimatingRanker`, whose
 ``estimate`` is handed the parallel map. Its own settings are part of what a cache depends on
 without its saying so.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recbole_poem.core.settings import at_least, setting
+from recbole_poem.core.settings import FLAG, at_least, setting
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,9 @@ class SourceSettings:
     """Settings that every source has."""
 
     n_candidates: int = setting(100, at_least(1), "N, candidates kept per request")
+    raw_scores: bool = setting(
+        False, FLAG, "keep scores in four bytes; else their ranks, in one where N is up to 255"
+    )
 
 
 class SourceContext(NamedTuple):

@@ -6,11 +6,11 @@ One row per candidate, tab-separated like every atomic file::
 
 All rows of one user with one timestamp are one ranking. Every other float column is an objective's
 raw score, or those that the setting ``columns`` lists. A token column ``stage`` may say how far a
-candidate came (`recbole_poem.fusion.cascade_stages`); it is checked and counted, and no objective.
+candidate came (`recbole_poem.fusion.cascade_stages`); it is kept, and no objective.
 
-A request reads the user's latest ranking whose timestamp is not after the time of its row: the list
-that the user was looking at, less what was consumed from it. All rows that fall to one ranking are
-one request, so the previous request is the previous ranking.
+A log row has the user's latest ranking whose timestamp is not after its time: the list that the
+user was looking at. All rows that fall to one ranking are one request, so the previous request is
+the previous ranking. A ranking is kept whole; what was consumed from it leaves it at reading.
 """
 
 import hashlib
@@ -27,8 +27,10 @@ from recbole_poem.cache.ranking_file import (
     known_rows,
     other_unit,
     read_rankings,
+    stages_of,
     warn_of_ties,
 )
+from recbole_poem.cache.rankings import Rankings
 from recbole_poem.cache.sources import SourceContext, SourceSettings
 from recbole_poem.core.atomic import Format
 from recbole_poem.core.atomic.alike_tokens import warn_of_alike_tokens
@@ -40,7 +42,7 @@ from recbole_poem.core.stages import RANKING_SOURCES
 from recbole_poem.core.times import span_in_words
 from recbole_poem.fusion.scores import ScoreFusion
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.retrieval.selection import in_fused_order
+from recbole_poem.retrieval.selection import fused_order
 
 _FEW = 0.05  # of the requests, below which hardly any has a ranking
 _COLUMNS = Range(
@@ -55,7 +57,7 @@ _COLUMNS = Range(
 
 
 class LoggedRanker:
-    """Serves the rankings of a ``.cand`` file by request.
+    """Serves the rankings of a ``.cand`` file that log rows have.
 
     Parameters
     ----------
@@ -111,6 +113,9 @@ class LoggedRanker:
         self._user, self._time = user[order], time[order]
         self._item, exact = item[order], scores[order]
         self._scores = exact.astype(np.float32)
+        stages = stages_of(frame)
+        self._stages = None if stages is None else stages[order]
+        self.has_stages = stages is not None
         twice = _same_as_before(self._user, self._time, self._item)
         if twice.any():
             second = frame.index[order[twice][0]] + 2
@@ -121,14 +126,18 @@ class LoggedRanker:
         warn_of_ties(path, np.cumsum(starts), exact, self._scores)
         self._log, self._n_candidates = log, n_candidates
         self._by = fusion(len(self.objectives))
-        self._ranking = self._latest()  # of each row; -1 = none by then
+        latest = self._latest()  # of each row; -1 = none by then
+        #: rankings that are read, and which of them each row has
+        self._read = np.unique(latest[latest >= 0])
+        self._numbers = np.where(latest >= 0, np.searchsorted(self._read, latest), -1)
         self._check_times(time_unit)
         self._say(rows, time_unit)
 
     def depends_on(self) -> Dict[str, Any]:
         """Return every setting that the ranking depends on; the file enters by its content."""
         content = hashlib.blake2b(digest_size=16)
-        for column in (self._user, self._time, self._item, self._scores):
+        stages = [] if self._stages is None else [self._stages]
+        for column in (self._user, self._time, self._item, self._scores, *stages):
             content.update(np.ascontiguousarray(column).data)
         return {
             "objectives": list(self.objectives),
@@ -137,35 +146,24 @@ class LoggedRanker:
             "score_fusion": self._by.fingerprint(),
         }
 
-    def request_start(self) -> np.ndarray:
-        """Return the first row of each row's ranking: all rows consumed from it are one request."""
-        ranking = self._ranking
-        is_new = np.r_[True, ranking[1:] != ranking[:-1]] | (self._log.position == 0)
-        return np.flatnonzero(is_new)[np.cumsum(is_new) - 1]
+    def numbers(self) -> np.ndarray:
+        """Return the ranking of each log row, (R,) int64; -1 where there is none by then."""
+        return self._numbers
 
-    def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """Return the logged ranking of `requests` (B,): items (B, N) and scores (B, N, M)."""
-        ranking = self._ranking[requests]
-        begin = np.where(ranking < 0, 0, self._begin[ranking])
-        length = np.where(ranking < 0, 0, self._end[ranking] - begin)
+    def rank(self, rankings: np.ndarray) -> Rankings:
+        """Return logged rankings by number (B,), the best N of each."""
+        begin = self._begin[self._read[rankings]]
+        length = self._end[self._read[rankings]] - begin
         width = max(int(length.max(initial=0)), self._n_candidates)
         offset = np.arange(width)
-        inside = offset < length[:, None]
         row = np.minimum(begin[:, None] + offset, len(self._item) - 1)
-        kept = inside & ~self._consumed_since(requests, ranking, self._item[row])
         # in the order of the item ids, which ties then keep
-        items = np.where(kept, self._item[row], 0)
-        return in_fused_order(items, self._scores[row], self._by, self._n_candidates)
-
-    def _consumed_since(
-        self, requests: np.ndarray, ranking: np.ndarray, items: np.ndarray
-    ) -> np.ndarray:
-        """Mark `items` (B, W) that the user consumed between the ranking and the request."""
-        log = self._log
-        index, row = log.rows_before(requests)
-        since = log.time[row] >= self._time[self._begin[ranking[index]]]
-        consumed = index[since] * log.n_items + log.item[row[since]]
-        return np.isin(np.arange(len(items))[:, None] * log.n_items + items, consumed)
+        items = np.where(offset < length[:, None], self._item[row], 0)
+        best = fused_order(items, self._scores[row], self._by)[:, : self._n_candidates]
+        row = np.take_along_axis(row, best, axis=1)
+        items = np.take_along_axis(items, best, axis=1)
+        scores = self._scores[row] * (items > 0)[..., None]
+        return Rankings(items, scores, None if self._stages is None else self._stages[row])
 
     def _latest(self) -> np.ndarray:
         """Return the ranking of each row of the log, (R,) int64; -1 where there is none by then."""
@@ -191,7 +189,7 @@ class LoggedRanker:
             Naming the times of both; and where these look like being of two units.
         """
         n_requests = len(self._log)
-        n_found = int((self._ranking >= 0).sum())
+        n_found = int((self._numbers >= 0).sum())
         other = other_unit(self._time, self._log.time)
         if n_found >= _FEW * n_requests and not other:
             return
@@ -207,7 +205,7 @@ class LoggedRanker:
     def _say(self, rows: FileRows, unit: str) -> None:
         """Tell what was read, how many candidates went, and of which the model will see nothing."""
         read = np.zeros(len(self._begin), dtype=bool)
-        read[self._ranking[self._ranking >= 0]] = True
+        read[self._read] = True
         length = self._end - self._begin
         rows.drop(int(length[~read].sum()), "are of rankings that come last before no request")
         longer = np.maximum(length[read] - self._n_candidates, 0)

@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 from recbole_poem.cache.blocks import BlockRanker, block_begins
 from recbole_poem.cache.build import fusion_of
-from recbole_poem.cache.request_cache import fingerprint
+from recbole_poem.cache.opening import fingerprint
 from recbole_poem.cache.sources import SourceContext
 from recbole_poem.cache.sources.item_to_item import RetrievalSettings, retrieval
 from recbole_poem.core.settings import Range, at_least, setting

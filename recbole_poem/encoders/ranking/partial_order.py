@@ -108,6 +108,6 @@ class PartialOrder(nn.Module):
         present : (Q, T) bool
             False where a group had nothing more to draw.
         """
-        groups = self.grouping(ranking.fused, ranking.items, ranking.valid)
+        groups = self.grouping(ranking)
         noise = uniform(self.seed, Purpose.PARTIAL_ORDER, draws.unsqueeze(1), ranking.items)
         return groups, *draw(groups, noise, self.grouping.n_groups, self.group_samples)

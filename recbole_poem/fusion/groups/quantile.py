@@ -7,6 +7,7 @@ import torch
 
 from recbole_poem.core.settings import at_least, setting
 from recbole_poem.core.stages import GROUPINGS
+from recbole_poem.fusion.fused_ranking import FusedRanking
 
 
 def assign_groups(
@@ -43,6 +44,8 @@ def assign_groups(
 class Quantile:
     """Groups of (almost) equal size, by fused score (POEM)."""
 
+    reads_stages = False
+
     @dataclass(frozen=True)
     class Settings:
         """Of the groups."""
@@ -52,8 +55,6 @@ class Quantile:
     def __init__(self, settings: Any) -> None:
         self.n_groups = settings.n_groups
 
-    def __call__(
-        self, fused: torch.Tensor, items: torch.Tensor, valid: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the group of each candidate, (..., N), from 0; G where there is none."""
-        return assign_groups(fused, items, valid, self.n_groups)
+    def __call__(self, ranking: FusedRanking) -> torch.Tensor:
+        """Return the group of each candidate, (Q, N), from 0; G where there is none."""
+        return assign_groups(ranking.fused, ranking.items, ranking.valid, self.n_groups)

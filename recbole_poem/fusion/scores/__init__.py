@@ -1,6 +1,6 @@
 """Score fusions: the only place where the scores of a ranking become features and one order."""
 
-from typing import Any, Dict, NamedTuple, Protocol
+from typing import Any, ClassVar, Dict, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -26,9 +26,19 @@ class ScoreFusion(Protocol):
 
     The request cache asks it before any model is trained, in other processes too: what it says then
     must not depend on weights that are learned.
+
+    Attributes
+    ----------
+    n_features : int
+        F.
+    reads_ranks_alone : bool
+        Of the class: whether any increasing map of an objective's scores leaves the result as it
+        is. The cache then keeps competition ranks, and minus a rank stands in for a score; else it
+        has to be told to keep the scores (``ranking_source.raw_scores``).
     """
 
     n_features: int
+    reads_ranks_alone: ClassVar[bool]
 
     def __call__(self, scores: torch.Tensor, valid: torch.Tensor) -> Fused:
         """Fuse scores (..., N, M) of the candidates that are `valid` (..., N)."""

@@ -121,6 +121,8 @@ class ReciprocalRank(nn.Module):
         For another number of weights.
     """
 
+    reads_ranks_alone = True
+
     @dataclass(frozen=True)
     class Settings:
         """Of the rank weight."""

@@ -131,11 +131,12 @@ def _ranking(fields: Any) -> Optional[Ranking]:
         return None
     if not isinstance(fields, dict):
         raise InputError("'ranking' has to be a mapping of the lists items, objectives and scores")
-    refuse_unknown("in 'ranking' the field", fields, _RANKING)
+    refuse_unknown("in 'ranking' the field", fields, (*_RANKING, "stages"))
     for name in _RANKING:
         if fields.get(name) is None:
             raise InputError(f"'ranking' has no field '{name}'")
     try:
-        return Ranking.of(*(fields[name] for name in _RANKING))
+        items, objectives, scores = (fields[name] for name in _RANKING)
+        return Ranking.of(items, objectives, scores, fields.get("stages"))
     except InputError as error:
         raise InputError(f"'ranking': {error}") from error

@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from math import isnan
 from pathlib import Path
 from re import compile as pattern
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple, Union
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.parquet import parquet
@@ -27,6 +27,7 @@ from recbole_poem.serving.files.csv_row import split_row
 from recbole_poem.serving.files.formats import by_suffix
 from recbole_poem.serving.files.lines import BadLine, text_lines
 from recbole_poem.serving.files.request_fields import FIELDS, Request, parse_request, refuse_unknown
+from recbole_poem.serving.ranking import Needs
 
 Line = Union[Request, BadLine]
 _COLUMNS = tuple(field for field in FIELDS if field != "ranking")  # a table has no cell for it
@@ -44,22 +45,21 @@ def read_requests(path: Path) -> Iterator[Line]:
     return _named(path, by_suffix(path, _READERS)(path))
 
 
-def answerable(lines: Iterable[Line], objectives: Sequence[str]) -> Iterator[Line]:
+def answerable(lines: Iterable[Line], needs: Needs) -> Iterator[Line]:
     """Yield lines; a request is bad that names another one's name, or lacks what the model reads.
 
     Parameters
     ----------
     lines : iterable of Request or BadLine
-    objectives : sequence of str
-        That the model reads in a ranking.
+    needs : Needs
+        What the model reads in a ranking.
     """
     first: Dict[str, int] = {}
     for line in lines:
         if isinstance(line, Request):
-            missing = None if line.ranking is None else line.ranking.missing(objectives)
-            if missing is not None:
-                words = f"the objective '{missing}' is missing; the model reads "
-                line = BadLine(line.number, words + ", ".join(objectives))
+            lacking = None if line.ranking is None else needs.lacking(line.ranking)
+            if lacking is not None:
+                line = BadLine(line.number, lacking)
             elif first.setdefault(line.name, line.number) != line.number:
                 words = f"the request '{line.name}' is there already, in line {first[line.name]}"
                 line = BadLine(line.number, f"{words}; give each one a name of its own")

@@ -1,15 +1,15 @@
 """Requests from the training rows of a log: what the model will be asked, more or less."""
 
 import numpy as np
-import torch
 
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.serving.histories import FlatHistories
-from recbole_poem.serving.ranking_batch import RankingBatch
+from recbole_poem.serving.ranking import Needs
+from recbole_poem.serving.ranking_batch import empty
 from recbole_poem.serving.requests import Requests
 
 
-def sample_requests(log: RequestLog, number: int, n_objectives: int) -> Requests:
+def sample_requests(log: RequestLog, number: int, needs: Needs) -> Requests:
     """Return requests at random training rows that have a history, without rankings.
 
     Parameters
@@ -17,8 +17,8 @@ def sample_requests(log: RequestLog, number: int, n_objectives: int) -> Requests
     log : RequestLog
     number : int
         Fewer are returned where there are not so many rows.
-    n_objectives : int
-        That the model reads; 0 if it reads no rankings.
+    needs : Needs
+        What the model reads in a ranking.
     """
     rows = np.flatnonzero(log.training & (log.position > 0))
     rows = np.random.default_rng(0).choice(rows, min(number, len(rows)), replace=False)
@@ -28,11 +28,6 @@ def sample_requests(log: RequestLog, number: int, n_objectives: int) -> Requests
     histories = FlatHistories(
         rows.astype(object), log.item[row], log.time[row], begin, np.zeros_like(rows)
     )
-    width = 1 if n_objectives else 0
-    rankings = RankingBatch(
-        torch.zeros(len(rows), width, dtype=torch.int64),
-        torch.zeros(len(rows), width, n_objectives),
-        np.zeros_like(rows),
-    )
+    rankings = empty(len(rows), needs)
     now = np.full(len(rows), np.nan)  # the service is asked now, whenever the rows were
     return Requests(histories, rankings, np.full(len(rows), -1), now)

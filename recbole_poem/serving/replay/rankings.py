@@ -1,15 +1,18 @@
 """The rankings of a request cache as a ranking stage sends them: raw tokens, one request at a time.
 
 Rows that were consumed from one ranking are one request (see
-`recbole_poem.cache.reading.read_rankings`).
+`recbole_poem.cache.reading.read_rankings`). Where the cache keeps ranks, minus the rank is sent in
+the place of a score: a fusion of ranks makes the same of it.
 """
 
 from typing import Optional
 
 import numpy as np
 
+from recbole_poem.cache.rankings import Rankings
 from recbole_poem.cache.reading import read_rankings
-from recbole_poem.cache.request_cache import Rankings, RequestCache
+from recbole_poem.cache.request_cache import RequestCache
+from recbole_poem.fusion.cascade_stages import names_of
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.serving.ranking import Ranking
 
@@ -29,8 +32,8 @@ class LoggedRankings:
         self._cache, self._log, self._tokens = cache, log, tokens
 
     def at(self, row: int) -> Ranking:
-        """Return the ranking of a request itself, best first."""
-        return self._ranking(self._cache.read(np.array([row])))
+        """Return the ranking of a request itself, best first, less what was consumed by then."""
+        return self._ranking(read_rankings(self._cache, self._log, np.array([row]), lag=0))
 
     def before(self, row: int) -> Optional[Ranking]:
         """Return what a store holds just before a request; None before the user's first one."""
@@ -44,6 +47,8 @@ class LoggedRankings:
         return after == len(self._log) or bool(self._cache.request_start[after] == after)
 
     def _ranking(self, rankings: Rankings) -> Ranking:
-        items, scores = (values[0] for values in rankings)
+        items, scores = rankings.items[0], rankings.scores[0]
         kept = items > 0
-        return Ranking(tuple(self._tokens[items[kept]]), self._cache.objectives, scores[kept])
+        tokens = tuple(self._tokens[items[kept]])
+        stages = None if rankings.stages is None else names_of(rankings.stages[0][kept])
+        return Ranking(tokens, self._cache.objectives, scores[kept], stages)

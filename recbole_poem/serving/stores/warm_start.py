@@ -4,12 +4,14 @@ Whoever has a history or a ranking in a store keeps it: a server that begins aga
 what it wrote before, and neither do several that share a store.
 """
 
+import itertools
 from time import perf_counter
 from typing import Iterator, List, NamedTuple, Optional
 
 import numpy as np
 from tqdm import tqdm
 
+from recbole_poem.fusion.cascade_stages import names_of
 from recbole_poem.serving.history import History
 from recbole_poem.serving.known_users import KnownUsers
 from recbole_poem.serving.ranking import Ranking
@@ -93,6 +95,8 @@ def _histories(
 
 def _rankings(known: KnownUsers, places: np.ndarray, items: np.ndarray) -> Iterator[Ranking]:
     batch = known.rankings(places)
-    for ids, scores in zip(batch.items.numpy(), batch.scores.numpy()):
+    told = itertools.repeat(None) if batch.stages is None else batch.stages.numpy()
+    for ids, scores, stages in zip(batch.items.numpy(), batch.scores.numpy(), told):
         kept = ids > 0
-        yield Ranking(tuple(items[ids[kept]]), known.objectives, scores[kept])
+        names = None if stages is None else names_of(stages[kept])
+        yield Ranking(tuple(items[ids[kept]]), known.objectives, scores[kept], names)

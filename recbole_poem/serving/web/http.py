@@ -162,6 +162,7 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
             since=since.isoformat(timespec="seconds"),
             n_items=recommender.n_items,
             objectives=recommender.objectives,
+            stages=recommender.needs.stages,
         )
 
     @app.get("/metrics", response_class=Response)
@@ -199,8 +200,8 @@ def _ranking(body: schemas.Ranking, service: Service) -> Ranking:
     Raises
     ------
     InputError
-        If its parts do not fit each other, or an objective is missing.
+        If its parts do not fit each other, or what the model reads is missing.
     """
-    ranking = Ranking.of(body.items, body.objectives, body.scores)
-    service.require_objectives(ranking)
+    ranking = Ranking.of(body.items, body.objectives, body.scores, body.stages)
+    service.require_all(ranking)
     return ranking

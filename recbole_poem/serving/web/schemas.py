@@ -5,6 +5,8 @@ from typing import Any, Dict, List, Optional
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import Annotated
 
+from recbole_poem.fusion.cascade_stages import STAGES
+
 #: an item or user token, or the name of an objective
 Token = Annotated[str, Field(min_length=1, max_length=256)]
 Score = Annotated[float, Field(allow_inf_nan=False, ge=-1e30, le=1e30)]  # finite as float32
@@ -28,6 +30,10 @@ class Ranking(_Body):
     items: Annotated[List[Token], Field(max_length=1000)]
     objectives: Annotated[List[Token], Field(min_length=1, max_length=32)]
     scores: Annotated[List[Annotated[List[Score], Field(max_length=32)]], Field(max_length=1000)]
+    stages: Optional[Annotated[List[Token], Field(max_length=1000)]] = Field(
+        None,
+        description="how far each item came, for a model that groups by it: " + "|".join(STAGES),
+    )
 
 
 class RankingOfUser(Ranking):
@@ -123,6 +129,7 @@ class Health(BaseModel):
     since: str = Field(description="when this checkpoint began to answer, in UTC")
     n_items: int
     objectives: List[str] = Field(description="what the model reads in a ranking")
+    stages: bool = Field(description="whether it reads the stages of a ranking, too")
 
 
 class Problem(BaseModel):

@@ -9,7 +9,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.history import History
 from recbole_poem.serving.query import Answer, Outcome, Query
-from recbole_poem.serving.ranking import Ranking
+from recbole_poem.serving.ranking import Needs, Ranking
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.serving.stores.recent import Recent
 from recbole_poem.serving.stores.store import HistoryStore, RequestStore
@@ -137,20 +137,17 @@ class Service:
         """Let another recommender answer from the next batch on; no question is lost."""
         self._recommender, self.since = recommender, time.time()
 
-    def require_objectives(self, ranking: Ranking) -> None:
+    def require_all(self, ranking: Ranking) -> None:
         """Check that a ranking has what the model reads.
 
         Raises
         ------
         InputError
-            Naming the first objective that is missing.
+            Naming the first objective that is missing, or the stages.
         """
-        objectives = self._recommender.objectives
-        name = ranking.missing(objectives)
-        if name is not None:
-            raise InputError(
-                f"objectives: '{name}' is missing; the model reads {', '.join(objectives)}"
-            )
+        lacking = self._recommender.needs.lacking(ranking)
+        if lacking is not None:
+            raise InputError(f"ranking: {lacking}")
 
     async def ask(self, question: Question) -> Reply:
         """Answer a question.
@@ -195,7 +192,7 @@ class Service:
     def _answer(self, questions: List[Question]) -> List[Reply]:
         recommender = self._recommender  # the same for the whole batch
         queries = self._with_histories(questions)
-        completed = self._with_rankings(questions, queries, recommender.objectives)
+        completed = self._with_rankings(questions, queries, recommender.needs)
         answers = recommender.answer([query for query, _ in completed])
         replies = [Reply(answer, cache) for answer, (_, cache) in zip(answers, completed)]
         self._metrics.answered(answers, [cache for _, cache in completed])
@@ -229,28 +226,28 @@ class Service:
         ]
 
     def _with_rankings(
-        self, questions: List[Question], queries: List[Query], objectives: List[str]
+        self, questions: List[Question], queries: List[Query], needs: Needs
     ) -> List[Tuple[Query, str]]:
         """Return the queries with the kept rankings, and where each ranking came from."""
         users = [
-            None if query.ranking is not None or not objectives else one.user
+            None if query.ranking is not None or not needs.objectives else one.user
             for one, query in zip(questions, queries)
         ]
         asked = [user for user in users if user is not None]
         kept = dict(zip(asked, self._rankings.read_many(asked)))
         return [
-            self._with_ranking(query, None if user is None else kept[user], objectives)
+            self._with_ranking(query, None if user is None else kept[user], needs)
             for user, query in zip(users, queries)
         ]
 
     def _with_ranking(
-        self, query: Query, kept: Optional[Ranking], objectives: List[str]
+        self, query: Query, kept: Optional[Ranking], needs: Needs
     ) -> Tuple[Query, str]:
         ranking = kept if query.ranking is None else query.ranking
         if ranking is None:
             return query, "empty"
-        if ranking.missing(objectives) is not None:  # it is from before the model was replaced
-            getLogger().warning("a ranking without the model's objectives counts as none")
+        if needs.lacking(ranking) is not None:  # it is from before the model was replaced
+            getLogger().warning("a ranking without what the model reads counts as none")
             return query._replace(ranking=None), "empty"
         if query.ranking is not None:
             return query, "given"

@@ -296,6 +296,7 @@ def test_the_command_writes_what_the_preset_trains(tmp_path, capsys):
     config = Config("POEM", "recflow", config_dict=keys)
     train = POEMDataset(config).build()[0]
     assert request_cache(config, train).has_ranking().all()
-    for model in ("POEM", "Upstream", "SASRec"):
-        result = run_recbole_poem(model, "recflow", config_dict=keys, saved=False)
+    by_stage = {**keys, "grouping": "by_stage"}
+    for model, given in (("POEM", keys), ("POEM", by_stage), ("Upstream", keys), ("SASRec", keys)):
+        result = run_recbole_poem(model, "recflow", config_dict=given, saved=False)
         assert 0 <= result["test_result"]["ndcg@5"] <= 1

@@ -10,6 +10,7 @@ from toy_rankings import fused_candidates
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.stages import GROUPINGS
+from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.fusion.groups.quantile import assign_groups
 
 
@@ -55,8 +56,9 @@ def test_permuting_the_slots_permutes_the_groups(ranking, n_groups, seed):
 def test_the_component_cuts_into_so_many_groups():
     grouping = GROUPINGS.choose({"name": "quantile", "n_groups": 3}, "grouping").make()
     assert grouping.n_groups == 3
-    fused, items = torch.tensor([0.1, 0.3, 0.2, 0.9]), torch.tensor([4, 3, 2, 0])
-    assert grouping(fused, items, items > 0).tolist() == [2, 0, 1, 3]
+    fused, items = torch.tensor([[0.1, 0.3, 0.2, 0.9]]), torch.tensor([[4, 3, 2, 0]])
+    ranking = FusedRanking(items, items > 0, fused.unsqueeze(-1), fused)
+    assert grouping(ranking).tolist() == [[2, 0, 1, 3]]
     with pytest.raises(
         InputError, match=r"grouping\.n_groups: expected a whole number from 1, not 0"
     ):

@@ -72,6 +72,7 @@ def test_a_query_has_what_the_request_says_and_else_what_holds_for_all() -> None
         ),
         ({"ranking": 3}, "'ranking' has to be a mapping"),
         ({"ranking": {"items": ["a"]}}, "'ranking' has no field 'objectives'"),
+        ({"ranking": {**RANKING, "stages": ["shown"]}}, "'ranking': stages: a ranking of 2 items"),
         (
             {"ranking": {**RANKING, "score": 1}},
             "it has in 'ranking' the field 'score', .* 'scores'",

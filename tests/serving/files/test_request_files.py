@@ -14,6 +14,7 @@ from recbole_poem.serving.files.request_fields import Request, parse_request
 from recbole_poem.serving.files.request_files import answerable, read_requests
 from recbole_poem.serving.files.result_files import rows_of, writer
 from recbole_poem.serving.query import Answer
+from recbole_poem.serving.ranking import Needs
 
 FOUND = pd.DataFrame(
     {"request": ["u,1", "ü"], "rank": [1, 2], "item": ["a b", "c"], "score": [0.5, -2.0]}
@@ -135,16 +136,18 @@ def test_a_line_whose_ranking_the_model_cannot_read_is_bad() -> None:
     ranking = {"items": ["i1"], "objectives": ["click"], "scores": [[0.5]]}
     with_ranking = parse_request(4, {"request": "u", "history": [], "ranking": ranking})
     without = parse_request(5, {"request": "v", "history": []})
-    assert list(answerable([with_ranking], ["click"])) == [with_ranking]
-    assert list(answerable([without], ["like"])) == [without]
+    assert list(answerable([with_ranking], Needs(["click"]))) == [with_ranking]
+    assert list(answerable([without], Needs(["like"]))) == [without]
     bad = BadLine(4, "the objective 'like' is missing; the model reads click, like")
-    assert list(answerable([with_ranking], ["click", "like"])) == [bad]
-    assert list(answerable([bad], ["click"])) == [bad]
+    assert list(answerable([with_ranking], Needs(["click", "like"]))) == [bad]
+    assert list(answerable([bad], Needs(["click"]))) == [bad]
+    words = "the stages are missing, by which the model groups candidates (grouping)"
+    assert list(answerable([with_ranking], Needs(["click"], True))) == [BadLine(4, words)]
 
 
 def test_a_request_that_is_there_twice_is_bad_and_both_lines_are_named() -> None:
     lines = [Request(2, "7", ["i1"], None), BadLine(3, ""), Request(4, "7", ["i2"], None)]
-    *kept, last = answerable(lines, [])
+    *kept, last = answerable(lines, Needs([]))
     assert kept == lines[:2]
     words = "the request '7' is there already, in line 2; give each one a name of its own"
     assert last == BadLine(4, words)

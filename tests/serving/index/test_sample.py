@@ -4,6 +4,7 @@ import numpy as np
 
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.serving.index.sample import sample_requests
+from recbole_poem.serving.ranking import Needs
 
 
 def test_a_sample_holds_what_was_before_its_rows() -> None:
@@ -17,7 +18,7 @@ def test_a_sample_holds_what_was_before_its_rows() -> None:
         n_items=4,
         training=np.array([True, True, True, True, True, False]),
     )
-    found = sample_requests(log, 10, n_objectives=2)
+    found = sample_requests(log, 10, Needs(["click", "like"]))
     rows = found.histories.request.astype(int)
     assert sorted(rows) == [1, 2, 4]
     for row, begin, end in zip(rows, found.histories.begin, found.histories.begin[1:]):

@@ -144,7 +144,7 @@ def test_what_is_read_is_what_the_data_set_reads(experiment: Experiment) -> None
     for traffic in (whole, late):
         read.clear()
         play(experiment, traffic, Told())
-        items, scores = read_rankings(dataset.cache, dataset.log, traffic.rows, lag=1)
+        items, scores, _ = read_rankings(dataset.cache, dataset.log, traffic.rows, lag=1)
         for ranking, item, score in zip(read, items, scores):
             tokens = [] if ranking is None else list(ranking.items)
             assert tokens == [str(t) for t in dataset.id2token("item_id", item[item > 0])]
@@ -161,14 +161,16 @@ def test_pass_through_compares_with_the_best_of_the_new_ranking(keys: Dict[str, 
     for place in range(len(split.inter_feat)):
         batch = split[torch.tensor([place])]
         row = int(batch[REQUEST_ID])
-        items, scores = map(torch.from_numpy, split.cache.read(np.array([row])))
-        if not (items > 0).any():
+        whole = split.cache.read(np.array([row]))
+        items, scores = torch.from_numpy(whole.items), torch.from_numpy(whole.scores)
+        left = read_rankings(split.cache, split.log, np.array([row]), lag=0).items
+        if not left.any():  # all was consumed since
             assert np.isnan(found.loc[row, "pass_through@5"])
             continue
         weights = torch.full((scores.shape[-1],), 1 / scores.shape[-1])
         fused = fuse(rank_weights(scores, items > 0, 0, 1), weights).masked_fill(items == 0, -1)
         order = fused[0].argsort(descending=True, stable=True)
-        ranked = [item for item in items[0][order].tolist() if item][:5]
+        ranked = [item for item in items[0][order].tolist() if item and item in left][:5]
         with torch.no_grad():
             own = experiment.model.full_sort_predict(batch)[0]
         own[0] = -torch.inf

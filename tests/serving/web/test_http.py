@@ -136,6 +136,7 @@ def test_health_says_what_answers_and_the_metrics_what_happened(world: World) ->
     health = world.get("/health").json()
     assert (health["status"], health["checkpoint"], health["n_items"]) == ("ok", "echo 1", 9)
     assert health["objectives"] == ["click"]
+    assert health["stages"] is False
     other: Any = Echo("echo 2")
     world.service.swap(other)
     assert world.get("/health").json()["checkpoint"] == "echo 2"
@@ -193,6 +194,13 @@ def test_health_says_what_answers_and_the_metrics_what_happened(world: World) ->
             ["body"],
             "an objective twice, 'click'",
         ),
+        (
+            "/rankings",
+            {"user": "u", **RANKING, "stages": ["shown"]},
+            ["body"],
+            "cannot have 1 stage",
+        ),
+        ("/rankings", {"user": "u", **RANKING, "stages": ["a", "b"]}, ["body"], "'a' is none of"),
         ("/recommend", {"k": True}, ["body", "k"], "valid integer"),
         ("/recommend", {"deny": "i3"}, ["body", "deny"], "valid array"),
         ("/recommend", {"allow": "i3"}, ["body", "allow"], "valid array"),
@@ -250,6 +258,25 @@ def test_a_ranking_of_a_former_model_counts_as_none(world: World) -> None:
     response = world.post("/recommend", json={"user": "u", "history": ["x"]})
     assert items(response) == ["x"]
     assert response.json()["cache"] == "empty"
+
+
+def test_a_model_that_groups_by_stages_is_given_them(world: World) -> None:
+    world.post("/rankings", json={"user": "old", **RANKING})  # for a model that reads none
+    world.recommender.reads_stages = True
+    told = {**RANKING, "stages": ["rank_rest", "shown"]}
+    assert world.post("/rankings", json={"user": "u", **told}).status_code == 200
+    world.post("/recommend", json={"user": "u", "history": ["a"]})
+    assert world.recommender.batches[-1][0].ranking.stages == ("shown",)
+    world.post("/recommend", json={"ranking": told})
+    assert world.recommender.batches[-1][0].ranking.stages == ("rank_rest", "shown")
+    assert world.post("/recommend", json={"user": "old"}).json()["cache"] == "empty"
+    for path, body in (
+        ("/rankings", {"user": "u", **RANKING}),
+        ("/recommend", {"ranking": RANKING}),
+    ):
+        response = world.post(path, json=body)
+        assert response.status_code == 422
+        assert "the stages are missing" in response.json()["detail"][0]["msg"]
 
 
 def test_a_ranking_for_a_former_model_spoils_no_answer() -> None:
