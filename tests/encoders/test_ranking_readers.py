@@ -85,14 +85,16 @@ def test_a_planted_direction_is_found() -> None:
 def test_the_order_of_the_slots_changes_nothing(name: str) -> None:
     ranking, table = toy_ranking(), embeddings()
     order = torch.randperm(12, generator=torch.Generator().manual_seed(2))
-    permuted = FusedRanking(*(each[:, order] for each in ranking))
+    permuted = FusedRanking(*(each[:, order] for each in ranking[:4]))
     assert torch.allclose(states(name, ranking, table), states(name, permuted, table), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_empty_slots_change_nothing(name: str) -> None:
     ranking, table = toy_ranking(), embeddings()
-    padded = FusedRanking(*(torch.cat([each, torch.zeros_like(each)], dim=1) for each in ranking))
+    padded = FusedRanking(
+        *(torch.cat([each, torch.zeros_like(each)], dim=1) for each in ranking[:4])
+    )
     assert torch.allclose(states(name, ranking, table), states(name, padded, table), atol=1e-5)
 
 

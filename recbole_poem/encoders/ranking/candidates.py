@@ -67,7 +67,7 @@ class Values(nn.Module):
         valid = ranking.valid.unsqueeze(-1)
         values = ranking.features
         if self.grouping is not None:
-            group = self.grouping(ranking.fused, ranking.items, ranking.valid)
+            group = self.grouping(ranking)
             values = -group.to(values.dtype).unsqueeze(-1)
         found = F.embedding(ranking.items, embeddings, padding_idx=0)
         count = valid.sum(dim=1, keepdim=True).clamp_min(1)
