@@ -9,25 +9,29 @@ import dataclasses
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NamedTuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from recbole_poem.core.fields import ORACLE
 from recbole_poem.core.files import whole_file
 from recbole_poem.core.workers import Map
 from recbole_poem.data.convert.writing import AtomicFiles
 from recbole_poem.world.history import NONE
-from recbole_poem.world.life import Life, blocks, usual_life
+from recbole_poem.world.life import Life, blocks, long_views_alone, usual_life
 from recbole_poem.world.oracles import PARTS, metrics, target_ranks, targets
 from recbole_poem.world.world import World
 
 #: the world begins here, in seconds since 1970: 2026-01-01, 00:00 UTC
 BEGIN = 1_767_225_600
 
-
-ORACLE = "oracle.json"  # in the folder of the data set
+#: what a history holds, by the word of a command line
+HISTORIES: Dict[str, Callable[[Life], Life]] = {
+    "exposures": lambda life: life,
+    "long_views": long_views_alone,
+}
 
 
 class Told(NamedTuple):
@@ -48,7 +52,12 @@ class Told(NamedTuple):
 
 
 def write_dataset(
-    world: World, requests: int, output: Path, run: Map = map, show_progress: bool = True
+    world: World,
+    requests: int,
+    output: Path,
+    run: Map = map,
+    show_progress: bool = True,
+    history: str = "exposures",
 ) -> Told:
     """Let a world live and write its data set; nothing is left half-written.
 
@@ -62,6 +71,9 @@ def write_dataset(
     run : Map
         Where the blocks of users live.
     show_progress : bool
+    history : str
+        Of `HISTORIES`: what the keys of the data set let a model know, and the oracles count as
+        seen. The files hold all exposures either way.
 
     Raises
     ------
@@ -81,8 +93,9 @@ def write_dataset(
             files.write("inter", _exposures(life))
             files.write("cand", _rankings(world, life))
             n_exposures += len(life.user)
+            known = HISTORIES[history](life)
             for part in PARTS:
-                for name, of in target_ranks(world, life, targets(life, part)).items():
+                for name, of in target_ranks(world, known, targets(known, part)).items():
                     ranks[part].setdefault(name, []).append(of)
         oracle = {
             part: {name: metrics(np.concatenate(of)) for name, of in by.items()}
@@ -92,8 +105,8 @@ def write_dataset(
             world.n_users, world.n_items, world.n_users * requests, n_exposures,
             oracle,
         )  # fmt: skip
-        _write(output / ORACLE, json.dumps(_record(world, requests, oracle), indent=1))
-        _write(output / f"{files.name}.yaml", _keys(world))
+        _write(output / ORACLE, json.dumps(_record(world, requests, history, oracle), indent=1))
+        _write(output / f"{files.name}.yaml", _keys(world, history))
     return told
 
 
@@ -101,10 +114,11 @@ def _reactions(world: World) -> List[str]:
     return ["click", "long_view", *world.settings.reactions.others]
 
 
-def _keys(world: World) -> str:
+def _keys(world: World, history: str) -> str:
     """Return the YAML file of the keys that read the data set."""
     inter = ["user_id", "item_id", "timestamp", "watch_seconds", *_reactions(world)]
     n = world.settings.list.candidates
+    alone = 'val_interval: {long_view: "[1,1]"} # histories hold nothing else\n'
     return f"""\
 # Written by `recbole-poem simulate data`. What is watched for long is predicted.
 load_col:
@@ -115,7 +129,7 @@ positive_feedback: {{long_view: "[1,1]"}}
 ranking_source: {{name: logged, n_candidates: {n}}} # the rankings of the world, in .cand
 category_field: category
 mask_seen: True # nothing is shown twice
-"""
+{alone if history == "long_views" else ""}"""
 
 
 def _columns(world: World) -> Dict[str, Dict[str, str]]:
@@ -179,10 +193,11 @@ def _names(kind: str, number: np.ndarray) -> np.ndarray:
     return names
 
 
-def _record(world: World, requests: int, oracle: Any) -> Dict[str, Any]:
+def _record(world: World, requests: int, history: str, oracle: Any) -> Dict[str, Any]:
     return {
         "oracle": oracle,
         "requests": requests,
+        "history": history,
         "world": dataclasses.asdict(world.settings),
         "shares": "a model's place on the way from taste, 0, to previous, 1, by a metric",
     }
