@@ -1,4 +1,4 @@
-"""A data set that a plan of the benchmark asks of a world: written once, and the one that is asked."""
+"""A data set that a plan of the benchmark asks of a world: written once, never another one."""
 
 import dataclasses
 import json

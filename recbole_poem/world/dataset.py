@@ -9,7 +9,7 @@ import dataclasses
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple
+from typing import Any, Dict, Iterable, List, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,18 +20,15 @@ from recbole_poem.core.files import whole_file
 from recbole_poem.core.workers import Map
 from recbole_poem.data.convert.writing import AtomicFiles
 from recbole_poem.world.history import NONE
-from recbole_poem.world.life import Life, blocks, long_views_alone, usual_life
+from recbole_poem.world.life import Life, blocks, usual_life
 from recbole_poem.world.oracles import PARTS, metrics, target_ranks, targets
 from recbole_poem.world.world import World
 
 #: the world begins here, in seconds since 1970: 2026-01-01, 00:00 UTC
 BEGIN = 1_767_225_600
 
-#: what a history holds, by the word of a command line
-HISTORIES: Dict[str, Callable[[Life], Life]] = {
-    "exposures": lambda life: life,
-    "long_views": long_views_alone,
-}
+#: what the histories of models hold, in the order of how much that says
+HISTORIES = ("exposures", "long_views")
 
 
 class Told(NamedTuple):
@@ -72,8 +69,8 @@ def write_dataset(
         Where the blocks of users live.
     show_progress : bool
     history : str
-        Of `HISTORIES`: what the keys of the data set let a model know, and the oracles count as
-        seen. The files hold all exposures either way.
+        Of `HISTORIES`: what the keys of the data set let a model know. The files hold all
+        exposures either way, and the oracles know them.
 
     Raises
     ------
@@ -93,9 +90,9 @@ def write_dataset(
             files.write("inter", _exposures(life))
             files.write("cand", _rankings(world, life))
             n_exposures += len(life.user)
-            known = HISTORIES[history](life)
             for part in PARTS:
-                for name, of in target_ranks(world, known, targets(known, part)).items():
+                rows = targets(life, part, alone=history == "long_views")
+                for name, of in target_ranks(world, life, rows).items():
                     ranks[part].setdefault(name, []).append(of)
         oracle = {
             part: {name: metrics(np.concatenate(of)) for name, of in by.items()}

@@ -46,14 +46,6 @@ class Life(NamedTuple):
     scores: np.ndarray
 
 
-def long_views_alone(life: Life) -> Life:
-    """Return a life without the exposures that were not watched for long; requests stay."""
-    kept = life.reactions["long_view"]
-    names = ("user", "request", "item", "time", "seconds", "utility")
-    reactions = {name: of[kept] for name, of in life.reactions.items()}
-    return life._replace(reactions=reactions, **{name: getattr(life, name)[kept] for name in names})
-
-
 def lived(world: World, users: np.ndarray, retrieval: Retrieval, until: Until) -> Life:
     """Let some users live from the start, and return all of it; see `Lives.go`."""
     return together(list(Lives(world, users).go(retrieval, until)))
