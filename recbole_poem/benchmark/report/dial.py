@@ -192,7 +192,7 @@ def _with(dial: Dial, metric: str, pair: Tuple[str, str]) -> List[Point]:
 
 def _turned(difference: Estimate) -> Estimate:
     """Return what the reference has more, of what the other one has more."""
-    return Estimate(-difference.mean, -difference.high, -difference.low)
+    return Estimate(*(0.0 - value for value in (difference.mean, difference.high, difference.low)))
 
 
 def _interval(gain: Estimate) -> str:
