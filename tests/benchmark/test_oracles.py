@@ -139,9 +139,14 @@ def test_a_row_is_listed_where_it_is_run(tmp_path: Path) -> None:
     assert "| SASRec |" in knows and "| SASRec |" not in blind
 
 
-def test_equal_oracles_leave_no_share() -> None:
-    scores = {name: {"NDCG@10": 0.5} for name in ("taste", "previous", "now")}
+@pytest.mark.parametrize("previous", [0.25, 0.2])
+def test_a_context_that_helps_nobody_leaves_no_share(tmp_path: Path, previous: float) -> None:
+    scores = {"taste": {"NDCG@10": 0.25}, "previous": {"NDCG@10": previous}}
     assert np.isnan(Bounds(scores, {}).share(0.5, "NDCG@10"))
+    text = write_worlds(tmp_path, [oracle(0.0, previous), oracle(0.0, previous)])
+    shares = text.partition("\n## knows")[2].partition("Share of what could be known")[2]
+    assert line(shares, "POEM ᴾ")[1:4] == ["0.5000", "–", "–"]
+    assert "In NDCG@10 and HR@50 the oracle of the previous context is not better" in shares
 
 
 def test_the_file_of_a_world_is_read(tmp_path: Path) -> None:

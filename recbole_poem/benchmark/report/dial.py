@@ -122,6 +122,7 @@ def dial_section(dial: Dial) -> List[Block]:
 
 def _line(point: Point, metric: str, pairs: List[Tuple[str, str]]) -> Row:
     scores, gains = point.bounds.scores, point.gains(metric)
+    reachable = point.bounds.reachable(metric)
     taste, previous = scores["taste"][metric], scores["previous"][metric]
     texts = (f"{point.at:g}", point.dataset, number(taste), number(previous))
     cells = list(map(Cell, texts))
@@ -133,7 +134,7 @@ def _line(point: Point, metric: str, pairs: List[Tuple[str, str]]) -> Row:
         tone = "good" if gain.low > 0 else "bad" if gain.high < 0 else ""
         cells += [
             Cell(signed(gain.mean), tone=tone),
-            Cell(percent(gain.mean / (previous - taste)) if previous != taste else "\u2013"),
+            Cell(percent(gain.mean / reachable if reachable > 0 else float("nan"))),
             Cell(f"{signed(gain.low)} to {signed(gain.high)}"),
         ]
     return Row(cells)
@@ -141,10 +142,7 @@ def _line(point: Point, metric: str, pairs: List[Tuple[str, str]]) -> Row:
 
 def _chart(dial: Dial, metric: str, pairs: List[Tuple[str, str]]) -> Chart:
     figure = go.Figure()
-    reachable = [
-        point.bounds.scores["previous"][metric] - point.bounds.scores["taste"][metric]
-        for point in dial.points
-    ]
+    reachable = [point.bounds.reachable(metric) for point in dial.points]
     figure.add_scatter(
         x=[point.at for point in dial.points],
         y=reachable,

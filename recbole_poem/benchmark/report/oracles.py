@@ -44,10 +44,14 @@ class Bounds(NamedTuple):
     scores: Dict[str, Dict[str, float]]
     dials: Dict[str, Any]
 
+    def reachable(self, metric: str) -> float:
+        """Return what the previous context is worth to who knows all else; below 0 = it misleads."""
+        return self.scores["previous"][metric] - self.scores["taste"][metric]
+
     def share(self, value: float, metric: str) -> float:
-        """Return the share of a score: 0 for `taste`, 1 for `previous`; NaN if they are equal."""
-        taste, previous = self.scores["taste"][metric], self.scores["previous"][metric]
-        return (value - taste) / (previous - taste) if previous != taste else float("nan")
+        """Return the share of a score: 0 for `taste`, 1 for `previous`; NaN if nothing is there."""
+        reachable = self.reachable(metric)
+        return (value - self.scores["taste"][metric]) / reachable if reachable > 0 else float("nan")
 
 
 def bounds_of(rows: Dict[str, List[Run]]) -> Optional[Bounds]:
@@ -130,7 +134,7 @@ def share_section(results: Results, names: Dict[str, str], bounds: Bounds) -> Li
         scores = bounds.scores[oracle]
         cells = [Cell(f"oracle {oracle}", knows, bold=True)]
         for metric in metrics:
-            share = percent(bounds.share(scores[metric], metric)).lstrip("+")
+            share = _unsigned(bounds.share(scores[metric], metric))
             cells += [Cell(number(scores[metric])), Cell(share), Cell(DASH)]
         lines.append((scores[metrics[0]], Row(cells)))
     lines.sort(key=lambda line: -line[0])
@@ -139,9 +143,25 @@ def share_section(results: Results, names: Dict[str, str], bounds: Bounds) -> Li
         Paragraph(
             "The share is (row \u2212 taste) / (previous \u2212 taste): 0 % for who knows the "
             "long-term taste alone, 100 % for who knows the context of the request before as well. "
-            "Its interval is that of the row, and takes the oracles as known."
+            "Its interval is that of the row, and takes the oracles as known. They know all that "
+            "was shown, whatever histories hold."
         ),
+        *_nothing_to_reach(metrics, bounds),
         Table(header, [row for _, row in lines]),
+    ]
+
+
+def _nothing_to_reach(metrics: List[str], bounds: Bounds) -> List[Block]:
+    """Say where the previous context helps nobody, so that no share can be stated."""
+    without = [metric for metric in metrics if not bounds.reachable(metric) > 0]
+    if not without:
+        return []
+    return [
+        Paragraph(
+            f"In {' and '.join(without)} the oracle of the previous context is not better than "
+            "that of the taste. The ranking stage shows what it knows of, and here that is not the "
+            "context. So there is nothing to reach, and no share."
+        )
     ]
 
 
@@ -158,7 +178,11 @@ def _cells(estimates: Dict[str, Estimate], bounds: Bounds) -> List[Cell]:
         tone = "bad" if share < 0 else ""
         cells += [
             Cell(number(estimate.mean)),
-            Cell(percent(share).lstrip("+"), tone=tone),
-            Cell(f"{percent(low).lstrip('+')} to {percent(high).lstrip('+')}"),
+            Cell(_unsigned(share), tone=tone),
+            Cell(DASH if share != share else f"{_unsigned(low)} to {_unsigned(high)}"),
         ]
     return cells
+
+
+def _unsigned(share: float) -> str:
+    return percent(share).lstrip("+")
