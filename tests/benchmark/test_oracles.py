@@ -9,6 +9,7 @@ import pytest
 import yaml
 from toy_results import N_USERS, toy_ranks, write_plan, write_run
 
+from recbole_poem.benchmark.report.document import DASH
 from recbole_poem.benchmark.report.oracles import Bounds
 from recbole_poem.benchmark.report.writing import write_report
 from recbole_poem.benchmark.worlds import read_oracle
@@ -65,7 +66,7 @@ def test_a_share_is_the_place_between_two_oracles(tmp_path: Path) -> None:
     assert line(shares, "no cache ᴾ")[1:3] == ["0.2500", "0.0 %"]
     assert line(shares, "Upstream ᴾ")[1:3] == ["0.8000", "110.0 %"]
     previous = "**oracle previous** knows the context of the request before as well"
-    assert line(shares, previous)[1:] == ["0.7500", "100.0 %", "–", "0.7500", "100.0 %", "–"]
+    assert line(shares, previous)[1:] == ["0.7500", "100.0 %", DASH, "0.7500", "100.0 %", DASH]
     table = shares.partition("| ---")[2].partition("\n\n")[0].splitlines()[1:]
     first = ["**oracle now**", "Upstream", "**oracle previous**", "POEM", "no cache"]
     assert [row.startswith(f"| {name}") for row, name in zip(table, first)] == [True] * 5
@@ -145,7 +146,7 @@ def test_a_context_that_helps_nobody_leaves_no_share(tmp_path: Path, previous: f
     assert np.isnan(Bounds(scores, {}).share(0.5, "NDCG@10"))
     text = write_worlds(tmp_path, [oracle(0.0, previous), oracle(0.0, previous)])
     shares = text.partition("\n## knows")[2].partition("Share of what could be known")[2]
-    assert line(shares, "POEM ᴾ")[1:4] == ["0.5000", "–", "–"]
+    assert line(shares, "POEM ᴾ")[1:4] == ["0.5000", DASH, DASH]
     assert "In NDCG@10 and HR@50 the oracle of the previous context is not better" in shares
 
 

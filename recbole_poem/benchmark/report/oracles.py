@@ -45,7 +45,7 @@ class Bounds(NamedTuple):
     dials: Dict[str, Any]
 
     def reachable(self, metric: str) -> float:
-        """Return what the previous context is worth to who knows all else; below 0 = it misleads."""
+        """Return what the previous context is worth beside the taste; below 0 = it misleads."""
         return self.scores["previous"][metric] - self.scores["taste"][metric]
 
     def share(self, value: float, metric: str) -> float:
