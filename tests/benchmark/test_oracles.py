@@ -48,8 +48,10 @@ def write_worlds(folder: Path, said: List[Dict[str, Any]]) -> str:
     write_plan(folder, rows, ("blind", "knows"), variants)
     write_world(folder, "blind", {"POEM": 0.2, "no cache": 0.2, "Upstream": 0.05}, said[0])
     write_world(folder, "knows", {"POEM": 0.5, "no cache": 0.25, "Upstream": 0.8}, said[1])
-    write_report(folder)
-    return (folder / "report.md").read_text()
+    report = write_report(folder)
+    text = (folder / "report.md").read_text()
+    assert ("gains over" in report.in_short) == ("What is gained over" in text)
+    return text
 
 
 def line(text: str, begin: str) -> List[str]:

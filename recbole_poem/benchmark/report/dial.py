@@ -86,7 +86,7 @@ def dial_of(worlds: Dict[str, Tuple[Results, Bounds]]) -> Optional[Dial]:
 
 
 def dial_sentence(dial: Dial) -> str:
-    """Say of each row what it gains over its variants at both ends of the dial."""
+    """Say of each row what it gains over its variants at both ends; nothing without variants."""
     metric = _metric(dial)
     said = []
     for pair in _pairs(dial, metric):

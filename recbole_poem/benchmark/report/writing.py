@@ -93,7 +93,8 @@ def write_report(folder: Union[str, Path]) -> Report:
     title = f"Benchmark {folder.resolve().name}"
     plan, runs = read_plan(folder), runs_of_plan(folder)
     found = [_section(dataset, plan, runs) for dataset in _datasets(plan, runs)]
-    blocks = _blocks(folder, title, plan, runs, found)
+    dial = _dial(found)
+    blocks = _blocks(folder, title, plan, runs, found, dial)
     for name, text in (
         ("report.md", markdown.render(blocks)),
         ("report.html", page.render(title, blocks)),
@@ -101,7 +102,9 @@ def write_report(folder: Union[str, Path]) -> Report:
         with writing(folder / name), whole_file(folder / name) as file:
             file.write(text.encode())
     write_jsonl(folder)
-    return Report(folder / "report.html", "\n\n".join(map(_in_short, found)))
+    gained = [dial_sentence(dial)] if dial is not None else []
+    in_short = [*filter(None, gained), *map(_in_short, found)]
+    return Report(folder / "report.html", "\n\n".join(in_short))
 
 
 def _datasets(plan: Plan, runs: List[Run]) -> List[str]:
@@ -138,21 +141,25 @@ def _contest(section: _Section) -> Dict[str, List[Run]]:
 
 
 def _blocks(
-    folder: Path, title: str, plan: Plan, runs: List[Run], found: List[_Section]
+    folder: Path,
+    title: str,
+    plan: Plan,
+    runs: List[Run],
+    found: List[_Section],
+    dial: Optional[Dial],
 ) -> List[Block]:
     finished, over = effort.finished_share(runs)
     total = over if plan.runs is None else len(plan.runs)
     trials = any(run.record["purpose"] == "trial" for run in runs)
     also = ", tuning trials among them" if trials else ""
-    dial = _dial(found)
-    curve = dial_section(dial) if dial is not None else []
+    gained = dial_sentence(dial) if dial is not None else ""
     return [
         Heading(1, title),
-        *([Paragraph(dial_sentence(dial), "verdict")] if dial is not None and curve else []),
+        *([Paragraph(gained, "verdict")] if gained else []),
         *(block for section in found for block in _said_first(section)),
         Paragraph(f"{finished} of {total} runs finished{also}.", "note"),
         Contents(),
-        *curve,
+        *(dial_section(dial) if dial is not None else []),
         *(block for section in found for block in _dataset_section(section)),
         *(_how_to_read() if finished else []),
         Heading(2, "How it was run"),
