@@ -159,8 +159,7 @@ def _nothing_to_reach(metrics: List[str], bounds: Bounds) -> List[Block]:
     return [
         Paragraph(
             f"In {' and '.join(without)} the oracle of the previous context is not better than "
-            "that of the taste. The ranking stage shows what it knows of, and here that is not the "
-            "context. So there is nothing to reach, and no share."
+            "that of the taste, so there is nothing to reach, and no share."
         )
     ]
 
