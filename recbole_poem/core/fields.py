@@ -1,4 +1,4 @@
-"""Names of the batch fields that pass between the data and the model.
+"""Names that rooms share: of the fields of a batch, and of a file beside the data.
 
 Shapes: B windows (or prediction rows), W positions, R requests per window, N candidates,
 M objectives. At evaluation a batch has one request per row, and the request dimension is absent.
@@ -44,3 +44,6 @@ REQUEST_TIME, REQUEST_GAP = "request_time", "request_gap"
 TASK_LABEL = "task_label"
 #: (B, n) int64: items that were not shown, beside each exposure
 UNEXPOSED_ITEM = "unexposed_item"
+
+#: the file of a data set that says what could be known of its rows, where a world wrote it
+ORACLE = "oracle.json"
