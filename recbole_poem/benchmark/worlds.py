@@ -9,8 +9,8 @@ from recbole_poem.benchmark.rows import refuse_unknown
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import ORACLE
 
-#: what a plan may say of a world: dials, and how its data set is written
-ASKED = {"dials", "requests", "history"}
+#: what a plan may say of a world: dials, and how long it lives
+ASKED = {"dials", "requests"}
 
 
 def check_worlds(worlds: Any, datasets: List[str]) -> Dict[str, Dict[str, Any]]:
@@ -43,7 +43,7 @@ def read_oracle(folder: Union[str, Path]) -> Optional[Dict[str, Any]]:
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return {name: content[name] for name in ("oracle", "requests", "history", "world")}
+        return {name: content[name] for name in ("oracle", "requests", "world")}
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: damaged or of a former version ({error!r}); write the data set anew with "

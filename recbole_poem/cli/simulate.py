@@ -83,12 +83,6 @@ def _data_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--output", type=Path, required=True, help="folder, such as dataset/world")
     add("--requests", type=int, default=30, help="of each user (default: 30)")
-    add(
-        "--history",
-        choices=("exposures", "long_views"),
-        default="exposures",
-        help="what models know of the past: all that was shown (default), or long views alone",
-    )
     _add_world(parser)
     add("--workers", type=int, help=_OF_RAY)
     return parser
@@ -162,9 +156,7 @@ def _data(options: argparse.Namespace, dials: Mapping[str, Any]) -> None:
     _at_least("requests", options.requests, 2)
     world = World(_settings(options, dials, {}))
     with _blocks_run_on(options.workers) as run_blocks:
-        told = write_dataset(
-            world, options.requests, options.output, run_blocks, history=options.history
-        )
+        told = write_dataset(world, options.requests, options.output, run_blocks)
     name, folder = options.output.resolve().name, options.output.parent
     where = "" if folder == Path("dataset") else f" --data_path={folder}"
     show(

@@ -27,9 +27,6 @@ from recbole_poem.world.world import World
 #: the world begins here, in seconds since 1970: 2026-01-01, 00:00 UTC
 BEGIN = 1_767_225_600
 
-#: what the histories of models hold, in the order of how much that says
-HISTORIES = ("exposures", "long_views")
-
 
 class Told(NamedTuple):
     """What was written.
@@ -49,12 +46,7 @@ class Told(NamedTuple):
 
 
 def write_dataset(
-    world: World,
-    requests: int,
-    output: Path,
-    run: Map = map,
-    show_progress: bool = True,
-    history: str = "exposures",
+    world: World, requests: int, output: Path, run: Map = map, show_progress: bool = True
 ) -> Told:
     """Let a world live and write its data set; nothing is left half-written.
 
@@ -68,9 +60,6 @@ def write_dataset(
     run : Map
         Where the blocks of users live.
     show_progress : bool
-    history : str
-        Of `HISTORIES`: what the keys of the data set let a model know. The files hold all
-        exposures either way, and the oracles know them.
 
     Raises
     ------
@@ -91,8 +80,7 @@ def write_dataset(
             files.write("cand", _rankings(world, life))
             n_exposures += len(life.user)
             for part in PARTS:
-                rows = targets(life, part, alone=history == "long_views")
-                for name, of in target_ranks(world, life, rows).items():
+                for name, of in target_ranks(world, life, targets(life, part)).items():
                     ranks[part].setdefault(name, []).append(of)
         oracle = {
             part: {name: metrics(np.concatenate(of)) for name, of in by.items()}
@@ -102,8 +90,8 @@ def write_dataset(
             world.n_users, world.n_items, world.n_users * requests, n_exposures,
             oracle,
         )  # fmt: skip
-        _write(output / ORACLE, json.dumps(_record(world, requests, history, oracle), indent=1))
-        _write(output / f"{files.name}.yaml", _keys(world, history))
+        _write(output / ORACLE, json.dumps(_record(world, requests, oracle), indent=1))
+        _write(output / f"{files.name}.yaml", _keys(world))
     return told
 
 
@@ -111,11 +99,10 @@ def _reactions(world: World) -> List[str]:
     return ["click", "long_view", *world.settings.reactions.others]
 
 
-def _keys(world: World, history: str) -> str:
+def _keys(world: World) -> str:
     """Return the YAML file of the keys that read the data set."""
     inter = ["user_id", "item_id", "timestamp", "watch_seconds", *_reactions(world)]
     n = world.settings.list.candidates
-    alone = 'val_interval: {long_view: "[1,1]"} # histories hold nothing else\n'
     return f"""\
 # Written by `recbole-poem simulate data`. What is watched for long is predicted.
 load_col:
@@ -126,7 +113,7 @@ positive_feedback: {{long_view: "[1,1]"}}
 ranking_source: {{name: logged, n_candidates: {n}}} # the rankings of the world, in .cand
 category_field: category
 mask_seen: True # nothing is shown twice
-{alone if history == "long_views" else ""}"""
+"""
 
 
 def _columns(world: World) -> Dict[str, Dict[str, str]]:
@@ -190,11 +177,10 @@ def _names(kind: str, number: np.ndarray) -> np.ndarray:
     return names
 
 
-def _record(world: World, requests: int, history: str, oracle: Any) -> Dict[str, Any]:
+def _record(world: World, requests: int, oracle: Any) -> Dict[str, Any]:
     return {
         "oracle": oracle,
         "requests": requests,
-        "history": history,
         "world": dataclasses.asdict(world.settings),
         "shares": "a model's place on the way from taste, 0, to previous, 1, by a metric",
     }

@@ -1,7 +1,7 @@
 """What could be known: rankings of all videos by somebody who knows a part of a user's mind.
 
 Three bounds, for the last long views of each user (validation and test rows, leave-one-out). Each
-ranks the videos that have not been shown to the user by their expected utility:
+ranks the videos that the user has not seen by their expected utility:
 
 - ``taste``: knows the long-term taste and the videos, and nothing of the moment;
 - ``previous``: knows the context of the request before as well, as a perfect reader of a perfect
@@ -40,26 +40,15 @@ class Targets(NamedTuple):
     request: np.ndarray
 
 
-def targets(life: Life, part: str, alone: bool = False) -> Targets:
+def targets(life: Life, part: str) -> Targets:
     """Return the rows of a part, as leave-one-out has them.
 
-    What is predicted are long views, but for the first row of a user, which has no history. The
-    last one of a user is its ``test`` row if there are two, the one before its ``valid`` row if
+    What is predicted are long views, but for the first exposure of a user, which has no history.
+    The last one of a user is its ``test`` row if there are two, the one before its ``valid`` row if
     there are three.
-
-    Parameters
-    ----------
-    life : Life
-    part : str
-        Of `PARTS`.
-    alone : bool
-        Whether rows are long views alone, in place of all exposures.
     """
-    row = life.reactions["long_view"] if alone else np.ones(len(life.user), dtype=bool)
-    rows = np.flatnonzero(row)
-    is_first = np.r_[True, life.user[rows[1:]] != life.user[rows[:-1]]][: len(rows)]
-    watched = rows[~is_first]
-    watched = watched[life.reactions["long_view"][watched]]
+    is_first = np.r_[True, life.user[1:] != life.user[:-1]]
+    watched = np.flatnonzero(life.reactions["long_view"] & ~is_first)
     user = life.user[watched]
     end = np.flatnonzero(np.r_[user[1:] != user[:-1], True]) if len(user) else np.empty(0, int)
     count = np.diff(np.r_[-1, end])

@@ -24,7 +24,7 @@ def oracle(knowledge: float, previous: float = 0.75, seed: int = 0) -> Dict[str,
     of = {name: {"NDCG@10": score, "Hit@50": score} for name, score in scores.items()}
     world = {"seed": seed, "ranking_stage": {"knowledge": knowledge, "noise": 0.3}}
     return {
-        "oracle": {"test": of, "valid": of}, "requests": 30, "history": "long_views",
+        "oracle": {"test": of, "valid": of}, "requests": 30,
         "world": world,
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.world.asked import ensure_world
 from recbole_poem.world.duel import read_world
 
-ASKED: Dict[str, Any] = {"dials": SMALL, "requests": 3, "history": "long_views"}
+ASKED: Dict[str, Any] = {"dials": SMALL, "requests": 3}
 
 
 def test_a_data_set_is_written_once(tmp_path: Path) -> None:
@@ -18,7 +18,6 @@ def test_a_data_set_is_written_once(tmp_path: Path) -> None:
     assert ensure_world(folder, ASKED, show_progress=False)
     world, requests = read_world(folder)
     assert (world.n_users, world.n_items, requests) == (40, 60, 3)
-    assert 'val_interval: {long_view: "[1,1]"}' in (folder / "little.yaml").read_text()
     before = (folder / "little.inter").stat().st_mtime_ns
     assert not ensure_world(folder, ASKED, show_progress=False)
     assert (folder / "little.inter").stat().st_mtime_ns == before
@@ -26,7 +25,7 @@ def test_a_data_set_is_written_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"requests": 4}, {"history": "exposures"}, {"dials": {**SMALL, "people.users": 41}}],
+    [{"requests": 4}, {"dials": {**SMALL, "people.users": 41}}],
 )
 def test_the_data_set_of_another_world_is_refused(tmp_path: Path, changed: Dict[str, Any]) -> None:
     ensure_world(tmp_path / "little", ASKED, show_progress=False)
@@ -38,7 +37,6 @@ def test_the_data_set_of_another_world_is_refused(tmp_path: Path, changed: Dict[
     ("asked", "words"),
     [
         ({"requests": 1}, "worlds: little: requests: expected a whole number from 2, not 1"),
-        ({"history": "all"}, "worlds: little: history: expected exposures or long_views, not"),
         ({"dials": {"people.user": 3}}, "worlds: little: dials: people.user: there is no such"),
     ],
 )

@@ -31,18 +31,16 @@ def test_ranks_are_those_of_a_slow_loop() -> None:
             assert found[name][at] == 1 + len(better)
 
 
-@pytest.mark.parametrize("alone", [False, True])
-def test_rows_are_the_last_long_views_but_for_the_first_row(alone: bool) -> None:
-    life = life_in(small_world(), requests=2)
+def test_rows_are_the_last_long_views_but_for_the_first_exposure() -> None:
+    life = life_in(small_world(), requests=5)
     for part, back in (("test", 0), ("valid", 1)):
         expected = []
         for user in range(40):
             mine = np.flatnonzero(life.user == user)
-            mine = [at for at in mine if life.reactions["long_view"][at] or not alone]
             watched = [at for at in mine[1:] if life.reactions["long_view"][at]]
             if len(watched) >= back + 2:
                 expected.append(watched[-1 - back])
-        assert targets(life, part, alone).exposure.tolist() == expected
+        assert targets(life, part).exposure.tolist() == expected
 
 
 def test_who_knows_more_finds_more() -> None:

@@ -73,7 +73,7 @@ def bounds_of(rows: Dict[str, List[Run]]) -> Optional[Bounds]:
                 "remove the runs of the former one"
             )
     scores = {name: _as_reported(of) for name, of in first["oracle"]["test"].items()}
-    world = {"requests": first["requests"], "history": first["history"], **first["world"]}
+    world = {"requests": first["requests"], **first["world"]}
     return Bounds(scores, dict(_dotted(world)))
 
 
