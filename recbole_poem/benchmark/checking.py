@@ -22,9 +22,10 @@ def check_configurations(plan: Plan) -> None:
         in its runs, and the other rows to run.
     """
     unknown: Dict[str, List[str]] = {key: [] for key in laid(plan.keys)}
-    jobs = test_jobs(plan._replace(seeds=plan.seeds[:1]), {})
+    rows = {row.name: row for row in plan.rows}
     checked = 0
-    for job, row in zip(jobs, plan.rows * len(plan.datasets)):
+    for job in test_jobs(plan._replace(seeds=plan.seeds[:1]), {}):
+        row = rows[job.row]
         try:
             config = Config(job.model, job.dataset, config_dict=job.keys)
         except InputError as error:

@@ -50,7 +50,7 @@ def with_extras(rows: List[Row], extras: Mapping[str, Any]) -> List[Row]:
                 )
         listed.append(row._replace(keys=laid(row.keys, off)))
         listed += [
-            Row(f"{row.name} + {name}", row.model, laid(row.keys, off, keys), row.tuned_as, name)
+            row._replace(name=f"{row.name} + {name}", keys=laid(row.keys, off, keys), extra=name)
             for name, keys in terms.items()
         ]
     return listed

@@ -17,6 +17,7 @@ from recbole_poem.benchmark.rows import (
     refuse_unknown,
     row_of,
 )
+from recbole_poem.benchmark.worlds import check_worlds
 from recbole_poem.core.blocks import laid
 from recbole_poem.core.config_files import read_config_file, read_yaml
 from recbole_poem.core.errors import InputError
@@ -60,6 +61,9 @@ class Plan(NamedTuple):
         Seconds that one run may prepare and train; on the CPU of the processor, for each thread.
     tune_time_limit : float
         The same for a trial.
+    worlds : dict
+        Name of a data set -> what is asked of the world that writes it; see
+        `recbole_poem.benchmark.worlds`.
     """
 
     datasets: List[str]
@@ -70,6 +74,7 @@ class Plan(NamedTuple):
     trials: int
     time_limit: float
     tune_time_limit: float
+    worlds: Dict[str, Dict[str, Any]]
 
 
 class Job(NamedTuple):
@@ -122,6 +127,7 @@ def make_plan(
     tune_time_limit: Optional[float] = None,
     ablate: bool = False,
     extras: Optional[Dict[str, Any]] = None,
+    worlds: Optional[Dict[str, Any]] = None,
 ) -> Plan:
     """Check what was asked for and return the plan.
 
@@ -147,6 +153,8 @@ def make_plan(
     extras : dict, optional
         Name -> logit terms for every sequential model, with their settings: each row of such a
         model is there without them, and once more with them, as ``ROW + NAME``.
+    worlds : dict, optional
+        Of the data sets that worlds write: dials, requests, history.
 
     Raises
     ------
@@ -176,10 +184,7 @@ def make_plan(
         _refuse_unequal(row)
     listed = with_extras(listed, extras or {})
     refuse_twice("rows", [row.name for row in listed], "; give one of them another 'row'")
-    bases = {row.name for row in listed if row.tuned_as in {None, row.name}}
-    for row in listed:
-        if row.tuned_as not in {None, *bases}:
-            raise InputError(f"rows: '{row.name}' is tuned as '{row.tuned_as}', which is no row")
+    _check_places(listed, datasets)
     for name, value in (("rows", listed), ("datasets", datasets), ("seeds", seeds)):
         if not value:
             raise InputError(f"{name}: expected at least one, not {value!r}")
@@ -194,8 +199,32 @@ def make_plan(
             raise InputError(f"{name}: expected a number of seconds above 0, not {limit!r}")
     return Plan(
         list(datasets), listed, list(seeds), dict(keys or {}), contents, tune, float(time_limit),
-        float(tune_time_limit),
+        float(tune_time_limit), check_worlds(worlds or {}, list(datasets)),
     )  # fmt: skip
+
+
+def _check_places(rows: List[Row], datasets: Sequence[str]) -> None:
+    """Refuse a variant without its row, on each data set, and data sets that are none.
+
+    Raises
+    ------
+    InputError
+        For the first of them.
+    """
+    bases = {row.name: row for row in rows if row.tuned_as in {None, row.name}}
+    for row in rows:
+        for name in row.datasets or ():
+            if name not in datasets:
+                raise InputError(f"rows: '{row.name}': there is no data set '{name}' in the plan")
+        base = row if row.tuned_as is None else bases.get(row.tuned_as)
+        if base is None:
+            raise InputError(f"rows: '{row.name}' is tuned as '{row.tuned_as}', which is no row")
+        alone = [name for name in datasets if row.is_on(name) and not base.is_on(name)]
+        if alone:
+            raise InputError(
+                f"rows: '{row.name}' is a variant of '{base.name}', which is not on '{alone[0]}'; "
+                "name the same 'datasets'"
+            )
 
 
 def _refuse_unequal(row: Row) -> None:
@@ -253,6 +282,7 @@ def test_jobs(plan: Plan, tuned: Dict[Any, Dict[str, Any]]) -> List[Job]:
         for dataset in plan.datasets
         for seed in plan.seeds
         for row in plan.rows
+        if row.is_on(dataset)
     ]
 
 

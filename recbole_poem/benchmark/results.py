@@ -69,6 +69,7 @@ class Plan(NamedTuple):
     rows: List[Tuple[str, str]]  # name of the row and of its model
     variant_of: Dict[str, str]  # name of an ablation or a control -> that of the row it belongs to
     runs: Optional[List[str]]  # ids; others in the folder are of a former plan. None = all count
+    datasets_of: Dict[str, List[str]]  # name of a row that is not run on all of them -> its
 
 
 def read_plan(folder: Union[str, Path]) -> Plan:
@@ -97,7 +98,8 @@ def read_plan(folder: Union[str, Path]) -> Plan:
     bases = {str(row["row"]): _base(row) for row in plan["rows"]}
     variant_of = {name: base for name, base in bases.items() if base != name}
     datasets = list(map(str, plan["datasets"]))
-    return Plan(datasets, list(rows.items()), variant_of, plan.get("runs"))
+    some = {str(row["row"]): row["datasets"] for row in plan["rows"] if row.get("datasets")}
+    return Plan(datasets, list(rows.items()), variant_of, plan.get("runs"), some)
 
 
 def _base(row: Dict[str, Any]) -> str:
@@ -163,7 +165,9 @@ def rows_of(runs: List[Run], plan: Plan, dataset: str) -> Dict[str, List[Run]]:
     InputError
         If one seed of a row finished twice, with different keys: both names are said.
     """
-    rows: Dict[str, Dict[int, Run]] = {name: {} for name, _ in plan.rows}
+    rows: Dict[str, Dict[int, Run]] = {
+        name: {} for name, _ in plan.rows if dataset in plan.datasets_of.get(name, [dataset])
+    }
     for run in runs:
         if run.record["purpose"] != "test" or run.record["dataset"] != dataset:
             continue

@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 from typing import Any, Dict, List, NamedTuple, Optional, Set
 
-from recbole_poem.benchmark.asked import check_mapping
+from recbole_poem.benchmark.asked import check_list, check_mapping
 from recbole_poem.core.blocks import laid
 from recbole_poem.core.config_files import read_yaml
 from recbole_poem.core.errors import InputError
@@ -25,6 +25,8 @@ class Row(NamedTuple):
         The row whose tuned keys it takes, itself as a rule; None for one that is not tuned.
     extra : str, optional
         That it has beside them; see `recbole_poem.benchmark.extras`.
+    datasets : list of str, optional
+        Those it is run on; None = all of the plan.
     """
 
     name: str
@@ -32,6 +34,11 @@ class Row(NamedTuple):
     keys: Dict[str, Any]
     tuned_as: Optional[str]
     extra: Optional[str] = None
+    datasets: Optional[List[str]] = None
+
+    def is_on(self, dataset: str) -> bool:
+        """Tell whether the row is run on a data set of the plan."""
+        return self.datasets is None or dataset in self.datasets
 
 
 #: Rows that need no training, by the name that ``--models`` takes.
@@ -47,23 +54,28 @@ def row_of(entry: Any) -> Row:
 
     The mapping has ``model``, and as wanted ``row`` (its name), ``keys``, and ``tuned_as``: the row
     of which it is a variant, whose tuned keys it takes and with which alone the report compares it;
-    null for a row that is not tuned, whose keys were chosen before.
+    null for a row that is not tuned, whose keys were chosen before. ``datasets`` are those of the
+    plan that it is run on, where not on all.
 
     Raises
     ------
     InputError
-        If it is neither, or its keys are no mapping.
+        If it is neither, its keys are no mapping, or its data sets no list of names.
     """
     if isinstance(entry, str):
         return UNTRAINED.get(entry, Row(entry, entry, {}, entry))
     if not isinstance(entry, dict) or not isinstance(entry.get("model"), str):
         raise InputError(f"rows: {entry!r} is neither a model's name nor a mapping with 'model'")
-    refuse_unknown(f"rows: {entry!r}", entry, {"row", "model", "keys", "tuned_as"})
+    refuse_unknown(f"rows: {entry!r}", entry, {"row", "model", "keys", "tuned_as", "datasets"})
     check_mapping(f"rows: {entry!r}: keys", entry.get("keys") or {})
     name = str(entry.get("row", entry["model"]))
     tuned_as = None if is_untrained(entry["model"]) else entry.get("tuned_as", name)
     tuned_as = None if tuned_as is None else str(tuned_as)
-    return Row(name, entry["model"], dict(entry.get("keys") or {}), tuned_as)
+    datasets = entry.get("datasets")
+    if datasets is not None:
+        check_list(f"rows: '{name}': datasets", datasets, (str,), "names")
+    keys = dict(entry.get("keys") or {})
+    return Row(name, entry["model"], keys, tuned_as, datasets=datasets)
 
 
 def is_untrained(model: str) -> bool:
@@ -75,7 +87,11 @@ def ablations(base: Row) -> List[Row]:
     """Return the rows that remove one part of POEM each; they take the tuned keys of `base`."""
     content = read_yaml(PROPERTIES / "benchmark" / "ablations.yaml")
     return [
-        Row(f"{base.name}: {name}", base.model, laid(base.keys, keys), base.tuned_as or base.name)
+        base._replace(
+            name=f"{base.name}: {name}",
+            keys=laid(base.keys, keys),
+            tuned_as=base.tuned_as or base.name,
+        )
         for name, keys in content.items()
     ]
 

@@ -31,6 +31,7 @@ from recbole_poem.benchmark.plan import Job
 from recbole_poem.benchmark.progress import best_point, write_progress
 from recbole_poem.benchmark.readiness import check_ready
 from recbole_poem.benchmark.stored_ranks import Ranks, write_ranks
+from recbole_poem.benchmark.worlds import read_oracle
 from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import whole_file
@@ -104,6 +105,7 @@ def _train(config: Config, clock: Clock) -> Tuple[Dict[str, Any], str]:
         "valid_metric": config["valid_metric"],
         "best_valid_score": float(trainer.best_valid_score),
         "best_epoch": best_point(clock.curve, config["valid_metric_bigger"])["epoch"],
+        "oracle": read_oracle(config["data_path"]),
         "n_parameters": sum(weights.numel() for weights in experiment.model.parameters()),
         "metrics": {validation_protocol(plain): {"valid": dict(trainer.best_valid_result)}},
         **_peaks(),

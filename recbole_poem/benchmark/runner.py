@@ -55,7 +55,7 @@ def carry_out(plan: Plan, folder: Path, at_once: int = 1, show_progress: bool = 
             (dataset, row, plans.trial_job(plan, row, dataset, keys))
             for dataset in plan.datasets
             for row in plan.rows
-            if row.tuned_as == row.name
+            if row.tuned_as == row.name and row.is_on(dataset)
             for keys in _configurations(plan, row)
         ]
         tried = [job for _, _, job in trials]

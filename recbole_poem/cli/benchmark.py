@@ -1,6 +1,7 @@
 """``recbole-poem benchmark --models POEM SASRec --datasets ml-100k``: models side by side."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -131,6 +132,7 @@ def _carry_out(plan: "Plan", folder: Path, options: argparse.Namespace) -> None:
     from recbole_poem.benchmark.runner import carry_out
     from recbole_poem.core.files import alone
 
+    _ensure_worlds(plan)
     check_configurations(plan)
     if options.name is None:
         check_folder(plan, folder)
@@ -141,6 +143,27 @@ def _carry_out(plan: "Plan", folder: Path, options: argparse.Namespace) -> None:
         if (folder / "plan.yaml").exists():
             print(f"recbole_poem: {_kept(folder)}", file=sys.stderr)
         raise
+
+
+def _ensure_worlds(plan: "Plan") -> None:
+    """Write the data sets of worlds that the plan asks for and that are not there.
+
+    Raises
+    ------
+    InputError
+        For what a world cannot be, and for a data set of another world.
+    """
+    if not plan.worlds:
+        return
+    from recbole_poem.core.blocks import laid
+    from recbole_poem.core.workers import open_map
+    from recbole_poem.world.asked import ensure_world
+
+    home = Path(str(laid(*plan.config_files, plan.keys).get("data_path", "dataset")))
+    with open_map(threads=os.cpu_count() or 1) as run_blocks:
+        for name, asked in plan.worlds.items():
+            if ensure_world(home / name, asked, run_blocks):
+                show(f"{home / name}: written")
 
 
 def _end_politely() -> None:

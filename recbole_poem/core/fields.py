@@ -1,4 +1,4 @@
-"""Names of the batch fields that pass between the data and the model.
+"""Names that rooms share: of the fields of a batch, and of a file beside the data.
 
 Shapes: B windows (or prediction rows), W positions, R requests per window, N candidates,
 M objectives. At evaluation a batch has one request per row, and the request dimension is absent.
@@ -28,6 +28,8 @@ TARGET_ID = "target_id"
 REQUEST_POSITION = "request_position"
 #: (B, R, k) int64: what the ranking of the current request put on top; 0 = none
 SYSTEM_POSITIVE = "system_positive"
+#: (B, R, D) int64: candidates of the ranking of the current request, best first; 0 = none
+SYSTEM_ORDER = "system_order"
 #: (B, R, n) int64: hard negatives of the target; 0 = none
 HARD_NEGATIVE = "hard_negative"
 
@@ -42,3 +44,6 @@ REQUEST_TIME, REQUEST_GAP = "request_time", "request_gap"
 TASK_LABEL = "task_label"
 #: (B, n) int64: items that were not shown, beside each exposure
 UNEXPOSED_ITEM = "unexposed_item"
+
+#: the file of a data set that says what could be known of its rows, where a world wrote it
+ORACLE = "oracle.json"

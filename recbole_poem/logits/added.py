@@ -3,13 +3,14 @@
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from recbole_poem.core.stage import Choice
 from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.log.clock import Dated
 from recbole_poem.logits.scoring import Calendar, Interest, Items, plus
-from recbole_poem.logits.terms import Asked, is_dense
+from recbole_poem.logits.terms import Asked, is_constant, is_dense
 
 
 class LogitTerms(nn.ModuleDict):
@@ -24,6 +25,8 @@ class LogitTerms(nn.ModuleDict):
         N, of a full ranking.
     trends : mapping
         What the dense terms know, by their fields.
+    n_items : int
+        With the padding.
     """
 
     def __init__(
@@ -32,11 +35,14 @@ class LogitTerms(nn.ModuleDict):
         n_features: int,
         n_candidates: int,
         trends: Mapping[str, Dated],
+        n_items: int,
     ) -> None:
         terms: Dict[str, Any] = {}
         for name, term in chosen.items():
             if is_dense(term.component):
                 terms[name] = term.make(trends[term.component.field])
+            elif is_constant(term.component):
+                terms[name] = term.make(n_items)
             elif n_features or not term.component.reads_ranking:
                 terms[name] = term.make(n_features, n_candidates)
         super().__init__(terms)
@@ -48,6 +54,21 @@ class LogitTerms(nn.ModuleDict):
             term.reset_parameters(std)
 
     # -- all items ---------------------------------------------------------------------------------
+
+    @property
+    def _columns(self) -> List[torch.Tensor]:
+        """Return what the constant terms add, (n_items,) each."""
+        terms: List[Any] = list(self.values())
+        return [term.column for term in terms if is_constant(type(term))]
+
+    def of_items(self, embedding: torch.Tensor) -> torch.Tensor:
+        """Return what scores the items, (n_items, d + S): embeddings and S constant terms."""
+        columns = [column.unsqueeze(1).to(embedding.dtype) for column in self._columns]
+        return torch.cat([embedding, *columns], dim=1) if columns else embedding
+
+    def of_user(self, state: torch.Tensor) -> torch.Tensor:
+        """Return the states (T, K, d + S) whose products with `of_items` are the logits."""
+        return F.pad(state, (0, len(self._columns)), value=1.0)
 
     @property
     def _dense(self) -> List[Any]:
@@ -90,7 +111,8 @@ class LogitTerms(nn.ModuleDict):
         """
         term: Any
         for term in self.values():
-            named = None if is_dense(type(term)) else term(Asked(interest, seen, ranking, items))
+            of_all = is_dense(type(term)) or is_constant(type(term))
+            named = None if of_all else term(Asked(interest, seen, ranking, items))
             if named is not None:
                 fixed = at_rest and not term.reads_ranking
                 interest = plus(

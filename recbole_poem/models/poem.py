@@ -84,7 +84,7 @@ class POEM(SequentialRecommender):
         n_features = self.ranking_side.score_fusion.n_features if self.ranking_side else 0
         n_candidates = config["ranking_source.n_candidates"]
         terms = chosen("logit_terms")
-        self.logit_terms = LogitTerms(terms, n_features, n_candidates, dataset.trends)
+        self.logit_terms = LogitTerms(terms, n_features, n_candidates, dataset.trends, self.n_items)
         self.losses = {name: term.make() for name, term in chosen("losses").items()}
         is_stacked = config["ranking_training"] == "stacked"
         self.is_stacked = is_stacked and self.ranking_side is not None
@@ -119,7 +119,7 @@ class POEM(SequentialRecommender):
     def scoring_items(self) -> Items:
         """Return what the catalogue is scored by."""
         embedding = self.history_encoder.scoring(self.item_embedding.weight)
-        return Items(embedding, self.logit_terms.calendars)
+        return Items(self.logit_terms.of_items(embedding), self.logit_terms.calendars)
 
     def rows(self, batch: Interaction) -> Rows:
         """Return the features of the rows of histories, (B, W) each."""
@@ -162,7 +162,7 @@ class POEM(SequentialRecommender):
         """
         user = history if self.ranking_side is None else self.ranking_side.fused(history, read)
         ranking = None if read is None else read.ranking
-        interest = of_state(user, step)
+        interest = of_state(self.logit_terms.of_user(user), step)
         return self.logit_terms.added_to(interest, seen, ranking, items, at_rest)
 
     # -- training and evaluation ------------------------------------------------------------------

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from recbole_poem.core.fields import ORACLE
 from recbole_poem.core.files import whole_file
 from recbole_poem.core.workers import Map
 from recbole_poem.data.convert.writing import AtomicFiles
@@ -25,9 +26,6 @@ from recbole_poem.world.world import World
 
 #: the world begins here, in seconds since 1970: 2026-01-01, 00:00 UTC
 BEGIN = 1_767_225_600
-
-
-ORACLE = "oracle.json"  # in the folder of the data set
 
 
 class Told(NamedTuple):

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, Dict, Tuple
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import ORACLE
 from recbole_poem.core.workers import Map
 from recbole_poem.world.ab import Arm, Tested, run_test
 from recbole_poem.world.ab_report import Report
 from recbole_poem.world.arms import WORDS, arm_of
 from recbole_poem.world.comparison import CEILING, FLOOR, ceiling_share, compare, curves
-from recbole_poem.world.dataset import ORACLE
 from recbole_poem.world.settings import world_settings
 from recbole_poem.world.world import World
 

@@ -17,7 +17,7 @@ from recbole_poem.benchmark.plan import (
     test_jobs,
     trial_job,
 )
-from recbole_poem.benchmark.rows import ablations, row_of
+from recbole_poem.benchmark.rows import Row, ablations, row_of
 from recbole_poem.benchmark.runner import _configurations
 from recbole_poem.core.errors import InputError
 from recbole_poem.training.config import PROPERTIES, Config
@@ -27,20 +27,21 @@ del test_jobs
 
 
 def test_a_row_is_a_name_or_a_mapping():
-    assert row_of("SASRec") == ("SASRec", "SASRec", {}, "SASRec", None)
-    assert row_of("Upstream-lag0") == ("Upstream-lag0", "Upstream", {"request_lag": 0}, None, None)
-    assert row_of({"model": "Pop", "row": "popular"}) == ("popular", "Pop", {}, None, None)
+    assert row_of("SASRec") == Row("SASRec", "SASRec", {}, "SASRec")
+    assert row_of("Upstream-lag0") == Row("Upstream-lag0", "Upstream", {"request_lag": 0}, None)
+    assert row_of({"model": "Pop", "row": "popular"}) == Row("popular", "Pop", {}, None)
     blind = {
         "row": "blind",
         "model": "POEM",
         "tuned_as": "POEM",
         "keys": {"shuffle_rankings": True},
     }
-    assert row_of(blind) == ("blind", "POEM", {"shuffle_rankings": True}, "POEM", None)
+    assert row_of(blind) == Row("blind", "POEM", {"shuffle_rankings": True}, "POEM")
     wide = row_of({"model": "POEM", "row": "wide", "keys": {"ranking_source.n_candidates": 200}})
-    assert wide == ("wide", "POEM", {"ranking_source.n_candidates": 200}, "wide", None)
+    assert wide == Row("wide", "POEM", {"ranking_source.n_candidates": 200}, "wide")
     by_hand = {"model": "POEM", "tuned_as": None, "keys": {"learning_rate": 0.01}}
-    assert row_of(by_hand) == ("POEM", "POEM", {"learning_rate": 0.01}, None, None)
+    assert row_of(by_hand) == Row("POEM", "POEM", {"learning_rate": 0.01}, None)
+    assert row_of({"model": "POEM", "datasets": ["a"]}).datasets == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,21 @@ def test_a_row_is_a_name_or_a_mapping():
         ({"rows": [{"model": 3}]}, "neither a model's name nor"),
         ({"rows": [{"model": "POEM", "keys": [1]}]}, "keys: expected a mapping of keys to values"),
         ({"datasets": "a"}, "datasets: expected a list of names, not 'a'"),
+        ({"rows": [{"model": "POEM", "datasets": "a"}]}, "'POEM': datasets: expected a list of na"),
+        ({"rows": [{"model": "POEM", "datasets": ["b"]}]}, "there is no data set 'b' in the plan"),
+        (
+            {
+                "datasets": ["a", "b"],
+                "rows": [
+                    {"model": "POEM", "datasets": ["a"]},
+                    {"model": "POEM", "row": "blind", "tuned_as": "POEM"},
+                ],
+            },
+            "rows: 'blind' is a variant of 'POEM', which is not on 'b'; name the same 'datasets'",
+        ),
+        ({"worlds": {"b": {}}}, "worlds: 'b' is none of the plan's 'datasets'"),
+        ({"worlds": {"a": {"dial": {}}}}, "worlds: a: unknown key 'dial'; did you mean 'dials'?"),
+        ({"worlds": ["a"]}, "worlds: expected a mapping of keys to values"),
         ({"seeds": ["2020"]}, "seeds: expected whole numbers, not '2020'"),
         ({"seeds": True}, "seeds: expected a list of whole numbers, not True"),
         ({"config_files": "a.yaml"}, "config_files: expected a list of paths, not 'a.yaml'"),

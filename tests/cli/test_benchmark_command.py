@@ -170,3 +170,24 @@ def test_sighup_ends_a_benchmark_politely_unless_it_is_ignored() -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def test_a_plan_writes_its_worlds_and_the_report_knows_what_could_be_known(capsys: Any) -> None:
+    Path("dials.yaml").write_text(
+        "datasets: [knows]\n"
+        "rows: [Upstream, Pop]\n"
+        "keys: {topk: [10], show_progress: False}\n"
+        "worlds:\n"
+        "  knows:\n"
+        "    requests: 5\n"
+        "    dials: {people.users: 40, catalogue.items: 60, list.candidates: 30}\n"
+    )
+    assert benchmark(["--config", "dials.yaml"]) == 0
+    assert "dataset/knows: written\n" in capsys.readouterr().out
+    (record, _) = records(Path("results/dials")).values()
+    assert record["oracle"]["world"]["people"]["users"] == 40
+    text = Path("results/dials/report.md").read_text()
+    assert "Share of what could be known" in text and "| **oracle taste** " in text
+    Path("dials.yaml").write_text(Path("dials.yaml").read_text().replace("users: 40", "users: 41"))
+    assert benchmark(["--config", "dials.yaml"]) == 2
+    assert "dataset/knows holds the data set of another world" in capsys.readouterr().err

@@ -27,7 +27,7 @@ def terms_of(**settings: Any) -> LogitTerms:
     for each in trends.values():
         each.logit[:, 0] = 0
     chosen = LOGIT_TERMS.choose(settings, "logit_terms")
-    return LogitTerms(chosen, 0, 0, trends)
+    return LogitTerms(chosen, 0, 0, trends, 5)
 
 
 def added(terms: LogitTerms, **steps: List[int]) -> torch.Tensor:

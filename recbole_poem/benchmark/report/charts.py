@@ -13,7 +13,7 @@ from recbole_poem.benchmark.report.document import Chart
 from recbole_poem.benchmark.report.findings import Results
 from recbole_poem.benchmark.results import Run
 
-_COLOURS = (
+COLOURS = (
     "#1f6fb4", "#d9591c", "#2c8a4b", "#8b4fb0", "#b8860b", "#c2317b", "#1797a6", "#6b5b4d",
     "#4b57c4", "#7d8f1d", "#a02c2c", "#5f6b7a",
 )  # fmt: skip
@@ -23,20 +23,29 @@ _PROTOCOLS = {"masked": ("seen items last", "#1f6fb4"), "recbole": ("RecBole's",
 
 
 def score_bars(
-    results: List[Results], variant_of: Dict[str, str], labels: Dict[str, str]
+    results: List[Results],
+    variant_of: Dict[str, str],
+    labels: Dict[str, str],
+    oracles: Optional[Dict[str, Dict[str, float]]] = None,
 ) -> List[Chart]:
     """Draw each row's main metric under every protocol, and once more beside its variants.
 
-    `labels` are the names of the rows with their marks.
+    `labels` are the names of the rows with their marks, `oracles` what a world says could be known
+    of its data set with seen items last, by oracle and metric: each is a line.
     """
     finished = list(next(iter(results[0].estimates.values())))
     groups = [[name for name in finished if name not in variant_of]]
     for base in dict.fromkeys(variant_of.values()):
         groups.append([n for n in finished if n == base or variant_of.get(n) == base])
-    return [_score_bars(results, group, labels) for group in groups if group]
+    return [_score_bars(results, group, labels, oracles or {}) for group in groups if group]
 
 
-def _score_bars(results: List[Results], names: List[str], labels: Dict[str, str]) -> Chart:
+def _score_bars(
+    results: List[Results],
+    names: List[str],
+    labels: Dict[str, str],
+    oracles: Dict[str, Dict[str, float]],
+) -> Chart:
     """Draw the main metric of some rows under every protocol, best first, with its interval."""
     metric = next(iter(results[0].estimates))
     first = results[0].estimates[metric]
@@ -63,16 +72,28 @@ def _score_bars(results: List[Results], names: List[str], labels: Dict[str, str]
             hovertemplate="%{y}: %{x:.4f}<extra>" + title + "</extra>",
         )
     of = " with new targets" if results[0].new_only else ""
-    _lay_out(figure, f"{metric} on test rows{of}", "", 130 + 40 * len(names))
+    lay_out(figure, f"{metric} on test rows{of}", "", 130 + 40 * len(names))
     figure.update_layout(barmode="group", bargap=0.25, legend_traceorder="reversed")
     figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0})
     figure.update_yaxes(automargin=True, ticklabelstandoff=6, showgrid=False)
     figure.update_xaxes(rangemode="tozero")
+    lines = {name: scores[metric] for name, scores in oracles.items() if metric in scores}
+    for name, score in lines.items():
+        figure.add_vline(x=_round(score), line={"color": "#2c8a4b", "dash": "dash", "width": 1.5})
+        figure.add_annotation(
+            x=_round(score), y=0, yref="paper", yanchor="bottom", showarrow=False,
+            text=f"oracle {_label(name)}", textangle=-90, xanchor="left",
+            font={"size": 11, "color": "#2c8a4b"},
+        )  # fmt: skip
+    of_lines = (
+        " Dashed: what could be known with seen items last, by somebody who knows the long-term "
+        "taste, the context of the request before as well, or that of now."
+    )
     return Chart(
         figure,
         f"{metric}, mean over test rows and seeds, best first; whiskers: 95 % bootstrap interval "
         "over users. Whiskers that overlap do not mean that there is no difference: the users are "
-        "the same, and the paired tests are in the tables.",
+        f"the same, and the paired tests are in the tables.{of_lines if lines else ''}",
     )
 
 
@@ -104,7 +125,7 @@ def training_curves(rows: Dict[str, List[Run]]) -> Optional[Chart]:
         return None
     metric = metrics.pop() if len(metrics) == 1 else "score"
     height = _height([trace.name for trace in figure.data if trace.showlegend])
-    _lay_out(figure, "seconds since start", f"validation {html.escape(metric)}", height)
+    lay_out(figure, "seconds since start", f"validation {html.escape(metric)}", height)
     figure.update_xaxes(type="log")
     axes = (
         ("seconds", seconds, "seconds since start", "log"),
@@ -196,7 +217,7 @@ def time_and_quality(results: List[Results], rows: Dict[str, List[Run]]) -> List
                 row=1,
                 col=column,
             )
-    _lay_out(figure, "seconds of a seed, all in all", metric, _height(names))
+    lay_out(figure, "seconds of a seed, all in all", metric, _height(names))
     figure.update_xaxes(type="log", exponentformat="none")
     figure.update_layout(margin_t=50)
     caption = (
@@ -207,7 +228,8 @@ def time_and_quality(results: List[Results], rows: Dict[str, List[Run]]) -> List
     return [Chart(figure, caption)]
 
 
-def _lay_out(figure: go.Figure, x: str, y: str, height: int) -> None:
+def lay_out(figure: go.Figure, x: str, y: str, height: int) -> None:
+    """Give a figure what all have: fonts, margins, titles of the axes, a height in pixels."""
     figure.update_layout(
         template="plotly_white",
         height=height,
@@ -251,13 +273,13 @@ def _round(value: float) -> float:
 
 
 def _colour(at: int) -> str:
-    return _COLOURS[at % len(_COLOURS)]
+    return COLOURS[at % len(COLOURS)]
 
 
 def _symbol(at: int) -> str:
-    hollow = "-open" if at // len(_COLOURS) % 2 else ""  # the colours begin anew
+    hollow = "-open" if at // len(COLOURS) % 2 else ""  # the colours begin anew
     return _SYMBOLS[at % len(_SYMBOLS)] + hollow
 
 
 def _dash(at: int) -> str:
-    return _DASHES[at // len(_COLOURS) % len(_DASHES)]
+    return _DASHES[at // len(COLOURS) % len(_DASHES)]

@@ -23,6 +23,7 @@ from recbole_poem.benchmark.report.findings import (
     typical_detectable,
 )
 from recbole_poem.benchmark.report.labels import reason
+from recbole_poem.benchmark.report.oracles import Bounds, share_section
 from recbole_poem.benchmark.results import Run
 from recbole_poem.benchmark.statistics import ALPHA, POWER
 
@@ -38,6 +39,7 @@ def protocol_section(
     rows: Dict[str, List[Run]],
     variant_of: Dict[str, str],
     names: Dict[str, str],
+    bounds: Optional[Bounds] = None,
 ) -> List[Block]:
     """Return scores and tests of one data set under one protocol.
 
@@ -51,13 +53,17 @@ def protocol_section(
         own beside that row, and no place in the contest.
     names : dict
         Name of the row -> the name with its marks.
+    bounds : Bounds, optional
+        Of a world's data set; they are of seen items ranked last.
     """
+    shares = bounds is not None and results.protocol == "masked"
     contest = {name: runs for name, runs in rows.items() if name not in variant_of}
     contest = best_first(results, contest)
     title = PROTOCOL_TITLES[results.protocol]
     return [
         Heading(3, f"{title}: new targets" if results.new_only else title),
         scores_table(results.metrics, contest, names),
+        *(share_section(results, names, bounds) if shares and bounds else []),
         *_all_targets(results, rows, names),
         Paragraph(_noise(results), "note"),
         *_tests(results, names),

@@ -1,10 +1,11 @@
 """Writing ``report.md``, ``report.html`` and ``runs.jsonl`` of a results folder."""
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
-from recbole_poem.benchmark.report import charts, effort, labels, markdown, page, sections
+from recbole_poem.benchmark.report import charts, effort, labels, markdown, oracles, page, sections
 from recbole_poem.benchmark.report.conclusion import Conclusion, conclude, seen_words
+from recbole_poem.benchmark.report.dial import Dial, dial_of, dial_section, dial_sentence
 from recbole_poem.benchmark.report.document import (
     Block,
     Bullets,
@@ -18,6 +19,7 @@ from recbole_poem.benchmark.report.document import (
     Table,
 )
 from recbole_poem.benchmark.report.findings import Results
+from recbole_poem.benchmark.report.oracles import Bounds
 from recbole_poem.benchmark.report.summary import summarise
 from recbole_poem.benchmark.report.terminal import text_of
 from recbole_poem.benchmark.report.terms import terms_section
@@ -72,6 +74,8 @@ class _Section(NamedTuple):
     rows: Dict[str, List[Run]]
     trials: Dict[str, str]
     results: List[Results]
+    variant_of: Dict[str, str]  # of its rows
+    bounds: Optional[Bounds]  # of a world's data set
 
 
 def write_report(folder: Union[str, Path]) -> Report:
@@ -89,7 +93,8 @@ def write_report(folder: Union[str, Path]) -> Report:
     title = f"Benchmark {folder.resolve().name}"
     plan, runs = read_plan(folder), runs_of_plan(folder)
     found = [_section(dataset, plan, runs) for dataset in _datasets(plan, runs)]
-    blocks = _blocks(folder, title, plan, runs, found)
+    dial = _dial(found)
+    blocks = _blocks(folder, title, plan, runs, found, dial)
     for name, text in (
         ("report.md", markdown.render(blocks)),
         ("report.html", page.render(title, blocks)),
@@ -97,7 +102,9 @@ def write_report(folder: Union[str, Path]) -> Report:
         with writing(folder / name), whole_file(folder / name) as file:
             file.write(text.encode())
     write_jsonl(folder)
-    return Report(folder / "report.html", "\n\n".join(_in_short(each, plan) for each in found))
+    gained = [dial_sentence(dial)] if dial is not None else []
+    in_short = [*filter(None, gained), *map(_in_short, found)]
+    return Report(folder / "report.html", "\n\n".join(in_short))
 
 
 def _datasets(plan: Plan, runs: List[Run]) -> List[str]:
@@ -107,32 +114,53 @@ def _datasets(plan: Plan, runs: List[Run]) -> List[str]:
 
 def _section(dataset: str, plan: Plan, runs: List[Run]) -> _Section:
     rows = rows_of(runs, plan, dataset)
-    results = summarise(rows, plan.variant_of, list(PROTOCOLS))
-    return _Section(dataset, rows, effort.trials_of(runs, dataset), results)
+    variant_of = {name: base for name, base in plan.variant_of.items() if name in rows}
+    results = summarise(rows, variant_of, list(PROTOCOLS))
+    trials, bounds = effort.trials_of(runs, dataset), oracles.bounds_of(rows)
+    return _Section(dataset, rows, trials, results, variant_of, bounds)
 
 
-def _conclusions(section: _Section, plan: Plan) -> List[Tuple[Results, Conclusion]]:
-    contest = _contest(section, plan)
+def _dial(found: List[_Section]) -> Optional[Dial]:
+    """Return the dial in which the worlds of the data sets differ, where it is one."""
+    worlds = {
+        section.dataset: (result, section.bounds)
+        for section in found
+        for result in section.results
+        if section.bounds is not None and result.protocol == "masked"
+    }
+    return dial_of(worlds)
+
+
+def _conclusions(section: _Section) -> List[Tuple[Results, Conclusion]]:
+    contest = _contest(section)
     return [(result, conclude(section.dataset, result, contest)) for result in section.results]
 
 
-def _contest(section: _Section, plan: Plan) -> Dict[str, List[Run]]:
-    return {name: runs for name, runs in section.rows.items() if name not in plan.variant_of}
+def _contest(section: _Section) -> Dict[str, List[Run]]:
+    return {name: runs for name, runs in section.rows.items() if name not in section.variant_of}
 
 
 def _blocks(
-    folder: Path, title: str, plan: Plan, runs: List[Run], found: List[_Section]
+    folder: Path,
+    title: str,
+    plan: Plan,
+    runs: List[Run],
+    found: List[_Section],
+    dial: Optional[Dial],
 ) -> List[Block]:
     finished, over = effort.finished_share(runs)
     total = over if plan.runs is None else len(plan.runs)
     trials = any(run.record["purpose"] == "trial" for run in runs)
     also = ", tuning trials among them" if trials else ""
+    gained = dial_sentence(dial) if dial is not None else ""
     return [
         Heading(1, title),
-        *(block for section in found for block in _said_first(section, plan)),
+        *([Paragraph(gained, "verdict")] if gained else []),
+        *(block for section in found for block in _said_first(section)),
         Paragraph(f"{finished} of {total} runs finished{also}.", "note"),
         Contents(),
-        *(block for section in found for block in _dataset_section(section, plan)),
+        *(dial_section(dial) if dial is not None else []),
+        *(block for section in found for block in _dataset_section(section)),
         *(_how_to_read() if finished else []),
         Heading(2, "How it was run"),
         Fold("The plan", [Code((folder / "plan.yaml").read_text(encoding="utf-8"))]),
@@ -144,33 +172,38 @@ def _how_to_read() -> List[Block]:
     return [Heading(2, "How to read the tables"), Bullets(_HOW_TO_READ)]
 
 
-def _said_first(section: _Section, plan: Plan) -> List[Block]:
+def _said_first(section: _Section) -> List[Block]:
     """Return the conclusions on one data set, and what they must not be read without."""
     if not section.results:
         return [Paragraph(f"{section.dataset}: no run has finished.", "verdict")]
     blocks: List[Block] = []
     if section.results[0].new_only:
         blocks = [Paragraph(text, "caution") for text in seen_words(section.results[0])]
-    for _, conclusion in _conclusions(section, plan):
+    for result, conclusion in _conclusions(section):
         blocks.append(Paragraph(conclusion.sentence, "verdict"))
         said = [*conclusion.others, *conclusion.cautions]
+        if section.bounds is not None and result.protocol == "masked":
+            said += oracles.passing(result, section.bounds)
         blocks += [Bullets(said)] if said else []
     return blocks
 
 
-def _dataset_section(section: _Section, plan: Plan) -> List[Block]:
-    rows, results, variant_of = section.rows, section.results, plan.variant_of
+def _dataset_section(section: _Section) -> List[Block]:
+    rows, results, variant_of = section.rows, section.results, section.variant_of
     if not results:
         lines = [Row([Cell(name)], labels.reason(runs)) for name, runs in rows.items()]
         return [Heading(2, section.dataset), Table(["row", "state"], lines)]
-    names, contest = labels.labels_of(rows), _contest(section, plan)
+    names, contest = labels.labels_of(rows), _contest(section)
     remarks = [*labels.meaning_of_marks(rows), *labels.failures(rows), *seen_words(results[0])]
-    protocols = [sections.protocol_section(result, rows, variant_of, names) for result in results]
+    bounds = section.bounds
+    protocols = [
+        sections.protocol_section(result, rows, variant_of, names, bounds) for result in results
+    ]
     curves = charts.training_curves(contest)
     return [
         Heading(2, section.dataset),
         Bullets(remarks),
-        *charts.score_bars(results, variant_of, names),
+        *charts.score_bars(results, variant_of, names, bounds.scores if bounds else None),
         *(block for protocol in protocols for block in protocol),
         *terms_section(rows, variant_of, section.trials),
         *effort.cost_section(rows, names, section.trials),
@@ -180,14 +213,14 @@ def _dataset_section(section: _Section, plan: Plan) -> List[Block]:
     ]
 
 
-def _in_short(section: _Section, plan: Plan) -> str:
+def _in_short(section: _Section) -> str:
     """Say the conclusions, and the main tables by the metrics that are tested."""
     if not section.results:
         return f"{section.dataset}: no run has finished."
-    contest = _contest(section, plan)
+    contest = _contest(section)
     names = labels.labels_of(contest)
     parts = []
-    for result, conclusion in _conclusions(section, plan):
+    for result, conclusion in _conclusions(section):
         ranked = sections.best_first(result, contest)
         table = sections.scores_table(result.metrics, ranked, names, list(result.estimates))
         said = (f"  {text}" for text in [*conclusion.others, *conclusion.cautions])

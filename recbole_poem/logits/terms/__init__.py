@@ -86,6 +86,28 @@ class DenseTerm(Protocol):
         """Begin with weights of this standard deviation."""
 
 
+class ConstantTerm(Protocol):
+    """A component of the stage ``logit_terms`` whose number depends on the item alone.
+
+    It is a torch module, made of its settings and the number of items.
+    """
+
+    #: False
+    reads_ranking: bool
+
+    @property
+    def column(self) -> torch.Tensor:
+        """What it adds to each item, (n_items,)."""
+
+    def reset_parameters(self, std: float) -> None:
+        """Begin with weights of this standard deviation."""
+
+
+def is_constant(component: Type[Any]) -> bool:
+    """Tell whether a component is a `ConstantTerm`."""
+    return hasattr(component, "column")
+
+
 def is_dense(component: Type[Any]) -> bool:
-    """Tell whether a component is a `DenseTerm`, not a `NamedTerm`."""
+    """Tell whether a component is a `DenseTerm`, none of the others."""
     return hasattr(component, "count")
