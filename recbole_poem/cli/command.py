@@ -105,9 +105,6 @@ def show(text: str) -> None:
 
 def exit_status(command: Callable[[], int]) -> int:
     """Run `command`; return its exit status, 2 for bad input, 130 for Ctrl-C."""
-    # torch's threads spin while they wait, which beside another busy process makes two of them
-    # many times slower than one; it is read when torch is loaded
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     recbole_warnings.ignore()
     try:
         return command()
