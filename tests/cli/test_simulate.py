@@ -137,3 +137,12 @@ def test_the_dials_of_the_document_are_those_of_the_code(
     assert main(["simulate", "dials", "--markdown"]) == 0
     table = capsys.readouterr().out.strip()
     assert table in (ROOT / "docs" / "world.md").read_text(encoding="utf-8")
+
+
+def test_a_file_in_the_way_of_a_world_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("afile").write_text("mine")
+    assert main(["simulate", "data", "--output=afile/world", "--users=4", "--requests=2"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "recbole_poem: --output: afile/world cannot be written: afile is a file; mend that, or "
+        "name another folder"
+    )

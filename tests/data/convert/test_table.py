@@ -360,3 +360,25 @@ def test_the_command_ends_with_what_to_do_next(capsys: Any) -> None:
     assert main(["convert", "table", "--input", "none.csv", "--output", "x"]) == 2
     assert "there is no file none.csv" in capsys.readouterr().err
     assert not Path("x").exists()
+
+
+@pytest.mark.parametrize("output", ["afile", "afile/shop"])
+def test_a_file_in_the_way_is_named(output: str, capsys: Any) -> None:
+    Path("afile").write_text("mine")
+    assert main(["convert", "table", f"--input={file(CSV)}", f"--output={output}"]) == 2
+    assert capsys.readouterr().err == (
+        f"recbole_poem: --output: {output} cannot be written: afile is a file; mend that, or name "
+        "another folder\n"
+    )
+    assert Path("afile").read_text() == "mine"
+
+
+def test_a_folder_that_takes_no_file_is_named(monkeypatch: Any) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert refusal(file(CSV)) == (
+        "--output: data/shop cannot be written: Read-only file system; mend that, or name another "
+        "folder"
+    )
