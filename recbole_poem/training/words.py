@@ -4,8 +4,6 @@ from typing import Any, Dict
 
 from recbole.utils import EvaluatorType, ModelType
 
-from recbole_poem.core.stages import STAGES
-
 
 def model_words(config: Any, model: Any) -> str:
     """Say which model is trained, of which size, and what was chosen for it.
@@ -43,7 +41,7 @@ def ranking_words(config: Any) -> str:
         return "all items are ranked, but those that the user had before"
     if config["mask_seen"]:
         return "all items are ranked, those that the user had before last (mask_seen)"
-    return "all items are ranked, also those that the user had before (--mask_seen=True: last)"
+    return "all items are ranked, also those that the user had before (--mask_seen=True ranks them last)"
 
 
 def _stop_words(config: Any) -> str:
@@ -51,11 +49,12 @@ def _stop_words(config: Any) -> str:
         return f"no validation, {config['epochs']} epochs"
     return (
         f"{config['valid_metric']} of the validation rows ends training, {config['epochs']} epochs "
-        f"at most, {config['stopping_step'] + 1} evaluations without a better one"
+        f"at most, patience {config['stopping_step']} (evaluations without a better one; one more "
+        "ends it)"
     )
 
 
 def _chosen(config: Any) -> Dict[str, Any]:
-    """Return the keys of components that the user gave."""
-    given = config.given()
-    return {key: given[key] for key in given if key.partition(".")[0] in STAGES}
+    """Return the keys of components that the user gave, of stages that the model has."""
+    given, stages = config.given(), [stage.key for stage in config.stages()]
+    return {key: given[key] for key in given if key.partition(".")[0] in stages}
