@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from typing import Any, Callable, Dict, List, Mapping, Tuple, Type
 
@@ -92,6 +93,11 @@ def named_checkpoint(path: str, keys: Mapping[str, Any]) -> str:
     if found != path:
         print(f"checkpoint: {found}", flush=True)
     return found
+
+
+def command_line(*words: str) -> str:
+    """Return a command of this program as a shell reads it: ``recbole-poem recommend --k=5``."""
+    return shlex.join(["recbole-poem", *words])
 
 
 def show(text: str) -> None:

@@ -4,7 +4,9 @@ from typing import Any, Dict, List, Optional
 
 from recbole.utils import EvaluatorType, ModelType
 
+from recbole_poem.cli.command import command_line
 from recbole_poem.cli.pages import TextPage
+from recbole_poem.core import one_line
 from recbole_poem.core.run_log import lined_up
 from recbole_poem.training.baselines import Targets, beside, counted_targets
 from recbole_poem.training.experiment import Experiment
@@ -80,11 +82,11 @@ def _lines(
     if experiment is not None and experiment.config["MODEL_TYPE"] == ModelType.SEQUENTIAL:
         dataset = experiment.test_data._dataset
         ids = dataset.inter_feat[dataset.uid_field][:2]
-        users = ",".join(map(str, dataset.id2token(dataset.uid_field, ids)))
-        command = f"recbole-poem recommend --checkpoint={result['model_file']} --users={users}"
+        users = one_line.joined(map(str, dataset.id2token(dataset.uid_field, ids)))
+        command = ["recommend", f"--checkpoint={result['model_file']}", f"--users={users}"]
         if targets is not None and targets.n_seen > _MANY * targets.n_rows:
-            command += " --keep_seen"  # people come back to what they had
-        lines.append(lined_up("next", command))
+            command.append("--keep_seen")  # people come back to what they had
+        lines.append(lined_up("next", command_line(*command, "--output=recs.csv")))
     return lines
 
 

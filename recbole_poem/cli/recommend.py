@@ -1,12 +1,13 @@
 """``recbole-poem recommend --checkpoint F --users 196,197 --output recs.csv``, or ``--input``."""
 
 import argparse
+import csv
 import sys
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from recbole_poem.cli.command import named_checkpoint, read_arguments, verb_parser
-from recbole_poem.core import stack
+from recbole_poem.core import one_line, stack
 from recbole_poem.core.errors import InputError
 
 _AT_ONCE = 256  # requests that are answered together
@@ -41,8 +42,8 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
     )
     who.add_argument(
         "--users",
-        help="users of the checkpoint's data set, separated by commas, with all rows of it as "
-        "their histories, and their last ranking in the request cache; their names are the "
+        help="users of the checkpoint's data set, as a line of CSV (a name with a comma between "
+        "quotes), with all rows of it as their histories, and their last ranking in the request cache; their names are the "
         "column request",
     )
     who.add_argument("--all_users", action="store_true", help="all users of that data set")
@@ -99,9 +100,15 @@ def _names(users: str) -> List[str]:
     Raises
     ------
     InputError
-        For a name without a letter.
+        For a name without a letter, and a quote that does not close.
     """
-    names = [name.strip() for name in users.split(",")]
+    try:
+        names = one_line.split(users)
+    except csv.Error as error:
+        raise InputError(
+            f"--users: a quote does not close or opens in vain: {users}; write a name with a comma "
+            'or a quote between quotes: "Doe, J","the ""boss"""'
+        ) from error
     if "" in names:
         raise InputError(f"--users: expected names with a comma between two, not '{users}'")
     return names

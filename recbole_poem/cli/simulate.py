@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Tuple
 
-from recbole_poem.cli.command import read_arguments, show, verb_parser
+from recbole_poem.cli.command import command_line, read_arguments, show, verb_parser
 from recbole_poem.core import stack
 from recbole_poem.core.errors import InputError, nearest
 
@@ -158,11 +158,12 @@ def _data(options: argparse.Namespace, dials: Mapping[str, Any]) -> None:
     with _blocks_run_on(options.workers) as run_blocks:
         told = write_dataset(world, options.requests, options.output, run_blocks)
     name, folder = options.output.resolve().name, options.output.parent
-    where = "" if folder == Path("dataset") else f" --data_path={folder}"
+    where = [f"--dataset={name}"]
+    where += [] if folder == Path("dataset") else [f"--data_path={folder}"]
     show(
         f"{options.output}: {told.users:,} users, {told.items:,} videos, {told.requests:,} "
         f"requests, {told.exposures:,} exposures\n\n{oracle_table(told)}\n\n"
-        f"next: python run_recbole_poem.py --model=POEM --dataset={name}{where}"
+        f"next: {command_line('train', '--model=POEM', *where)}"
     )
 
 

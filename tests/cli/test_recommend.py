@@ -163,6 +163,7 @@ def test_users_who_cannot_be_answered_are_named(
     for more, words in (
         (["--users=u7,u777"], "users: the data set toy has no user 'u777'; the nearest is 'u7'"),
         (["--users=u7,,u8"], "--users: expected names with a comma between two, not 'u7,,u8'"),
+        (['--users="u7'], "--users: a quote does not close or opens in vain: \"u7; write a name"),
         (["--users=u7,u7"], "users: 'u7' is there twice"),
         (["--users=u7", "--bad_lines=skip"], "--bad_lines: it is about the lines of --input"),
     ):

@@ -1,5 +1,6 @@
 """``recbole-poem simulate``: options and dials, what it prints, and what it refuses."""
 
+import shlex
 from pathlib import Path
 from typing import List
 
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from recbole_poem.cli.simulate import parse
+from recbole_poem.cli.train import parse as parse_train
 from recbole_poem.cli.verbs import main
 
 LITTLE = [
@@ -82,8 +84,13 @@ def test_data_are_written_and_two_arms_live_in_their_world(
     assert said.startswith("sets/w: 40 users, 60 videos, 200 requests, ")
     assert "oracle (test rows)  NDCG@10  Hit@10  NDCG@50  Hit@50\ntaste  " in said
     assert said.endswith(
-        "next: python run_recbole_poem.py --model=POEM --dataset=w --data_path=sets\n"
+        "next: recbole-poem train --model=POEM --dataset=w --data_path=sets\n"
     )
+    program, *words = shlex.split(said.rpartition("next: ")[2])
+    options, keys = parse_train(words[1:])
+    assert (program, words[0], options.dataset, keys) == (
+        "recbole-poem", "train", "w", {"data_path": "sets"},
+    )  # fmt: skip
     assert {path.suffix for path in Path("sets/w").iterdir()} == {
         ".inter", ".cand", ".item", ".user", ".yaml", ".json",
     }  # fmt: skip

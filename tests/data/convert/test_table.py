@@ -3,6 +3,7 @@
 import datetime
 import gzip
 import json
+import shlex
 from pathlib import Path
 from typing import Any, List
 
@@ -12,6 +13,7 @@ import pytest
 import worlds
 import yaml
 
+from recbole_poem.cli.train import parse as parse_train
 from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.table import convert
@@ -360,6 +362,17 @@ def test_the_command_ends_with_what_to_do_next(capsys: Any) -> None:
     assert main(["convert", "table", "--input", "none.csv", "--output", "x"]) == 2
     assert "there is no file none.csv" in capsys.readouterr().err
     assert not Path("x").exists()
+
+
+def test_the_next_command_is_quoted_for_a_shell(capsys: Any) -> None:
+    arguments = ["--input", file(CSV), "--output", "my sets/my shop"]
+    assert main(["convert", "table", *arguments]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    program, verb, *words = shlex.split(line.removeprefix("next: "))
+    options, keys = parse_train(words)
+    assert (program, verb, options.dataset, keys) == (
+        "recbole-poem", "train", "my shop", {"data_path": "my sets"},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("output", ["afile", "afile/shop"])
