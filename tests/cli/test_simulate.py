@@ -11,6 +11,7 @@ import yaml
 from recbole_poem.cli.simulate import parse
 from recbole_poem.cli.train import parse as parse_train
 from recbole_poem.cli.verbs import main
+from recbole_poem.training.quick_start import run_recbole_poem
 
 LITTLE = [
     "--users=40", "--items=60", "--requests=5", "--list.candidates=12", "--list.shown=4",
@@ -98,6 +99,23 @@ def test_data_are_written_and_two_arms_live_in_their_world(
     said = capsys.readouterr().out
     assert "B (own) has the same watch time as A (own): +0.00 s per user and day" in said
     assert Path("ab/report.html").is_file() and Path("ab/result.json").is_file()
+
+
+def test_the_latest_checkpoint_of_the_world_may_be_an_arm(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["simulate", "data", "--output", "sets/w", *LITTLE]) == 0
+    words = ["simulate", "ab", "--data=sets/w", "--a=own", "--b=latest", "--days=1"]
+    assert main(words) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "recbole_poem: dataset: no checkpoint of 'w' lies in saved; train one first, or name "
+        "another folder with --checkpoint_dir"
+    )
+    keys = {"data_path": "sets", "checkpoint_dir": "kept", "epochs": 1, "state": "ERROR"}
+    keys.update(train_neg_sample_args=None, hidden_size=8, inner_size=8)
+    made = run_recbole_poem("SASRec", "w", config_dict=keys)
+    assert main([*words, "--checkpoint_dir=kept"]) == 0
+    assert f"checkpoint: {made['model_file']}\n" in capsys.readouterr().out
 
 
 def test_a_folder_of_something_else_is_no_world(capsys: pytest.CaptureFixture[str]) -> None:
