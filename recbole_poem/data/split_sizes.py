@@ -61,7 +61,7 @@ def log_words(dataset: Any) -> str:
     )
     if dataset.time_span is None:
         return words
-    return f"{words}, {span_in_words(dataset.time_span, dataset.config['time_unit'])}"
+    return f"{words}, {span_in_words(dataset.time_span, dataset.config['time_unit'])} UTC"
 
 
 #: what leave-one-out predicts of each user
