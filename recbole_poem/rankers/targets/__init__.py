@@ -12,6 +12,7 @@ import torch
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.settings import FROM_0, setting
+from recbole_poem.log.feedback import check_column
 from recbole_poem.log.requests import RequestLog
 
 
@@ -95,3 +96,26 @@ def check_weights(targets: Sequence[Target]) -> None:
     """Raise `InputError` where no target has a weight."""
     if not any(target.settings.weight > 0 for target in targets):
         raise InputError("targets: every weight is 0; at least one must be greater")
+
+
+def check_columns(config: Any, log: RequestLog) -> None:
+    """Refuse a given target whose condition names no column, also where no ranker reads it.
+
+    Parameters
+    ----------
+    config : Config
+        Whose targets are looked at where the user or the data set gave them.
+    log : RequestLog
+
+    Raises
+    ------
+    InputError
+        Naming the target and the column.
+    """
+    given = {str(key).partition(".")[0] for key in config.external_config_dict}
+    choices = config.component("targets") if "targets" in given else None
+    for name, choice in (choices or {}).items():
+        feedback = getattr(choice.settings, "feedback", None) or []
+        for condition in feedback if isinstance(feedback, list) else [feedback]:
+            for column in condition:
+                check_column(log, column, f"targets.{name}.feedback")
