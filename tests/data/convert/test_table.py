@@ -145,6 +145,11 @@ def test_packed_files_and_a_mark_of_byte_order_are_read() -> None:
         convert("events.csv.gz", "data/shop")
 
 
+def test_a_packed_file_of_a_plain_name_is_told() -> None:
+    Path("events.csv").write_bytes(gzip.compress(CSV.encode()))
+    assert refusal("events.csv") == "events.csv: it is packed by gzip; name it events.csv.gz"
+
+
 def test_a_file_without_a_header_needs_the_names() -> None:
     source = file("196\t242\t3\t881250949\n186\t302\t3\t891717742\n", "u.txt")
     assert "line 1 names no columns: '196\t242" in refusal(source)
