@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 from recbole_poem.cli.command import named_checkpoint, read_arguments, verb_parser
 from recbole_poem.core import one_line, stack
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.plurals import counted
 
 _AT_ONCE = 256  # requests that are answered together
 
@@ -38,7 +39,8 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
         "--input",
         type=Path,
         help="requests: columns request, history, and maybe times, k, allow, deny, filter_seen, "
-        "each for its request alone; JSON lines may have ranking as well",
+        "each for its request alone; JSON lines may have ranking as well, and items that hold a "
+        "blank",
     )
     who.add_argument(
         "--users",
@@ -90,6 +92,8 @@ def run(arguments: List[str]) -> int:
         requests = read_requests(options.input)
         recommender = Recommender.load(*_loaded(options, keys))
         said = _answer_requests(recommender, requests, options)
+    if options.k > recommender.n_items:
+        said += f", with at most {counted(recommender.n_items, 'item')} each: the model has no more"
     print(f"{said}: {options.output}")
     return 0
 
@@ -138,8 +142,8 @@ def _answer_users(recommender: Any, users: Optional[List[str]], options: Any) ->
             write(found)
             n_empty += len(block) - found["request"].nunique()
             bar.update(len(block))
-    nobody = f", {n_empty} users got no item" if n_empty else ""
-    return f"{len(names)} users answered{nobody}"
+    nobody = f", {counted(n_empty, 'user')} got no item" if n_empty else ""
+    return f"{counted(len(names), 'user')} answered{nobody}"
 
 
 def _answer_requests(recommender: Any, requests: Iterator[Any], options: Any) -> str:
@@ -173,11 +177,20 @@ def _answer_requests(recommender: Any, requests: Iterator[Any], options: Any) ->
             n_unknown += sum(answer.n_unknown for answer in answers)
             n_empty += sum(not answer.items for answer in answers)
             bar.update(len(good))
-    nobody = f", {n_empty} requests got no item" if n_empty else ""
+    nobody = f", {counted(n_empty, 'request')} got no item" if n_empty else ""
     return (
-        f"{n_answered} requests answered, {n_skipped} lines skipped, {n_unknown} unknown item "
-        f"tokens left out{nobody}"
+        f"{counted(n_answered, 'request')} answered, {counted(n_skipped, 'line')} skipped, "
+        f"{counted(n_unknown, 'unknown item token')} left out"
+        f"{_split_at_blanks(recommender, options.input) if n_unknown else ''}{nobody}"
     )
+
+
+def _split_at_blanks(recommender: Any, path: Path) -> str:
+    """Say which way is left where cells are split at blanks, and items have blanks."""
+    has_blanks = any(" " in str(token) for token in recommender.item_tokens[1:])
+    if path.suffix != ".csv" or not has_blanks:
+        return ""
+    return " (in CSV blanks lie between items; items that hold one need JSON lines, .jsonl)"
 
 
 def _blocks(requests: Iterator[Any]) -> Iterator[List[Any]]:
