@@ -45,7 +45,8 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
     who.add_argument(
         "--users",
         help="users of the checkpoint's data set, as a line of CSV (a name with a comma between "
-        "quotes), with all rows of it as their histories, and their last ranking in the request cache; their names are the "
+        "quotes), with all rows of it as their histories, and their last ranking in the "
+        "request cache; their names are the "
         "column request",
     )
     who.add_argument("--all_users", action="store_true", help="all users of that data set")

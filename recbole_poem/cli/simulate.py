@@ -6,7 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Tuple
 
-from recbole_poem.cli.command import command_line, named_checkpoint, read_arguments, show, verb_parser
+from recbole_poem.cli.command import (
+    command_line,
+    named_checkpoint,
+    read_arguments,
+    show,
+    verb_parser,
+)
 from recbole_poem.core import stack
 from recbole_poem.core.errors import InputError, nearest
 
@@ -92,8 +98,8 @@ def _ab_parser() -> argparse.ArgumentParser:
     parser = verb_parser(
         "simulate ab",
         "Simulate: let two retrievals live with the same people, and say what differs. An arm is "
-        "the file of a checkpoint, latest (the youngest of --data), own (the platform's sources alone), everything (all videos), "
-        "best (the fair ceiling).",
+        "the file of a checkpoint, latest (the youngest of --data), own (the platform's "
+        "sources alone), everything (all videos), best (the fair ceiling).",
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder that `simulate data` wrote")

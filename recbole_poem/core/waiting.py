@@ -1,4 +1,4 @@
-"""How torch's threads wait for each other: OpenMP's variable, which is read when torch is loaded."""
+"""How torch's threads wait for each other: a variable that is read when torch is loaded."""
 
 import os
 import sys

@@ -41,7 +41,10 @@ def ranking_words(config: Any) -> str:
         return "all items are ranked, but those that the user had before"
     if config["mask_seen"]:
         return "all items are ranked, those that the user had before last (mask_seen)"
-    return "all items are ranked, also those that the user had before (--mask_seen=True ranks them last)"
+    return (
+        "all items are ranked, also those that the user had before "
+        "(--mask_seen=True ranks them last)"
+    )
 
 
 def _stop_words(config: Any) -> str:

@@ -34,7 +34,8 @@ def test_a_file_is_answered_as_the_library_answers(
     output = tmp_path / "recs.parquet"
     arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output", str(output)]
     assert recommend([*arguments, "--k", "4"]) == 0
-    assert "2 requests answered, 0 lines skipped, 1 unknown item token left out" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "2 requests answered, 0 lines skipped, 1 unknown item token left out" in said
     expected = Recommender.load(checkpoint).recommend(
         [["i1", "i2"], ["i3"]], k=4, item_times=[[5, 65], None]
     )
@@ -199,7 +200,7 @@ def test_users_who_cannot_be_answered_are_named(
     for more, words in (
         (["--users=u7,u777"], "users: the data set toy has no user 'u777'; the nearest is 'u7'"),
         (["--users=u7,,u8"], "--users: expected names with a comma between two, not 'u7,,u8'"),
-        (['--users="u7'], "--users: a quote does not close or opens in vain: \"u7; write a name"),
+        (['--users="u7'], '--users: a quote does not close or opens in vain: "u7; write a name'),
         (["--users=u7,u7"], "users: 'u7' is there twice"),
         (["--users=u7", "--bad_lines=skip"], "--bad_lines: it is about the lines of --input"),
     ):

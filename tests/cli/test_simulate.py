@@ -84,9 +84,7 @@ def test_data_are_written_and_two_arms_live_in_their_world(
     said = capsys.readouterr().out
     assert said.startswith("sets/w: 40 users, 60 videos, 200 requests, ")
     assert "oracle (test rows)  NDCG@10  Hit@10  NDCG@50  Hit@50\ntaste  " in said
-    assert said.endswith(
-        "next: recbole-poem train --model=POEM --dataset=w --data_path=sets\n"
-    )
+    assert said.endswith("next: recbole-poem train --model=POEM --dataset=w --data_path=sets\n")
     program, *words = shlex.split(said.rpartition("next: ")[2])
     options, keys = parse_train(words[1:])
     assert (program, words[0], options.dataset, keys) == (
