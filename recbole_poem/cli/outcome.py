@@ -7,6 +7,7 @@ from recbole.utils import EvaluatorType, ModelType
 from recbole_poem.cli.command import command_line
 from recbole_poem.cli.pages import TextPage
 from recbole_poem.core import one_line
+from recbole_poem.core.plurals import counted
 from recbole_poem.core.run_log import lined_up
 from recbole_poem.training.baselines import Targets, beside, counted_targets
 from recbole_poem.training.experiment import Experiment
@@ -66,7 +67,8 @@ def _number(value: float) -> str:
 def _protocol(experiment: Experiment, targets: Optional[Targets]) -> str:
     words = ranking_words(experiment.config)
     if targets is not None:
-        words = f"{targets.n_rows:,} rows of {targets.n_users:,} users; {words}"
+        of = f"{counted(targets.n_rows, 'row')} of {counted(targets.n_users, 'user')}"
+        words = f"{of}; {words}"
     return lined_up("protocol", words)
 
 

@@ -32,6 +32,8 @@ _READING = [
 ]
 #: those that are on or off
 _SWITCHES = ("keep_duplicates", "drop_incomplete")
+#: flags of the conversion that are arguments of another name here
+_OTHER_NAMES = {"input": "source", "output": "data_path"}
 
 
 def fit(
@@ -99,6 +101,7 @@ def _in_python(words: str) -> str:
 
     def argument(flag: "re.Match[str]") -> str:
         name, value = flag.groups()
+        name = _OTHER_NAMES.get(name, name)
         if name not in _READING:
             return str(name) if value is None else f"{name}={value!r}"
         if value is None and name in _SWITCHES:

@@ -120,7 +120,10 @@ def read(path: Union[str, Path]) -> Dict[str, Any]:
             f"'{FORMAT}'); train it again"
         )
     if found != FORMAT:
-        raise InputError(f"{path}: this is not a checkpoint of recbole_poem ('{FORMAT}')")
+        raise InputError(
+            f"{path}: this is not a checkpoint of recbole_poem ('{FORMAT}'); name a .pth file that "
+            "its training wrote"
+        )
     for key, kind in _CONTENT.items():
         if not isinstance(state.get(key), kind):
             raise InputError(f"{path}: the checkpoint's '{key}' is missing or no {kind.__name__}")

@@ -122,6 +122,11 @@ def test_gaps_are_told_with_what_to_write_in_python(frame: pd.DataFrame) -> None
         POEM.fit(frame.dropna().assign(ts=range(len(frame) - 1)), **QUIET)
 
 
+def test_a_file_that_is_not_there_is_named_as_the_source() -> None:
+    with pytest.raises(InputError, match=r"^source: there is no file none.csv$"):
+        POEM.fit("none.csv")
+
+
 @pytest.mark.parametrize("source", [None, [1, 2]])
 def test_what_is_no_table_is_refused(source: Any) -> None:
     with pytest.raises(InputError) as error:
