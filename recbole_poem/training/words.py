@@ -4,6 +4,8 @@ from typing import Any, Dict
 
 from recbole.utils import EvaluatorType, ModelType
 
+from recbole_poem.core.plurals import counted
+
 
 def model_words(config: Any, model: Any) -> str:
     """Say which model is trained, of which size, and what was chosen for it.
@@ -49,10 +51,10 @@ def ranking_words(config: Any) -> str:
 
 def _stop_words(config: Any) -> str:
     if config["eval_step"] <= 0:
-        return f"no validation, {config['epochs']} epochs"
+        return f"no validation, {counted(config['epochs'], 'epoch')}"
     return (
-        f"{config['valid_metric']} of the validation rows ends training, {config['epochs']} epochs "
-        f"at most, patience {config['stopping_step']} (evaluations without a better one; one more "
+        f"{config['valid_metric']} of the validation rows ends training, "
+        f"{counted(config['epochs'], 'epoch')} at most, patience {config['stopping_step']} (evaluations without a better one; one more "
         "ends it)"
     )
 
