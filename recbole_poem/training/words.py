@@ -54,8 +54,8 @@ def _stop_words(config: Any) -> str:
         return f"no validation, {counted(config['epochs'], 'epoch')}"
     return (
         f"{config['valid_metric']} of the validation rows ends training, "
-        f"{counted(config['epochs'], 'epoch')} at most, patience {config['stopping_step']} (evaluations without a better one; one more "
-        "ends it)"
+        f"{counted(config['epochs'], 'epoch')} at most, patience "
+        f"{config['stopping_step']} (evaluations without a better one; one more ends it)"
     )
 
 

@@ -112,9 +112,10 @@ def check_columns(config: Any, log: RequestLog) -> None:
     InputError
         Naming the target and the column.
     """
-    given = {str(key).partition(".")[0] for key in config.external_config_dict}
-    choices = config.component("targets") if "targets" in given else None
-    for name, choice in (choices or {}).items():
+    for name, choice in (config.component("targets") or {}).items():
+        keys = ("targets", f"targets.{name}", f"targets.{name}.feedback")
+        if not any(map(config.is_given, keys)):
+            continue
         feedback = getattr(choice.settings, "feedback", None) or []
         for condition in feedback if isinstance(feedback, list) else [feedback]:
             for column in condition:
