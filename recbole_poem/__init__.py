@@ -4,6 +4,9 @@
 what is wrong with it; RecBole, torch and DGL are loaded when one of the public names below is
 first used, after the versions have been checked.
 
+Import it before torch: it lets torch's threads wait without spinning, which counts on a machine
+that is busy.
+
 >>> from recbole_poem import POEM
 >>> model = POEM.fit("events.csv", user="customer", item="sku", time="ts")  # doctest: +SKIP
 >>> model.recommend(users=["anna"], k=10)  # doctest: +SKIP
@@ -13,7 +16,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any, List
 
-from recbole_poem.core import stack
+from recbole_poem.core import stack, waiting
 
 if TYPE_CHECKING:
     from recbole_poem.core.errors import InputError
@@ -37,6 +40,9 @@ __all__ = [
 
 # Without it DGL writes ~/.dgl/config.json at its first import, and dies where it may not.
 os.environ.setdefault("DGLBACKEND", "pytorch")
+# torch's threads spin while they wait, which beside another busy process makes two of them many
+# times slower than one. OpenMP reads this once, when torch is loaded: `waiting` tells who is late.
+waiting.passively()
 
 _HOME = {
     "POEM": "recbole_poem.serving.fitting",

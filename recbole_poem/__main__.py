@@ -1,4 +1,4 @@
-"""``python -m recbole_poem`` is `recbole-poem`: a verb and its arguments, and no verb trains."""
+"""``python -m recbole_poem`` is `recbole-poem`: a verb and its arguments; options alone train."""
 
 import sys
 

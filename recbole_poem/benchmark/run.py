@@ -6,7 +6,6 @@ JOB is a ``job.json`` that `recbole_poem.benchmark.runner` wrote; its folder is 
 import gc
 import json
 import logging
-import os
 import sys
 import traceback
 from functools import partial
@@ -186,6 +185,5 @@ def main(path: str) -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     end_with_runner()
     sys.exit(main(sys.argv[1]))

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from typing import Any, Callable, Dict, List, Mapping, Tuple, Type
 
@@ -94,6 +95,11 @@ def named_checkpoint(path: str, keys: Mapping[str, Any]) -> str:
     return found
 
 
+def command_line(*words: str) -> str:
+    """Return a command of this program as a shell reads it: ``recbole-poem recommend --k=5``."""
+    return shlex.join(["recbole-poem", *words])
+
+
 def show(text: str) -> None:
     """Print what a verb answers; a reader that has seen enough, such as ``head``, is no error."""
     try:
@@ -105,9 +111,6 @@ def show(text: str) -> None:
 
 def exit_status(command: Callable[[], int]) -> int:
     """Run `command`; return its exit status, 2 for bad input, 130 for Ctrl-C."""
-    # torch's threads spin while they wait, which beside another busy process makes two of them
-    # many times slower than one; it is read when torch is loaded
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     recbole_warnings.ignore()
     try:
         return command()

@@ -77,6 +77,11 @@ def _check_form(options: argparse.Namespace) -> None:
     if options.between is not None:
         if runs:
             raise InputError(f"--between: {runs[0]} is a run and has no rows; leave it out")
+        folders = {folder.resolve() for folder in options.results}
+        if len(folders) == 1 and len(set(options.between)) == 1:
+            raise InputError(
+                f"--between: {options.between[0]} is both rows; name two, or a second folder"
+            )
         return
     if len(runs) < 2:
         raise InputError("name two rows by --between A B, or give the folders of two runs")

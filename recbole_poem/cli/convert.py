@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
-from recbole_poem.cli.command import verb_parser
+from recbole_poem.cli.command import command_line, verb_parser
 from recbole_poem.core import stack
 
 #: those of `recbole_poem.data.convert.recflow.places`, which loads torch; help does not
@@ -134,8 +134,8 @@ def _convert_table(keys: Dict[str, Any]) -> int:
     from recbole_poem.data.convert.table import convert
 
     found = convert(keys.pop("input"), keys.pop("output"), **keys)
-    where = f"--dataset={found.dataset} --data_path={found.data_path}"
-    print(f"{found.summary}\n\nnext: recbole-poem train --model=POEM {where}")
+    where = [f"--dataset={found.dataset}", f"--data_path={found.data_path}"]
+    print(f"{found.summary}\n\nnext: {command_line('train', '--model=POEM', *where)}")
     return 0
 
 

@@ -4,7 +4,10 @@ from typing import Any, Dict, List, Optional
 
 from recbole.utils import EvaluatorType, ModelType
 
+from recbole_poem.cli.command import command_line
 from recbole_poem.cli.pages import TextPage
+from recbole_poem.core import one_line
+from recbole_poem.core.plurals import counted
 from recbole_poem.core.run_log import lined_up
 from recbole_poem.training.baselines import Targets, beside, counted_targets
 from recbole_poem.training.experiment import Experiment
@@ -64,7 +67,8 @@ def _number(value: float) -> str:
 def _protocol(experiment: Experiment, targets: Optional[Targets]) -> str:
     words = ranking_words(experiment.config)
     if targets is not None:
-        words = f"{targets.n_rows:,} rows of {targets.n_users:,} users; {words}"
+        of = f"{counted(targets.n_rows, 'row')} of {counted(targets.n_users, 'user')}"
+        words = f"{of}; {words}"
     return lined_up("protocol", words)
 
 
@@ -80,11 +84,11 @@ def _lines(
     if experiment is not None and experiment.config["MODEL_TYPE"] == ModelType.SEQUENTIAL:
         dataset = experiment.test_data._dataset
         ids = dataset.inter_feat[dataset.uid_field][:2]
-        users = ",".join(map(str, dataset.id2token(dataset.uid_field, ids)))
-        command = f"recbole-poem recommend --checkpoint={result['model_file']} --users={users}"
+        users = one_line.joined(map(str, dataset.id2token(dataset.uid_field, ids)))
+        command = ["recommend", f"--checkpoint={result['model_file']}", f"--users={users}"]
         if targets is not None and targets.n_seen > _MANY * targets.n_rows:
-            command += " --keep_seen"  # people come back to what they had
-        lines.append(lined_up("next", command))
+            command.append("--keep_seen")  # people come back to what they had
+        lines.append(lined_up("next", command_line(*command, "--output=recs.csv")))
     return lines
 
 

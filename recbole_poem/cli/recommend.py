@@ -1,13 +1,15 @@
 """``recbole-poem recommend --checkpoint F --users 196,197 --output recs.csv``, or ``--input``."""
 
 import argparse
+import csv
 import sys
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from recbole_poem.cli.command import named_checkpoint, read_arguments, verb_parser
-from recbole_poem.core import stack
+from recbole_poem.core import one_line, stack
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.plurals import counted
 
 _AT_ONCE = 256  # requests that are answered together
 
@@ -37,12 +39,14 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
         "--input",
         type=Path,
         help="requests: columns request, history, and maybe times, k, allow, deny, filter_seen, "
-        "each for its request alone; JSON lines may have ranking as well",
+        "each for its request alone; JSON lines may have ranking as well, and items that hold a "
+        "blank",
     )
     who.add_argument(
         "--users",
-        help="users of the checkpoint's data set, separated by commas, with all rows of it as "
-        "their histories, and their last ranking in the request cache; their names are the "
+        help="users of the checkpoint's data set, as a line of CSV (a name with a comma between "
+        "quotes), with all rows of it as their histories, and their last ranking in the "
+        "request cache; their names are the "
         "column request",
     )
     who.add_argument("--all_users", action="store_true", help="all users of that data set")
@@ -89,6 +93,8 @@ def run(arguments: List[str]) -> int:
         requests = read_requests(options.input)
         recommender = Recommender.load(*_loaded(options, keys))
         said = _answer_requests(recommender, requests, options)
+    if options.k > recommender.n_items:
+        said += f", with at most {counted(recommender.n_items, 'item')} each: the model has no more"
     print(f"{said}: {options.output}")
     return 0
 
@@ -99,9 +105,15 @@ def _names(users: str) -> List[str]:
     Raises
     ------
     InputError
-        For a name without a letter.
+        For a name without a letter, and a quote that does not close.
     """
-    names = [name.strip() for name in users.split(",")]
+    try:
+        names = one_line.split(users)
+    except csv.Error as error:
+        raise InputError(
+            f"--users: a quote does not close or opens in vain: {users}; write a name with a comma "
+            'or a quote between quotes: "Doe, J","the ""boss"""'
+        ) from error
     if "" in names:
         raise InputError(f"--users: expected names with a comma between two, not '{users}'")
     return names
@@ -131,8 +143,8 @@ def _answer_users(recommender: Any, users: Optional[List[str]], options: Any) ->
             write(found)
             n_empty += len(block) - found["request"].nunique()
             bar.update(len(block))
-    nobody = f", {n_empty} users got no item" if n_empty else ""
-    return f"{len(names)} users answered{nobody}"
+    nobody = f", {counted(n_empty, 'user')} got no item" if n_empty else ""
+    return f"{counted(len(names), 'user')} answered{nobody}"
 
 
 def _answer_requests(recommender: Any, requests: Iterator[Any], options: Any) -> str:
@@ -166,11 +178,20 @@ def _answer_requests(recommender: Any, requests: Iterator[Any], options: Any) ->
             n_unknown += sum(answer.n_unknown for answer in answers)
             n_empty += sum(not answer.items for answer in answers)
             bar.update(len(good))
-    nobody = f", {n_empty} requests got no item" if n_empty else ""
+    nobody = f", {counted(n_empty, 'request')} got no item" if n_empty else ""
     return (
-        f"{n_answered} requests answered, {n_skipped} lines skipped, {n_unknown} unknown item "
-        f"tokens left out{nobody}"
+        f"{counted(n_answered, 'request')} answered, {counted(n_skipped, 'line')} skipped, "
+        f"{counted(n_unknown, 'unknown item token')} left out"
+        f"{_split_at_blanks(recommender, options.input) if n_unknown else ''}{nobody}"
     )
+
+
+def _split_at_blanks(recommender: Any, path: Path) -> str:
+    """Say which way is left where cells are split at blanks, and items have blanks."""
+    has_blanks = any(" " in str(token) for token in recommender.item_tokens[1:])
+    if path.suffix != ".csv" or not has_blanks:
+        return ""
+    return " (in CSV blanks lie between items; items that hold one need JSON lines, .jsonl)"
 
 
 def _blocks(requests: Iterator[Any]) -> Iterator[List[Any]]:

@@ -81,6 +81,11 @@ def run(arguments: List[str]) -> int:
     of_dataset = {} if options.dataset is None else {"dataset": options.dataset}
     checkpoint = named_checkpoint(options.checkpoint or LATEST, {**keys, **of_dataset})
     output = options.output or Path("replay", Path(checkpoint).stem)
+    if output.suffix in (".json", ".html"):
+        raise InputError(
+            f"--output: {output} is a file's name; name a folder, which gets report.json and "
+            "replay.html"
+        )
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

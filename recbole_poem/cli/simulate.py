@@ -6,7 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Tuple
 
-from recbole_poem.cli.command import read_arguments, show, verb_parser
+from recbole_poem.cli.command import (
+    command_line,
+    named_checkpoint,
+    read_arguments,
+    show,
+    verb_parser,
+)
 from recbole_poem.core import stack
 from recbole_poem.core.errors import InputError, nearest
 
@@ -92,8 +98,8 @@ def _ab_parser() -> argparse.ArgumentParser:
     parser = verb_parser(
         "simulate ab",
         "Simulate: let two retrievals live with the same people, and say what differs. An arm is "
-        "the file of a checkpoint, or own (the platform's sources alone), everything (all videos), "
-        "best (the fair ceiling).",
+        "the file of a checkpoint, latest (the youngest of --data), own (the platform's "
+        "sources alone), everything (all videos), best (the fair ceiling).",
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder that `simulate data` wrote")
@@ -101,6 +107,7 @@ def _ab_parser() -> argparse.ArgumentParser:
     add("--b", required=True, metavar="ARM", help="the other")
     add("--days", type=int, default=7, help="of the test (default: 7)")
     add("--candidates", type=int, default=50, help="a checkpoint is asked for (default: 50)")
+    add("--checkpoint_dir", default="saved", help="where latest is looked for (default: saved)")
     add("--alone", action="store_true", help="no sources of the platform beside a checkpoint")
     add("--output", type=Path, default=Path("ab"), help="folder of the report (default: ab)")
     add("--workers", type=int, help=_OF_RAY)
@@ -158,11 +165,12 @@ def _data(options: argparse.Namespace, dials: Mapping[str, Any]) -> None:
     with _blocks_run_on(options.workers) as run_blocks:
         told = write_dataset(world, options.requests, options.output, run_blocks)
     name, folder = options.output.resolve().name, options.output.parent
-    where = "" if folder == Path("dataset") else f" --data_path={folder}"
+    where = [f"--dataset={name}"]
+    where += [] if folder == Path("dataset") else [f"--data_path={folder}"]
     show(
         f"{options.output}: {told.users:,} users, {told.items:,} videos, {told.requests:,} "
         f"requests, {told.exposures:,} exposures\n\n{oracle_table(told)}\n\n"
-        f"next: python run_recbole_poem.py --model=POEM --dataset={name}{where}"
+        f"next: {command_line('train', '--model=POEM', *where)}"
     )
 
 
@@ -173,9 +181,13 @@ def _ab(options: argparse.Namespace) -> None:
 
     for name in ("days", "candidates"):
         _at_least(name, getattr(options, name), 1)
+    of_data = {
+        "dataset": options.data.resolve().name, "checkpoint_dir": options.checkpoint_dir,
+    }  # fmt: skip
+    a, b = (named_checkpoint(name, of_data) for name in (options.a, options.b))
     with _blocks_run_on(options.workers) as run_blocks:
         report = duel(
-            options.data, options.a, options.b, options.days, options.candidates, options.alone,
+            options.data, a, b, options.days, options.candidates, options.alone,
             run_blocks, show_progress=True,
         )  # fmt: skip
     write_report(options.output, report)

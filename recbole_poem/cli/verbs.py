@@ -16,7 +16,7 @@ VERBS: Dict[str, str] = {
     "tune": "search good hyper-parameters of a model",
     "benchmark": "train models side by side, and report which is better",
     "compare": "compare two rows of a benchmark, on all test rows or on parts of them",
-    "convert": "turn a public data set into atomic files",
+    "convert": "turn a table of events, or a public data set, into atomic files",
     "simulate": "a closed-loop world: write its data, test two retrievals in it, fit it to a log",
     "doctor": "check the installation",
     "components": "list the components of every stage, and their settings",
@@ -24,7 +24,7 @@ VERBS: Dict[str, str] = {
 
 _USAGE = "usage: recbole-poem [VERB] [--option ...] [--key=value ...]"
 _MORE = (
-    "recbole-poem VERB --help shows the options of a verb. Without a verb it trains:\n"
+    "recbole-poem VERB --help shows the options of a verb. Options without a verb train:\n"
     "recbole-poem --model=POEM is recbole-poem train --model=POEM."
 )
 
@@ -46,9 +46,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 
 def _run(arguments: List[str]) -> int:
-    if arguments[:1] in (["--help"], ["-h"]):
+    if arguments[:1] in ([], ["--help"], ["-h"]):
         show(help_text())
-        return 0
+        return 0 if arguments else 2
     verb, rest = split_verb(arguments)
     status: int = importlib.import_module(f"recbole_poem.cli.{verb}").run(rest)
     return status

@@ -33,7 +33,8 @@ def stacked(
     lower, upper : mapping
         Keys to values, dotted keys among them.
     stages : mapping
-        Keys of stages to the stages. All other keys of `upper` replace those of `lower`.
+        Keys of stages to the stages. All other keys of `upper` replace those of `lower`, and what
+        `lower` says of their parts.
 
     Returns
     -------
@@ -44,7 +45,7 @@ def stacked(
     for key in sorted(upper, key=_depth):  # what stands beside its own block changes it
         head = key.partition(".")[0] if isinstance(key, str) else key
         if head not in stages:
-            result[key] = upper[key]
+            _replace(result, key, upper[key])
         elif key == head and _is_nameless(stages[head], upper[key]):
             for name, value in upper[key].items():
                 _replace(result, f"{head}.{name}", value)

@@ -104,9 +104,11 @@ def _words(error: Exception, text: str) -> str:
         return " ".join(str(error).split())
     if "',' or" in str(problem):  # found behind the list that it is about
         mark = getattr(error, "context_mark", None) or mark
-    has_interval = _INTERVAL.search(text.splitlines()[mark.line]) if text else None
+    lines = text.splitlines() or [""]
+    place = min(mark.line, len(lines) - 1)  # the end of the text lies behind its last line
+    has_interval = _INTERVAL.search(lines[place])
     hint = f'; put quotes around the interval: "{has_interval[0]}"' if has_interval else ""
-    return f"line {mark.line + 1}: {problem}{hint}"
+    return f"line {place + 1}: {problem}{hint}"
 
 
 def _missing_blank(text: str) -> str:

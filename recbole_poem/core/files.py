@@ -96,6 +96,25 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """Name the folder of an output where the system refuses what the block writes into it.
+
+    Raises
+    ------
+    InputError
+        In place of an OSError; says which file is in the way, if one is.
+    """
+    try:
+        yield
+    except OSError as error:
+        in_the_way = [path for path in (folder, *folder.parents) if path.is_file()]
+        reason = f"{in_the_way[0]} is a file" if in_the_way else error.strerror or error
+        raise InputError(
+            f"--output: {folder} cannot be written: {reason}; mend that, or name another folder"
+        ) from error
+
+
+@contextmanager
 def in_turn(path: Path, what: str) -> Iterator[None]:
     """Hold the lock file `path`; where another process holds it, log `what` it does, and wait.
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Optional
+from uuid import uuid4
 
 from recbole.utils.utils import get_local_time
 from tqdm import tqdm
@@ -115,8 +116,9 @@ def start_log(config: Any) -> Path:
     end_log()
     values = "".join(map(str, config.final_config_dict.values()))
     digest = hashlib.md5(values.encode(), usedforsecurity=False).hexdigest()[:6]
-    name = f"{config['model']}-{config['dataset']}-{get_local_time()}-{digest}.log"
-    path = Path("log", str(config["model"]), name)
+    # two runs may start within the same second; RecBole's TensorBoard folder has the same name
+    name = f"{config['model']}-{config['dataset']}-{get_local_time()}-{digest}-{uuid4().hex[:6]}"
+    path = Path("log", str(config["model"]), f"{name}.log")
     level = logging.getLevelName(str(config["state"] or "info").upper())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

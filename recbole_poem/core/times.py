@@ -26,3 +26,35 @@ def span(length: float, unit: str) -> str:
         if seconds >= size:
             return f"{seconds / size:.1f} {name}"
     return f"{seconds:.1f} seconds"
+
+
+#: units that times may be in by mistake, in a second, and how to mend that
+_UNITS = {
+    "seconds": (1, "say time_unit: s"),
+    "milliseconds": (1_000, "say time_unit: ms"),
+    "microseconds": (1_000_000, "divide them by 1000 and say time_unit: ms"),
+    "nanoseconds": (1_000_000_000, "divide them by 1000000 and say time_unit: ms"),
+}
+_PLAUSIBLE = (315_532_800, 4_102_444_800)  # 1980 to 2100, in seconds
+
+
+def doubt(first: float, last: float, unit: str) -> str:
+    """Say what is odd about the first and the last time of a log; nothing where all is well.
+
+    Parameters
+    ----------
+    first, last : float
+        Since 1970, in `unit`.
+    unit : str
+        One of `PER_SECOND`.
+    """
+    if first == last:
+        return "all rows have the same time, so their order is that of the file"
+    low, high = _PLAUSIBLE
+    if not (last < low * PER_SECOND[unit] or first > high * PER_SECOND[unit]):
+        return ""
+    span = f"they lie {'before 1980' if last < low * PER_SECOND[unit] else 'after 2100'}"
+    for name, (scale, mend) in _UNITS.items():
+        if low * scale <= first and last <= high * scale:
+            return f"{span}, read as {unit}, and look like {name}; {mend}"
+    return f"{span}, read as {unit}; that is well if they number steps, and the hour means nothing"

@@ -39,6 +39,7 @@ from recbole_poem.data.seen import ContextMaskingDataLoader, SeenMaskingDataLoad
 from recbole_poem.data.shared_negatives import SharedNegatives
 from recbole_poem.data.split_sizes import check_split, predicted_words, split_words
 from recbole_poem.log.requests import RequestLog
+from recbole_poem.rankers.targets import check_columns
 
 #: for training, validation (None = the split asks for no such rows) and test
 Loaders = Tuple[AbstractDataLoader, Optional[AbstractDataLoader], AbstractDataLoader]
@@ -73,6 +74,8 @@ def data_preparation(config: Any, dataset: Dataset) -> Loaders:
         raise InputError(
             f"positive_feedback: {config['model']} learns the labels of all rows and ranks no items"
         )
+    if isinstance(dataset, POEMDataset):
+        check_columns(config, dataset.log)
     if isinstance(dataset, RankingDataset):
         return _exposure_loaders(config, (train, valid, test))
     check_negatives(config, dataset, (train, valid, test))

@@ -12,6 +12,7 @@ from recbole.data.dataset import Dataset
 from recbole.utils import ModelType
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.plurals import counted
 from recbole_poem.core.times import span_in_words
 
 _PARTS = ("training", "validation", "test")
@@ -56,12 +57,12 @@ def log_words(dataset: Any) -> str:
     """
     rows = dataset.inter_feat
     words = (
-        f"{dataset.dataset_name}: {len(rows):,} rows of {dataset.user_num - 1:,} users and "
-        f"{dataset.item_num - 1:,} items"
+        f"{dataset.dataset_name}: {counted(len(rows), 'row')} of "
+        f"{counted(dataset.user_num - 1, 'user')} and {counted(dataset.item_num - 1, 'item')}"
     )
     if dataset.time_span is None:
         return words
-    return f"{words}, {span_in_words(dataset.time_span, dataset.config['time_unit'])}"
+    return f"{words}, {span_in_words(dataset.time_span, dataset.config['time_unit'])} UTC"
 
 
 #: what leave-one-out predicts of each user

@@ -18,6 +18,7 @@ from recbole.utils.enum_type import FeatureType
 
 from recbole_poem.core.atomic.row_counts import some_lines
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.times import doubt
 from recbole_poem.data.expected_counts import check_counts
 from recbole_poem.data.filters import FiltersMixin
 from recbole_poem.data.known_tokens import KnownTokensMixin
@@ -51,6 +52,12 @@ class TimeOrderMixin(KnownTokensMixin, FiltersMixin, SplitByTimeMixin):
                     f"{path}: column '{self.time_field}' is empty in {len(missing)} rows "
                     f"({some_lines(missing.tolist())})"
                 )
+            early = self.inter_feat.index[self.inter_feat[self.time_field] < 0] + 2
+            if len(early):
+                raise InputError(
+                    f"{path}: column '{self.time_field}' has times before 1970 "
+                    f"({some_lines(early.tolist())}); give them as 0 or later"
+                )
 
     @property
     def _required_time_field(self) -> Any:
@@ -67,6 +74,9 @@ class TimeOrderMixin(KnownTokensMixin, FiltersMixin, SplitByTimeMixin):
         if self.time_field in self.inter_feat:
             times = self.inter_feat[self.time_field].to_numpy(np.float64)
             self.time_span = np.array([times.min(), times.max()])
+            odd = doubt(times.min(), times.max(), self.config["time_unit"])
+            if odd:
+                self.logger.warning(f"{self.time_field}: {odd}")
         self._file_values = {f: _kept(self.inter_feat[f]) for f in self._fields_to_keep()}
         super()._fill_nan()
 

@@ -76,8 +76,16 @@ def feedback_column(log: RequestLog, name: str, key: str) -> np.ndarray:
     InputError
         If there is no such column and no such label, or nothing to form it from.
     """
-    if name in log.values:
+    check_column(log, name, key)
+    if name in log.values or log.watch_time is None:
         return log.values[name]
+    return watch_label(name, log.values, log.training, log.watch_time)
+
+
+def check_column(log: RequestLog, name: str, key: str) -> None:
+    """Refuse what `feedback_column` cannot return; see there."""
+    if name in log.values:
+        return
     if name not in FORMULAS and name not in ESTIMATORS:
         raise InputError(
             f"{key}: the .inter file has no float column '{name}' among those loaded "
@@ -88,7 +96,6 @@ def feedback_column(log: RequestLog, name: str, key: str) -> np.ndarray:
             f"{key}: '{name}' is formed from watch time; say which columns tell it, such as "
             "watch_time: {play: play_time_ms, duration: duration_ms, unit: ms}"
         )
-    return watch_label(name, log.values, log.training, log.watch_time)
 
 
 def estimated_labels(log: RequestLog, condition: Any) -> List[str]:

@@ -90,6 +90,12 @@ class ItemToItemRanker:
             positive_rows(log, choice.settings.feedback, f"objectives.{name}.feedback")
             for name, choice in objectives.items()
         ]
+        for (name, choice), rows in zip(objectives.items(), self._positive):
+            if not rows.any():
+                getLogger().warning(
+                    f"objectives.{name}.feedback: no row meets {choice.settings.feedback}, so it "
+                    f"says nothing; mend it, or write objectives.{name}: none"
+                )
         self._n_folds, self._top_k = n_folds, top_k
         self._estimated: Optional[ItemScores] = None
 

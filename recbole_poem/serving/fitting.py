@@ -2,17 +2,21 @@
 
 import hashlib
 import inspect
+import re
+from logging import INFO, getLogger
 from pathlib import Path
 from typing import Any, Mapping, Optional, Sequence, Union
 
 import pandas as pd
 
 from recbole_poem.core.errors import InputError, nearest
+from recbole_poem.core.run_log import end_log, say
 from recbole_poem.data.convert.table import convert
 from recbole_poem.models import poem as models
 from recbole_poem.serving.recommender import Recommender
+from recbole_poem.training.baselines import beside
 from recbole_poem.training.checks.names import check_dataset_name
-from recbole_poem.training.quick_start import run_recbole_poem
+from recbole_poem.training.quick_start import Finished, train
 
 #: keys of the configuration that the conversion decides, or the call
 _DECIDED = {
@@ -26,6 +30,10 @@ _READING = [
     for name, one in inspect.signature(convert).parameters.items()
     if one.kind is one.KEYWORD_ONLY
 ]
+#: those that are on or off
+_SWITCHES = ("keep_duplicates", "drop_incomplete")
+#: flags of the conversion that are arguments of another name here
+_OTHER_NAMES = {"input": "source", "output": "data_path"}
 
 
 def fit(
@@ -66,6 +74,8 @@ def fit(
     for key, reason in _DECIDED.items():
         if key in keys:
             raise InputError(f"{key}: {reason}; leave it out")
+    if not isinstance(source, (pd.DataFrame, str, Path)):
+        raise InputError(f"source: expected a DataFrame or the path of a file, not {source!r:.80}")
     columns = (user, item, time, tuple(feedback), tuple(weight))
     options = dict(reading or {})
     name = _name_of(source, columns, options) if dataset is None else dataset
@@ -73,10 +83,49 @@ def fit(
     for option in options:
         if option not in _READING:
             raise InputError(f"reading: there is no '{option}'{nearest(option, _READING)}")
-    found = convert(source, Path(data_path) / name, *columns, **options)
+    try:
+        found = convert(source, Path(data_path) / name, *columns, **options)
+    except InputError as error:
+        raise InputError(_in_python(str(error))) from error
     given = {**keys, "data_path": str(data_path)}
-    result = run_recbole_poem(model=model, dataset=found.dataset, config_dict=given)
-    return Recommender.load(result["model_file"])
+    try:
+        finished = train(model, found.dataset, config_dict=given)
+        _tell(finished)
+    finally:
+        end_log()
+    return Recommender.load(finished.result["model_file"])
+
+
+def _in_python(words: str) -> str:
+    """Return an error of the conversion with arguments in place of flags."""
+
+    def argument(flag: "re.Match[str]") -> str:
+        name, value = flag.groups()
+        name = _OTHER_NAMES.get(name, name)
+        if name not in _READING:
+            return str(name) if value is None else f"{name}={value!r}"
+        if value is None and name in _SWITCHES:
+            return f"reading={{{name!r}: True}}"
+        return f"reading[{name!r}]" if value is None else f"reading={{{name!r}: {value!r}}}"
+
+    return re.sub(r"(?<!\S)--(\w+)(?:=([^\s,;)]+))?", argument, words)
+
+
+def _tell(finished: Finished) -> None:
+    """Say the metrics of the test rows, beside those of what needs no training."""
+    result, experiment, trainer = finished
+    if experiment is None or trainer is None:
+        rows = {"test": result["test_result"]}
+    elif getLogger().isEnabledFor(INFO):
+        own = {experiment.config["model"]: result["test_result"]}
+        rows = {**own, **beside(trainer, experiment)}
+    else:
+        return
+    width = max(map(len, rows))
+    for name, metrics in rows.items():
+        values = ", ".join(f"{metric} {value:.4f}" for metric, value in metrics.items())
+        say("test", f"{name:{width}}  {values}")
+    say("saved", str(result["model_file"]))
 
 
 def _name_of(source: Union[pd.DataFrame, str, Path], *how: Any) -> str:
@@ -102,9 +151,13 @@ class POEM(models.POEM):
         >>> model = POEM.fit(frame, user="customer", item="sku", time="ts")  # doctest: +SKIP
         >>> model.recommend(users=["anna"], k=10)  # doctest: +SKIP
 
-        Files go to ``data_path`` (``dataset/`` in the current folder): the table as a data set,
-        ``frame-<hash>`` where ``dataset`` names no other; and to ``checkpoint_dir`` (``saved/``):
-        the checkpoint and the request cache. RecBole's log lies in ``log/``.
+        It ends with the metrics of the test rows, beside those of `Pop` and of the previous
+        ranking, and it leaves files in the current folder:
+
+        - ``dataset/``, or ``data_path``: the table as a data set, ``frame-<hash>`` where
+          ``dataset`` names no other;
+        - ``saved/``, or ``checkpoint_dir``: the checkpoint and the request cache;
+        - ``log/`` and ``log_tensorboard/``: the log of the run.
 
         Parameters
         ----------

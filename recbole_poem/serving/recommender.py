@@ -227,7 +227,9 @@ class Recommender:
         left_out = int(requests.n_unknown.sum())
         left_out += n_unknown([*(allow or ()), *deny], self._vocabulary)
         if left_out:
-            getLogger().info(f"{left_out} item tokens are unknown to the model and were left out")
+            told = "1 item token is" if left_out == 1 else f"{left_out} item tokens are"
+            was = "was" if left_out == 1 else "were"
+            getLogger().warning(f"{told} unknown to the model and {was} left out")
         found.attrs["unknown_items"] = left_out
         return found
 

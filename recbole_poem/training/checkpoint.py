@@ -23,6 +23,7 @@ loads, and the last one, which ``--resume`` continues:
 """
 
 import pickle
+import zipfile
 from collections import OrderedDict
 from enum import Enum
 from logging import getLogger
@@ -96,22 +97,22 @@ def read(path: Union[str, Path]) -> Dict[str, Any]:
     Raises
     ------
     InputError
-        If the file is missing, cut short, or was not written by `write` of this version.
+        If the file is missing, cut short or damaged, or was not written by `write` of this version.
     """
     if not isinstance(path, (str, Path)):
         raise InputError(f"expected the path of a checkpoint, not {path!r}")
     _check_file(Path(path))
+    _check_sums(Path(path))
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: refused, and nothing in it executed: it holds more than tensors and plain "
-            "values, so it is damaged or not a checkpoint of recbole_poem"
+            "values, so it is not a checkpoint of recbole_poem; name one that its training wrote"
         ) from error
     except Exception as error:
         # torch's readers of three formats meet damage with a dozen kinds of exception
-        words = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: the checkpoint is cut short or damaged ({words})") from error
+        raise _damaged(path) from error
     found = state.get("format") if isinstance(state, dict) else None
     if isinstance(found, str) and found.startswith(_ANY_FORMAT) and found != FORMAT:
         raise InputError(
@@ -119,7 +120,10 @@ def read(path: Union[str, Path]) -> Dict[str, Any]:
             f"'{FORMAT}'); train it again"
         )
     if found != FORMAT:
-        raise InputError(f"{path}: this is not a checkpoint of recbole_poem ('{FORMAT}')")
+        raise InputError(
+            f"{path}: this is not a checkpoint of recbole_poem ('{FORMAT}'); name a .pth file that "
+            "its training wrote"
+        )
     for key, kind in _CONTENT.items():
         if not isinstance(state.get(key), kind):
             raise InputError(f"{path}: the checkpoint's '{key}' is missing or no {kind.__name__}")
@@ -146,6 +150,23 @@ def _check_file(path: Path) -> None:
             f"{path}: this is not a checkpoint of recbole_poem, and nothing in it was executed; "
             "name a .pth file that a training wrote"
         )
+
+
+def _check_sums(path: Path) -> None:
+    """Refuse a file whose parts are not what was written: torch compares no sums of its own."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            changed = file.testzip()
+    except Exception as error:  # of headers that are damaged: a dozen kinds
+        raise _damaged(path) from error
+    if changed is not None:
+        raise _damaged(path)
+
+
+def _damaged(path: Union[str, Path]) -> InputError:
+    return InputError(
+        f"{path}: the checkpoint is cut short or damaged; take a copy of it, or train it again"
+    )
 
 
 def _youngest_first(folder: Path) -> List[Tuple[float, Path]]:

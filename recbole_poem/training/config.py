@@ -36,6 +36,7 @@ from recbole_poem.training.checks import check_given
 from recbole_poem.training.checks.names import check_dataset_name
 from recbole_poem.training.checks.values import check_values
 from recbole_poem.training.chosen import ChosenComponents
+from recbole_poem.training.dotted import with_parts
 from recbole_poem.training.own_keys import own_keys
 from recbole_poem.training.registry import MODELS, get_model
 
@@ -235,6 +236,7 @@ class Config(ChosenComponents, recbole.config.Config):
         if internal["MODEL_TYPE"] == ModelType.SEQUENTIAL and loss == "CE":
             # RecBole's overall default, which its own check then refuses (configurator.py:350)
             internal["train_neg_sample_args"] = None
+        self.external_config_dict = with_parts(self.external_config_dict, internal)
 
     def _lay_beneath(self, dataset: str) -> None:
         """Lay what the user gives over the keys that the data set brings along."""

@@ -15,7 +15,7 @@ import torch.distributed
 import torch.multiprocessing
 from recbole.trainer import Trainer
 
-from recbole_poem.core import recbole_warnings
+from recbole_poem.core import recbole_warnings, waiting
 from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.run_log import end_log, say, start_log
@@ -180,6 +180,9 @@ def begin(config: Config, preparation: Preparation = prepare) -> Experiment:
         hint = f"; the nearest known key is '{near}'" if near else ""
         logger.warning(f"'{key}' is not a key of {config.model} or RecBole, and does nothing{hint}")
     experiment = assemble(config, preparation)
+    late = waiting.warning(torch.get_num_threads())
+    if late:
+        logger.warning(late)
     say("model", model_words(config, experiment.model))
     say("protocol", protocol_words(config))
     logger.info(experiment.dataset)

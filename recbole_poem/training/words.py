@@ -4,7 +4,7 @@ from typing import Any, Dict
 
 from recbole.utils import EvaluatorType, ModelType
 
-from recbole_poem.core.stages import STAGES
+from recbole_poem.core.plurals import counted
 
 
 def model_words(config: Any, model: Any) -> str:
@@ -43,19 +43,23 @@ def ranking_words(config: Any) -> str:
         return "all items are ranked, but those that the user had before"
     if config["mask_seen"]:
         return "all items are ranked, those that the user had before last (mask_seen)"
-    return "all items are ranked, also those that the user had before (--mask_seen=True: last)"
+    return (
+        "all items are ranked, also those that the user had before "
+        "(--mask_seen=True ranks them last)"
+    )
 
 
 def _stop_words(config: Any) -> str:
     if config["eval_step"] <= 0:
-        return f"no validation, {config['epochs']} epochs"
+        return f"no validation, {counted(config['epochs'], 'epoch')}"
     return (
-        f"{config['valid_metric']} of the validation rows ends training, {config['epochs']} epochs "
-        f"at most, {config['stopping_step'] + 1} evaluations without a better one"
+        f"{config['valid_metric']} of the validation rows ends training, "
+        f"{counted(config['epochs'], 'epoch')} at most, patience "
+        f"{config['stopping_step']} (evaluations without a better one; one more ends it)"
     )
 
 
 def _chosen(config: Any) -> Dict[str, Any]:
-    """Return the keys of components that the user gave."""
-    given = config.given()
-    return {key: given[key] for key in given if key.partition(".")[0] in STAGES}
+    """Return the keys of components that the user gave, of stages that the model has."""
+    given, stages = config.given(), [stage.key for stage in config.stages()]
+    return {key: given[key] for key in given if key.partition(".")[0] in stages}

@@ -16,7 +16,6 @@ import pandas as pd
 from tqdm import tqdm
 
 from recbole_poem.core.fields import ORACLE
-from recbole_poem.core.files import whole_file
 from recbole_poem.core.workers import Map
 from recbole_poem.data.convert.writing import AtomicFiles
 from recbole_poem.world.history import NONE
@@ -90,8 +89,8 @@ def write_dataset(
             world.n_users, world.n_items, world.n_users * requests, n_exposures,
             oracle,
         )  # fmt: skip
-        _write(output / ORACLE, json.dumps(_record(world, requests, oracle), indent=1))
-        _write(output / f"{files.name}.yaml", _keys(world))
+        files.write_beside(ORACLE, f"{json.dumps(_record(world, requests, oracle), indent=1)}\n")
+        files.write_beside(f"{files.name}.yaml", _keys(world))
     return told
 
 
@@ -184,8 +183,3 @@ def _record(world: World, requests: int, oracle: Any) -> Dict[str, Any]:
         "world": dataclasses.asdict(world.settings),
         "shares": "a model's place on the way from taste, 0, to previous, 1, by a metric",
     }
-
-
-def _write(path: Path, text: str) -> None:
-    with whole_file(path) as file:
-        file.write(f"{text.rstrip()}\n".encode())

@@ -38,6 +38,15 @@ def test_two_rows_on_all_test_rows(folder: Path, capsys: pytest.CaptureFixture[s
     assert said[4].startswith("p < 0.0001")
 
 
+def test_a_row_is_not_compared_with_itself(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare(folder, "--between", "POEM", "POEM") == 2
+    assert capsys.readouterr().err == (
+        "recbole_poem: --between: POEM is both rows; name two, or a second folder\n"
+    )
+
+
 def test_seeds_protocol_and_a_second_folder(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,13 +1,19 @@
 """What the end of a training proposes next."""
 
+import shlex
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
+from conftest import random_log
 from recbole.utils import ModelType
 
 from recbole_poem.cli.outcome import _lines
+from recbole_poem.cli.verbs import main
+from recbole_poem.core.run_log import end_log
 from recbole_poem.training.baselines import Targets
+from recbole_poem.training.quick_start import train
 
 
 @pytest.mark.parametrize(("n_seen", "offers_seen"), [(0, False), (5, False), (6, True)])
@@ -23,6 +29,23 @@ def test_seen_items_are_offered_where_people_come_back_to_them(
         config={"MODEL_TYPE": ModelType.SEQUENTIAL}, test_data=SimpleNamespace(_dataset=dataset)
     )
     lines = _lines({"model_file": "saved/a.pth"}, experiment, Targets(100, 50, n_seen))
-    command = "recbole-poem recommend --checkpoint=saved/a.pth --users=u3,u4"
-    assert lines[-1].endswith(f"{command} --keep_seen" if offers_seen else command)
+    seen = " --keep_seen" if offers_seen else ""
+    assert lines[-1] == (
+        "next      recbole-poem recommend --checkpoint=saved/a.pth --users=u3,u4"
+        f"{seen} --output=recs.csv"
+    )
     assert f"{n_seen}.0% of the targets" in lines[0]
+
+
+def test_the_next_command_runs_as_it_is_printed(write_dataset: Any) -> None:
+    log = random_log(1, n_users=30, n_items=20)
+    log["user_id"] = 'the "boss", ' + log["user_id"]
+    keys = write_dataset(log)
+    keys.update(model="SASRec", epochs=1, train_neg_sample_args=None, loss_type="CE", topk=[1])
+    finished = train(config_dict={**keys, "valid_metric": "NDCG@1"})
+    end_log()
+    line = _lines(finished.result, finished.experiment, None)[-1]
+    program, *words = shlex.split(line.partition(" ")[2])
+    assert program == "recbole-poem" and main([*words, "--k=1"]) == 0
+    names = pd.read_csv("recs.csv")["request"]
+    assert len(names) == 2 and set(names) <= set(log["user_id"])

@@ -34,7 +34,8 @@ def test_a_file_is_answered_as_the_library_answers(
     output = tmp_path / "recs.parquet"
     arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output", str(output)]
     assert recommend([*arguments, "--k", "4"]) == 0
-    assert "2 requests answered, 0 lines skipped, 1 unknown item tokens" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "2 requests answered, 0 lines skipped, 1 unknown item token left out" in said
     expected = Recommender.load(checkpoint).recommend(
         [["i1", "i2"], ["i3"]], k=4, item_times=[[5, 65], None]
     )
@@ -70,7 +71,7 @@ def test_a_bad_line_stops_or_is_skipped_as_asked(
     assert not output.exists()
     assert recommend([*arguments, "--bad_lines=skip"]) == 0
     said = capsys.readouterr()
-    assert "1 requests answered, 1 lines skipped" in said.out
+    assert "1 request answered, 1 line skipped" in said.out
     assert "line 2: 'history' is missing" in said.err
     assert set(pd.read_csv(output)["request"]) == {"a"}
 
@@ -143,6 +144,42 @@ def test_all_users_are_answered_some_after_the_others(
     np.testing.assert_allclose(found["score"], expected["score"], rtol=1e-5)
 
 
+def test_more_items_than_there_are_is_told(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "recs.csv"
+    arguments = [f"--checkpoint={checkpoint}", f"--output={output}", "--users=u7", "--k=1000"]
+    assert recommend(arguments) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    words = "1 user answered, with at most 20 items each: the model has no more"
+    assert said == f"{words}: {output}"
+
+
+def test_items_with_a_blank_need_json_lines(
+    write_dataset: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = random_log(1, n_users=30, n_items=20)
+    keys = write_dataset(log.assign(item_id="item " + log["item_id"]))
+    keys.update(model="SASRec", epochs=0, train_neg_sample_args=None, loss_type="CE", topk=[5])
+    checkpoint = run_recbole_poem(config_dict={**keys, "valid_metric": "NDCG@5"})["model_file"]
+    lines, rows = tmp_path / "a.jsonl", tmp_path / "a.csv"
+    rows.write_text("request,history\nanna,item i1\n")
+    lines.write_text('{"request": "anna", "history": ["item i1"]}\n')
+    output = tmp_path / "recs.csv"
+    for path, words in (
+        (
+            rows,
+            "2 unknown item tokens left out (in CSV blanks lie between items; items that hold one "
+            "need JSON lines, .jsonl)",
+        ),
+        (lines, "0 unknown item tokens left out"),
+    ):
+        arguments = [f"--checkpoint={checkpoint}", f"--input={path}", f"--output={output}"]
+        assert recommend(arguments) == 0
+        said = capsys.readouterr().out.splitlines()[-1]
+        assert said == f"1 request answered, 0 lines skipped, {words}: {output}"
+
+
 def test_the_latest_checkpoint_is_found_and_named(
     checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,6 +200,7 @@ def test_users_who_cannot_be_answered_are_named(
     for more, words in (
         (["--users=u7,u777"], "users: the data set toy has no user 'u777'; the nearest is 'u7'"),
         (["--users=u7,,u8"], "--users: expected names with a comma between two, not 'u7,,u8'"),
+        (['--users="u7'], '--users: a quote does not close or opens in vain: "u7; write a name'),
         (["--users=u7,u7"], "users: 'u7' is there twice"),
         (["--users=u7", "--bad_lines=skip"], "--bad_lines: it is about the lines of --input"),
     ):

@@ -44,6 +44,17 @@ def test_test_rows_get_the_metrics_of_the_evaluation(
     assert "<script src=" not in page  # it needs nothing else
 
 
+def test_a_file_is_no_folder_of_a_report(
+    checkpoint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert replay(["--checkpoint", checkpoint, "--output=r.json"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "recbole_poem: --output: r.json is a file's name; name a folder, which gets report.json "
+        "and replay.html"
+    )
+    assert not Path("r.json").exists()
+
+
 def test_both_spellings_of_the_hours_are_read() -> None:
     for name in ("--last_hours", "--last-hours"):
         options, keys = parse(["--checkpoint", "F", name, "2.5", "--data_path=there"])

@@ -1,5 +1,6 @@
 """``recbole-poem simulate``: options and dials, what it prints, and what it refuses."""
 
+import shlex
 from pathlib import Path
 from typing import List
 
@@ -8,7 +9,9 @@ import pytest
 import yaml
 
 from recbole_poem.cli.simulate import parse
+from recbole_poem.cli.train import parse as parse_train
 from recbole_poem.cli.verbs import main
+from recbole_poem.training.quick_start import run_recbole_poem
 
 LITTLE = [
     "--users=40", "--items=60", "--requests=5", "--list.candidates=12", "--list.shown=4",
@@ -81,9 +84,12 @@ def test_data_are_written_and_two_arms_live_in_their_world(
     said = capsys.readouterr().out
     assert said.startswith("sets/w: 40 users, 60 videos, 200 requests, ")
     assert "oracle (test rows)  NDCG@10  Hit@10  NDCG@50  Hit@50\ntaste  " in said
-    assert said.endswith(
-        "next: python run_recbole_poem.py --model=POEM --dataset=w --data_path=sets\n"
-    )
+    assert said.endswith("next: recbole-poem train --model=POEM --dataset=w --data_path=sets\n")
+    program, *words = shlex.split(said.rpartition("next: ")[2])
+    options, keys = parse_train(words[1:])
+    assert (program, words[0], options.dataset, keys) == (
+        "recbole-poem", "train", "w", {"data_path": "sets"},
+    )  # fmt: skip
     assert {path.suffix for path in Path("sets/w").iterdir()} == {
         ".inter", ".cand", ".item", ".user", ".yaml", ".json",
     }  # fmt: skip
@@ -91,6 +97,23 @@ def test_data_are_written_and_two_arms_live_in_their_world(
     said = capsys.readouterr().out
     assert "B (own) has the same watch time as A (own): +0.00 s per user and day" in said
     assert Path("ab/report.html").is_file() and Path("ab/result.json").is_file()
+
+
+def test_the_latest_checkpoint_of_the_world_may_be_an_arm(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["simulate", "data", "--output", "sets/w", *LITTLE]) == 0
+    words = ["simulate", "ab", "--data=sets/w", "--a=own", "--b=latest", "--days=1"]
+    assert main(words) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "recbole_poem: dataset: no checkpoint of 'w' lies in saved; train one first, or name "
+        "another folder with --checkpoint_dir"
+    )
+    keys = {"data_path": "sets", "checkpoint_dir": "kept", "epochs": 1, "state": "ERROR"}
+    keys.update(train_neg_sample_args=None, hidden_size=8, inner_size=8)
+    made = run_recbole_poem("SASRec", "w", config_dict=keys)
+    assert main([*words, "--checkpoint_dir=kept"]) == 0
+    assert f"checkpoint: {made['model_file']}\n" in capsys.readouterr().out
 
 
 def test_a_folder_of_something_else_is_no_world(capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,3 +160,12 @@ def test_the_dials_of_the_document_are_those_of_the_code(
     assert main(["simulate", "dials", "--markdown"]) == 0
     table = capsys.readouterr().out.strip()
     assert table in (ROOT / "docs" / "world.md").read_text(encoding="utf-8")
+
+
+def test_a_file_in_the_way_of_a_world_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("afile").write_text("mine")
+    assert main(["simulate", "data", "--output=afile/world", "--users=4", "--requests=2"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "recbole_poem: --output: afile/world cannot be written: afile is a file; mend that, or "
+        "name another folder"
+    )

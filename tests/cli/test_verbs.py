@@ -1,6 +1,7 @@
 """The one command: its verbs, their help, and how it starts."""
 
 import importlib
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from recbole_poem.cli import command
 from recbole_poem.cli.benchmark import parse as parse_benchmark
-from recbole_poem.cli.verbs import VERBS, main, split_verb
+from recbole_poem.cli.verbs import VERBS, help_text, main, split_verb
 
 FOLDER = Path(command.__file__).parent
 
@@ -38,6 +39,20 @@ def test_the_help_lists_the_verbs(asked: str, capsys: pytest.CaptureFixture[str]
     for verb, meaning in VERBS.items():
         assert f"  {verb:10}  {meaning}\n" in said
     assert max(map(len, said.splitlines())) <= 100
+
+
+def test_nothing_at_all_is_answered_by_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert capsys.readouterr().out == help_text() + "\n"
+
+
+def test_the_script_without_arguments_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: List[List[str]] = []
+    monkeypatch.setattr("recbole_poem.cli.train.run", lambda rest: asked.append(rest) or 0)
+    monkeypatch.setattr(sys, "argv", ["run_recbole_poem.py"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(FOLDER.parents[1] / "run_recbole_poem.py"), run_name="__main__")
+    assert (ended.value.code, asked) == (0, [[]])
 
 
 def test_help_loads_neither_torch_nor_recbole() -> None:

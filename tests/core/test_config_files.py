@@ -33,6 +33,11 @@ def test_a_file_names_no_other_files(tmp_path: Path) -> None:
             "b: 1\na: [1, 2\n",
             r"cannot be read: line 2: expected ',' or '\]', but got '<stream end>'$",
         ),
+        (
+            "mask_seen: [\n",
+            r"cannot be read: line 1: expected the node content, but found '<stream end>'$",
+        ),
+        ("mask_seen: {a: 1,\n\n", r"line 2: expected the node content, but found '<stream end>'$"),
         ("inter:[a]\n", r"holds no mapping .*; write a blank behind the colon in line 1"),
         ("- 1\n", r"holds no mapping of keys to values$"),
         (

@@ -67,3 +67,9 @@ def test_a_line_of_a_narrow_terminal_goes_on_below_itself() -> None:
     keys: Dict[str, Any] = {"name": "split", "words": "12 rows to learn from, 3 to test"}
     assert lined_up(**keys) == "split     12 rows to learn from, 3 to test"
     assert lined_up(**keys, width=30) == "split     12 rows to learn\n          from, 3 to test"
+
+
+def test_runs_of_the_same_second_have_files_of_their_own(config: Config) -> None:
+    paths = {start_log(config) for _ in range(5)}
+    end_log()
+    assert len(paths) == 5 and all(path.is_file() for path in paths)

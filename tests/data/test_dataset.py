@@ -15,6 +15,7 @@ from recbole.utils import init_seed
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.data.dataset import FlatSequentialDataset, POEMDataset
+from recbole_poem.data.preparation import data_preparation
 from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.data.rows import LogRows
 from recbole_poem.training.config import Config
@@ -239,6 +240,10 @@ def test_training_part_of_the_log_stops_before_every_held_out_row(write_dataset:
             lambda log: log.assign(timestamp=[np.nan, *log["timestamp"][1:]]),
             r"empty in 1 rows \(line 2\)",
         ),
+        (
+            lambda log: log.assign(timestamp=[-5, *log["timestamp"][1:]]),
+            r"toy.inter: column 'timestamp' has times before 1970 \(line 2\); give them as 0 or",
+        ),
         (lambda log: log.drop_duplicates("user_id"), "no row is left to predict"),
     ],
 )
@@ -247,6 +252,49 @@ def test_bad_logs_end_in_one_sentence(write_dataset: Any, change: Any, words: st
     with pytest.raises(InputError, match=words) as caught:
         build(POEMDataset, keys)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("scale", "words"),
+    [
+        (1, []),
+        (
+            1000,
+            [
+                "timestamp: they lie after 2100, read as s, and look like milliseconds; say "
+                "time_unit: ms"
+            ],
+        ),
+        (0, ["timestamp: all rows have the same time, so their order is that of the file"]),
+    ],
+)
+def test_times_of_another_unit_are_told(
+    write_dataset: Any, caplog: pytest.LogCaptureFixture, scale: float, words: Any
+) -> None:
+    log = random_log(0)
+    build(POEMDataset, write_dataset(log.assign(timestamp=log["timestamp"] * scale)))
+    assert [record for record in caplog.messages if record.startswith("timestamp: ")] == words
+
+
+def test_a_target_of_no_column_is_refused_though_nothing_reads_it(write_dataset: Any) -> None:
+    keys = {**write_dataset(random_log(0)), "targets": {"x": {"feedback": {"zz": "[1,1]"}}}}
+    config = Config("POEM", config_dict=keys)
+    words = r"^targets.x.feedback: the .inter file has no float column 'zz' among those loaded"
+    with pytest.raises(InputError, match=words):
+        data_preparation(config, POEMDataset(config))
+
+
+def test_an_objective_that_no_row_meets_is_told(
+    write_dataset: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    objective = {"similarity": "cosine", "feedback": {"rating": "[40,inf)"}}
+    keys = {**write_dataset(random_log(0, n_users=30)), "objectives.x": objective}
+    config = Config("POEM", config_dict={**keys, "ranking_source.n_candidates": 5})
+    data_preparation(config, POEMDataset(config))
+    assert (
+        "objectives.x.feedback: no row meets {'rating': '[40,inf)'}, so it says nothing; mend it, "
+        "or write objectives.x: none"
+    ) in caplog.messages
 
 
 def test_a_time_that_is_declared_as_a_token_is_named(write_dataset: Any) -> None:

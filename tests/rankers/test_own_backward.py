@@ -18,12 +18,12 @@ def test_the_values_stay_and_the_ranker_gets_all_losses_scaled(scale: float) -> 
     handed = []
 
     def backward(losses: Any) -> None:
-        handed.extend(float(loss) for loss in losses)
+        handed.extend(loss.detach().item() for loss in losses)
         each = torch.stack([torch.autograd.grad(loss, [weight])[0] for loss in losses])
         weight.grad = each.amax(dim=0)  # no weighted sum says this
 
     parts = with_backward(losses_of(weight), backward)
-    assert [float(part) for part in parts] == [5, 3, 3]
+    assert [part.detach().item() for part in parts] == [5, 3, 3]
     (sum(parts) * scale).backward()
     assert handed == [5 * scale, 3 * scale, 3 * scale]
     assert weight.grad.tolist() == [3 * scale, 4 * scale]

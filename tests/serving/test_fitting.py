@@ -1,5 +1,6 @@
 """A table to a recommender in one call: the same as convert, train and load one after the other."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -67,7 +68,8 @@ def test_a_file_names_its_data_set(frame: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"user": "custommer"}, "--user: the frame has no column 'custommer'; the nearest is"),
+        ({"user": "custommer"}, "user: the frame has no column 'custommer'; the nearest is"),
+        ({"reading": {"time_unit": "h"}}, "reading['time_unit']: expected one of s, ms, us, ns"),
         ({"reading": {"zoen": "UTC"}}, "reading: there is no 'zoen'; the nearest is 'zone'"),
         ({"time_unit": "ms"}, "time_unit: the times of the table decide it"),
         ({"resume": "x"}, "resume: a fit begins anew; leave it out"),
@@ -109,3 +111,48 @@ def test_no_warning_reaches_the_user(frame: pd.DataFrame) -> None:
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path.cwd())
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
+
+
+def test_gaps_are_told_with_what_to_write_in_python(frame: pd.DataFrame) -> None:
+    frame.loc[3, "sku"] = None
+    words = "leave all such rows out with reading={'drop_incomplete': True}"
+    with pytest.raises(InputError, match=re.escape(words)):
+        POEM.fit(frame, **QUIET)
+    with pytest.raises(InputError, match=r"say reading=\{'time_unit': 's'\}$"):
+        POEM.fit(frame.dropna().assign(ts=range(len(frame) - 1)), **QUIET)
+
+
+def test_a_file_that_is_not_there_is_named_as_the_source() -> None:
+    with pytest.raises(InputError, match=r"^source: there is no file none.csv$"):
+        POEM.fit("none.csv")
+
+
+@pytest.mark.parametrize("source", [None, [1, 2]])
+def test_what_is_no_table_is_refused(source: Any) -> None:
+    with pytest.raises(InputError) as error:
+        POEM.fit(source)
+    words = f"source: expected a DataFrame or the path of a file, not {source!r}"
+    assert str(error.value) == words
+
+
+def test_a_fit_ends_beside_what_needs_no_training(
+    frame: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    POEM.fit(frame, **{**SHORT, "state": "INFO"})
+    said = capsys.readouterr().err.splitlines()
+    rows = [line[10:] for line in said if line.startswith("test ")]
+    assert [row.partition("  ")[0] for row in rows] == ["POEM", "previous ranking", "Pop"]
+    assert all("  recall@5 " in row and ", ndcg@5 " in row for row in rows)
+    (checkpoint,) = Path("saved").glob("*.pth")
+    assert said[-1] == f"saved     {checkpoint}"
+    assert {path.name for path in Path().iterdir()} == {
+        "dataset", "saved", "log", "log_tensorboard",
+    }  # fmt: skip
+
+
+def test_items_that_nobody_knows_are_counted(
+    frame: pd.DataFrame, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = POEM.fit(frame, **{**SHORT, "epochs": 0})
+    model.recommend([["zz"], ["i3", "yy"]])
+    assert caplog.messages[-1] == "2 item tokens are unknown to the model and were left out"

@@ -202,6 +202,35 @@ def test_damage_anywhere_ends_in_one_sentence_or_does_no_harm(data: Any) -> None
         assert "\n" not in str(error)
     else:
         assert set(state()) <= set(back)
+        assert torch.equal(back["state_dict"]["weight"], state()["state_dict"]["weight"])
+
+
+_DAMAGED = "the checkpoint is cut short or damaged; take a copy of it, or train it again"
+
+
+@pytest.mark.parametrize("n_bytes", [1, 4000])
+def test_changed_weights_are_refused(n_bytes: int) -> None:
+    path = Path("a.pth")
+    checkpoint.write(path, state())
+    content = bytearray(path.read_bytes())
+    weights = torch.full((50, 50), 1.0).numpy().tobytes()
+    begin = bytes(content).index(weights) + 100
+    for place in range(begin, begin + n_bytes):
+        content[place] ^= 1
+    path.write_bytes(bytes(content))
+    torch.load(path, weights_only=True)  # sees nothing
+    with pytest.raises(InputError) as error:
+        checkpoint.read(path)
+    assert str(error.value) == f"a.pth: {_DAMAGED}"
+
+
+def test_a_file_that_was_cut_short_is_told_in_one_sentence() -> None:
+    path = Path("a.pth")
+    checkpoint.write(path, state())
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(InputError) as error:
+        checkpoint.read(path)
+    assert str(error.value) == f"a.pth: {_DAMAGED}"
 
 
 def test_a_kill_at_any_moment_leaves_the_last_good_file(tmp_path: Path) -> None:

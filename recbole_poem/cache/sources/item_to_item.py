@@ -62,9 +62,12 @@ def objectives_of(config: Any) -> Any:
 
 def arguments(settings: RetrievalSettings, config: Any, log: RequestLog) -> Any:
     """Return what an `ItemToItemRanker` is made from, beside the fusion of its objectives."""
-    if settings.folds >= log.n_users:
+    n_users = log.n_users - 1  # one is the padding
+    if settings.folds > n_users:
+        users = "1 user" if n_users == 1 else f"{n_users} users"
+        remedy = f"set at most {n_users}" if n_users > 1 else "two users are the least"
         raise InputError(
-            f"ranking_source.folds: {settings.folds} folds are too many for {log.n_users - 1} users"
+            f"ranking_source.folds: {settings.folds} folds are too many for {users}; {remedy}"
         )
     return {
         "log": log,

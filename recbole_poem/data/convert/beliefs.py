@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import writing_into
 from recbole_poem.core.times import span_in_words
 from recbole_poem.data.convert.reading import progress
 from recbole_poem.data.convert.table.csv_table import CsvTable
@@ -65,7 +66,8 @@ def convert(source: Path, output: Path, time_unit: Optional[str] = None) -> str:
     rows, candidates = _in_unit(ratings, unit), _in_unit(lists, unit)
     scored, notes = _once(candidates)
     kinds = {"inter": INTER, "cand": CAND, **({} if items is None else {"item": ITEM})}
-    output.mkdir(parents=True, exist_ok=True)
+    with writing_into(output):
+        output.mkdir(parents=True, exist_ok=True)
     with AtomicFiles(output, kinds) as files:
         files.write("inter", rows)
         files.write("cand", scored)

@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Protocol
 
 import pandas as pd
 
+from recbole_poem.core.files import writing_into
 from recbole_poem.data.convert.interactions import LogFormat, kept_rows, survey
 from recbole_poem.data.convert.reading import progress
 from recbole_poem.data.convert.summary import Summary
@@ -105,7 +106,8 @@ def convert_source(source: Source, output: Path, keep_duplicates: bool) -> str:
     tables = {"user": source.users, "item": source.items}
     columns = {"inter": log.types(), **{kind: table.types() for kind, table in tables.items()}}
     columns = {kind: types for kind, types in columns.items() if types}
-    output.mkdir(parents=True, exist_ok=True)
+    with writing_into(output):
+        output.mkdir(parents=True, exist_ok=True)
     # a log is read twice
     with AtomicFiles(output, columns) as files, progress([*paths, *paths, *source.others]) as bar:
         dropped = survey(paths, log, output, bar)

@@ -9,7 +9,7 @@ from typing import IO, Any, Dict, Mapping, Optional, Type
 import pandas as pd
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.files import whole_file
+from recbole_poem.core.files import whole_file, writing_into
 
 #: The kinds of files that a converter may write.
 SUFFIXES = ("inter", "user", "item")
@@ -28,13 +28,15 @@ class AtomicFiles:
     Raises
     ------
     InputError
-        If the folder holds a file of an earlier conversion that this one would not replace.
+        If the folder holds a file of an earlier conversion that this one would not replace; and
+        from the context, if it cannot be written.
     """
 
     def __init__(self, output: Path, columns: Mapping[str, Mapping[str, str]]) -> None:
         self.name = output.resolve().name
         self._paths = {kind: output / f"{self.name}.{kind}" for kind in columns}
         self._columns = columns
+        self._output = output
         self._files: Dict[str, IO[bytes]] = {}
         self._stack = ExitStack()
         for kind in SUFFIXES:
@@ -46,7 +48,7 @@ class AtomicFiles:
                 )
 
     def __enter__(self) -> "AtomicFiles":
-        with ExitStack() as stack:
+        with writing_into(self._output), ExitStack() as stack:
             for kind, columns in self._columns.items():
                 self._files[kind] = stack.enter_context(whole_file(self._paths[kind]))
                 head = "\t".join(f"{name}:{type_}" for name, type_ in columns.items())
@@ -60,7 +62,13 @@ class AtomicFiles:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        self._stack.__exit__(kind, error, trace)
+        with writing_into(self._output):
+            self._stack.__exit__(kind, error, trace)
+
+    def write_beside(self, name: str, text: str) -> None:
+        """Write a file of text that belongs to the others, whole at once."""
+        with writing_into(self._output), whole_file(self._output / name) as file:
+            file.write(text.encode())
 
     def write(self, kind: str, rows: pd.DataFrame) -> None:
         """Append rows; columns that `rows` lacks stay empty, missing values too."""
@@ -77,4 +85,5 @@ class AtomicFiles:
 
     def append(self, kind: str, lines: bytes) -> None:
         """Append whole lines, whose fields stand in the order of the header."""
-        self._files[kind].write(lines)
+        with writing_into(self._output):
+            self._files[kind].write(lines)

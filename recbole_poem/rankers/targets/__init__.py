@@ -12,6 +12,7 @@ import torch
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.settings import FROM_0, setting
+from recbole_poem.log.feedback import check_column
 from recbole_poem.log.requests import RequestLog
 
 
@@ -95,3 +96,27 @@ def check_weights(targets: Sequence[Target]) -> None:
     """Raise `InputError` where no target has a weight."""
     if not any(target.settings.weight > 0 for target in targets):
         raise InputError("targets: every weight is 0; at least one must be greater")
+
+
+def check_columns(config: Any, log: RequestLog) -> None:
+    """Refuse a given target whose condition names no column, also where no ranker reads it.
+
+    Parameters
+    ----------
+    config : Config
+        Whose targets are looked at where the user or the data set gave them.
+    log : RequestLog
+
+    Raises
+    ------
+    InputError
+        Naming the target and the column.
+    """
+    for name, choice in (config.component("targets") or {}).items():
+        keys = ("targets", f"targets.{name}", f"targets.{name}.feedback")
+        if not any(map(config.is_given, keys)):
+            continue
+        feedback = getattr(choice.settings, "feedback", None) or []
+        for condition in feedback if isinstance(feedback, list) else [feedback]:
+            for column in condition:
+                check_column(log, column, f"targets.{name}.feedback")

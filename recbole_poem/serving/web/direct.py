@@ -54,7 +54,7 @@ class Direct:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection's request."""
         endpoint = self._endpoints.get((scope.get("method", ""), scope.get("path", "")))
-        if endpoint is None or not _is_json(scope["headers"]):
+        if endpoint is None or not is_json(scope["headers"]):
             await self._app(scope, receive, send)
             return
         try:
@@ -74,7 +74,8 @@ class Direct:
         await response(scope, receive, send)
 
 
-def _is_json(headers: List[Tuple[bytes, bytes]]) -> bool:
+def is_json(headers: List[Tuple[bytes, bytes]]) -> bool:
+    """Tell whether the headers of a request say that its body is JSON."""
     kinds = [value.split(b";")[0].strip() for name, value in headers if name == b"content-type"]
     return any(
         kind == b"application/json"

@@ -28,7 +28,7 @@ from recbole_poem.serving.query import Outcome, Query
 from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.web import schemas
 from recbole_poem.serving.web.batching import OverloadedError
-from recbole_poem.serving.web.direct import Direct, mistakes
+from recbole_poem.serving.web.direct import Direct, is_json, mistakes
 from recbole_poem.serving.web.guard import Guard, Rules
 from recbole_poem.serving.web.metrics import Metrics
 from recbole_poem.serving.web.page import CONTENT_SECURITY_POLICY, page_of
@@ -92,6 +92,9 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         wrong = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
+        if request.method == "POST" and not is_json(request.headers.raw):
+            for one in wrong:
+                one["msg"] += "; send Content-Type: application/json"
         return JSONLine({"detail": wrong}, 422)
 
     @app.exception_handler(HTTPException)

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional
 from recbole_poem.core.errors import InputError
 
 #: keys that take a mapping, each with one that shows how to write it
-_MAPPINGS = {
+MAPPINGS = {
     "load_col": "{inter: [user_id, item_id, timestamp]}",
     "unload_col": "{inter: [rating]}",
     "unused_col": "{inter: [rating]}",
@@ -54,7 +54,7 @@ def check_mappings(keys: Dict[str, Any]) -> None:
     InputError
         For another value, a blank that is missing behind a colon, and columns that are no list.
     """
-    for key, example in _MAPPINGS.items():
+    for key, example in MAPPINGS.items():
         value = keys.get(key)
         if value is None:
             continue
@@ -137,7 +137,7 @@ def check_kinds(given: Dict[str, Any], defaults: Dict[str, Any], ruled: List[str
         For the first such value.
     """
     for key, value in given.items():
-        if key in defaults and key not in ruled and key not in _MAPPINGS:
+        if key in defaults and key not in ruled and key not in MAPPINGS:
             words = _refused(key, value, defaults[key])
             if words is not None:
                 raise InputError(f"{key}: expected {words}, not {value!r}")

@@ -3,6 +3,7 @@
 import datetime
 import gzip
 import json
+import shlex
 from pathlib import Path
 from typing import Any, List
 
@@ -12,6 +13,7 @@ import pytest
 import worlds
 import yaml
 
+from recbole_poem.cli.train import parse as parse_train
 from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.table import convert
@@ -141,6 +143,11 @@ def test_packed_files_and_a_mark_of_byte_order_are_read() -> None:
     Path("events.csv.gz").write_bytes(gzip.compress(CSV.encode())[:-9])
     with pytest.raises(InputError, match="damaged or was cut short"):
         convert("events.csv.gz", "data/shop")
+
+
+def test_a_packed_file_of_a_plain_name_is_told() -> None:
+    Path("events.csv").write_bytes(gzip.compress(CSV.encode()))
+    assert refusal("events.csv") == "events.csv: it is packed by gzip; name it events.csv.gz"
 
 
 def test_a_file_without_a_header_needs_the_names() -> None:
@@ -360,3 +367,36 @@ def test_the_command_ends_with_what_to_do_next(capsys: Any) -> None:
     assert main(["convert", "table", "--input", "none.csv", "--output", "x"]) == 2
     assert "there is no file none.csv" in capsys.readouterr().err
     assert not Path("x").exists()
+
+
+def test_the_next_command_is_quoted_for_a_shell(capsys: Any) -> None:
+    arguments = ["--input", file(CSV), "--output", "my sets/my shop"]
+    assert main(["convert", "table", *arguments]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    program, verb, *words = shlex.split(line.removeprefix("next: "))
+    options, keys = parse_train(words)
+    assert (program, verb, options.dataset, keys) == (
+        "recbole-poem", "train", "my shop", {"data_path": "my sets"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("output", ["afile", "afile/shop"])
+def test_a_file_in_the_way_is_named(output: str, capsys: Any) -> None:
+    Path("afile").write_text("mine")
+    assert main(["convert", "table", f"--input={file(CSV)}", f"--output={output}"]) == 2
+    assert capsys.readouterr().err == (
+        f"recbole_poem: --output: {output} cannot be written: afile is a file; mend that, or name "
+        "another folder\n"
+    )
+    assert Path("afile").read_text() == "mine"
+
+
+def test_a_folder_that_takes_no_file_is_named(monkeypatch: Any) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert refusal(file(CSV)) == (
+        "--output: data/shop cannot be written: Read-only file system; mend that, or name another "
+        "folder"
+    )

@@ -231,6 +231,14 @@ def test_what_no_json_should_hold_is_refused_and_not_repeated(world: World, cont
     json.loads(response.content.decode("ascii"))
 
 
+def test_a_body_that_is_not_said_to_be_json_is_told_how_to_say_it(world: World) -> None:
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    response = world.post("/recommend", content=b'{"history": ["a"]}', headers=kind)
+    assert response.status_code == 422
+    (wrong,) = response.json()["detail"]
+    assert wrong["msg"].endswith("; send Content-Type: application/json")
+
+
 @pytest.mark.parametrize("kind", ["application/json", "application/vnd.api+json; charset=utf-8"])
 def test_a_key_that_is_there_twice_is_refused(world: World, kind: str) -> None:
     content = b'{"history": ["a"], "k": 1, "k": 2}'

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import writing_into
 from recbole_poem.core.parquet import arrow
 from recbole_poem.data.convert.dealt_rows import DealtRows
 from recbole_poem.data.convert.reading import progress
@@ -87,7 +88,8 @@ def convert(
     how = Position(first_position, negatives)
     summary = Summary("request_timestamp", "ms", FEEDBACK, "play_ratio")
     kinds = {"inter": INTER, "user": USER, "item": ITEM, "cand": CAND}
-    output.mkdir(parents=True, exist_ok=True)
+    with writing_into(output):
+        output.mkdir(parents=True, exist_ok=True)
     n_passes = 1 if users is None else 2
     with AtomicFiles(output, kinds) as files, progress(chosen.paths, n_passes) as bar:
         people = People() if users is None else choose(chosen.paths, users, bar)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.files import writing_into
 from recbole_poem.core.times import in_words
 from recbole_poem.data.convert.reading import progress
 from recbole_poem.data.convert.rectour.impressions import Separators, impressions_of
@@ -76,7 +77,8 @@ def convert(
     separators = Separators(record_separator, field_separator)
     separators.check()
     paths = find_files(source)
-    output.mkdir(parents=True, exist_ok=True)
+    with writing_into(output):
+        output.mkdir(parents=True, exist_ok=True)
     with AtomicFiles(output, {"inter": INTER, "item": ITEM, "cand": CAND}) as files, progress(
         paths, 2
     ) as bar:

@@ -7,7 +7,6 @@ from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Union
 import pandas as pd
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.files import whole_file
 from recbole_poem.data.convert.reading import CHUNK_ROWS, progress
 from recbole_poem.data.convert.table.csv_table import CsvTable
 from recbole_poem.data.convert.table.events import Events, events_of
@@ -152,8 +151,7 @@ def _written(output: Path, table: Table, named: Named, events: Events) -> Conver
         for start in range(0, len(rows), CHUNK_ROWS):
             files.write("inter", rows[start : start + CHUNK_ROWS])
         if not edited:
-            with whole_file(beside) as file:
-                file.write(preset_text(name, keys).encode())
+            files.write_beside(beside.name, preset_text(name, keys))
     stays = f"{beside.name} was edited and stays as it is" if edited else ""
     data_path = output if output.name else output.resolve()
     return Converted(

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import List, Tuple
 
 from recbole_poem.core.atomic.alike_tokens import alike_tokens
-from recbole_poem.core.times import in_words
+from recbole_poem.core.times import doubt, in_words
 from recbole_poem.data.convert.table.events import Events
 from recbole_poem.data.convert.table.facts import Facts
 from recbole_poem.data.convert.table.naming import Named, listed
@@ -47,6 +47,9 @@ def summary_of(
     first, last = (in_words(time, unit) for time in (facts.first, facts.last))
     rows.append(("times", f"{events.times.words} ({_of('time', named)})"))
     rows.append(("", f"from {first} to {last} UTC"))
+    odd = doubt(facts.first, facts.last, unit)
+    if odd:
+        rows.append(("", f"warning: {odd}".replace("say time_unit: ", "say --time_unit=")))
     for column in named.feedback:
         rows.append(("feedback", _feedback(column, facts)))
     hint = "; recommend --keep_seen offers them" if facts.repeats >= REPEATS else ""

@@ -6,6 +6,8 @@ from pathlib import Path
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.reading import opened
 
+_GZIP = b"\x1f\x8b"
+
 
 def encoding_of(name: str) -> str:
     """Return the codec of Python for an encoding; that of UTF-8 skips a byte-order mark.
@@ -26,6 +28,8 @@ def encoding_of(name: str) -> str:
 def undecodable(path: Path, encoding: str) -> InputError:
     """Return the error that names the first line of a file which is no text in the encoding."""
     name = "utf-8" if encoding == "utf-8-sig" else encoding
+    if _beginning(path) == _GZIP:
+        return InputError(f"{path}: it is packed by gzip; name it {path.name}.gz")
     mend = f"name the encoding of the file, such as --encoding={_other(path, name)}"
     number = 0
     with opened(path, None) as stream:
@@ -40,9 +44,13 @@ def undecodable(path: Path, encoding: str) -> InputError:
     return InputError(f"{path}: it is no text in {name}; {mend}")
 
 
-def _other(path: Path, name: str) -> str:
+def _beginning(path: Path) -> bytes:
     with opened(path, None) as stream:
-        mark = stream.read(2)
-    if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        found: bytes = stream.read(2)
+    return found
+
+
+def _other(path: Path, name: str) -> str:
+    if _beginning(path) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "utf-16"
     return "latin-1" if name == "utf-8" else "utf-8"
