@@ -173,6 +173,27 @@ def test_a_sum_begins_with_its_first_reader_and_learns_of_both() -> None:
     assert both.projection.weight.grad.abs().sum() > 0
 
 
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_recorded_with_one_candidate_reads_many(name: str) -> None:
+    """A service records the model once, and is then asked with rankings of any length."""
+    table, made = embeddings(), reader(name)
+
+    class Asked(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.reader = made
+
+        def forward(self, *parts: torch.Tensor) -> torch.Tensor:
+            read: torch.Tensor = self.reader(table, FusedRanking(*parts[:4]), parts[4])
+            return read
+
+    short, ranking, draws = toy_ranking(n=1), toy_ranking(n=12), torch.arange(2)
+    recorded = torch.jit.trace(Asked(), (*short[:4], draws))
+    expected = made(table, ranking, draws)
+    assert torch.allclose(recorded(*ranking[:4], draws), expected, atol=1e-5)
+
+
 def test_a_sum_without_a_part_is_refused() -> None:
     with pytest.raises(InputError, match=r"ranking_reader\.second: a sum has two readers"):
         reader({"name": "sum", "second": "none"})

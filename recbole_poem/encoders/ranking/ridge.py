@@ -41,7 +41,9 @@ def ridge_solution(
     trace = square.diagonal(dim1=1, dim2=2).sum(dim=1).view(-1, 1, 1)
     # a ranking of one candidate, or of candidates that are alike, has C = 0
     ridge = penalty * trace / size + (trace <= 0) + 1e-12
-    factor = torch.linalg.cholesky(square + ridge * torch.eye(len(square[0]), device=square.device))
+    # not torch.eye: a recorded model would keep the size that it was recorded with
+    unit = torch.ones_like(square.diagonal(dim1=1, dim2=2)).diag_embed()
+    factor = torch.linalg.cholesky(square + ridge * unit)
     y = wanted.unsqueeze(-1)
     if few:
         return (transposed @ torch.cholesky_solve(y, factor)).squeeze(-1)
