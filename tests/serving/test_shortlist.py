@@ -30,7 +30,6 @@ SMALL = {
     "inner_size": 16,
     "ranking_source.n_candidates": 8,
     "grouping.n_groups": 2,
-    "ranking_reader.group_samples": 2,
     "topk": [1, 5],
     "epochs": 1,
     "train_batch_size": 60,
@@ -39,8 +38,15 @@ SMALL = {
     "logit_terms.popularity_trend": {"hours": [0.004, 0.002], "step": 0.001},
     "logit_terms.hour_of_day": {"hours": 1, "weight": 0.7, "days": 1},
 }
-#: of one interest and of three
-ENCODERS = {"mixture": "mixture", "comirec": {"name": "comirec", "n_interests": 3}}
+#: of one interest, of three, and with a number for each item
+MODELS: Dict[str, Dict[str, Any]] = {
+    "mixture": {"ranking_reader.group_samples": 2},
+    "comirec": {
+        "history_encoder": {"name": "comirec", "n_interests": 3},
+        "ranking_reader.group_samples": 2,
+    },
+    "ridge": {"ranking_reader": "ridge", "logit_terms": ["candidate_head", "repeat", "item_bias"]},
+}
 TIMES = st.none() | st.floats(1.6e9 - 9, 1.6e9 + 99)
 
 
@@ -93,11 +99,10 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module", params=["mixture", "comirec"])
+@pytest.fixture(scope="module", params=list(MODELS))
 def checkpoint(keys: Dict[str, Any], request: pytest.FixtureRequest) -> str:
     """Train a model whose additional logits are of the size of the products."""
-    encoder = ENCODERS[request.param]
-    given = {**keys, **SMALL, "model": "POEM", "history_encoder": encoder}
+    given = {**keys, **SMALL, "model": "POEM", **MODELS[request.param]}
     path = str(run_recbole_poem(config_dict=given)["model_file"])
     state = torch.load(path, weights_only=True)
     torch.manual_seed(0)
