@@ -13,6 +13,7 @@ from recbole_poem.benchmark.extras import with_extras
 from recbole_poem.benchmark.rows import (
     Row,
     ablations,
+    check_places,
     preset_keys,
     refuse_unknown,
     row_of,
@@ -154,7 +155,7 @@ def make_plan(
         Name -> logit terms for every sequential model, with their settings: each row of such a
         model is there without them, and once more with them, as ``ROW + NAME``.
     worlds : dict, optional
-        Of the data sets that worlds write: dials, requests, history.
+        Of the data sets that worlds write: dials, requests.
 
     Raises
     ------
@@ -184,7 +185,7 @@ def make_plan(
         _refuse_unequal(row)
     listed = with_extras(listed, extras or {})
     refuse_twice("rows", [row.name for row in listed], "; give one of them another 'row'")
-    _check_places(listed, datasets)
+    check_places(listed, datasets)
     for name, value in (("rows", listed), ("datasets", datasets), ("seeds", seeds)):
         if not value:
             raise InputError(f"{name}: expected at least one, not {value!r}")
@@ -201,30 +202,6 @@ def make_plan(
         list(datasets), listed, list(seeds), dict(keys or {}), contents, tune, float(time_limit),
         float(tune_time_limit), check_worlds(worlds or {}, list(datasets)),
     )  # fmt: skip
-
-
-def _check_places(rows: List[Row], datasets: Sequence[str]) -> None:
-    """Refuse a variant without its row, on each data set, and data sets that are none.
-
-    Raises
-    ------
-    InputError
-        For the first of them.
-    """
-    bases = {row.name: row for row in rows if row.tuned_as in {None, row.name}}
-    for row in rows:
-        for name in row.datasets or ():
-            if name not in datasets:
-                raise InputError(f"rows: '{row.name}': there is no data set '{name}' in the plan")
-        base = row if row.tuned_as is None else bases.get(row.tuned_as)
-        if base is None:
-            raise InputError(f"rows: '{row.name}' is tuned as '{row.tuned_as}', which is no row")
-        alone = [name for name in datasets if row.is_on(name) and not base.is_on(name)]
-        if alone:
-            raise InputError(
-                f"rows: '{row.name}' is a variant of '{base.name}', which is not on '{alone[0]}'; "
-                "name the same 'datasets'"
-            )
 
 
 def _refuse_unequal(row: Row) -> None:

@@ -1,7 +1,7 @@
 """The rows of a report: which model, and with which keys of its own."""
 
 from difflib import get_close_matches
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from recbole_poem.benchmark.asked import check_list, check_mapping
 from recbole_poem.core.blocks import laid
@@ -116,3 +116,27 @@ def refuse_unknown(where: str, content: Dict[str, Any], known: Set[str]) -> None
             hint = f"did you mean '{near[0]}'? " if near else ""
             names = ", ".join(sorted(known))
             raise InputError(f"{where}: unknown key '{key}'; {hint}known are {names}")
+
+
+def check_places(rows: List[Row], datasets: Sequence[str]) -> None:
+    """Refuse a variant without its row, on each data set, and data sets that are none.
+
+    Raises
+    ------
+    InputError
+        For the first of them.
+    """
+    bases = {row.name: row for row in rows if row.tuned_as in {None, row.name}}
+    for row in rows:
+        for name in row.datasets or ():
+            if name not in datasets:
+                raise InputError(f"rows: '{row.name}': there is no data set '{name}' in the plan")
+        base = row if row.tuned_as is None else bases.get(row.tuned_as)
+        if base is None:
+            raise InputError(f"rows: '{row.name}' is tuned as '{row.tuned_as}', which is no row")
+        alone = [name for name in datasets if row.is_on(name) and not base.is_on(name)]
+        if alone:
+            raise InputError(
+                f"rows: '{row.name}' is a variant of '{base.name}', which is not on '{alone[0]}'; "
+                "name the same 'datasets'"
+            )

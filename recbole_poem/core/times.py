@@ -53,8 +53,8 @@ def doubt(first: float, last: float, unit: str) -> str:
     low, high = _PLAUSIBLE
     if not (last < low * PER_SECOND[unit] or first > high * PER_SECOND[unit]):
         return ""
-    span = f"they lie {'before 1980' if last < low * PER_SECOND[unit] else 'after 2100'}"
+    where = f"they lie {'before 1980' if last < low * PER_SECOND[unit] else 'after 2100'}"
     for name, (scale, mend) in _UNITS.items():
         if low * scale <= first and last <= high * scale:
-            return f"{span}, read as {unit}, and look like {name}; {mend}"
-    return f"{span}, read as {unit}; that is well if they number steps, and the hour means nothing"
+            return f"{where}, read as {unit}, and look like {name}; {mend}"
+    return f"{where}, read as {unit}; that is well if they number steps, and the hour means nothing"

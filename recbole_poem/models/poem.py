@@ -6,7 +6,7 @@ logit terms, scores item i. Which parts come from the paper and which are our re
 README; every part is a component (``recbole-poem components``).
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar, List, Optional, Tuple
+from typing import Any, ClassVar, List, Optional, Tuple
 
 import torch
 from recbole.data.interaction import Interaction
@@ -41,9 +41,6 @@ from recbole_poem.logits.scoring import Interest, Items, all_logits, logits_of, 
 from recbole_poem.models.keys import POEMKeys, check_poem
 from recbole_poem.models.learning import calculate_parts, names_of_parts
 from recbole_poem.models.ranking_side import RankingSide, Read
-
-if TYPE_CHECKING:
-    pass
 
 
 class POEM(SequentialRecommender):

@@ -38,7 +38,7 @@ class Bounds(NamedTuple):
     scores : dict
         Oracle -> metric -> on the test rows, seen items last.
     dials : dict
-        Dotted name of each dial of the world -> its value; ``requests`` and ``history`` beside.
+        Dotted name of each dial of the world -> its value; ``requests`` beside.
     """
 
     scores: Dict[str, Dict[str, float]]
@@ -85,13 +85,9 @@ def _as_reported(scores: Dict[str, float]) -> Dict[str, float]:
 def _dotted(world: Dict[str, Any]) -> Dict[str, Any]:
     dials: Dict[str, Any] = {}
     for name, value in world.items():
-        settings = {f"{name}.{of}": each for of, each in value.items()} if _is_part(value) else {}
-        dials.update(settings or {name: value})
+        settings = value.items() if isinstance(value, dict) else ()
+        dials.update({f"{name}.{of}": each for of, each in settings} or {name: value})
     return dials
-
-
-def _is_part(value: Any) -> bool:
-    return isinstance(value, dict)
 
 
 def passing(results: Results, bounds: Bounds) -> List[str]:
