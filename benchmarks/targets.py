@@ -179,11 +179,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.epochs, options.seeds, options.targets = 1, 2, ["d2co", "cwm"]
-    given = {name: getattr(options, name) for name in ("dataset", "data_path", "epochs", "seeds")}
+    given = {name: getattr(options, name) for name in ("dataset", "epochs", "seeds")}
     runs: Dict[str, List[Dict[str, Any]]] = {}
     for name in dict.fromkeys([REFERENCE, *options.targets]):
         print(f"training on {name}", flush=True)
-        runs[name] = measure.call("judged", target=name, **given)
+        runs[name] = measure.call("judged", target=name, data_path=options.data_path, **given)
     measure.record("targets", {**given, **compared(runs)}, options.quick)
 
 
