@@ -73,7 +73,8 @@ class RankingSide(nn.Module):
             stages = [told[..., -1].long() for _ in stages]
             scores = told[..., : scores.shape[-1]]
         fused = self.score_fusion(scores, items > 0)
-        ranking = FusedRanking(items, items > 0, *fused, *stages)
+        stage = stages[0] if stages else None
+        ranking = FusedRanking(items, items > 0, *fused, stage, self.score_fusion.gives_weights)
         return Read(ranking, self.reader(table, ranking, draws))
 
     def fused(self, history: torch.Tensor, read: Optional[Read]) -> torch.Tensor:

@@ -79,6 +79,7 @@ class ExactRanker:
         scores = self._popularity.expand(len(rankings.items), -1).clone()
         if rankings.items.shape[1] and self._fusion is not None:
             valid = rankings.items > 0
-            fused = 1 + self._fusion(rankings.scores, valid).score
+            fused = self._fusion(rankings.scores, valid).score
+            fused = 1 + fused - fused.amin(dim=1, keepdim=True).clamp_max(0)
             scores = scores.scatter_reduce(1, rankings.items, fused * valid, "amax")
         return scores

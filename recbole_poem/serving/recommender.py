@@ -192,7 +192,8 @@ class Recommender:
             ``score`` is what a list is in order of: it descends, and compares items of one list
             alone. It is the model's logit. Where re-rankers change an order, the logits of the
             items are handed out in the new one. Without a history it is the share in the training
-            rows, below 1, and of candidates 1 + the fused score.
+            rows, below 1, and of candidates 1 + the fused score, counted from the lowest one where
+            that is below 0.
 
         Raises
         ------
