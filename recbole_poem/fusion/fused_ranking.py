@@ -37,6 +37,17 @@ class FusedRanking(NamedTuple):
         """(Q, 1) bool, whether a ranking has a candidate at all."""
         return self.valid.any(dim=1, keepdim=True)
 
+    def taken(self, place: torch.Tensor) -> "FusedRanking":
+        """Return some of the rankings, by their places (T,)."""
+        return FusedRanking(
+            self.items[place],
+            self.valid[place],
+            self.features[place],
+            self.fused[place],
+            None if self.stages is None else self.stages[place],
+            self.are_weights,
+        )
+
     @property
     def relative(self) -> torch.Tensor:
         """(Q, N, F), the features; weights against their mean, so that 1 is the average."""
