@@ -160,8 +160,8 @@ def test_users_by_name_are_read_with_their_stages(keys: Dict[str, Any], log: pd.
     batch = recommender.known_users.rankings(recommender.known_users.places(users))
     left = (own.items > 0) & (own.items != dataset.log.item[last][:, None])
     assert left.sum() > 50
-    assert np.array_equal(batch.items.numpy(), own.items * left)
-    assert np.array_equal(batch.stages.numpy()[left], own.stages[left])
+    assert np.array_equal(batch.items.numpy()[:, 0], own.items * left)
+    assert np.array_equal(batch.stages.numpy()[:, 0][left], own.stages[left])
 
 
 def test_rankings_without_stages_are_refused(

@@ -55,9 +55,9 @@ def test_what_is_there_stays_when_many_are_added(redis_server: Server) -> None:
     rankings.write("u", RANKING)
     other = Ranking.of(["c"], ["click"], [[1.0]])
     large = Ranking.of([str(n) for n in range(99)], ["click"], [[1.0]] * 99)
-    assert rankings.add_many(["u", "v", "w"], [other, other, large]) == 1
-    found = [None if of is None else of.items for of in rankings.read_many(["u", "v", "w"])]
-    assert found == [("a", "b"), ("c",), None]
+    assert rankings.add_many(["u", "v", "w"], [[other], [other], [large]]) == 1
+    found = [[of.items for of in several] for several in rankings.read_many(["u", "v", "w"])]
+    assert found == [[("a", "b")], [("c",)], []]
 
     histories = histories_of(redis_server, max_length=2, seconds_to_live=0.5)
     histories.append("u", History(["own"], [5.0]))
@@ -152,7 +152,7 @@ def test_many_users_are_read_with_one_question(redis_server: Server) -> None:
     client.set("recbole_poem:timed_history:d", "no list at all")
     before = client.info()["total_commands_processed"]
     found = store.read_many("abcd")
-    assert [ranking and ranking.items for ranking in found] == [("a",), None, ("c",), None]
+    assert [[ranking.items for ranking in of] for of in found] == [[("a",)], [], [("c",)], []]
     assert client.info()["total_commands_processed"] - before == 2  # and this question
     assert [one.items for one in histories.read_many("abcd")] == [["a", "a"], [], ["c", "c"], []]
     assert store.read_many([]) == histories.read_many([]) == []

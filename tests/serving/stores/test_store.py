@@ -50,12 +50,12 @@ def test_what_is_there_stays_when_many_are_added() -> None:
     now = [0.0]
     rankings = MemoryStore(max_rankings=3, seconds_to_live=9, clock=lambda: now[0])
     rankings.write("u", ranking("own"))
-    assert rankings.add_many(["u", "v"], [ranking("a"), ranking("b")]) == 1
-    found = [of.items for of in rankings.read_many(["u", "v"]) if of is not None]
-    assert found == [("own",), ("b",)]
+    assert rankings.add_many(["u", "v"], [[ranking("a")], [ranking("b")]]) == 1
+    found = [[one.items for one in of] for of in rankings.read_many(["u", "v", "w"])]
+    assert found == [[("own",)], [("b",)], []]
     now[0] = 9.1  # what is too old is not there
-    assert rankings.add_many(["u"], [ranking("a")]) == 1
-    assert rankings.add_many("wxyz", [ranking(name) for name in "wxyz"]) == 4
+    assert rankings.add_many(["u"], [[ranking("a")]]) == 1
+    assert rankings.add_many("wxyz", [[ranking(name)] for name in "wxyz"]) == 4
     assert len(rankings) == 3
 
     histories = MemoryHistories(max_length=2)

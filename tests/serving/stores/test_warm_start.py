@@ -48,8 +48,15 @@ def test_a_warm_store_answers_as_the_users_of_the_data_set_are_answered(
     expected = recommender.recommend(users=users, k=4, filter_seen=False)
     kept = zip(histories.read_many(users), rankings.read_many(users))
     queries = [
-        Query(history.items, ranking, 4, False, times=history.times, time=float("nan"))
-        for history, ranking in kept
+        Query(
+            history.items,
+            next(iter(of_one), None),
+            4,
+            False,
+            times=history.times,
+            time=float("nan"),
+        )
+        for history, of_one in kept
     ]
     answers = recommender.answer(queries)
     assert [item for answer in answers for item in answer.items] == expected["item"].tolist()
