@@ -23,7 +23,7 @@ class Distinct(NamedTuple):
     place : (...) int64
         Which of them is read.
     written : (U,) int64
-        The request at which each was written; -1 = there was none, so that it is empty.
+        The request at which each was written; of what is empty it says nothing.
     """
 
     rankings: Rankings
@@ -32,7 +32,7 @@ class Distinct(NamedTuple):
 
 
 def distinct(rankings: Rankings, written: np.ndarray) -> Distinct:
-    """Keep each ranking once.
+    """Keep each ranking once, and one for all that are empty.
 
     Parameters
     ----------
@@ -40,11 +40,11 @@ def distinct(rankings: Rankings, written: np.ndarray) -> Distinct:
         As they are read, items (..., N): of the same ranking each reader finds what was left of it
         at some time.
     written : (...) int64
-        Where they were written; see `Distinct`.
+        The requests at which they were written; -1 = none, so that a ranking is empty.
     """
     width = rankings.items.shape[-1]
-    left = (rankings.items > 0).sum(axis=-1)
-    keys = written.ravel() * (width + 1) + left.ravel()
+    left = (rankings.items > 0).sum(axis=-1).ravel()
+    keys = np.where(left > 0, written.ravel() * (width + 1) + left, 0)
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)
     return Distinct(
         rankings.flat().taken(first), place.reshape(written.shape), written.ravel()[first]

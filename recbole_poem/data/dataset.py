@@ -148,8 +148,8 @@ class POEMDataset(FlatSequentialDataset):
 
         Returns
         -------
-        Fields of U rankings, with ``ranking_place`` (..., A), and where each was written, (U,)
-        int64, -1 = nowhere.
+        Fields of U rankings, with ``ranking_place`` (..., A), and the request at which each was
+        written, (U,) int64; of an empty one it says nothing.
         """
         cache, lags = self._to_read, self._lags
         read = [self._rankings(requests, lag) for lag in lags]

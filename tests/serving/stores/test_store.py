@@ -46,6 +46,23 @@ def test_the_user_who_was_away_for_longest_goes_first() -> None:
     assert [store.read(user) is not None for user in "uvw"] == [True, False, True]
 
 
+def test_as_many_rankings_are_kept_as_the_model_reads_the_youngest_first() -> None:
+    store = MemoryStore(n_rankings=3)
+    for name in "abcd":
+        store.write("u", ranking(name))
+    assert [[one.items for one in of] for of in store.read_many("uv")] == [
+        [("d",), ("c",), ("b",)],
+        [],
+    ]
+    last = store.read("u")
+    assert last is not None
+    assert last.items == ("d",)
+    assert store.add_many("uv", [[ranking("x")], [ranking(name) for name in "wxyz"]]) == 1
+    assert [one.items for one in store.read_many("v")[0]] == [("w",), ("x",), ("y",)]
+    with pytest.raises(InputError, match="n_rankings"):
+        MemoryStore(n_rankings=0)
+
+
 def test_what_is_there_stays_when_many_are_added() -> None:
     now = [0.0]
     rankings = MemoryStore(max_rankings=3, seconds_to_live=9, clock=lambda: now[0])
