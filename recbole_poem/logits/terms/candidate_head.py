@@ -2,7 +2,8 @@
 
 The ranking stage knows single items; a dot product with an embedding table that all requests share
 keeps little of it. The head reads, for each candidate, what the ranking said of it and what the
-model itself thinks of it, and returns a correction of its logit.
+model itself thinks of it, and returns a correction of its logit. Of several previous rankings it
+reads the youngest alone.
 """
 
 from dataclasses import dataclass
