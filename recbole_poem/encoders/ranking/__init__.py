@@ -22,6 +22,7 @@ class RankingReader(Protocol):
         Parameters
         ----------
         embeddings : (n_items, d)
+            Of the items; row 0 is no item, and 0.
             Of the items; 0 is padding.
         ranking : FusedRanking
         draws : (Q,) int64

@@ -189,7 +189,7 @@ def test_a_reader_tells_a_ranking_from_its_reverse_and_does_not_see_padding(name
     sizes = Sizes(8, 10, 2, 2, 16, 0.0, 0.0, seed=0)
     reader = RANKING_READERS.choose(name, "ranking_reader").make(sizes, 2, grouping)
     reader.reset_parameters(0.5)
-    table = torch.randn(30, 8)
+    table = torch.randn(30, 8).index_fill(0, torch.tensor(0), 0)
     items, scores = torch.arange(1, 13).unsqueeze(0), torch.randn(1, 12, 2)
     draws = torch.tensor([3])
     state = reader.eval()(table, ranking_of(items, scores), draws)
