@@ -6,6 +6,7 @@ candidate of a request what an exposure would come to: the scores that POEM read
 cache (``ranking_source: time_blocks``).
 """
 
+from functools import partial
 from typing import Any, ClassVar, List, Optional, Tuple
 
 import torch
@@ -26,7 +27,8 @@ from recbole_poem.core.stages import RANKERS, TARGETS
 from recbole_poem.rankers.feature_fields import Field
 from recbole_poem.rankers.features import RankingFeatures, RankingRequests
 from recbole_poem.rankers.keys import RankerKeys
-from recbole_poem.rankers.target_loss import predictions, target_losses
+from recbole_poem.rankers.networks import OwnLosses, RowLosses
+from recbole_poem.rankers.target_loss import averaged, predictions, row_losses
 from recbole_poem.rankers.targets import targets_of
 
 
@@ -87,11 +89,15 @@ class MultiTaskRanker(SequentialRecommender):
             requests = requests._replace(candidates=candidates)
             nothing = (0 * labels).expand(-1, unexposed.shape[1], -1)  # NaN stays NaN
             labels = torch.cat([labels, nothing], dim=1)
-        outputs = self.forward(requests)
-        parts, _ = target_losses(
-            outputs.flatten(0, 1), labels.flatten(0, 1), self.targets, self.n_processes
-        )
+        features, labels = self.features(requests).flatten(0, 1), labels.flatten(0, 1)
+        rows = self._losses(features, partial(row_losses, labels=labels, targets=self.targets))
+        parts, _ = averaged(rows, labels, self.targets, self.n_processes)
         return tuple(parts)
+
+    def _losses(self, features: torch.Tensor, of: RowLosses) -> torch.Tensor:
+        if isinstance(self.network, OwnLosses):
+            return self.network.losses(features, of)
+        return of(self.network(features))
 
     def predict_targets(self, interaction: Interaction) -> torch.Tensor:
         """Predict what each exposure comes to, (B, M)."""
