@@ -14,6 +14,7 @@ from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import FeatureType, InputType
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import (
     RECENT_ITEM,
     REQUEST_GAP,
@@ -23,7 +24,7 @@ from recbole_poem.core.fields import (
 )
 from recbole_poem.core.processes import n_processes
 from recbole_poem.core.stage import Stage
-from recbole_poem.core.stages import RANKERS, TARGETS
+from recbole_poem.core.stages import RANKER_OPTIMIZERS, RANKERS, TARGETS
 from recbole_poem.rankers.feature_fields import Field
 from recbole_poem.rankers.features import RankingFeatures, RankingRequests
 from recbole_poem.rankers.keys import RankerKeys
@@ -46,7 +47,7 @@ class MultiTaskRanker(SequentialRecommender):
 
     input_type = InputType.POINTWISE
     keys = RankerKeys
-    stages: ClassVar[Tuple[Stage, ...]] = (TARGETS, RANKERS)
+    stages: ClassVar[Tuple[Stage, ...]] = (TARGETS, RANKERS, RANKER_OPTIMIZERS)
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
@@ -61,6 +62,23 @@ class MultiTaskRanker(SequentialRecommender):
             config["utc_offset"],
         )
         self.network = config.component("ranker").make(self.features.output_size, len(self.targets))
+        optimizer = config.component("ranker_optimizer")
+        self._optimizer = None if optimizer is None else optimizer.make(self.n_processes)
+
+    @staticmethod
+    def check_keys(config: Any) -> None:
+        """Refuse keys of RecBole that only its own gradient knows."""
+        for key in ("clip_grad_norm", "enable_scaler"):
+            if config.component("ranker_optimizer") is not None and config[key]:
+                raise InputError(
+                    f"{key}: ranker_optimizer takes the gradients of the targets one by one, where "
+                    f"this key says nothing; leave {key} or ranker_optimizer out"
+                )
+
+    @property
+    def learner(self) -> Any:
+        """What may bring an optimizer or a gradient: ``ranker_optimizer``, or else the ranker."""
+        return self.network if self._optimizer is None else self._optimizer
 
     def forward(self, requests: RankingRequests) -> torch.Tensor:
         """Compute the outputs of the ranker, (R, N, M), which the targets give a meaning."""
