@@ -10,6 +10,7 @@ import numpy as np
 
 _STEPS = 50
 _RESIDUAL = 1e-12
+_LEAST = 1e-30  # squared length; a shorter update is as good as none, and its weight is cut
 _QUADRATIC = 0.25  # length of a step below which whole ones converge
 
 
@@ -21,7 +22,7 @@ def balanced_weights(
     Parameters
     ----------
     gram : (..., T, T) float64
-        G, positive semidefinite, its diagonal above 0.
+        G, positive semidefinite.
     ridge : float
         What is added to the diagonal, as a share of it: updates that cancel each other exactly
         have no solution without.
@@ -34,7 +35,8 @@ def balanced_weights(
         Scaling one update by c divides its weight by c, and changes no other.
     """
     n_updates = gram.shape[-1]
-    scale = np.diagonal(gram, axis1=-2, axis2=-1) ** -0.5  # (..., T)
+    squares = np.diagonal(gram, axis1=-2, axis2=-1)
+    scale = np.maximum(squares, _LEAST) ** -0.5  # (..., T)
     cosines = gram * (scale[..., :, None] * scale[..., None, :]) + ridge * np.eye(n_updates)
     weights = np.ones_like(scale)
     for _ in range(_STEPS):

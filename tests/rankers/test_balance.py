@@ -59,6 +59,11 @@ def test_a_conflict_without_a_way_out_ends_at_the_largest_weight() -> None:
     assert balanced_weights(matrix, ridge=1e-6, largest=30).tolist() == [30, 30]
 
 
+def test_an_update_of_no_length_is_cut_and_hides_no_other() -> None:
+    weights = balanced_weights(np.diag([4.0, 0.0]), ridge=1e-6, largest=100)
+    assert np.allclose(weights, [0.5, 100])
+
+
 def test_many_equations_at_once_are_each_its_own() -> None:
     matrices = np.stack([gram(updates(3, seed=seed)) for seed in range(4)])
     together = balanced_weights(matrices)

@@ -120,7 +120,6 @@ class BalancedAdam(torch.optim.Optimizer):
         names = ("lr", "betas", "eps", "weight_decay")
         super().__init__(parameters, {name: defaults[name] for name in names})
         self._of = of
-        # part of the state that is saved
         self.param_groups[0].update(n_steps=0, weights=[])
 
     @torch.no_grad()
@@ -129,11 +128,13 @@ class BalancedAdam(torch.optim.Optimizer):
         group = self.param_groups[0]
         group["n_steps"] += 1
         reached = [(w, g) for w, g in zip(group["params"], self._of.gradients) if g is not None]
-        some = [g.flatten(1).any(dim=1) for _, g in reached]  # by parameter (T,), who reaches it
+        # by parameter, which targets reach it: (T,)
+        some = [gradients.flatten(1).abs().amax(dim=1) > 0 for _, gradients in reached]
         is_shared = [int(targets.sum()) > 1 for targets in some]
         shared = [pair for pair, is_one in zip(reached, is_shared) if is_one]
         if shared:
-            self._move(shared, torch.stack(some).any(dim=0))
+            those = [targets for targets, is_one in zip(some, is_shared) if is_one]
+            self._move(shared, torch.stack(those).any(dim=0))
         for (parameter, gradients), is_one in zip(reached, is_shared):
             if not is_one:
                 total = gradients.sum(dim=0)
@@ -209,8 +210,8 @@ def gram_matrix(gradients: List[torch.Tensor], updates: List[torch.Tensor]) -> t
     gram = torch.zeros(n_targets, n_targets, dtype=torch.float64)
     n_weights = 0
     for gradient, update in zip(gradients, updates):
-        touched = gradient.flatten(1).any(dim=0)  # (p,)
-        rows = update.flatten(1)[:, touched]
+        touched = gradient.flatten(1).abs().amax(dim=0) > 0  # (p,); any() is slower
+        rows = update.flatten(1) * touched
         gram += (rows @ rows.T).to(gram)
-        n_weights += rows.shape[1]
+        n_weights += int(touched.sum())
     return gram / n_weights
