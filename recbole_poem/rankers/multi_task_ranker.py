@@ -36,7 +36,8 @@ from recbole_poem.rankers.targets import targets_of
 class MultiTaskRanker(SequentialRecommender):
     """Predicts what an exposure comes to, for each of M targets.
 
-    Every column of ``.user`` and ``.item`` that is loaded is a feature.
+    Every column of ``.user`` and ``.item`` that is loaded is a feature; so are the ids, unless the
+    key ``id_features`` takes them away from a table that has other columns.
 
     Parameters
     ----------
@@ -53,9 +54,10 @@ class MultiTaskRanker(SequentialRecommender):
         super().__init__(config, dataset)
         self.targets = targets_of(config, dataset.log)
         self.n_processes = n_processes(config)
+        self._knows_ids = config["id_features"]
         self.features = RankingFeatures(
-            table_fields(dataset, self.USER_ID, dataset.user_feat),
-            table_fields(dataset, self.ITEM_ID, dataset.item_feat),
+            self._fields(dataset, self.USER_ID, dataset.user_feat),
+            self._fields(dataset, self.ITEM_ID, dataset.item_feat),
             config["embedding_size"],
             config["hidden_size"],
             config["pooling"],
@@ -74,6 +76,10 @@ class MultiTaskRanker(SequentialRecommender):
                     f"{key}: ranker_optimizer takes the gradients of the targets one by one, where "
                     f"this key says nothing; leave {key} or ranker_optimizer out"
                 )
+
+    def _fields(self, dataset: Any, id_field: str, table: Optional[Interaction]) -> List[Field]:
+        fields = table_fields(dataset, id_field, table)
+        return fields if self._knows_ids else fields[1:] or fields
 
     @property
     def learner(self) -> Any:
