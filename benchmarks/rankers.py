@@ -1,4 +1,4 @@
-"""Which ranker orders exposures best: the rows of a plan, five seeds, paired (``rankers.yaml``).
+"""Which ranker orders exposures best: the rows of a plan, five seeds, paired (``rankers/*.yaml``).
 
 All rows learn from the training exposures of a split by time, and are judged on its validation
 exposures: GAUC and AUC of every yes/no target, XAUC and MAE of watch times. Test exposures are not
@@ -29,7 +29,7 @@ from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import trainer_of
 
-PLAN = Path(__file__).with_name("rankers.yaml")
+PLAN = Path(__file__).parent / "rankers" / "kuairand-pure.yaml"
 
 
 def judged(dataset: str, keys: Dict[str, Any], seeds: int) -> List[Dict[str, Any]]:
@@ -146,7 +146,7 @@ def main() -> None:
             name: over_users(runs, plan["reference"], name) for name in base[0]["auc of users"]
         },
     }
-    measure.record(options.plan.stem, result, options.quick)
+    measure.record(f"rankers_{options.plan.stem}", result, options.quick)
 
 
 if __name__ == "__main__":
