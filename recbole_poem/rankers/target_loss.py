@@ -35,7 +35,7 @@ def row_losses(
 
     What stands where the label (B, M) is NaN has no meaning, and `averaged` leaves it out.
     """
-    labels = labels.nan_to_num(0).to(outputs.dtype)
+    labels = torch.where(labels.isnan(), 0, labels).to(outputs.dtype)
     columns = [target.loss(outputs[:, m], labels[:, m]) for m, target in enumerate(targets)]
     return torch.stack(columns, dim=-1)
 
