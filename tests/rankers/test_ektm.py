@@ -51,6 +51,13 @@ def test_the_click_is_the_backbone_s_and_drafts_are_beside_the_outputs() -> None
     assert torch.equal(outputs[:, 0], drafts[:, 0])
 
 
+def test_rows_are_independent_whatever_the_leading_shape() -> None:
+    network, features = awake(transfer()), torch.randn(2, 3, 7)
+    outputs = network(features)
+    assert outputs.shape == (2, 3, 4)
+    assert torch.allclose(outputs[1, 2], network(features[1, 2]), atol=1e-6)
+
+
 def test_one_target_is_the_backbone() -> None:
     network, features = transfer(n_targets=1), torch.randn(9, 7)
     assert torch.equal(network(features), network.backbone(features))
