@@ -61,7 +61,7 @@ def judged(dataset: str, data_path: str, unexposed: int, epochs: int) -> Dict[st
         trainer.evaluate(experiment.valid_data, load_best_model=True)
     predicted = trainer.predict(experiment.valid_data)
     targets = experiment.model.targets
-    found = {"gauc": weighted_gauc(targets, *predicted), **measures(targets, *predicted)}
+    found = {"gauc": weighted_gauc(targets, predicted), **measures(targets, predicted)}
 
     exposures = experiment.train_data.exposures
     log = exposures.log

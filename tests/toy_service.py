@@ -21,6 +21,7 @@ class Echo:
     def __init__(self, checkpoint: str = "echo 1") -> None:
         self.model, self.checkpoint = self, checkpoint
         self.objectives, self.reads_stages, self.n_items = ["click"], False, 9
+        self.n_rankings = 1
         self.batches: List[List[Query]] = []
         self.observes = False
         self.observed: List[Tuple[Query, Outcome]] = []
@@ -30,7 +31,7 @@ class Echo:
     @property
     def needs(self) -> Needs:
         """What it reads in a ranking."""
-        return Needs(self.objectives, self.reads_stages)
+        return Needs(self.objectives, self.reads_stages, self.n_rankings)
 
     def answer(self, queries: Sequence[Query]) -> List[Answer]:
         """Answer in the order of the queries, once the event is set."""

@@ -105,8 +105,8 @@ def ablations(base: Row) -> List[Row]:
 
 def preset_keys(preset: str) -> Set[str]:
     """Return the keys that a preset of POEM sets; none for its defaults."""
-    file = PROPERTIES / "preset" / f"{preset}.yaml"
-    return set(read_yaml(file)) if file.is_file() else set()
+    files = (PROPERTIES / "preset" / name for name in (f"{preset}.yaml", f"{preset}/any.yaml"))
+    return {key for file in files if file.is_file() for key in read_yaml(file)}
 
 
 def refuse_unknown(where: str, content: Dict[str, Any], known: Set[str]) -> None:

@@ -46,7 +46,9 @@ class Coverage(NamedTuple):
         )
 
 
-def coverage(cache: RequestCache, log: RequestLog, rows: np.ndarray, lag: int) -> Coverage:
+def coverage(
+    cache: RequestCache, log: RequestLog, rows: np.ndarray, lag: int, n_rankings: int = 1
+) -> Coverage:
     """Count what a cache covers.
 
     Parameters
@@ -56,12 +58,15 @@ def coverage(cache: RequestCache, log: RequestLog, rows: np.ndarray, lag: int) -
     rows : (N,) int64
         Request ids of the rows to predict.
     lag : int
-        Requests between a row and the ranking that it reads.
+        Requests between a row and the youngest ranking that it reads.
+    n_rankings : int
+        That it reads; it finds its item in any of them.
     """
     reads, told = np.zeros(len(rows), bool), 0
     for begin in range(0, len(rows), _AT_ONCE):
         some = rows[begin : begin + _AT_ONCE]
-        items = read_items(cache, log, some, lag)
+        read = [read_items(cache, log, some, lag + age) for age in range(n_rankings)]
+        items = np.concatenate(read, axis=1)
         reads[begin : begin + _AT_ONCE] = (items > 0).any(axis=1)
         told += int((items == log.item[some, None]).any(axis=1).sum())
     readers = rows[reads]

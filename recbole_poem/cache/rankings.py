@@ -30,6 +30,24 @@ class Rankings(NamedTuple):
         items = np.where(keep, self.items, 0)
         return Rankings(items, self.scores * (items > 0)[..., None], self.stages)
 
+    def flat(self) -> "Rankings":
+        """Return them one after the other, items (n, N)."""
+        n, m = self.scores.shape[-2:]
+        stages = None if self.stages is None else self.stages.reshape(-1, n)
+        return Rankings(self.items.reshape(-1, n), self.scores.reshape(-1, n, m), stages)
+
+    def taken(self, index: np.ndarray) -> "Rankings":
+        """Return some of them, by their places along the first axis."""
+        stages = None if self.stages is None else self.stages[index]
+        return Rankings(self.items[index], self.scores[index], stages)
+
+
+def stacked(rankings: Sequence[Rankings], axis: int) -> Rankings:
+    """Put rankings of the same shape beside each other, along a new axis before the candidates."""
+    items, scores, stages = zip(*rankings)
+    told = None if stages[0] is None else np.stack(stages, axis=axis)
+    return Rankings(np.stack(items, axis=axis), np.stack(scores, axis=axis), told)
+
 
 class Ranks(Protocol):
     """What makes the rankings of a request cache."""

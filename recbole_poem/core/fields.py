@@ -16,6 +16,12 @@ CACHE_SCORE = "cache_score"
 #: (..., N) int64: how far they came, places in `fusion.cascade_stages.STAGES`; only where the
 #: source of the rankings tells
 CACHE_STAGE = "cache_stage"
+#: where a model reads several rankings, of those before the former, the youngest first, at
+#: evaluation: (B, A - 1, N) int64, (B, A - 1, N, M) float32 and (B, A - 1, N) int64
+OLDER = {CACHE_ITEM: "older_item", CACHE_SCORE: "older_score", CACHE_STAGE: "older_stage"}
+#: in training candidates, scores and stages are then those of U rankings, each once, (U, N) and so
+#: on; (B, R, A) int64: which of them a request reads, the youngest first; (U,) int64: draw ids
+RANKING_PLACE, RANKING_DRAW = "ranking_place", "ranking_draw"
 
 #: (B, W) int64, at evaluation (B,): the steps of time at which each target is asked for, 0 where
 #: nothing is known; see `recbole_poem.log.trends` and `recbole_poem.log.hours`

@@ -6,7 +6,7 @@ the model reads and learns from beside the history. The windows, their order and
 on the seed, the epoch and the row alone, so that several processes share one epoch's batches.
 """
 
-from typing import Any, Callable, Mapping, Optional
+from typing import Any, Callable, Dict, Mapping, Optional
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from recbole.data.interaction import Interaction
 
 from recbole_poem.core.fields import (
     DRAW_ID,
+    RANKING_DRAW,
     REQUEST_ID,
     REQUEST_POSITION,
     SAMPLED_NEGATIVE,
@@ -147,8 +148,16 @@ class POEMTrainDataLoader(AbstractDataLoader):
         draw = draw.gather(1, position)
         batch[REQUEST_ID], batch[REQUEST_POSITION], batch[DRAW_ID] = request, position, draw
         if self._reads_rankings:
-            read = dataset.rankings(request.numpy(), self.config["request_lag"])
-            for name, values in read.items():
+            for name, values in self._rankings(request.numpy()).items():
                 batch[name] = values
         for name, make in self._fields.items():
             batch[name] = make(request, draw, batch)
+
+    def _rankings(self, request: np.ndarray) -> Dict[str, torch.Tensor]:
+        """Read what requests (B, R) read, by the fields of a batch."""
+        if self.config["n_rankings"] == 1:
+            return self._dataset.rankings(request, self.config["request_lag"])
+        fields, written = self._dataset.several_rankings(request)
+        # a ranking is drawn from once in an epoch, whoever reads it
+        draw = torch.from_numpy(written.clip(min=0)) + self._epoch * len(self._dataset.log)
+        return {**fields, RANKING_DRAW: draw}

@@ -12,11 +12,19 @@ import torch
 from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
 
-from recbole_poem.cache.rankings import Rankings
-from recbole_poem.cache.reading import read_items, read_rankings
+from recbole_poem.cache.distinct import distinct
+from recbole_poem.cache.rankings import Rankings, stacked
+from recbole_poem.cache.reading import read_items, read_rankings, written_at
 from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, CACHE_STAGE, REQUEST_ID
+from recbole_poem.core.fields import (
+    CACHE_ITEM,
+    CACHE_SCORE,
+    CACHE_STAGE,
+    OLDER,
+    RANKING_PLACE,
+    REQUEST_ID,
+)
 from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.controls import ShuffledCache, without_history, without_target
 from recbole_poem.data.known_tokens import KnownTokens
@@ -94,7 +102,8 @@ class POEMDataset(FlatSequentialDataset):
     Once a cache is attached, every row has the raw ranking that its request reads:
     ``cache_item`` (N,) int64, 0 where there is no candidate, and ``cache_score`` (N, M) float32,
     which are minus competition ranks unless the cache keeps raw scores; and ``cache_stage`` (N,)
-    int64 where the source tells how far a candidate came.
+    int64 where the source tells how far a candidate came. Where the key ``n_rankings`` asks for
+    several, ``older_item`` (A - 1, N) and so on hold those before it, the youngest first.
     The keys ``shuffle_rankings`` and, in evaluation, ``hide_target`` tamper with it; see
     `recbole_poem.data.controls`.
     """
@@ -134,10 +143,35 @@ class POEMDataset(FlatSequentialDataset):
         """Read what `requests` (...) see at `lag`, by the fields of a batch."""
         return _fields_of(self._rankings(requests, lag))
 
-    def _rankings(self, requests: np.ndarray, lag: int) -> Rankings:
+    def several_rankings(self, requests: np.ndarray) -> Tuple[Dict[str, torch.Tensor], np.ndarray]:
+        """Read the A rankings that each of `requests` (...) reads, those in common once.
+
+        Returns
+        -------
+        Fields of U rankings, with ``ranking_place`` (..., A), and the request at which each was
+        written, (U,) int64; of an empty one it says nothing.
+        """
+        cache, lags = self._to_read, self._lags
+        read = [self._rankings(requests, lag) for lag in lags]
+        written = [written_at(cache, self.log, requests, lag) for lag in lags]
+        found = distinct(stacked(read, requests.ndim), np.stack(written, axis=-1))
+        place = {RANKING_PLACE: torch.from_numpy(found.place)}
+        return {**_fields_of(found.rankings), **place}, found.written
+
+    @property
+    def _lags(self) -> List[int]:
+        """Requests between a reader and each of the rankings that it reads."""
+        youngest: int = self.config["request_lag"]
+        return list(range(youngest, youngest + self.config["n_rankings"]))
+
+    @property
+    def _to_read(self) -> RequestCache:
         if self.read_cache is None:
             raise RuntimeError("the data set has no request cache; call attach() first")
-        rankings = read_rankings(self.read_cache, self.log, requests, lag)
+        return self.read_cache
+
+    def _rankings(self, requests: np.ndarray, lag: int) -> Rankings:
+        rankings = read_rankings(self._to_read, self.log, requests, lag)
         if self.config["shuffle_rankings"]:
             rankings = without_history(rankings, self.log, requests)
         return rankings
@@ -176,12 +210,20 @@ class POEMDataset(FlatSequentialDataset):
             batch[field_of(name)] = values[0] if one else values
         if self.cache is not None:
             requests = batch[REQUEST_ID].numpy()
-            rankings = self._rankings(requests, self.config["request_lag"])
-            if self.config["hide_target"]:
-                rankings = without_target(rankings, self.log, requests)
-            for name, values in _fields_of(rankings).items():
+            youngest, *older = (self._evaluated(requests, lag) for lag in self._lags)
+            fields = _fields_of(youngest)
+            if older:
+                more = _fields_of(stacked(older, requests.ndim))
+                fields.update((OLDER[name], values) for name, values in more.items())
+            for name, values in fields.items():
                 batch[name] = values
         return batch
+
+    def _evaluated(self, requests: np.ndarray, lag: int) -> Rankings:
+        rankings = self._rankings(requests, lag)
+        if self.config["hide_target"]:
+            rankings = without_target(rankings, self.log, requests)
+        return rankings
 
 
 def _fields_of(rankings: Rankings) -> Dict[str, torch.Tensor]:

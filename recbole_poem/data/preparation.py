@@ -124,8 +124,8 @@ def _poem_train_loader(
             for split in splits:
                 split.attach(cache)
             rows = np.concatenate([split.inter_feat[REQUEST_ID].numpy() for split in splits])
-            lag = config["request_lag"] if reads else 0
-            found = coverage(cache, train.log, rows, lag)
+            read = (config["request_lag"], config["n_rankings"]) if reads else (0, 1)
+            found = coverage(cache, train.log, rows, *read)
             say_coverage(found)
             say("cache", cache_words(cache, found, config["time_unit"]))
         data = TrainingData(config, train, train.log, parallel_map)

@@ -76,7 +76,7 @@ class PartialOrderEncoder(nn.Module):
         items : (Q, T, d)
             Item embeddings of the drawn candidates.
         features : (Q, T, F)
-            Of the candidates; rank weights are relative to their mean (1 = average).
+            Of the candidates; weights are relative to their mean (1 = average).
         groups : (Q, T) int64
             0 (best) to G - 1.
         present : (Q, T) bool

@@ -12,6 +12,7 @@ import numpy as np
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.times import PER_SECOND
 from recbole_poem.log.requests import RequestLog
+from recbole_poem.log.watch_time import duration_seconds
 
 
 class Labels(Protocol):
@@ -67,6 +68,13 @@ class Exposures:
         before = rows[:, None] - 1 - np.arange(self.n_recent)
         mine = before >= self.log.first[rows][:, None]
         return np.where(mine, self.log.item[np.maximum(before, 0)], 0)
+
+    def duration(self, rows: np.ndarray) -> np.ndarray:
+        """Return how long the items of `rows` (B,) last, (B,) seconds; NaN = not known."""
+        log = self.log
+        if log.watch_time is None:
+            return np.full(len(rows), np.nan)
+        return duration_seconds(log.values, log.watch_time)[rows]
 
 
 def exposures(

@@ -26,11 +26,11 @@ bucket where all training rows were watched equally long.
 Adding a label
 --------------
 One that needs nothing but its own row is a function of (w, d, settings), registered in `FORMULAS`.
-One that has to be estimated (D2Co's two levels per duration, CWM's threshold) is a function of the
-same three, called with the training rows alone, that returns the function from (w, d) of any rows
-to their labels; it is registered in `ESTIMATORS`. It never sees another row, and has to answer for
-durations that it has not seen. Missing values are dealt with by the caller. A parameter of a label
-is a field of `WatchTime`, with a default, and a rule in `_RANGES`.
+One that has to be estimated is a function of the same three, called with the training rows alone,
+that returns the function from (w, d) of any rows to their labels; it is registered in `ESTIMATORS`.
+It never sees another row, and has to answer for durations that it has not seen. Missing values are
+dealt with by the caller. A parameter of a label is a field of `WatchTime`, with a default, and a
+rule in `_RANGES`. What a ranker is to predict is no label of these but a target, such as ``d2co``.
 """
 
 from dataclasses import dataclass
@@ -123,7 +123,7 @@ def watch_label(
         If a column is not there, or no training row can be used.
     """
     play, duration = _seconds("play", values, settings), _seconds("duration", values, settings)
-    usable = np.isfinite(play) & (play >= 0) & np.isfinite(duration) & (duration > 0)
+    usable = _usable(play, duration)
     label = np.full(len(play), np.nan)
     if name in FORMULAS:
         label[usable] = FORMULAS[name](play[usable], duration[usable], settings)
@@ -214,6 +214,45 @@ def play_seconds(values: Mapping[str, np.ndarray], settings: WatchTime) -> np.nd
         If the column is not there.
     """
     return _seconds("play", values, settings)
+
+
+def duration_seconds(values: Mapping[str, np.ndarray], settings: WatchTime) -> np.ndarray:
+    """Return d, how long the item of every row lasts, (R,); NaN where that is not above 0.
+
+    Raises
+    ------
+    InputError
+        If the column is not there.
+    """
+    duration = _seconds("duration", values, settings)
+    return np.where(np.isfinite(duration) & (duration > 0), duration, np.nan)
+
+
+def watched_part(
+    values: Mapping[str, np.ndarray], settings: WatchTime
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Return how long each row was watched, at most once through, and its duration.
+
+    Returns
+    -------
+    watched, duration : (R,) float64
+        Seconds, 0 <= watched <= duration; both NaN where the row tells one of them alone.
+
+    Raises
+    ------
+    InputError
+        If a column is not there.
+    """
+    play, duration = _seconds("play", values, settings), _seconds("duration", values, settings)
+    usable = _usable(play, duration)
+    return (
+        np.where(usable, np.minimum(play, duration), np.nan),
+        np.where(usable, duration, np.nan),
+    )
+
+
+def _usable(play: np.ndarray, duration: np.ndarray) -> np.ndarray:
+    return np.isfinite(play) & (play >= 0) & np.isfinite(duration) & (duration > 0)
 
 
 def _seconds(which: str, values: Mapping[str, np.ndarray], settings: WatchTime) -> np.ndarray:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.number_types import is_whole_number
 from recbole_poem.core.settings import (
     ABOVE_0,
     FLAG,
     PROBABILITY,
     TEXT,
+    Range,
     at_least,
     one_of,
     or_nothing,
@@ -38,6 +40,11 @@ class POEMKeys:
     )
     request_lag: int = setting(
         1, at_least(0), "requests between a ranking and its reader; 0 re-ranks (an ablation)"
+    )
+    n_rankings: int = setting(
+        1,
+        Range(lambda v: is_whole_number(v) and 1 <= v <= 3, "a whole number from 1 to 3"),
+        "previous rankings that a request reads, the one request_lag ago and those before it",
     )
     requests_per_window: int = setting(
         5, at_least(1), "positions of a training window that carry a ranking"

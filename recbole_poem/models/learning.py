@@ -11,14 +11,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 import torch
 from recbole.data.interaction import Interaction
 
-from recbole_poem.core.fields import (
-    CACHE_ITEM,
-    CACHE_SCORE,
-    DRAW_ID,
-    REQUEST_ID,
-    SAMPLED_NEGATIVE,
-    TARGET_ID,
-)
+from recbole_poem.core.fields import REQUEST_ID, SAMPLED_NEGATIVE, TARGET_ID
 from recbole_poem.logits.scoring import Interest, Items, best_matching
 from recbole_poem.losses.softmax import full_log_probability, sampled_log_probability
 from recbole_poem.losses.terms import Learnt, LossTerm
@@ -77,9 +70,8 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     read = None
     if model.ranking_side is not None:
         table = model.item_embedding.weight
-        more = model.ranking_side.more_fields
-        ranked = [batch[name][asks] for name in (CACHE_ITEM, CACHE_SCORE, DRAW_ID, *more)]
-        read = model.ranking_side(table.detach() if model.is_stacked else table, ranked)
+        table = table.detach() if model.is_stacked else table
+        read = model.ranking_side.of_windows(table, batch, asks)
     seen, steps = carrying.up_to(batch[model.ITEM_SEQ]), model.steps(batch, target)
     before = others.up_to(batch[model.ITEM_SEQ])
     terms = list(model.losses.values())

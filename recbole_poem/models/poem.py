@@ -15,7 +15,6 @@ from recbole.utils import InputType
 from torch import nn
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, REQUEST_ID
 from recbole_poem.core.processes import n_processes
 from recbole_poem.core.stage import Stage
 from recbole_poem.core.stages import (
@@ -110,7 +109,7 @@ class POEM(SequentialRecommender):
         fields = [self.ITEM_SEQ, self.ITEM_SEQ_LEN]
         fields += [*map(field_of, self.row_features), *self.logit_terms.fields]
         if self.ranking_side is not None:
-            fields += [CACHE_ITEM, CACHE_SCORE, REQUEST_ID, *self.ranking_side.more_fields]
+            fields += self.ranking_side.fields
         return fields
 
     # -- the parts of a score -------------------------------------------------------------------
@@ -192,9 +191,7 @@ class POEM(SequentialRecommender):
         history = self.history_encoder.at(self.item_embedding(seen), self.rows(interaction), last)
         items, read = self.scoring_items(), None
         if self.ranking_side is not None:
-            more = self.ranking_side.more_fields
-            ranked = [interaction[name] for name in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID, *more)]
-            read = self.ranking_side(self.item_embedding.weight, ranked)
+            read = self.ranking_side.of_rows(self.item_embedding.weight, interaction)
         return self.interest(history, self.steps(interaction, last), seen, read, items)
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:

@@ -47,11 +47,14 @@ class Upstream(SequentialRecommender):
         return 0 * self.unused.sum()
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
-        """Return the fused scores over the catalogue, (B, n_items)."""
+        """Return the fused scores over the catalogue, (B, n_items), all others below them."""
         items, scores = interaction[CACHE_ITEM], interaction[CACHE_SCORE]
-        fused = self.score_fusion(scores, items > 0).score
-        everything = torch.zeros(len(items), self.n_items, device=items.device)
-        return everything.scatter_add(1, items, fused)
+        valid = items > 0
+        fused = self.score_fusion(scores, valid).score
+        lowest = fused.masked_fill(~valid, torch.inf).amin(dim=1, keepdim=True)
+        below = torch.where(lowest > 0, 0, lowest - 1)  # weights leave the others at 0
+        everything = below.repeat(1, self.n_items)
+        return everything.scatter(1, items, torch.where(valid, fused, below))
 
     def predict(self, interaction: Interaction) -> torch.Tensor:
         """Return the fused score of the item of each prediction row, (B,)."""

@@ -31,11 +31,14 @@ class Predicted(NamedTuple):
         NaN = not known.
     scores : (E, M) float32
         Probabilities and seconds.
+    durations : (E,) float64
+        Of what was shown, in seconds; NaN = not known.
     """
 
     users: np.ndarray
     labels: np.ndarray
     scores: np.ndarray
+    durations: np.ndarray
 
 
 class RankingTrainer(Trainer):
@@ -88,14 +91,14 @@ class RankingTrainer(Trainer):
         if not eval_data:
             return None
         predicted = self.predict(eval_data, show_progress)
-        overall = weighted_gauc(self.model.targets, *predicted)
+        overall = weighted_gauc(self.model.targets, predicted)
         if np.isnan(overall):
             raise InputError(
                 "targets: no user has evaluated exposures of both answers for a yes/no target, so "
                 "no GAUC is defined; take a split that leaves users several (split_by_time), or "
                 "other targets"
             )
-        return {"gauc": overall, **measures(self.model.targets, *predicted)}
+        return {"gauc": overall, **measures(self.model.targets, predicted)}
 
     @torch.no_grad()
     def predict(self, eval_data: Any, show_progress: bool = False) -> Predicted:
@@ -107,10 +110,12 @@ class RankingTrainer(Trainer):
             known = (batch[name].numpy() for name in (REQUEST_ID, self.model.USER_ID, TASK_LABEL))
             scores = self.model.predict_targets(batch.to(self.device))
             found.append((*known, scores.cpu().numpy()))
-        rows, *columns = map(np.concatenate, zip(*self._of_all_processes(found)))
+        columns = map(np.concatenate, zip(*self._of_all_processes(found)))
+        rows, users, labels, scores = columns
         # processes take equally many rows, for which some are given out twice
         once = np.unique(rows, return_index=True)[1]
-        return Predicted(*(column[once] for column in columns))
+        durations = eval_data.exposures.duration(rows[once])
+        return Predicted(users[once], labels[once], scores[once], durations)
 
     def _of_all_processes(self, found: List[Any]) -> List[Any]:
         """Join the lists of all processes, in every one of them."""
@@ -121,16 +126,8 @@ class RankingTrainer(Trainer):
         return [batch for each in lists for batch in each]
 
 
-def measures(
-    targets: Sequence[Target], users: np.ndarray, labels: np.ndarray, scores: np.ndarray
-) -> Dict[str, float]:
-    """Measure how well exposures are predicted.
-
-    Parameters
-    ----------
-    targets : sequence of M targets
-    users, labels, scores
-        As in `Predicted`.
+def measures(targets: Sequence[Target], of: Predicted) -> Dict[str, float]:
+    """Measure how well exposures are predicted, for M targets.
 
     Returns
     -------
@@ -140,24 +137,22 @@ def measures(
     """
     result = {
         f"{name} {target.name}": value
-        for target, label, score in zip(targets, labels.T, scores.T)
-        for name, value in target.measures(users, label, score).items()
+        for target, label, score in zip(targets, of.labels.T, of.scores.T)
+        for name, value in target.measures(of.users, label, score, of.durations).items()
     }
     return {name: value for name, value in result.items() if not np.isnan(value)}
 
 
-def weighted_gauc(
-    targets: Sequence[Target], users: np.ndarray, labels: np.ndarray, scores: np.ndarray
-) -> float:
+def weighted_gauc(targets: Sequence[Target], of: Predicted) -> float:
     """Average the GAUC of the yes/no targets, weighted by the impressions that each looks at.
 
-    Parameters are those of `measures`; NaN where no user has both answers to any of them.
+    NaN where no user has both answers to any of them.
     """
-    answered = (target.answers(label) for target, label in zip(targets, labels.T))
-    asked = [(answer, score) for answer, score in zip(answered, scores.T) if answer is not None]
-    weight = [gauc_impressions(users, answer) for answer, _ in asked]
+    answered = (target.answers(label) for target, label in zip(targets, of.labels.T))
+    asked = [(answer, score) for answer, score in zip(answered, of.scores.T) if answer is not None]
+    weight = [gauc_impressions(of.users, answer) for answer, _ in asked]
     if not sum(weight):
         return float("nan")
     return sum(
-        w * gauc(users, answer, score) for w, (answer, score) in zip(weight, asked) if w
+        w * gauc(of.users, answer, score) for w, (answer, score) in zip(weight, asked) if w
     ) / sum(weight)

@@ -1,4 +1,4 @@
-"""The choice of the candidates: the best of each objective's ranking, fused by inverse rank.
+"""The choice of the candidates: the best of each objective, fused by what their ranks are worth.
 
 Pure functions on arrays; every row is a request of its own, and its result depends on nothing but
 the row. Ties go to the lower column.
@@ -124,5 +124,5 @@ def fused_order(items: np.ndarray, scores: np.ndarray, by: ScoreFusion) -> np.nd
     score = torch.from_numpy(scores) * (item > 0).unsqueeze(-1)
     fused = by(score, item > 0).score
     # a stable sort: what topk does with ties depends on the width
-    order = torch.where(item > 0, fused, -1.0).argsort(dim=1, descending=True, stable=True)
+    order = fused.masked_fill(item == 0, -torch.inf).argsort(dim=1, descending=True, stable=True)
     return np.asarray(order.numpy())

@@ -1,17 +1,18 @@
 """Requests as the batches that RecBole's models read."""
 
-from typing import Any, Mapping
+from typing import Any, Dict, Mapping
 
 import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 
-from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, CACHE_STAGE, REQUEST_ID
+from recbole_poem.core.fields import CACHE_ITEM, CACHE_SCORE, CACHE_STAGE, OLDER, REQUEST_ID
 from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.windows import gather_windows, row_windows
 from recbole_poem.log.clock import Dated
 from recbole_poem.log.row_features import features_of, field_of
+from recbole_poem.serving.ranking_batch import RankingBatch
 from recbole_poem.serving.requests import Requests
 
 
@@ -59,14 +60,22 @@ class BatchMaker:
             batch[field_of(name)] = row_windows(torch.from_numpy(values), first, n, self._width)
         for field, trends in self._trends.items():
             batch[field] = trends.step(requests.times)
-        if requests.rankings.items.shape[1]:
-            batch[CACHE_ITEM] = requests.rankings.items
-            batch[CACHE_SCORE] = requests.rankings.scores
-            if requests.rankings.stages is not None:
-                batch[CACHE_STAGE] = requests.rankings.stages
+        if requests.rankings.items.shape[-1]:
+            batch.update(_fields_of(requests.rankings))
             draws = torch.from_numpy(requests.draws)
             batch[REQUEST_ID] = torch.where(draws < 0, _key(batch[self._items]), draws)
         return Interaction(batch).to(self._device)
+
+
+def _fields_of(rankings: RankingBatch) -> Dict[str, torch.Tensor]:
+    """Return rankings as fields of a batch: the youngest ones, and those before them."""
+    told = {CACHE_ITEM: rankings.items, CACHE_SCORE: rankings.scores}
+    if rankings.stages is not None:
+        told[CACHE_STAGE] = rankings.stages
+    fields = {name: values[:, 0] for name, values in told.items()}
+    if rankings.items.shape[1] > 1:
+        fields.update((OLDER[name], values[:, 1:]) for name, values in told.items())
+    return fields
 
 
 def _key(windows: torch.Tensor) -> torch.Tensor:

@@ -77,8 +77,10 @@ class ExactRanker:
     def _without_history(self, rankings: RankingBatch) -> torch.Tensor:
         """Score where there is no history: candidates from 1, other items by popularity below."""
         scores = self._popularity.expand(len(rankings.items), -1).clone()
-        if rankings.items.shape[1] and self._fusion is not None:
-            valid = rankings.items > 0
-            fused = 1 + self._fusion(rankings.scores, valid).score
-            scores = scores.scatter_reduce(1, rankings.items, fused * valid, "amax")
+        items = rankings.items[:, 0]  # of the youngest
+        if items.shape[1] and self._fusion is not None:
+            valid = items > 0
+            fused = self._fusion(rankings.scores[:, 0], valid).score
+            fused = 1 + fused - fused.amin(dim=1, keepdim=True).clamp_max(0)
+            scores = scores.scatter_reduce(1, items, fused * valid, "amax")
         return scores

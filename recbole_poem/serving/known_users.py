@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from recbole_poem.cache.build import cache_folder, existing_cache
+from recbole_poem.cache.rankings import stacked
 from recbole_poem.cache.reading import read_latest
 from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.core.errors import InputError, nearest
@@ -112,8 +113,10 @@ class KnownUsers:
         """
         if self._cache is None:
             return empty(len(places), self._needs)
-        lag = self._config["request_lag"]
-        found = read_latest(self._cache, self._log, self._last[places], lag)
+        youngest, last = self._config["request_lag"], self._last[places]
+        lags = range(youngest, youngest + self._needs.n_rankings)
+        read = [read_latest(self._cache, self._log, last, lag) for lag in lags]
+        found = stacked(read, axis=1)
         columns = [self._cache.objectives.index(name) for name in self.objectives]
         of_model = torch.from_numpy(found.scores[..., columns])
         stages = None

@@ -36,6 +36,9 @@ class Query(NamedTuple):
         When it is asked, in the unit of the data set's time: what was popular then counts. None =
         now, by the clock of this machine. NaN = not known: what was popular at the end of the
         training rows counts, and no hour of the day.
+    older : sequence of Ranking or None
+        What it said at the requests before that, the youngest first; for a model that reads
+        several rankings (the key ``n_rankings``).
     """
 
     history: Sequence[str]
@@ -47,6 +50,12 @@ class Query(NamedTuple):
     draw: Optional[int] = None
     times: Optional[Sequence[float]] = None
     time: Optional[float] = None
+    older: Sequence[Optional[Ranking]] = ()
+
+    @property
+    def rankings(self) -> List[Optional[Ranking]]:
+        """All rankings that it brings, the youngest first."""
+        return [self.ranking, *self.older]
 
 
 def checked(queries: Sequence[Query]) -> List[Query]:
@@ -70,6 +79,8 @@ def _checked(number: int, query: Any) -> Query:
     times = None if query.times is None else moments(f"times: {where}", query.times)
     if times is not None and len(times) != n_items:
         raise InputError(f"times: {where} has {len(times)} for a history of {n_items} items")
+    if not isinstance(query.older, (list, tuple)):
+        raise InputError(f"older: {where} has a {type(query.older).__name__}, not a list")
     draw, time = query.draw, query.time
     return query._replace(
         k=whole_number(f"k: {where}", query.k),

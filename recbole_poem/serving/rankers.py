@@ -32,7 +32,9 @@ _SAMPLE = 256  # states on which the recall of an index is measured
 def needs_of(model: Any) -> Needs:
     """Return what a model reads in a ranking."""
     side = getattr(model, "ranking_side", None)
-    return Needs([]) if side is None else Needs(list(model.objectives), bool(side.more_fields))
+    if side is None:
+        return Needs([])
+    return Needs(list(model.objectives), side.reads_stages, side.n_rankings)
 
 
 def rankers_of(

@@ -173,10 +173,13 @@ class Needs(NamedTuple):
         None at all where it reads no rankings.
     stages : bool
         Whether it groups candidates by their stages.
+    n_rankings : int
+        Previous rankings of a user that it reads, the key of that name.
     """
 
     objectives: List[str]
     stages: bool = False
+    n_rankings: int = 1
 
     def lacking(self, ranking: Ranking) -> Optional[str]:
         """Say what a ranking lacks, None if it has all; one without candidates needs no stages."""
@@ -188,6 +191,15 @@ class Needs(NamedTuple):
         if self.stages and ranking.stages is None and ranking.items:
             return "the stages are missing, by which the model groups candidates (grouping)"
         return None
+
+    def too_many(self, number: int) -> Optional[str]:
+        """Say so where more rankings of a request are given than are read, None else."""
+        if not self.objectives or number <= self.n_rankings:
+            return None
+        return (
+            f"{number} rankings of one request are given, and the model reads {self.n_rankings} "
+            "(n_rankings); leave the older ones out"
+        )
 
 
 def _check_stages(items: Tuple[str, ...], stages: Any) -> None:

@@ -23,7 +23,8 @@ from recbole_poem.serving.limits import Limits, known, mask, n_unknown, of_each,
 from recbole_poem.serving.loading import Loaded, open_checkpoint
 from recbole_poem.serving.query import Answer, Outcome, Query, checked
 from recbole_poem.serving.rankers import needs_of, rankers_of
-from recbole_poem.serving.ranking import Needs, Ranking
+from recbole_poem.serving.ranking import Needs
+from recbole_poem.serving.ranking_batch import Given
 from recbole_poem.serving.requests import RequestReader, Requests
 from recbole_poem.serving.similar import SimilarItems
 from recbole_poem.serving.tokens import listed
@@ -138,7 +139,7 @@ class Recommender:
         self,
         histories: Optional[Histories] = None,
         k: int = 10,
-        rankings: Optional[Sequence[Optional[Ranking]]] = None,
+        rankings: Optional[Sequence[Given]] = None,
         filter_seen: bool = True,
         allow: Optional[Iterable[Any]] = None,
         deny: Optional[Iterable[Any]] = None,
@@ -159,7 +160,8 @@ class Recommender:
             Length of the lists; fewer where fewer items may be recommended.
         rankings : sequence of Ranking or None, optional
             What the ranking stage said at each user's previous request, in the order of the
-            requests; None where nothing is known.
+            requests; None where nothing is known. For a model that reads several (the key
+            ``n_rankings``) lists of them, the youngest first.
         filter_seen : bool
             Whether items of the given history may not be recommended.
         allow, deny : iterables of tokens, optional
@@ -192,7 +194,8 @@ class Recommender:
             ``score`` is what a list is in order of: it descends, and compares items of one list
             alone. It is the model's logit. Where re-rankers change an order, the logits of the
             items are handed out in the new one. Without a history it is the share in the training
-            rows, below 1, and of candidates 1 + the fused score.
+            rows, below 1, and of candidates 1 + the fused score, counted from the lowest one where
+            that is below 0.
 
         Raises
         ------
@@ -249,7 +252,7 @@ class Recommender:
         queries = checked(queries)
         requests = self._reader.of_queries(queries)
         self._unread.tell(
-            rankings=any(query.ranking is not None for query in queries),
+            rankings=any(each is not None for query in queries for each in query.rankings),
             item_times=any(query.times is not None for query in queries),
         )
         unknown = [

@@ -20,7 +20,7 @@ from recbole_poem.serving.history import moments
 from recbole_poem.serving.known_users import KnownUsers
 from recbole_poem.serving.query import Query
 from recbole_poem.serving.ranking import Needs, Ranking
-from recbole_poem.serving.ranking_batch import RankingBatch, look_up
+from recbole_poem.serving.ranking_batch import Given, RankingBatch, look_up
 from recbole_poem.serving.vocabulary import Vocabulary
 
 
@@ -75,7 +75,7 @@ class RequestReader:
     def together(
         self,
         histories: Optional[Histories],
-        rankings: Optional[Sequence[Optional[Ranking]]] = None,
+        rankings: Optional[Sequence[Given]] = None,
         draws: Optional[Sequence[int]] = None,
         times: Optional[Sequence[float]] = None,
         item_times: Optional[ItemTimes] = None,
@@ -98,7 +98,7 @@ class RequestReader:
         self,
         known: KnownUsers,
         users: Iterable[Any],
-        rankings: Optional[Sequence[Optional[Ranking]]] = None,
+        rankings: Optional[Sequence[Given]] = None,
         draws: Optional[Sequence[int]] = None,
         times: Optional[Sequence[float]] = None,
     ) -> Requests:
@@ -116,7 +116,7 @@ class RequestReader:
     def _completed(
         self,
         flat: FlatHistories,
-        rankings: Union[RankingBatch, Sequence[Optional[Ranking]]],
+        rankings: Union[RankingBatch, Sequence[Given]],
         draws: Optional[Sequence[int]],
         times: Optional[Sequence[float]],
     ) -> Requests:
@@ -152,7 +152,7 @@ class RequestReader:
         now = time.time() * self._per_second
         return Requests(
             flatten(histories, self._vocabulary, item_times, "history: query"),
-            look_up([query.ranking for query in queries], self._needs, self._vocabulary),
+            look_up([query.rankings for query in queries], self._needs, self._vocabulary),
             np.array([-1 if query.draw is None else query.draw for query in queries], np.int64),
             np.array([now if query.time is None else query.time for query in queries]),
         )
@@ -161,4 +161,5 @@ class RequestReader:
         """Return two requests as the model will read them, one of them without a ranking."""
         item, names = self._vocabulary.tokens[1], self._needs.objectives
         ranking = Ranking.of([item], names, [[1.0] * len(names)], [STAGES[0]])
-        return self.of_queries([Query([item], ranking), Query([item], draw=1)])
+        older = [ranking] * (self._needs.n_rankings - 1)
+        return self.of_queries([Query([item], ranking, older=older), Query([item], draw=1)])

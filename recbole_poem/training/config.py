@@ -1,10 +1,10 @@
 """RecBole's configuration, plus the plugin's models and properties.
 
 Order of precedence, lowest first: RecBole's own files (overall, model, sample, data set,
-quick start), the plugin's files of the same names in ``properties/`` (a preset behind its model,
-what it says of a data set behind that one's file), what lies beside the data (`own_keys`),
-``config_files``, ``config_dict``. The command line reaches `Config` through ``config_dict`` alone:
-what else is in ``sys.argv`` belongs to whoever started the process.
+quick start), the plugin's files of the same names in ``properties/`` (a preset behind its model;
+what it says of any data set, and of one, behind that one's file), what lies beside the data
+(`own_keys`), ``config_files``, ``config_dict``. The command line reaches `Config` through
+``config_dict`` alone: what else is in ``sys.argv`` belongs to whoever started the process.
 """
 
 import os
@@ -211,7 +211,8 @@ class Config(ChosenComponents, recbole.config.Config):
         of_dataset = PROPERTIES / "dataset" / f"{dataset}.yaml"
         files.append(of_dataset)
         if own is POEMKeys:
-            files.append(PROPERTIES / "preset" / self._preset_name / f"{dataset}.yaml")
+            of_preset = PROPERTIES / "preset" / self._preset_name
+            files += [of_preset / f"{name}.yaml" for name in ("any", dataset)]
         for file in files:
             if file.is_file():
                 self._update_internal_config_dict(str(file))

@@ -154,7 +154,7 @@ def trained_ranker(
     _load(model, path)
     if len(next_rows):
         ahead = ExposureDataLoader(config, dataset, exposures, next_rows)
-        found = measures(model.targets, *trainer.predict(ahead))
+        found = measures(model.targets, trainer.predict(ahead))
         words = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
         getLogger().info(f"request cache: stage {number} in its own block: {words}")
     if config["ray"] is not None:  # Ray's workers have no GPU

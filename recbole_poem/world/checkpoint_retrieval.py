@@ -34,7 +34,8 @@ class CheckpointRetrieval:
     Raises
     ------
     InputError
-        If the model reads scores that the world's ranking stage does not give.
+        If the model reads scores that the world's ranking stage does not give, or several previous
+        rankings.
     """
 
     def __init__(
@@ -51,6 +52,11 @@ class CheckpointRetrieval:
                     f"{recommender.checkpoint}: the model reads the score '{name}', which the "
                     f"world's ranking stage does not give{nearest(name, world.objectives)}"
                 )
+        if recommender.needs.n_rankings > 1:
+            raise InputError(
+                f"{recommender.checkpoint}: n_rankings is {recommender.needs.n_rankings}, and a "
+                "world keeps the last ranking of a user alone; train with n_rankings: 1"
+            )
         # a model that learnt from long views alone has no other rows in its histories
         self._long_views_alone = "long_view" in (recommender.config["val_interval"] or {})
         self._columns = [world.objectives.index(name) for name in self._objectives]

@@ -334,6 +334,12 @@ def test_what_was_chosen_by_hand_or_by_a_preset_is_not_tuned():
     assert _configurations(nothing_left, nothing_left.rows[0]) == [{}]
 
 
+def test_what_a_preset_changes_in_any_data_set_is_not_tuned_either():
+    row = {"row": "POEM d2co", "model": "POEM", "keys": {"preset": "d2co"}}
+    plan = make_plan([row], ["ml-100k"], tune=8)
+    assert fixed_keys(plan, plan.rows[0]) == {"preset", "ranking_source", "targets.watch_time"}
+
+
 def test_settings_of_a_component_that_was_chosen_by_hand_are_not_tuned():
     rows = [
         {"row": "all", "model": "POEM"},

@@ -176,7 +176,7 @@ def test_every_setting_of_the_source_is_part_of_what_a_cache_depends_on(
 class Sum(nn.Module):
     """Adds the scores up."""
 
-    n_features, reads_ranks_alone = 2, False
+    n_features, reads_ranks_alone, gives_weights = 2, False, False
 
     @dataclass(frozen=True)
     class Settings:

@@ -39,6 +39,13 @@ def test_rows_that_read_a_ranking_are_counted(tmp_path, ranked, lag, n_ranked, n
     assert found == Coverage(7, n_ranked, 5, n_read, 0, age)
 
 
+@pytest.mark.parametrize(("n_rankings", "n_read"), [(1, 1), (2, 2)])
+def test_a_row_reads_one_where_any_of_several_has_a_candidate(tmp_path, n_rankings, n_read):
+    rows = np.array([0, 1, 2, 3, 5])  # of row 3 the youngest ranking is empty, of rows 1, 2 not
+    found = coverage(cache_of([0], tmp_path), LOG, rows[[1, 3]], 1, n_rankings)
+    assert (found.n_rows, found.n_read) == (2, n_read)
+
+
 def test_a_candidate_that_was_consumed_since_is_none_to_read(tmp_path):
     rows = np.array([1, 2, 3, 5])
     cache = cache_of([0, 3], tmp_path, item=2)  # rows 1, 2 and 5 read it; row 1 consumes it

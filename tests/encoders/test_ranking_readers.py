@@ -59,6 +59,15 @@ def test_the_ridge_solution_is_the_one_of_the_textbook(n: int) -> None:
         assert np.allclose(found[row], expected, atol=1e-8)
 
 
+@pytest.mark.parametrize("n", [5, 20], ids=["fewer candidates than numbers", "more"])
+def test_the_gradient_is_that_of_the_solved_equations(n: int) -> None:
+    """No gradient passes the factor of the equations; that of all three inputs is whole."""
+    generator = torch.Generator().manual_seed(0)
+    given = [torch.randn(2, n, SIZE, generator=generator), torch.randn(2, n, generator=generator)]
+    given = [each.double().requires_grad_() for each in [*given, torch.tensor(0.5)]]
+    assert torch.autograd.gradcheck(ridge_solution, given)
+
+
 def test_candidates_that_are_alike_say_nothing_and_break_nothing() -> None:
     alike = torch.zeros(1, 4, SIZE, requires_grad=True)
     solution = ridge_solution(alike, torch.tensor([[1.0, 2.0, 3.0, 4.0]]), torch.tensor(0.5))

@@ -120,3 +120,12 @@ def test_a_watch_time_that_is_nowhere_told_is_refused():
         labels({"w": {"target": "watch_time"}}, log, watch_time=WatchTime("play", "length"))
     with pytest.raises(InputError, match=r"^watch_time\.play: .* no float column 'gone'"):
         labels({"w": {"target": "watch_time"}}, log, watch_time=WatchTime("gone", "length"))
+
+
+def test_durations_are_seconds_where_the_log_tells_them():
+    log = log_of(SIX, 7, play=[NAN] * 6, duration=[5000, 0, -1, NAN, 1500, 7], rating=range(6))
+    rows = np.array([4, 0, 1, 2, 3])
+    found = exposures(replace(log, watch_time=WatchTime("play", "duration", "ms")), GOOD, 2, "s")
+    np.testing.assert_array_equal(found.duration(rows), [1.5, 5, NAN, NAN, NAN])
+    silent = exposures(log, GOOD, 2, "s")
+    assert np.isnan(silent.duration(rows)).all()

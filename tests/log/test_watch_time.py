@@ -18,6 +18,7 @@ from recbole_poem.log.watch_time import (
     bucket_of,
     parse_watch_time,
     watch_label,
+    watched_part,
 )
 
 SETTINGS = WatchTime("play", "duration", buckets=4)
@@ -249,3 +250,13 @@ def test_the_key():
 def test_a_wrong_key_is_said_in_one_sentence(config, words):
     with pytest.raises(InputError, match=words):
         parse_watch_time(config)
+
+
+def test_a_row_is_watched_once_through_at_most_and_tells_both_or_nothing():
+    values = {
+        "play": np.array([2.0, 9, 0, np.nan, -1, 3, 3]),
+        "duration": np.array([5.0, 5, 5, 5, 5, 0, np.nan]),
+    }
+    watched, duration = watched_part(values, SETTINGS)
+    np.testing.assert_array_equal(watched, [2, 5, 0, *[np.nan] * 4])
+    np.testing.assert_array_equal(duration, [5, 5, 5, *[np.nan] * 4])

@@ -179,6 +179,16 @@ def test_what_comes_later_moves_no_score(
 
 
 @pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("lag", [0, 1])
+def test_what_comes_later_moves_no_score_of_several_rankings(
+    write_dataset: Any, lag: int, split: str
+) -> None:
+    check_no_future(
+        write_dataset, {**SMALL, **DRAWN, **SPLITS[split], "n_rankings": 3, "request_lag": lag}
+    )
+
+
+@pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("name", STATE_FUSIONS.components())
 def test_what_comes_later_moves_no_user_state(write_dataset: Any, name: str, split: str) -> None:
     keys = {"state_fusion": name, "ranking_training": "joint"}

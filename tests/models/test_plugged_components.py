@@ -37,7 +37,7 @@ class Plain:
 class MeanScore(Plain, nn.Module):
     """Scores as they are, and their mean."""
 
-    reads_ranks_alone = False
+    reads_ranks_alone, gives_weights = False, True
 
     def __init__(self, settings: Any, n_objectives: int) -> None:
         super().__init__()

@@ -57,7 +57,9 @@ def state_of(experiment: Experiment, *ranked: torch.Tensor) -> torch.Tensor:
     """Return the ranking states of rankings: items, scores, draws and stages."""
     model = experiment.model.eval()
     with torch.no_grad():
-        state: torch.Tensor = model.ranking_side(model.item_embedding.weight, list(ranked)).state
+        items, scores, draws, stages = ranked
+        table, told = model.item_embedding.weight, [items, scores, stages]
+        state: torch.Tensor = model.ranking_side(table, told, draws).state
     return state
 
 
@@ -113,9 +115,8 @@ def test_the_order_inside_a_stage_is_not_read_and_the_stage_is(keys: Dict[str, A
 def test_shuffled_scores_take_the_stages_with_them(keys: Dict[str, Any]) -> None:
     experiment = make(keys, shuffle_scores=True)
     batch = rows_of(experiment)
-    ranked = [batch[name] for name in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID, CACHE_STAGE)]
     model = experiment.model.eval()
-    found = model.ranking_side(model.item_embedding.weight, ranked).ranking
+    found = model.ranking_side.of_rows(model.item_embedding.weight, batch).ranking
     there = found.valid
     assert found.stages[there].tolist() != batch[CACHE_STAGE][there].tolist()
     for mine, theirs, valid in zip(found.stages, batch[CACHE_STAGE], there):
@@ -159,8 +160,8 @@ def test_users_by_name_are_read_with_their_stages(keys: Dict[str, Any], log: pd.
     batch = recommender.known_users.rankings(recommender.known_users.places(users))
     left = (own.items > 0) & (own.items != dataset.log.item[last][:, None])
     assert left.sum() > 50
-    assert np.array_equal(batch.items.numpy(), own.items * left)
-    assert np.array_equal(batch.stages.numpy()[left], own.stages[left])
+    assert np.array_equal(batch.items.numpy()[:, 0], own.items * left)
+    assert np.array_equal(batch.stages.numpy()[:, 0][left], own.stages[left])
 
 
 def test_rankings_without_stages_are_refused(

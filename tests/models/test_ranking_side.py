@@ -20,9 +20,8 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
 
 def read(experiment: Experiment, batch: Any) -> Read:
     """Read the rankings of prediction rows."""
-    ranked = [batch[field] for field in (CACHE_ITEM, CACHE_SCORE, REQUEST_ID)]
     model = experiment.model.eval()
-    found: Read = model.ranking_side(model.item_embedding.weight, ranked)
+    found: Read = model.ranking_side.of_rows(model.item_embedding.weight, batch)
     return found
 
 

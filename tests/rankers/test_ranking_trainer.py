@@ -12,7 +12,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID, TASK_LABEL
 from recbole_poem.data.ranking_dataset import ExposureDataLoader
 from recbole_poem.rankers.measures import auc, gauc, mean_absolute_error, xauc
-from recbole_poem.rankers.trainer import measures, weighted_gauc
+from recbole_poem.rankers.trainer import Predicted, measures, weighted_gauc
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.registry import get_trainer
@@ -34,9 +34,14 @@ def exposures(seed: int = 0) -> Any:
     return rng.integers(0, 8, 60), labels, rng.random((60, 3)).astype(np.float32)
 
 
+def predicted(users: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> Predicted:
+    return Predicted(users, labels, scores, np.full(len(users), NAN))
+
+
 def test_each_target_has_its_own_measures() -> None:
     users, labels, scores = exposures()
-    assert measures([CLICK, SECONDS, LIKE], users, labels[:, [0, 2, 1]], scores[:, [0, 2, 1]]) == {
+    of = predicted(users, labels[:, [0, 2, 1]], scores[:, [0, 2, 1]])
+    assert measures([CLICK, SECONDS, LIKE], of) == {
         "gauc click": gauc(users, labels[:, 0], scores[:, 0]),
         "auc click": auc(labels[:, 0], scores[:, 0]),
         "mae seconds": mean_absolute_error(labels[:, 2], scores[:, 2]),
@@ -53,10 +58,10 @@ def test_what_is_undefined_is_left_out() -> None:
     labels = np.array([one_answer, unknown, between_users, seconds], np.float32).T
     targets = [CLICK, LIKE, FOLLOW, SECONDS]
     scores = np.tile(np.array([[0.5], [0.4], [0.3], [0.2]], np.float32), 4)
-    found = measures(targets, users, labels, scores)
+    found = measures(targets, predicted(users, labels, scores))
     assert found == {"auc follow": 1, "mae seconds": pytest.approx(3 - 1.1 / 3)}
-    assert measures([SECONDS], users, labels[:, 1:2], scores[:, :1]) == {}
-    assert np.isnan(weighted_gauc(targets, users, labels, scores))
+    assert measures([SECONDS], predicted(users, labels[:, 1:2], scores[:, :1])) == {}
+    assert np.isnan(weighted_gauc(targets, predicted(users, labels, scores)))
 
 
 def test_targets_weigh_as_the_impressions_that_their_gauc_looks_at() -> None:
@@ -68,14 +73,16 @@ def test_targets_weigh_as_the_impressions_that_their_gauc_looks_at() -> None:
     scores = np.stack([score] * 3, axis=1)
     targets = [CLICK, LIKE, SECONDS]
     of_click = (3 * 0.5 + 2 * 1) / 5
-    assert measures(targets, users, labels, scores)["gauc click"] == pytest.approx(of_click)
-    assert measures(targets, users, labels, scores)["gauc like"] == 0
+    assert measures(targets, predicted(users, labels, scores))["gauc click"] == pytest.approx(
+        of_click
+    )
+    assert measures(targets, predicted(users, labels, scores))["gauc like"] == 0
     expected = (5 * of_click + 2 * 0) / 7
-    assert weighted_gauc(targets, users, labels, scores) == pytest.approx(expected)
+    assert weighted_gauc(targets, predicted(users, labels, scores)) == pytest.approx(expected)
     # a target that no user has both answers for neither counts nor hurts
-    alone = weighted_gauc(targets[:1], users, labels[:, :1], scores[:, :1])
+    alone = weighted_gauc(targets[:1], predicted(users, labels[:, :1], scores[:, :1]))
     with_one = np.c_[labels[:, :1], np.ones(7, np.float32)]
-    assert weighted_gauc(targets[:2], users, with_one, scores[:, :2]) == alone
+    assert weighted_gauc(targets[:2], predicted(users, with_one, scores[:, :2])) == alone
 
 
 @pytest.fixture
@@ -99,10 +106,11 @@ def test_a_loader_is_judged_as_a_whole_whatever_its_batches(experiment: Any) -> 
     scores = torch.cat([model.predict_targets(b) for b in batches])[order].detach().numpy()
     np.testing.assert_array_equal(found.labels, labels)
     np.testing.assert_allclose(found.scores, scores, rtol=1e-6)
+    assert found.durations.tolist() == [5] * len(rows)  # the log has milliseconds
     result = trainer.evaluate(experiment.test_data, load_best_model=False)
     assert next(iter(result)) == "gauc"
-    assert result.pop("gauc") == weighted_gauc(model.targets, *found)
-    assert result == measures(model.targets, *found)
+    assert result.pop("gauc") == weighted_gauc(model.targets, found)
+    assert result == measures(model.targets, found)
 
 
 def test_nothing_to_evaluate_is_no_result_and_nothing_defined_is_an_error(experiment: Any) -> None:

@@ -40,10 +40,13 @@ def test_every_form_is_read_in_its_order() -> None:
     ("given", "words"),
     [
         (["click"], r"^targets: expected a mapping from names .*, not \['click'\]$"),
-        ({"click": "is_click"}, r"^targets\.click: there is no 'is_click'; known are binary, wat"),
+        (
+            {"click": "is_click"},
+            r"^targets\.click: there is no 'is_click'; known are binary, cwm, d2",
+        ),
         (
             {"click": {"target": "ordinal", "feedback": CLICK}},
-            r"^targets\.click: there is no 'ordinal'; known are binary, watch_time$",
+            r"^targets\.click: there is no 'ordinal'; known are binary, cwm, d2co, watch_time$",
         ),
         ({"click": {"target": ["binary"]}}, r"^targets\.click: there is no '\['binary'\]'"),
         (
@@ -94,7 +97,8 @@ def test_a_target_says_what_it_measures_and_what_counts_for_gauc(
 ) -> None:
     (target,) = targets_of(config({"t": given}), LOG)
     users, labels = np.array([1, 1, 2, 2]), np.array([1.0, 0.0, 1.0, 0.0])
-    assert target.measures(users, labels, np.array([0.9, 0.1, 0.2, 0.4])) == measures
+    scores, durations = np.array([0.9, 0.1, 0.2, 0.4]), np.full(4, np.nan)
+    assert target.measures(users, labels, scores, durations) == measures
     assert (target.answers(labels) is not None) == counts
 
 

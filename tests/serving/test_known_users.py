@@ -13,6 +13,7 @@ from toy_caches import padded
 from recbole_poem import load
 from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
+from recbole_poem.serving.query import Query
 from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.training.quick_start import run_recbole_poem
@@ -97,6 +98,35 @@ def test_a_user_gets_what_the_history_and_the_last_ranking_get(
     without = recommender.recommend(users=users, rankings=[None] * 4, k=4)
     np.testing.assert_allclose(without["score"], recommender.recommend(**given, k=4)["score"], 1e-5)
     assert not np.allclose(without["score"], found["score"], rtol=1e-4)
+
+
+def test_a_model_of_several_rankings_reads_those_of_the_last_requests(
+    keys: Dict[str, Any], log: pd.DataFrame
+) -> None:
+    path = trained(keys, SMALL, {"n_rankings": 3})
+    recommender, users = Recommender.load(path), ["u7", "u0", "u30", "u12"]
+    found = recommender.recommend(users=users, k=4)
+    given = by_hand(log, users)
+    by_age = [last_rankings(path, users, lag) for lag in (1, 2, 3)]
+    rankings = [list(of_one) for of_one in zip(*by_age)]
+    assert sum(None in of_one for of_one in rankings) in (1, 2, 3)  # some have fewer requests
+    expected = recommender.recommend(**given, rankings=rankings, k=4)
+    assert found["item"].tolist() == expected["item"].tolist()
+    np.testing.assert_allclose(found["score"], expected["score"], rtol=1e-5)
+    youngest = recommender.recommend(**given, rankings=by_age[0], k=4)
+    listed = recommender.recommend(**given, rankings=[[each] for each in by_age[0]], k=4)
+    np.testing.assert_array_equal(youngest["score"], listed["score"])
+    assert not np.array_equal(youngest["score"], expected["score"])
+    with pytest.raises(InputError, match=r"request 1: 4 rankings .* model reads 3 \(n_rankings\)"):
+        recommender.recommend([["i1"]] * 2, rankings=[None, [None] * 4])
+    with pytest.raises(InputError, match="rankings: request 0 has a str, not a Ranking or None"):
+        recommender.recommend([["i1"]], rankings=[["i1"]])
+    queries = [Query(["i1"], *several[:1], older=several[1:]) for several in rankings]
+    answers = recommender.answer(queries)
+    of_list = recommender.recommend([["i1"]] * 4, rankings=rankings, k=10)
+    assert [item for answer in answers for item in answer.items] == of_list["item"].tolist()
+    with pytest.raises(InputError, match="older: query 0 has a Ranking, not a list"):
+        recommender.answer([Query(["i1"], older=rankings[0][0])])
 
 
 def test_limits_draws_and_times_hold_for_users_as_well(

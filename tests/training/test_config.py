@@ -80,6 +80,20 @@ def test_the_preset_reloop2_adds_a_reranker_and_changes_nothing_else() -> None:
     assert others <= {"rerankers", "preset"}
 
 
+@pytest.mark.parametrize("dataset", ["kuairand-pure", "kuairand-pure-4.08-4.21", "kuairec"])
+@pytest.mark.parametrize("preset", ["d2co", "cwm"])
+def test_a_preset_may_change_the_watch_time_of_whatever_data_set(preset: str, dataset: str) -> None:
+    plain, config = (
+        Config("POEM", dataset, config_dict=given) for given in ({}, {"preset": preset})
+    )
+    assert plain["targets"]["watch_time"]["target"] == "watch_time"
+    assert config["ranking_source.name"] == "time_blocks"
+    assert config["targets"]["watch_time"]["target"] == preset
+    assert list(config["targets"]) == list(plain["targets"])
+    given = {"preset": preset, "targets.watch_time.weight": 7}
+    assert Config("POEM", dataset, config_dict=given)["targets"]["watch_time"]["weight"] == 7
+
+
 def test_the_best_preset_may_know_a_data_set() -> None:
     def keys(model: str, dataset: str, **given: Any) -> List[Any]:
         config = Config(model, dataset, config_dict=given)
@@ -233,7 +247,7 @@ def test_every_key_of_recbole_and_the_plugin_is_known() -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_key_of_the_properties_has_a_comment(file: Path) -> None:
     lines = file.read_text().splitlines()
-    keys = [line for line in lines if re.match(r"^\w+:", line)]
+    keys = [line for line in lines if re.match(r"^[\w.]+:", line)]
     assert keys
     blocks = ("objectives:", "load_col:", "targets:")
     bare = [line for line in keys if "#" not in line and not line.startswith(blocks)]

@@ -51,7 +51,9 @@ class Relative:
     def predict(self, output: torch.Tensor) -> torch.Tensor:
         return output * self.mean
 
-    def measures(self, users: Any, labels: np.ndarray, scores: np.ndarray) -> Dict[str, float]:
+    def measures(
+        self, users: Any, labels: np.ndarray, scores: np.ndarray, durations: Any
+    ) -> Dict[str, float]:
         return {"bias": float(np.nanmean(scores / self.mean - labels))}
 
     def answers(self, labels: np.ndarray) -> None:

@@ -91,7 +91,10 @@ def test_keys_given_win_over_those_beside_the_data(data: Path) -> None:
 
 
 def test_a_model_of_the_world_is_trained_and_comes_back_as_its_retrieval(
-    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    data: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     keys = {**TINY, "data_path": str(data.parent), "checkpoint_dir": str(tmp_path / "saved")}
     with caplog.at_level(logging.INFO):
@@ -120,6 +123,7 @@ def test_a_model_of_the_world_is_trained_and_comes_back_as_its_retrieval(
     _is_an_arm(world, str(checkpoint), str(data.parent))
     _reads_only_scores_that_there_are(recommender)
     _answers_only_videos_that_there_are(recommender)
+    _reads_the_last_ranking_alone(recommender, monkeypatch)
 
 
 def _is_an_arm(world: World, checkpoint: str, data_path: str) -> None:
@@ -138,6 +142,12 @@ def _reads_only_scores_that_there_are(recommender: Recommender) -> None:
     words = "the model reads the score 'click', which the world's ranking stage does not give; the "
     with pytest.raises(InputError, match=words + "nearest is 'clicks'"):
         CheckpointRetrieval(recommender, world, 5)
+
+
+def _reads_the_last_ranking_alone(recommender: Recommender, patched: pytest.MonkeyPatch) -> None:
+    patched.setattr(recommender.model.ranking_side, "n_rankings", 2)
+    with pytest.raises(InputError, match=r"n_rankings is 2, and a world keeps the last ranking"):
+        CheckpointRetrieval(recommender, small_world(), 5)
 
 
 def _answers_only_videos_that_there_are(recommender: Recommender) -> None:

@@ -69,15 +69,16 @@ class Values(nn.Module):
         if self.grouping is not None:
             group = self.grouping(ranking)
             values = -group.to(values.dtype).unsqueeze(-1)
-        found = F.embedding(ranking.items, embeddings, padding_idx=0)
-        count = valid.sum(dim=1, keepdim=True).clamp_min(1)
-        mean = (found * valid).sum(dim=1, keepdim=True) / count
+        found = F.embedding(ranking.items, embeddings, padding_idx=0)  # 0 without a candidate
+        one = valid.to(found.dtype)
+        count = one.sum(dim=1, keepdim=True).clamp_min(1)
+        mean = (one / count).transpose(1, 2) @ found  # (Q, 1, d)
         centre = (values * valid).sum(dim=1, keepdim=True) / count
         values = (values - centre) * valid
         variance = values.square().sum(dim=1, keepdim=True) / count
         # a ranking in which all places are alike says nothing, and stays at 0
         values = values * (variance + 1e-12).rsqrt()
-        return Candidates(valid, mean.squeeze(1), (found - mean) * valid, values)
+        return Candidates(valid, mean.squeeze(1), torch.baddbmm(found, one, mean, alpha=-1), values)
 
 
 class ReadOut(nn.Module):

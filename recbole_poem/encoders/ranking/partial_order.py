@@ -83,7 +83,7 @@ class PartialOrder(nn.Module):
     ) -> torch.Tensor:
         """Group, draw and encode; see `recbole_poem.encoders.ranking.RankingReader`."""
         groups, index, present = self.drawn(ranking, draws)
-        relative = ranking.features * ranking.valid.sum(1).view(-1, 1, 1)  # 1 = the average one
+        relative = ranking.relative
         if not self.reads_features:
             relative = torch.ones_like(relative)
         state: torch.Tensor = self.encoder(

@@ -37,17 +37,29 @@ def ridge_solution(
     """
     transposed, n, size = centred.transpose(1, 2), *centred.shape[1:]
     few = n < size
-    square = centred @ transposed if few else transposed @ centred
-    trace = square.diagonal(dim1=1, dim2=2).sum(dim=1).view(-1, 1, 1)
+    flat = centred.flatten(1)
+    trace = flat.unsqueeze(1) @ flat.unsqueeze(2)  # (Q, 1, 1)
     # a ranking of one candidate, or of candidates that are alike, has C = 0
     ridge = penalty * trace / size + (trace <= 0) + 1e-12
-    # not torch.eye: a recorded model would keep the size that it was recorded with
-    unit = torch.ones_like(square.diagonal(dim1=1, dim2=2)).diag_embed()
-    factor = torch.linalg.cholesky(square + ridge * unit)
     y = wanted.unsqueeze(-1)
-    if few:
-        return (transposed @ torch.cholesky_solve(y, factor)).squeeze(-1)
-    return torch.cholesky_solve(transposed @ y, factor).squeeze(-1)
+    right = y if few else transposed @ y
+
+    def left(solution: torch.Tensor) -> torch.Tensor:
+        """Multiply by the matrix of the equations, which is never differentiated as a whole."""
+        if few:
+            return centred @ (transposed @ solution) + ridge * solution
+        return transposed @ (centred @ solution) + ridge * solution
+
+    with torch.no_grad():
+        square = centred @ transposed if few else transposed @ centred
+        # not torch.eye: a recorded model would keep the size that it was recorded with
+        unit = torch.ones_like(square.diagonal(dim1=1, dim2=2)).diag_embed()
+        factor = torch.linalg.cholesky(square + ridge * unit)
+        solved = torch.cholesky_solve(right, factor)
+    # a step of refinement: its gradient is the implicit one, A^-1 (dy - dA x), which needs no more
+    # than the factor, where that of a Cholesky factor costs several times the forward pass
+    solved = solved + torch.cholesky_solve(right - left(solved), factor)
+    return (transposed @ solved if few else solved).squeeze(-1)
 
 
 @RANKING_READERS.register("ridge")

@@ -35,10 +35,15 @@ class ScoreFusion(Protocol):
         Of the class: whether any increasing map of an objective's scores leaves the result as it
         is. The cache then keeps competition ranks, and minus a rank stands in for a score; else it
         has to be told to keep the scores (``ranking_source.raw_scores``).
+    gives_weights : bool
+        Of the class: whether features and fused scores are weights, which are never negative and
+        sum to 1 over the candidates. Networks read weights by what they are against others of
+        their ranking, and other numbers as they are.
     """
 
     n_features: int
     reads_ranks_alone: ClassVar[bool]
+    gives_weights: ClassVar[bool]
 
     def __call__(self, scores: torch.Tensor, valid: torch.Tensor) -> Fused:
         """Fuse scores (..., N, M) of the candidates that are `valid` (..., N)."""
@@ -49,5 +54,6 @@ class ScoreFusion(Protocol):
     def gains(self, n: int) -> np.ndarray:
         """Return what each of the first `n` ranks is worth to each objective, (M, n) float32.
 
-        By it an item-to-item source chooses its candidates.
+        By it an item-to-item source chooses its candidates: it is above 0 and falls with the rank,
+        and 0 for an objective that does not count.
         """

@@ -19,18 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from recbole_poem.core.errors import InputError
-from recbole_poem.core.number_types import is_number
-from recbole_poem.core.settings import ABOVE_0, FROM_0, Range, or_nothing, setting
+from recbole_poem.core.settings import ABOVE_0, FROM_0, setting
 from recbole_poem.core.stages import SCORE_FUSIONS
+from recbole_poem.fusion.objective_weights import shares_of, weights_setting
 from recbole_poem.fusion.scores import Fused
-
-_WEIGHTS = Range(
-    lambda v: (
-        isinstance(v, (list, tuple)) and all(is_number(w) and w >= 0 for w in v) and sum(v) > 0
-    ),
-    "a list of numbers from 0, one per objective, not all 0",
-)
 
 
 def competition_ranks(scores: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
@@ -87,12 +79,14 @@ def fuse(quintuple: torch.Tensor, objective_weights: torch.Tensor) -> torch.Tens
     Parameters
     ----------
     quintuple : (..., N, M)
+        Or other features, one an objective.
     objective_weights : (M,)
         a, non-negative, summing to 1.
 
     Returns
     -------
-    (..., N), summing to 1 over the candidates of a request.
+    (..., N)
+        For a quintuple, summing to 1 over the candidates of a request.
     """
     return quintuple @ objective_weights
 
@@ -122,6 +116,7 @@ class ReciprocalRank(nn.Module):
     """
 
     reads_ranks_alone = True
+    gives_weights = True
 
     @dataclass(frozen=True)
     class Settings:
@@ -129,21 +124,13 @@ class ReciprocalRank(nn.Module):
 
         kappa: float = setting(0, FROM_0, "added to the rank; 60 = reciprocal rank fusion")
         power: float = setting(1, ABOVE_0, "exponent of the rank weight")
-        weights: Optional[List[float]] = setting(
-            None, or_nothing(_WEIGHTS, "for equal ones"), "of the objectives in the fused score"
-        )
+        weights: Optional[List[float]] = weights_setting()
 
     def __init__(self, settings: Any, n_objectives: int) -> None:
         super().__init__()
         self.kappa, self.power = settings.kappa, settings.power
         self.n_features = n_objectives
-        weights = settings.weights or [1] * n_objectives
-        if len(weights) != n_objectives:
-            raise InputError(
-                f"score_fusion.weights: expected {n_objectives} numbers, one per objective, and "
-                f"got {weights!r}"
-            )
-        self.share = [float(weight) / sum(weights) for weight in weights]
+        self.share = shares_of(settings.weights, n_objectives)
         self.weights: torch.Tensor
         given = torch.tensor(self.share, dtype=torch.float32)
         self.register_buffer("weights", given, persistent=False)

@@ -2,7 +2,8 @@
 
 The ranking stage knows single items; a dot product with an embedding table that all requests share
 keeps little of it. The head reads, for each candidate, what the ranking said of it and what the
-model itself thinks of it, and returns a correction of its logit.
+model itself thinks of it, and returns a correction of its logit. Of several previous rankings it
+reads the youngest alone.
 """
 
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class CandidateHead(nn.Module):
         F, of a candidate.
     n_candidates : int
         N, of a full ranking; one whose weight is less than so many times below the best one's is
-        told from it, see `log_above_floor`.
+        told from it, see `log_above_floor`. What is no weight is read as it is.
     """
 
     reads_ranking = True
@@ -67,10 +68,10 @@ class CandidateHead(nn.Module):
 
     def correction(self, ranking: FusedRanking, own: torch.Tensor) -> torch.Tensor:
         """Return the corrections (Q, N) of candidates whose own logits are `own` (Q, N)."""
+        told = torch.cat([ranking.features, ranking.fused.unsqueeze(-1)], dim=-1)
         features = torch.cat(
             [
-                log_above_floor(ranking.features, self.n_candidates),
-                log_above_floor(ranking.fused.unsqueeze(-1), self.n_candidates),
+                log_above_floor(told, self.n_candidates) if ranking.are_weights else told,
                 standardise(own, ranking.valid).unsqueeze(-1),
                 torch.ones_like(own).unsqueeze(-1),  # to be a candidate at all
             ],

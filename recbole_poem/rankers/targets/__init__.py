@@ -5,7 +5,7 @@ A target is made as ``component(settings, name)``. One whose labels are estimate
 """
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Protocol, Sequence, runtime_checkable
+from typing import Any, Dict, List, Optional, Protocol, Sequence, Tuple, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.settings import FROM_0, setting
 from recbole_poem.log.feedback import check_column
 from recbole_poem.log.requests import RequestLog
+from recbole_poem.log.watch_time import WatchTime, watched_part
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,12 @@ class Target(Protocol):
         """Turn outputs of any shape into predictions, increasing in the outputs."""
 
     def measures(
-        self, users: np.ndarray, labels: np.ndarray, scores: np.ndarray
+        self, users: np.ndarray, labels: np.ndarray, scores: np.ndarray, durations: np.ndarray
     ) -> Dict[str, float]:
-        """Measure predictions (E,) of exposures: names of measures to values, NaN = undefined."""
+        """Measure predictions (E,) of exposures: names of measures to values, NaN = undefined.
+
+        `durations` (E,) are those of what was shown, in seconds; NaN where the log does not tell.
+        """
 
     def answers(self, labels: np.ndarray) -> Optional[np.ndarray]:
         """Return the yes/no answers (E,) whose GAUC counts for early stopping; None = none do."""
@@ -90,6 +94,41 @@ def targets_of(config: Any, log: RequestLog) -> List[Target]:
         if isinstance(target, FittedTarget):
             target.fit(log)
     return made
+
+
+def watch_time_of(log: RequestLog, name: str) -> WatchTime:
+    """Return which columns of a log tell the watch time that a target is about.
+
+    Raises
+    ------
+    InputError
+        If the key ``watch_time`` names none; names the target.
+    """
+    if log.watch_time is None:
+        raise InputError(
+            f"targets.{name}: say which columns tell it, such as "
+            "watch_time: {play: play_time_ms, duration: duration_ms, unit: ms}"
+        )
+    return log.watch_time
+
+
+def watched_training_rows(log: RequestLog, name: str) -> Tuple[np.ndarray, np.ndarray]:
+    """Return seconds watched, and durations, of the training rows that tell both, (N,) each.
+
+    Raises
+    ------
+    InputError
+        If there is none, or the key ``watch_time`` names no columns; names the target.
+    """
+    columns = watch_time_of(log, name)
+    watched, duration = watched_part(log.values, columns)
+    known = log.training & ~np.isnan(watched)
+    if not known.any():
+        raise InputError(
+            f"targets.{name}: no training row has a play time in '{columns.play}' and a duration "
+            f"above 0 in '{columns.duration}'"
+        )
+    return watched[known], duration[known]
 
 
 def check_weights(targets: Sequence[Target]) -> None:

@@ -91,7 +91,7 @@ class Binary:
         return torch.sigmoid(output - output.new_tensor(self.settings.positive_weight).log())
 
     def measures(
-        self, users: np.ndarray, labels: np.ndarray, scores: np.ndarray
+        self, users: np.ndarray, labels: np.ndarray, scores: np.ndarray, durations: np.ndarray
     ) -> Dict[str, float]:
         """Return GAUC and AUC."""
         return {"gauc": gauc(users, labels, scores), "auc": auc(labels, scores)}

@@ -14,13 +14,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from recbole_poem.core.errors import InputError
 from recbole_poem.core.settings import ABOVE_0, setting
 from recbole_poem.core.stages import TARGETS
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.log.watch_time import play_seconds
 from recbole_poem.rankers.measures import mean_absolute_error, xauc
-from recbole_poem.rankers.targets import TargetSettings
+from recbole_poem.rankers.targets import TargetSettings, watch_time_of
 
 
 @TARGETS.register("watch_time")
@@ -46,12 +45,7 @@ class WatchTime:
         InputError
             If the key ``watch_time`` names no columns.
         """
-        if log.watch_time is None:
-            raise InputError(
-                f"targets.{self.name}: say which columns tell it, such as "
-                "watch_time: {play: play_time_ms, duration: duration_ms, unit: ms}"
-            )
-        seconds = play_seconds(log.values, log.watch_time)
+        seconds = play_seconds(log.values, watch_time_of(log, self.name))
         return np.where(seconds >= 0, seconds, np.nan)
 
     def loss(self, output: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
@@ -64,7 +58,7 @@ class WatchTime:
         return output.clamp(min=0).expm1()
 
     def measures(
-        self, users: np.ndarray, labels: np.ndarray, scores: np.ndarray
+        self, users: np.ndarray, labels: np.ndarray, scores: np.ndarray, durations: np.ndarray
     ) -> Dict[str, float]:
         """Return the mean absolute error in seconds, and XAUC."""
         return {"mae": mean_absolute_error(labels, scores), "xauc": xauc(labels, scores)}

@@ -12,7 +12,7 @@ from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.tokens import listed, token
 
 #: of a line, and of a ranking in it
-FIELDS = ("request", "history", "times", "ranking", "k", "allow", "deny", "filter_seen")
+FIELDS = ("request", "history", "times", "ranking", "older", "k", "allow", "deny", "filter_seen")
 _RANKING = ("items", "objectives", "scores")
 _FORMER = {"entry": "ranking"}  # what a field was called, and what it is called now
 
@@ -29,6 +29,7 @@ class Request(NamedTuple):
     allow: Optional[List[str]] = None
     deny: Optional[List[str]] = None
     filter_seen: Optional[bool] = None
+    older: Sequence[Optional[Ranking]] = ()  # rankings before that, the youngest first
 
     def query(self, k: int, filter_seen: bool) -> Query:
         """Return what is asked, with what holds for requests that do not say it themselves.
@@ -44,6 +45,7 @@ class Request(NamedTuple):
             deny=self.deny or (),
             times=self.times,
             time=nan,
+            older=self.older,
         )
 
 
@@ -73,12 +75,13 @@ def parse_request(number: int, fields: Any) -> Request:
         number,
         name,
         history or [],
-        _ranking(fields.get("ranking")),
+        _ranking("ranking", fields.get("ranking")),
         None if times is None else checked_times("'times'", times, len(history or [])),
         None if k is None else whole_number("'k'", k),
         _tokens("allow", fields),
         _tokens("deny", fields),
         None if seen is None else switch("'filter_seen'", seen),
+        _older(fields.get("older")),
     )
 
 
@@ -126,17 +129,23 @@ def _tokens(field: str, fields: Dict[str, Any]) -> Optional[List[str]]:
     return tokens
 
 
-def _ranking(fields: Any) -> Optional[Ranking]:
+def _older(given: Any) -> Tuple[Optional[Ranking], ...]:
+    if not isinstance(given, (list, type(None))):
+        raise InputError("'older' has to be a list of rankings, the youngest first")
+    return tuple(_ranking("older", fields) for fields in given or ())
+
+
+def _ranking(field: str, fields: Any) -> Optional[Ranking]:
     if fields is None:
         return None
     if not isinstance(fields, dict):
-        raise InputError("'ranking' has to be a mapping of the lists items, objectives and scores")
-    refuse_unknown("in 'ranking' the field", fields, (*_RANKING, "stages"))
+        raise InputError(f"'{field}' has to be a mapping of the lists items, objectives and scores")
+    refuse_unknown(f"in '{field}' the field", fields, (*_RANKING, "stages"))
     for name in _RANKING:
         if fields.get(name) is None:
-            raise InputError(f"'ranking' has no field '{name}'")
+            raise InputError(f"'{field}' has no field '{name}'")
     try:
         items, objectives, scores = (fields[name] for name in _RANKING)
         return Ranking.of(items, objectives, scores, fields.get("stages"))
     except InputError as error:
-        raise InputError(f"'ranking': {error}") from error
+        raise InputError(f"'{field}': {error}") from error

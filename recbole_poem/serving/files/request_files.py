@@ -8,6 +8,7 @@ A line is a request::
     {"request": "u1", "history": ["i5", "i7"],           JSON lines: with a ranking, if there is one
      "ranking": {"items": ["i1"], "objectives": ["click"], "scores": [[0.9]]}}
 
+``older`` is a list of the rankings before it, the youngest first, for a model that reads several.
 All may have more, each for its request alone: ``times`` of the items of the history, ``k``,
 ``allow``, ``deny`` and ``filter_seen``, as in `recbole_poem.serving.query.Query`. What is a list in
 JSON lines is separated by blanks in CSV, and either in Parquet. An empty cell and null say nothing.
@@ -17,7 +18,7 @@ from difflib import get_close_matches
 from math import isnan
 from pathlib import Path
 from re import compile as pattern
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.parquet import parquet
@@ -27,10 +28,11 @@ from recbole_poem.serving.files.csv_row import split_row
 from recbole_poem.serving.files.formats import by_suffix
 from recbole_poem.serving.files.lines import BadLine, text_lines
 from recbole_poem.serving.files.request_fields import FIELDS, Request, parse_request, refuse_unknown
-from recbole_poem.serving.ranking import Needs
+from recbole_poem.serving.ranking import Needs, Ranking
 
 Line = Union[Request, BadLine]
-_COLUMNS = tuple(field for field in FIELDS if field != "ranking")  # a table has no cell for it
+_RANKINGS = ("ranking", "older")  # a table has no cell for them
+_COLUMNS = tuple(field for field in FIELDS if field not in _RANKINGS)
 _INDEX = pattern(r"__index_level_\d+__")  # the numbers of a frame's rows, which pandas adds
 
 
@@ -57,13 +59,19 @@ def answerable(lines: Iterable[Line], needs: Needs) -> Iterator[Line]:
     first: Dict[str, int] = {}
     for line in lines:
         if isinstance(line, Request):
-            lacking = None if line.ranking is None else needs.lacking(line.ranking)
+            lacking = _unreadable([line.ranking, *line.older], needs)
             if lacking is not None:
                 line = BadLine(line.number, lacking)
             elif first.setdefault(line.name, line.number) != line.number:
                 words = f"the request '{line.name}' is there already, in line {first[line.name]}"
                 line = BadLine(line.number, f"{words}; give each one a name of its own")
         yield line
+
+
+def _unreadable(rankings: List[Optional[Ranking]], needs: Needs) -> Optional[str]:
+    """Say why the rankings of a request cannot be read, None if they can."""
+    lacking = [needs.lacking(ranking) for ranking in rankings if ranking is not None]
+    return next(filter(None, [needs.too_many(len(rankings)), *lacking]), None)
 
 
 def _named(path: Path, lines: Iterator[Line]) -> Iterator[Line]:
@@ -189,8 +197,9 @@ def _check_columns(path: Path, names: List[str]) -> None:
             hint = f"; rename '{near[0]}'" if near else ""
             hint = "; separate columns by commas" if len(names) == 1 else hint
             raise InputError(f"{path}: has no column '{column}' (it has {', '.join(names)}){hint}")
-    if "ranking" in names:
-        raise InputError(f"{path}: has a column 'ranking', which JSON lines alone can bring")
+    for name in _RANKINGS:
+        if name in names:
+            raise InputError(f"{path}: has a column '{name}', which JSON lines alone can bring")
     try:
         refuse_unknown("the column", names, _COLUMNS)
     except InputError as error:

@@ -50,7 +50,7 @@ def open_experiment(path: str, config_dict: Optional[Dict[str, Any]] = None) -> 
     ------
     InputError
         If the checkpoint cannot be loaded, its model is not sequential, or it reads other rankings
-        than those of the previous request.
+        than that of the previous request.
     """
     if checkpoint.read(path)["keys"].get("model") == "Upstream":
         raise InputError(f"{path}: Upstream is the ranking stage itself, it reads no history")
@@ -65,6 +65,12 @@ def open_experiment(path: str, config_dict: Optional[Dict[str, Any]] = None) -> 
         raise InputError(
             f"{path}: request_lag is {lag}, and a store holds the ranking of the previous request; "
             "--request_lag=1 replays the checkpoint with it all the same"
+        )
+    several = experiment.config["n_rankings"]
+    if getattr(experiment.model, "ranking_side", None) is not None and several > 1:
+        raise InputError(
+            f"{path}: n_rankings is {several}, and a replay keeps the last ranking of a user "
+            "alone; train with n_rankings: 1 to replay a checkpoint"
         )
     return experiment
 

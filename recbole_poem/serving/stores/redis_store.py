@@ -48,48 +48,35 @@ class RedisStore:
         prefix: str = "recbole_poem:ranking:",
     ) -> None:
         above_zero(max_bytes=max_bytes, seconds_to_live=seconds_to_live)
-        self._milliseconds_to_live = _milliseconds(seconds_to_live)
+        self._milliseconds_to_live = milliseconds(seconds_to_live)
         self._reader, self._writer = reader, writer
         self._max_bytes, self._prefix = max_bytes, prefix
 
     def read(self, user: str) -> Optional[Ranking]:
         """Return the user's last ranking; None where there is none, or none to be had in time."""
-        return self.read_many([user])[0]
+        return next(iter(self.read_many([user])[0]), None)
 
-    def read_many(self, users: Sequence[str]) -> List[Optional[Ranking]]:
-        """Do the same for several users, with one question."""
+    def read_many(self, users: Sequence[str]) -> List[Sequence[Ranking]]:
+        """Return those of several users, with one question: none or one of each."""
         if not users:
             return []
         keys = [self._prefix + user for user in users]
         nothing: List[Optional[bytes]] = [None] * len(users)
         contents = self._reader.ask(lambda server: server.mget(keys), nothing)
-        return [self._ranking(user, content) for user, content in zip(users, contents)]
-
-    def _ranking(self, user: str, content: Optional[bytes]) -> Optional[Ranking]:
-        if content is None:
-            return None
-        try:
-            return Ranking.from_bytes(content)
-        except DamagedRankingError as error:
-            getLogger().warning(f"store: the ranking of user {user!r} counts as none: {error}")
-            return None
+        return [whole_rankings(user, [content]) for user, content in zip(users, contents)]
 
     def write(self, user: str, ranking: Ranking) -> bool:
         """Keep a ranking in place of the user's last one; tell whether that was possible."""
-        content = ranking.to_bytes()
-        if len(content) > self._max_bytes:
-            getLogger().warning(
-                f"store: a ranking of {len(content)} bytes for user {user!r} is not kept; the "
-                f"bound is {self._max_bytes}"
-            )
+        content = bounded_content(user, ranking, self._max_bytes)
+        if content is None:
             return False
         key, live = self._prefix + user, self._milliseconds_to_live
         return self._writer.ask(lambda server: bool(server.set(key, content, px=live)), False)
 
-    def add_many(self, users: Sequence[str], rankings: Sequence[Ranking]) -> int:
-        """Keep the rankings of those users who have none; return how many were kept."""
+    def add_many(self, users: Sequence[str], rankings: Sequence[Sequence[Ranking]]) -> int:
+        """Keep the youngest rankings of those users who have none; return how many were kept."""
         live = self._milliseconds_to_live
-        contents = {user: ranking.to_bytes() for user, ranking in zip(users, rankings)}
+        contents = {user: of_one[0].to_bytes() for user, of_one in zip(users, rankings)}
 
         def push(server: Any) -> int:
             with server.pipeline(transaction=False) as steps:
@@ -132,7 +119,7 @@ class RedisHistories:
         self._reader, self._writer = reader, writer
         self._max_length, self._prefix = max_length, prefix
         above_zero(max_length=max_length, seconds_to_live=seconds_to_live)
-        self._milliseconds_to_live = _milliseconds(seconds_to_live)
+        self._milliseconds_to_live = milliseconds(seconds_to_live)
 
     def read(self, user: str) -> History:
         """Return what the user has dealt with; nothing where nothing is to be had in time."""
@@ -207,5 +194,30 @@ def _row(element: bytes) -> Tuple[str, float]:
     return (item, moment if isfinite(moment) else nan) if blank else (text, nan)
 
 
-def _milliseconds(seconds_to_live: float) -> int:
+def milliseconds(seconds_to_live: float) -> int:
+    """Return seconds as Redis asks for them."""
     return max(1, int(seconds_to_live * 1000))
+
+
+def whole_rankings(user: str, contents: Sequence[Optional[bytes]]) -> List[Ranking]:
+    """Return a user's rankings of what Redis holds; what is none counts as none, and is told."""
+    found = []
+    for content in contents:
+        try:
+            if content is not None:
+                found.append(Ranking.from_bytes(content))
+        except DamagedRankingError as error:
+            getLogger().warning(f"store: the ranking of user {user!r} counts as none: {error}")
+    return found
+
+
+def bounded_content(user: str, ranking: Ranking, max_bytes: int) -> Optional[bytes]:
+    """Return what is written of a ranking; None where it is too large, which is told."""
+    content = ranking.to_bytes()
+    if len(content) <= max_bytes:
+        return content
+    getLogger().warning(
+        f"store: a ranking of {len(content)} bytes for user {user!r} is not kept; the bound is "
+        f"{max_bytes}"
+    )
+    return None

@@ -1,4 +1,4 @@
-"""What a service keeps between requests: each user's last ranking, and the history so far."""
+"""What a service keeps between requests: each user's last rankings, and the history so far."""
 
 import time
 from array import array
@@ -13,19 +13,22 @@ DAY, MONTH = 86_400.0, 30 * 86_400.0  # seconds
 
 
 class RequestStore(Protocol):
-    """The request cache: the last ranking of each user; never fails for want of one."""
+    """The request cache: the last rankings of each user; never fails for want of one.
+
+    It keeps so many of a user as the model reads: one, unless ``n_rankings`` asks for more.
+    """
 
     def read(self, user: str) -> Optional[Ranking]:
         """Return the user's last ranking; None where there is none, or none to be had in time."""
 
-    def read_many(self, users: Sequence[str]) -> List[Optional[Ranking]]:
-        """Do the same for several users at once."""
+    def read_many(self, users: Sequence[str]) -> List[Sequence[Ranking]]:
+        """Return the kept rankings of several users at once, the youngest first."""
 
     def write(self, user: str, ranking: Ranking) -> bool:
-        """Keep a ranking in place of the user's last one; tell whether that was possible."""
+        """Keep a ranking as the user's last one; tell whether that was possible."""
 
-    def add_many(self, users: Sequence[str], rankings: Sequence[Ranking]) -> int:
-        """Keep the rankings of those users who have none; return how many were kept."""
+    def add_many(self, users: Sequence[str], rankings: Sequence[Sequence[Ranking]]) -> int:
+        """Keep the rankings, the youngest first, of those users who have none; count the users."""
 
 
 class HistoryStore(Protocol):
@@ -52,9 +55,11 @@ class MemoryStore:
     max_rankings : int
         The size bound; beyond it the user who was neither read nor written for longest goes.
     seconds_to_live : float
-        An older ranking counts as none.
+        An older ranking counts as none; of several the youngest tells.
     clock : function, optional
         Seconds, ascending.
+    n_rankings : int
+        Kept of a user.
 
     Raises
     ------
@@ -67,28 +72,32 @@ class MemoryStore:
         max_rankings: int = 100_000,
         seconds_to_live: float = DAY,
         clock: Callable[[], float] = time.monotonic,
+        n_rankings: int = 1,
     ) -> None:
-        self._rankings: Recent[Ranking] = Recent(max_rankings, seconds_to_live, clock)
+        above_zero(n_rankings=n_rankings)
+        self._n_rankings = n_rankings
+        self._rankings: Recent[Tuple[Ranking, ...]] = Recent(max_rankings, seconds_to_live, clock)
 
     def __len__(self) -> int:
         return len(self._rankings)
 
     def read(self, user: str) -> Optional[Ranking]:
         """Return the user's last ranking, or None."""
-        return self._rankings.read(user)
+        return next(iter(self._rankings.read(user) or ()), None)
 
-    def read_many(self, users: Sequence[str]) -> List[Optional[Ranking]]:
-        """Return the last rankings of several users."""
-        return [self.read(user) for user in users]
+    def read_many(self, users: Sequence[str]) -> List[Sequence[Ranking]]:
+        """Return the last rankings of several users, the youngest first."""
+        return [self._rankings.read(user) or () for user in users]
 
     def write(self, user: str, ranking: Ranking) -> bool:
-        """Keep a ranking in place of the user's last one."""
-        self._rankings.change(user, lambda _: ranking)
+        """Keep a ranking as the user's last one, in place of the oldest where there are enough."""
+        self._rankings.change(user, lambda kept: (ranking, *(kept or ()))[: self._n_rankings])
         return True
 
-    def add_many(self, users: Sequence[str], rankings: Sequence[Ranking]) -> int:
-        """Keep the rankings of those users who have none; return how many were kept."""
-        return sum(map(self._rankings.add, users, rankings))
+    def add_many(self, users: Sequence[str], rankings: Sequence[Sequence[Ranking]]) -> int:
+        """Keep the rankings of those users who have none; return how many users these are."""
+        kept = (tuple(of_one[: self._n_rankings]) for of_one in rankings)
+        return sum(map(self._rankings.add, users, kept))
 
 
 class MemoryHistories:

@@ -28,7 +28,7 @@ class Warmed(NamedTuple):
     users : int
         Whom the log has.
     histories, rankings : int
-        That were added.
+        Users to whom such were added.
     seconds : float
         That it took.
     """
@@ -75,9 +75,9 @@ def warm_start(
             n_histories += histories.add_many(users, _histories(known, part, items, longest))
             if known.has_rankings:
                 found = [
-                    (user, ranking)
-                    for user, ranking in zip(users, _rankings(known, part, items))
-                    if ranking.items
+                    (user, several)
+                    for user, several in zip(users, _rankings(known, part, items))
+                    if any(ranking.items for ranking in several)
                 ]
                 if found:
                     n_rankings += rankings.add_many(*map(list, zip(*found)))
@@ -93,10 +93,24 @@ def _histories(
     return [History(tokens[a:b], times[a:b]) for a, b in zip(begin, begin[1:])]
 
 
-def _rankings(known: KnownUsers, places: np.ndarray, items: np.ndarray) -> Iterator[Ranking]:
+def _rankings(known: KnownUsers, places: np.ndarray, items: np.ndarray) -> Iterator[List[Ranking]]:
+    """Yield the rankings that the next request of each user reads, the youngest first."""
     batch = known.rankings(places)
     told = itertools.repeat(None) if batch.stages is None else batch.stages.numpy()
     for ids, scores, stages in zip(batch.items.numpy(), batch.scores.numpy(), told):
-        kept = ids > 0
-        names = None if stages is None else names_of(stages[kept])
-        yield Ranking(tuple(items[ids[kept]]), known.objectives, scores[kept], names)
+        yield [
+            _ranking(known, items, ids[age], scores[age], None if stages is None else stages[age])
+            for age in range(len(ids))
+        ]
+
+
+def _ranking(
+    known: KnownUsers,
+    items: np.ndarray,
+    ids: np.ndarray,
+    scores: np.ndarray,
+    stages: Optional[np.ndarray],
+) -> Ranking:
+    kept = ids > 0
+    names = None if stages is None else names_of(stages[kept])
+    return Ranking(tuple(items[ids[kept]]), known.objectives, scores[kept], names)

@@ -120,6 +120,7 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
         """Recommend items to a user."""
         if body.history is None and body.history_times is not None:
             raise InputError("history_times: they need 'history', the items that they are of")
+        service.require_read(1 + len(body.older))
         history = body.history or ()
         query = Query(
             history=history,
@@ -129,6 +130,7 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
             filter_seen=body.filter_seen,
             allow=body.allow,
             deny=body.deny,
+            older=[None if each is None else _ranking(each, service) for each in body.older],
         )
         reply = await service.ask(Question(query, body.user, body.history is None))
         pairs = zip(reply.answer.items, reply.answer.scores)
@@ -141,7 +143,7 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
 
     @app.post("/rankings", response_model=schemas.Kept)
     async def rankings(body: schemas.RankingOfUser) -> Response:
-        """Keep what the ranking stage scored at a user's request, for the next one."""
+        """Keep what the ranking stage scored at a user's request, for those that come next."""
         ranking = _ranking(body, service)
         return _said(kept=await _aside(service.keep_ranking, body.user, ranking))
 
@@ -166,6 +168,7 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
             n_items=recommender.n_items,
             objectives=recommender.objectives,
             stages=recommender.needs.stages,
+            n_rankings=recommender.needs.n_rankings,
         )
 
     @app.get("/metrics", response_class=Response)

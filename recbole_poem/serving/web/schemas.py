@@ -62,6 +62,10 @@ class RecommendRequest(_Body):
         "null = not known",
     )
     ranking: Optional[Ranking] = Field(None, description="instead of the user's last one")
+    older: Annotated[List[Optional[Ranking]], Field(max_length=2)] = Field(
+        [],
+        description="those before `ranking`, the youngest first, for a model that reads several",
+    )
     k: Annotated[int, Field(ge=1, le=1000)] = 10
     filter_seen: bool = Field(True, description="leave out the items of the history")
     allow: Optional[Tokens] = Field(None, description="the only items to recommend")
@@ -130,6 +134,7 @@ class Health(BaseModel):
     n_items: int
     objectives: List[str] = Field(description="what the model reads in a ranking")
     stages: bool = Field(description="whether it reads the stages of a ranking, too")
+    n_rankings: int = Field(description="previous rankings of a user that it reads")
 
 
 class Problem(BaseModel):

@@ -15,6 +15,7 @@ from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.query import Query
 from recbole_poem.serving.recommender import Recommender
 from recbole_poem.serving.stores.redis_client import RedisClient
+from recbole_poem.serving.stores.redis_several import RedisSeveralStore
 from recbole_poem.serving.stores.redis_store import RedisHistories, RedisStore
 from recbole_poem.serving.stores.store import (
     HistoryStore,
@@ -80,7 +81,7 @@ def serve(
     path = str(options.checkpoint)
     recommender = _warm(Recommender.load(path, keys, options.approximate), options.threads)
     read = recommender.config["MAX_ITEM_LIST_LENGTH"]
-    stores = _stores(options, read)
+    stores = _stores(options, read, recommender.needs.n_rankings)
     if options.warm_start:
         print(_warm_start(recommender, options, stores), flush=True)
     logging.getLogger().setLevel(logging.INFO)  # RecBole set it to what the training was told
@@ -96,6 +97,7 @@ def serve(
 
     def take() -> None:
         successor = service.recommender.successor(path, keys)
+        _tell_if_few(successor, stores)
         service.swap(_warm(successor, options.threads))
         _settle()
 
@@ -120,6 +122,8 @@ class _Stores(NamedTuple):
     histories : HistoryStore
     length : int
         Items that are kept of a history.
+    n_rankings : int
+        That are kept of a user.
     size : function
         Returns the bytes of the process that keeps them, 0 where that is not known.
     """
@@ -127,11 +131,12 @@ class _Stores(NamedTuple):
     rankings: RequestStore
     histories: HistoryStore
     length: int
+    n_rankings: int
     size: Callable[[], int]
 
 
-def _stores(options: Namespace, read: int, patience: float = 1.0) -> _Stores:
-    """Make the stores; of a history at least the items that the model reads are kept.
+def _stores(options: Namespace, read: int, n_rankings: int = 1, patience: float = 1.0) -> _Stores:
+    """Make the stores; as many rankings are kept of a user, and items, as the model reads.
 
     And one more, from which the first of them is told in time. A store may take `patience` times
     as long as when somebody waits.
@@ -139,19 +144,36 @@ def _stores(options: Namespace, read: int, patience: float = 1.0) -> _Stores:
     length = max(read + 1, _KEPT)
     if options.store == "memory":
         return _Stores(
-            MemoryStore(options.max_users, options.seconds_to_live),
+            MemoryStore(options.max_users, options.seconds_to_live, n_rankings=n_rankings),
             MemoryHistories(options.max_users, length),
             length,
+            n_rankings,
             _own_memory,
         )
     reader = RedisClient(options.store, patience * options.store_timeout)
     writer = RedisClient(options.store, patience * _PATIENCE * options.store_timeout)
+    rankings: RequestStore = (
+        RedisStore(reader, writer, options.seconds_to_live)
+        if n_rankings == 1
+        else RedisSeveralStore(reader, writer, n_rankings, options.seconds_to_live)
+    )
     return _Stores(
-        RedisStore(reader, writer, options.seconds_to_live),
+        rankings,
         RedisHistories(reader, writer, length),
         length,
+        n_rankings,
         lambda: reader.ask(lambda server: int(server.info("memory")["used_memory"]), 0),
     )
+
+
+def _tell_if_few(recommender: Recommender, stores: _Stores) -> None:
+    """Warn of a checkpoint that reads more rankings of a user than the stores keep."""
+    asked = recommender.needs.n_rankings
+    if asked > stores.n_rankings:
+        logging.getLogger().warning(
+            f"n_rankings: the new checkpoint reads {asked} rankings of a user, and the store keeps "
+            f"{stores.n_rankings}; start the service anew to keep them all"
+        )
 
 
 def _own_memory() -> int:
@@ -163,7 +185,9 @@ def _own_memory() -> int:
 def _warm_start(recommender: Recommender, options: Namespace, stores: _Stores) -> str:
     """Give the stores what the log says of its users; say what was done."""
     in_memory = options.store == "memory"
-    patient = stores if in_memory else _stores(options, stores.length - 1, _AT_LEISURE)
+    patient = (
+        stores if in_memory else _stores(options, stores.length - 1, stores.n_rankings, _AT_LEISURE)
+    )
     before = patient.size()
     done = warm_start(
         recommender.known_users,

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 from logging import getLogger
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.serving.bounds import above_zero
@@ -149,6 +149,18 @@ class Service:
         if lacking is not None:
             raise InputError(f"ranking: {lacking}")
 
+    def require_read(self, number: int) -> None:
+        """Check that so many rankings of a request are read.
+
+        Raises
+        ------
+        InputError
+            If they are not.
+        """
+        too_many = self._recommender.needs.too_many(number)
+        if too_many is not None:
+            raise InputError(f"older: {too_many}")
+
     async def ask(self, question: Question) -> Reply:
         """Answer a question.
 
@@ -230,27 +242,39 @@ class Service:
     ) -> List[Tuple[Query, str]]:
         """Return the queries with the kept rankings, and where each ranking came from."""
         users = [
-            None if query.ranking is not None or not needs.objectives else one.user
+            None if _brings_rankings(query) or not needs.objectives else one.user
             for one, query in zip(questions, queries)
         ]
         asked = [user for user in users if user is not None]
         kept = dict(zip(asked, self._rankings.read_many(asked)))
         return [
-            self._with_ranking(query, None if user is None else kept[user], needs)
+            _with_kept(query, () if user is None else kept[user], needs)
             for user, query in zip(users, queries)
         ]
 
-    def _with_ranking(
-        self, query: Query, kept: Optional[Ranking], needs: Needs
-    ) -> Tuple[Query, str]:
-        ranking = kept if query.ranking is None else query.ranking
-        if ranking is None:
-            return query, "empty"
-        if needs.lacking(ranking) is not None:  # it is from before the model was replaced
-            getLogger().warning("a ranking without what the model reads counts as none")
-            return query._replace(ranking=None), "empty"
-        if query.ranking is not None:
-            return query, "given"
-        # What was consumed since is no candidate any more: so it was in training. It is not told
-        # from what was before; a ranking stage that offers that again has to give its rankings.
-        return query._replace(ranking=ranking.without(query.history)), "hit"
+
+def _brings_rankings(query: Query) -> bool:
+    return any(ranking is not None for ranking in query.rankings)
+
+
+def _with_kept(query: Query, kept: Sequence[Ranking], needs: Needs) -> Tuple[Query, str]:
+    """Return a query with the rankings that it reads, and where these came from."""
+    told = query.rankings if _brings_rankings(query) else kept
+    usable = [_usable(ranking, needs) for ranking in told[: needs.n_rankings]]
+    if all(ranking is None for ranking in usable):
+        return query._replace(ranking=None, older=()), "empty"
+    if told is not kept:
+        return query._replace(ranking=usable[0], older=usable[1:]), "given"
+    # What was consumed since is no candidate any more: so it was in training. It is not told
+    # from what was before; a ranking stage that offers that again has to give its rankings.
+    youngest, *older = (each and each.without(query.history) for each in usable)
+    return query._replace(ranking=youngest, older=older), "hit"
+
+
+def _usable(ranking: Optional[Ranking], needs: Needs) -> Optional[Ranking]:
+    """Return a ranking, or None where it lacks what the model reads."""
+    if ranking is None or needs.lacking(ranking) is None:
+        return ranking
+    # it is from before the model was replaced
+    getLogger().warning("a ranking without what the model reads counts as none")
+    return None

@@ -14,9 +14,12 @@ RANKING = {"items": ["i1", "i2"], "objectives": ["click"], "scores": [[0.5], [0.
 def test_every_field_is_read() -> None:
     limits = {"k": 3, "allow": ["i4", 5], "deny": [], "filter_seen": False}
     fields = {"request": 7, "history": [1, "i2"], "times": [3, None], "ranking": RANKING, **limits}
-    request = parse_request(5, fields)
+    older = {**RANKING, "items": ["i3", "i1"]}
+    request = parse_request(5, {**fields, "older": [None, older]})
     assert request[:3] == (5, "7", ["1", "i2"])
-    assert request[5:] == (3, ["i4", "5"], [], False)
+    assert request[5:9] == (3, ["i4", "5"], [], False)
+    assert [ranking and ranking.items for ranking in request.older] == [None, ("i3", "i1")]
+    assert request.query(10, False).rankings == [request.ranking, *request.older]
     assert request.ranking is not None
     assert request.ranking.scores.tolist() == [[0.5], [0.25]]
     assert request.times is not None
@@ -25,7 +28,7 @@ def test_every_field_is_read() -> None:
 
 
 def test_null_says_nothing() -> None:
-    names = ("times", "ranking", "k", "allow", "deny", "filter_seen")
+    names = ("times", "ranking", "older", "k", "allow", "deny", "filter_seen")
     fields = {"request": "u", "history": [], **dict.fromkeys(names)}
     assert parse_request(1, fields) == Request(1, "u", [], None)
 
@@ -56,6 +59,9 @@ def test_a_query_has_what_the_request_says_and_else_what_holds_for_all() -> None
         ({"deny": "i35"}, "'deny': expected a list of item tokens, not the string 'i35'"),
         ({"allow": "i35"}, "'allow': expected a list of item tokens, not the string 'i35'"),
         ({"allow": [True]}, "'allow': expected a text or a whole number, not True at place 0"),
+        ({"older": RANKING}, "'older' has to be a list of rankings, the youngest first"),
+        ({"older": ["i1"]}, "'older' has to be a mapping of the lists items, objectives and"),
+        ({"older": [{"items": []}]}, "'older' has no field 'objectives'"),
         ({"k": 0}, "'k': expected a whole number from 1, not 0"),
         ({"k": True}, "'k': expected a whole number from 1, not True"),
         ({"k": "5"}, "'k': expected a whole number from 1, not '5'"),

@@ -143,6 +143,16 @@ def test_a_line_whose_ranking_the_model_cannot_read_is_bad() -> None:
     assert list(answerable([bad], Needs(["click"]))) == [bad]
     words = "the stages are missing, by which the model groups candidates (grouping)"
     assert list(answerable([with_ranking], Needs(["click"], True))) == [BadLine(4, words)]
+    several = with_ranking._replace(older=(None, with_ranking.ranking))
+    assert list(answerable([several], Needs(["click"], n_rankings=3))) == [several]
+    bad = BadLine(4, "the objective 'like' is missing; the model reads click, like")
+    plain = several._replace(ranking=None)
+    assert list(answerable([plain], Needs(["click", "like"], n_rankings=3))) == [bad]
+    words = (
+        "3 rankings of one request are given, and the model reads 2 (n_rankings); leave the older "
+        "ones out"
+    )
+    assert list(answerable([several], Needs(["click"], n_rankings=2))) == [BadLine(4, words)]
 
 
 def test_a_request_that_is_there_twice_is_bad_and_both_lines_are_named() -> None:
@@ -202,6 +212,7 @@ def test_a_cell_that_says_nothing_known_is_named(
         ("a.csv", "request;history\nu;i1\n", "has no column 'request' .*; separate columns by com"),
         ("a.csv", "request,history,denny\n", "column 'denny', of which .* did you mean 'deny'?"),
         ("a.csv", "request,history,ranking\n", "has a column 'ranking', which JSON lines alone"),
+        ("a.csv", "request,history,older\n", "has a column 'older', which JSON lines alone"),
         ("a.csv", "request,history,history\n", "has two columns 'history'"),
         ("a.csv", "", "a.csv: is empty; it needs a header"),
         ("a.csv", "request,history\n\n", "a.csv: holds no request"),

@@ -14,6 +14,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.serving.history import History
 from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.stores.redis_client import RedisClient
+from recbole_poem.serving.stores.redis_several import RedisSeveralStore
 from recbole_poem.serving.stores.redis_store import RedisHistories, RedisStore, _history
 
 RANKING = Ranking.of(["a", "b"], ["click"], [[0.5], [0.25]])
@@ -50,14 +51,65 @@ def test_the_last_ranking_of_a_user_is_read_by_every_client(redis_server: Server
     assert found.items == ("c",)
 
 
+def several_of(server: Server, **more: Any) -> RedisSeveralStore:
+    client = client_of(server)
+    return RedisSeveralStore(client, client, n_rankings=3, **more)
+
+
+def test_several_rankings_of_a_user_are_read_the_youngest_first(redis_server: Server) -> None:
+    one, other = several_of(redis_server, max_bytes=200), several_of(redis_server)
+    assert one.read("ü") is None
+    for name in "abcd":
+        assert one.write("ü", Ranking.of([name], ["click"], [[1.0]]))
+    assert [found.items for found in other.read_many(["ü", "v"])[0]] == [("d",), ("c",), ("b",)]
+    last = other.read("ü")
+    assert last is not None
+    assert last.items == ("d",)
+    large = Ranking.of([str(n) for n in range(99)], ["click"], [[1.0]] * 99)
+    assert not one.write("ü", large)
+    many = [
+        [RANKING],
+        [RANKING, large],
+        [Ranking.of([name], ["click"], [[1.0]]) for name in "wxyz"],
+    ]
+    assert one.add_many(["ü", "v", "w"], many) == 1
+    found = [[ranking.items for ranking in of] for of in other.read_many(["ü", "v", "w"])]
+    assert found == [[("d",), ("c",), ("b",)], [], [("w",), ("x",), ("y",)]]
+    assert other.read_many([]) == []
+    assert store_of(redis_server).read("ü") is None  # a store of one ranking has keys of its own
+
+
+def test_several_rankings_live_as_long_as_the_youngest(redis_server: Server) -> None:
+    store = several_of(redis_server, seconds_to_live=0.6)
+    store.write("u", RANKING)
+    time.sleep(0.4)
+    store.write("u", RANKING)
+    time.sleep(0.4)
+    assert len(store.read_many(["u"])[0]) == 2
+    time.sleep(0.4)
+    assert store.read_many(["u"]) == [[]]
+
+
+def test_what_is_no_ranking_among_several_counts_as_none(redis_server: Server) -> None:
+    store, server = several_of(redis_server), redis.Redis.from_url(redis_server.url)
+    store.write("u", RANKING)
+    server.lpush("recbole_poem:rankings:u", b"no ranking")
+    server.set("recbole_poem:rankings:v", b"no list")
+    assert [len(of) for of in store.read_many(["u", "v"])] == [1, 0]
+    away = RedisSeveralStore(AWAY, AWAY, 3)
+    assert not away.write("u", RANKING)
+    assert away.read("u") is None
+    assert away.add_many(["u"], [[RANKING]]) == 0
+
+
 def test_what_is_there_stays_when_many_are_added(redis_server: Server) -> None:
     rankings = store_of(redis_server, max_bytes=200)
     rankings.write("u", RANKING)
     other = Ranking.of(["c"], ["click"], [[1.0]])
     large = Ranking.of([str(n) for n in range(99)], ["click"], [[1.0]] * 99)
-    assert rankings.add_many(["u", "v", "w"], [other, other, large]) == 1
-    found = [None if of is None else of.items for of in rankings.read_many(["u", "v", "w"])]
-    assert found == [("a", "b"), ("c",), None]
+    assert rankings.add_many(["u", "v", "w"], [[other], [other], [large]]) == 1
+    found = [[of.items for of in several] for several in rankings.read_many(["u", "v", "w"])]
+    assert found == [[("a", "b")], [("c",)], []]
 
     histories = histories_of(redis_server, max_length=2, seconds_to_live=0.5)
     histories.append("u", History(["own"], [5.0]))
@@ -152,7 +204,7 @@ def test_many_users_are_read_with_one_question(redis_server: Server) -> None:
     client.set("recbole_poem:timed_history:d", "no list at all")
     before = client.info()["total_commands_processed"]
     found = store.read_many("abcd")
-    assert [ranking and ranking.items for ranking in found] == [("a",), None, ("c",), None]
+    assert [[ranking.items for ranking in of] for of in found] == [[("a",)], [], [("c",)], []]
     assert client.info()["total_commands_processed"] - before == 2  # and this question
     assert [one.items for one in histories.read_many("abcd")] == [["a", "a"], [], ["c", "c"], []]
     assert store.read_many([]) == histories.read_many([]) == []

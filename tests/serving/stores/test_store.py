@@ -46,16 +46,33 @@ def test_the_user_who_was_away_for_longest_goes_first() -> None:
     assert [store.read(user) is not None for user in "uvw"] == [True, False, True]
 
 
+def test_as_many_rankings_are_kept_as_the_model_reads_the_youngest_first() -> None:
+    store = MemoryStore(n_rankings=3)
+    for name in "abcd":
+        store.write("u", ranking(name))
+    assert [[one.items for one in of] for of in store.read_many("uv")] == [
+        [("d",), ("c",), ("b",)],
+        [],
+    ]
+    last = store.read("u")
+    assert last is not None
+    assert last.items == ("d",)
+    assert store.add_many("uv", [[ranking("x")], [ranking(name) for name in "wxyz"]]) == 1
+    assert [one.items for one in store.read_many("v")[0]] == [("w",), ("x",), ("y",)]
+    with pytest.raises(InputError, match="n_rankings"):
+        MemoryStore(n_rankings=0)
+
+
 def test_what_is_there_stays_when_many_are_added() -> None:
     now = [0.0]
     rankings = MemoryStore(max_rankings=3, seconds_to_live=9, clock=lambda: now[0])
     rankings.write("u", ranking("own"))
-    assert rankings.add_many(["u", "v"], [ranking("a"), ranking("b")]) == 1
-    found = [of.items for of in rankings.read_many(["u", "v"]) if of is not None]
-    assert found == [("own",), ("b",)]
+    assert rankings.add_many(["u", "v"], [[ranking("a")], [ranking("b")]]) == 1
+    found = [[one.items for one in of] for of in rankings.read_many(["u", "v", "w"])]
+    assert found == [[("own",)], [("b",)], []]
     now[0] = 9.1  # what is too old is not there
-    assert rankings.add_many(["u"], [ranking("a")]) == 1
-    assert rankings.add_many("wxyz", [ranking(name) for name in "wxyz"]) == 4
+    assert rankings.add_many(["u"], [[ranking("a")]]) == 1
+    assert rankings.add_many("wxyz", [[ranking(name)] for name in "wxyz"]) == 4
     assert len(rankings) == 3
 
     histories = MemoryHistories(max_length=2)

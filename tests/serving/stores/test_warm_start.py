@@ -48,13 +48,46 @@ def test_a_warm_store_answers_as_the_users_of_the_data_set_are_answered(
     expected = recommender.recommend(users=users, k=4, filter_seen=False)
     kept = zip(histories.read_many(users), rankings.read_many(users))
     queries = [
-        Query(history.items, ranking, 4, False, times=history.times, time=float("nan"))
-        for history, ranking in kept
+        Query(
+            history.items,
+            next(iter(of_one), None),
+            4,
+            False,
+            times=history.times,
+            time=float("nan"),
+        )
+        for history, of_one in kept
     ]
     answers = recommender.answer(queries)
     assert [item for answer in answers for item in answer.items] == expected["item"].tolist()
     scores = [score for answer in answers for score in answer.scores]
     np.testing.assert_allclose(scores, expected["score"], rtol=1e-4, atol=1e-6)
+
+
+def test_a_warm_store_has_as_many_rankings_as_the_model_reads(write_dataset: Any) -> None:
+    keys: Dict[str, Any] = write_dataset(random_log(1, n_users=40, n_items=25, longest=20))
+    keys = {**keys, **SMALL, "n_rankings": 3}
+    recommender = Recommender.load(str(run_recbole_poem(config_dict=keys)["model_file"]))
+    histories, rankings = MemoryHistories(), MemoryStore(n_rankings=3)
+    warm_start(recommender.known_users, recommender.item_tokens, histories, rankings, 7)
+    users = [str(user) for user in recommender.known_users.tokens]
+    kept = rankings.read_many(users)
+    assert {len(of_one) for of_one in kept} <= {0, 3}
+    queries = [
+        Query(
+            history.items,
+            next(iter(of_one), None),
+            4,
+            False,
+            times=history.times,
+            time=float("nan"),
+            older=of_one[1:],
+        )
+        for history, of_one in zip(histories.read_many(users), kept)
+    ]
+    expected = recommender.recommend(users=users, k=4, filter_seen=False)
+    items = [item for answer in recommender.answer(queries) for item in answer.items]
+    assert items == expected["item"].tolist()
 
 
 def test_only_the_latest_users_are_given_where_there_is_a_bound(recommender: Recommender) -> None:

@@ -9,6 +9,7 @@ import pytest
 from toy_service import Echo, World
 
 from recbole_poem.serving.ranking import Ranking
+from recbole_poem.serving.stores.store import MemoryStore
 from recbole_poem.serving.web.guard import Rules
 
 KEPT = {"kept": True, "observed": False}
@@ -285,6 +286,45 @@ def test_a_model_that_groups_by_stages_is_given_them(world: World) -> None:
         response = world.post(path, json=body)
         assert response.status_code == 422
         assert "the stages are missing" in response.json()["detail"][0]["msg"]
+
+
+def test_a_model_of_several_rankings_is_given_the_last_ones(world: World) -> None:
+    world.recommender.n_rankings = 2
+    world.rankings = MemoryStore(n_rankings=2)
+    world.service._rankings = world.rankings
+    for items_of_one in (["x"], ["a", "b"], ["b", "c"]):
+        told = {
+            "items": items_of_one,
+            "objectives": ["click"],
+            "scores": [[1.0]] * len(items_of_one),
+        }
+        world.post("/rankings", json={"user": "u", **told})
+    response = world.post("/recommend", json={"user": "u", "history": ["b"]})
+    assert response.json()["cache"] == "hit"
+    query = world.recommender.batches[-1][0]
+    assert [ranking.items for ranking in query.rankings] == [("c",), ("a",)]  # less the history
+    given = {"ranking": RANKING, "older": [{**RANKING, "items": ["y", "z"]}]}
+    assert world.post("/recommend", json={"user": "u", **given}).json()["cache"] == "given"
+    query = world.recommender.batches[-1][0]
+    assert [ranking.items[0] for ranking in query.rankings] == [RANKING["items"][0], "y"]
+    response = world.post("/recommend", json={**given, "older": [None, RANKING]})
+    assert response.status_code == 422
+    words = "older: 3 rankings of one request are given, and the model reads 2 (n_rankings)"
+    assert words in response.json()["detail"][0]["msg"]
+    assert world.get("/health").json()["n_rankings"] == 2
+
+
+def test_a_kept_ranking_of_a_former_model_leaves_its_place_to_none(world: World) -> None:
+    world.recommender.n_rankings = 2
+    world.rankings = MemoryStore(n_rankings=2)
+    world.service._rankings = world.rankings
+    world.rankings.write("u", Ranking.of(["a"], ["click"], [[1.0]]))
+    world.rankings.write("u", Ranking.of(["b"], ["a former objective"], [[1.0]]))
+    assert world.post("/recommend", json={"user": "u"}).json()["cache"] == "hit"
+    youngest, older = world.recommender.batches[-1][0].rankings
+    assert youngest is None
+    assert older is not None
+    assert older.items == ("a",)
 
 
 def test_a_ranking_for_a_former_model_spoils_no_answer() -> None:

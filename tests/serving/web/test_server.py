@@ -1,11 +1,39 @@
 """What a server keeps of a history: what the model reads, and the time before it."""
 
 from argparse import Namespace
+from typing import Any
 
 import pytest
+from toy_service import Echo
 
 from recbole_poem.serving.history import History
-from recbole_poem.serving.web.server import _stores
+from recbole_poem.serving.ranking import Ranking
+from recbole_poem.serving.web.server import _stores, _tell_if_few
+
+
+def test_a_user_s_rankings_are_kept_as_far_as_the_model_reads() -> None:
+    options = Namespace(store="memory", max_users=10, seconds_to_live=60.0)
+    for n_rankings in (1, 3):
+        stores = _stores(options, 50, n_rankings)
+        for name in "abcd":
+            stores.rankings.write("u", Ranking.of([name], ["click"], [[1.0]]))
+        assert len(stores.rankings.read_many(["u"])[0]) == n_rankings
+
+
+def test_a_checkpoint_that_reads_more_than_is_kept_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stores = _stores(Namespace(store="memory", max_users=10, seconds_to_live=60.0), 50)
+    successor: Any = Echo()
+    _tell_if_few(successor, stores)
+    assert not caplog.records
+    successor.n_rankings = 3
+    _tell_if_few(successor, stores)
+    (record,) = caplog.records
+    assert record.message == (
+        "n_rankings: the new checkpoint reads 3 rankings of a user, and the store keeps 1; start "
+        "the service anew to keep them all"
+    )
 
 
 @pytest.mark.parametrize(("read", "kept"), [(50, 200), (200, 201), (300, 301)])
