@@ -41,6 +41,7 @@ class Row(NamedTuple):
         return self.datasets is None or dataset in self.datasets
 
 
+_RANKER = "MultiTaskRanker"
 #: Rows that need no training, by the name that ``--models`` takes.
 UNTRAINED = {
     "Pop": Row("Pop", "Pop", {}, None),
@@ -60,8 +61,14 @@ def row_of(entry: Any) -> Row:
     Raises
     ------
     InputError
-        If it is neither, its keys are no mapping, or its data sets no list of names.
+        If it is neither, its keys are no mapping, or its data sets no list of names; and for a
+        ranker, which finds no items.
     """
+    if _RANKER in (entry, entry.get("model") if isinstance(entry, dict) else None):
+        raise InputError(
+            f"rows: {_RANKER} orders exposures and finds no items, so it has no rank of a target; "
+            "benchmarks/rankers.py of the repository compares rankers"
+        )
     if isinstance(entry, str):
         return UNTRAINED.get(entry, Row(entry, entry, {}, entry))
     if not isinstance(entry, dict) or not isinstance(entry.get("model"), str):

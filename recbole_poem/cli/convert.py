@@ -29,12 +29,14 @@ def parse(arguments: List[str]) -> argparse.Namespace:
     flow = sets.add_parser("recflow", help="RecFlow: exposures, and the rankings of two stages")
     tour = sets.add_parser("rectour", help="Expedia RecTour 2021: searches and their lists")
     beliefs = sets.add_parser("ml-beliefs", help="MovieLens Beliefs 2024: ratings and lists")
+    census = sets.add_parser("census", help="Census-Income (KDD), for rankers alone")
     for each, name in (
         (rand, "kuairand-pure"),
         (rec, "kuairec"),
         (flow, "recflow"),
         (tour, "rectour"),
         (beliefs, "ml-beliefs"),
+        (census, "census"),
     ):
         each.add_argument("--source", type=Path, required=True, help="folder of the files")
         each.add_argument(
@@ -146,7 +148,7 @@ def run(arguments: List[str]) -> int:
     stack.require()
     keys = vars(parse(arguments))
     # pandas is loaded now, after its version has been checked
-    from recbole_poem.data.convert import beliefs, kuairand, kuairec, recflow, rectour
+    from recbole_poem.data.convert import beliefs, census, kuairand, kuairec, recflow, rectour
 
     dataset = keys.pop("dataset")
     if dataset == "table":
@@ -159,6 +161,7 @@ def run(arguments: List[str]) -> int:
         "recflow": recflow.convert,
         "rectour": rectour.convert,
         "ml-beliefs": beliefs.convert,
+        "census": census.convert,
     }
     summary = converters[dataset](**keys)
     print(f"{keys['output']}\n{summary}")

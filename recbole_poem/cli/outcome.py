@@ -9,7 +9,7 @@ from recbole_poem.cli.pages import TextPage
 from recbole_poem.core import one_line
 from recbole_poem.core.plurals import counted
 from recbole_poem.core.run_log import lined_up
-from recbole_poem.training.baselines import Targets, beside, counted_targets
+from recbole_poem.training.baselines import Targets, beside, counted_targets, judges_exposures
 from recbole_poem.training.experiment import Experiment
 from recbole_poem.training.quick_start import Finished
 from recbole_poem.training.words import ranking_words
@@ -76,6 +76,8 @@ def _lines(
     result: Dict[str, Any], experiment: Optional[Experiment], targets: Optional[Targets]
 ) -> List[str]:
     lines = []
+    if experiment is not None and judges_exposures(experiment):
+        return [lined_up("saved", str(result["model_file"]))]
     if targets is not None:
         share = targets.n_seen / max(targets.n_rows, 1)
         words = f"{share:.1%} of the targets had been seen by their user before"

@@ -13,6 +13,10 @@ TARGETS = Stage(
     Form.NAMED, word="target", usual="binary",
 )  # fmt: skip
 RANKERS = Stage("ranker", "rankers.networks", "features of an exposure to one output a target")
+RANKER_OPTIMIZERS = Stage(
+    "ranker_optimizer", "rankers.optimizers", "how a ranker follows the losses of its targets",
+    is_optional=True,
+)  # fmt: skip
 OBJECTIVES = Stage(
     "objectives", "retrieval.similarities",
     "what item-to-item objectives count; the columns of .cand are ranking_source.columns",
@@ -55,9 +59,9 @@ RERANKERS = Stage("rerankers", "rerankers", "scores to a list", Form.SEVERAL)
 STAGES: Dict[str, Stage] = {
     stage.key: stage
     for stage in (
-        TARGETS, RANKERS, OBJECTIVES, RANKING_SOURCES, SCORE_FUSIONS, GROUPINGS, RANKING_READERS,
-        ROW_FEATURES, HISTORY_ENCODERS, POSITIONS, ATTENTIONS, STATE_FUSIONS, LOGIT_TERMS, LOSSES,
-        NEGATIVES, RERANKERS,
+        TARGETS, RANKERS, RANKER_OPTIMIZERS, OBJECTIVES, RANKING_SOURCES, SCORE_FUSIONS, GROUPINGS,
+        RANKING_READERS, ROW_FEATURES, HISTORY_ENCODERS, POSITIONS, ATTENTIONS, STATE_FUSIONS,
+        LOGIT_TERMS, LOSSES, NEGATIVES, RERANKERS,
     )
 }  # fmt: skip
 #: stages whose components are settings of other components, and no keys of their own

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from recbole_poem.core.settings import Range, at_least, one_of, setting
+from recbole_poem.core.settings import FLAG, TEXT, Range, at_least, one_of, setting
 
 _GAUC = Range(lambda v: str(v).lower() == "gauc", "GAUC, what its evaluation returns")
 
@@ -11,7 +11,13 @@ _GAUC = Range(lambda v: str(v).lower() == "gauc", "GAUC, what its evaluation ret
 class RankerKeys:
     """Their defaults, ranges and meanings; RecBole's names where RecBole has them."""
 
-    MAX_ITEM_LIST_LENGTH: int = setting(20, at_least(1), "H, the user's latest items that are read")
+    preset: str = setting("best", TEXT, "best, or a file of properties/preset/, such as ektm")
+    MAX_ITEM_LIST_LENGTH: int = setting(
+        20, at_least(0), "H, the user's latest items that are read; 0 = none"
+    )
+    id_features: bool = setting(
+        True, FLAG, "whether users and items are known by their ids, beside columns that they have"
+    )
     embedding_size: int = setting(16, at_least(1), "size of the embedding of a column")
     hidden_size: int = setting(32, at_least(1), "d, size of the states of user, item and interest")
     pooling: str = setting(

@@ -6,6 +6,7 @@ candidate of a request what an exposure would come to: the scores that POEM read
 cache (``ranking_source: time_blocks``).
 """
 
+from functools import partial
 from typing import Any, ClassVar, List, Optional, Tuple
 
 import torch
@@ -13,6 +14,7 @@ from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import FeatureType, InputType
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import (
     RECENT_ITEM,
     REQUEST_GAP,
@@ -22,18 +24,20 @@ from recbole_poem.core.fields import (
 )
 from recbole_poem.core.processes import n_processes
 from recbole_poem.core.stage import Stage
-from recbole_poem.core.stages import RANKERS, TARGETS
+from recbole_poem.core.stages import RANKER_OPTIMIZERS, RANKERS, TARGETS
 from recbole_poem.rankers.feature_fields import Field
 from recbole_poem.rankers.features import RankingFeatures, RankingRequests
 from recbole_poem.rankers.keys import RankerKeys
-from recbole_poem.rankers.target_loss import predictions, target_losses
+from recbole_poem.rankers.networks import OwnLosses, RowLosses
+from recbole_poem.rankers.target_loss import averaged, predictions, row_losses
 from recbole_poem.rankers.targets import targets_of
 
 
 class MultiTaskRanker(SequentialRecommender):
     """Predicts what an exposure comes to, for each of M targets.
 
-    Every column of ``.user`` and ``.item`` that is loaded is a feature.
+    Every column of ``.user`` and ``.item`` that is loaded is a feature; so are the ids, unless the
+    key ``id_features`` takes them away from a table that has other columns.
 
     Parameters
     ----------
@@ -44,21 +48,43 @@ class MultiTaskRanker(SequentialRecommender):
 
     input_type = InputType.POINTWISE
     keys = RankerKeys
-    stages: ClassVar[Tuple[Stage, ...]] = (TARGETS, RANKERS)
+    stages: ClassVar[Tuple[Stage, ...]] = (TARGETS, RANKERS, RANKER_OPTIMIZERS)
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
         self.targets = targets_of(config, dataset.log)
         self.n_processes = n_processes(config)
+        self._knows_ids = config["id_features"]
         self.features = RankingFeatures(
-            table_fields(dataset, self.USER_ID, dataset.user_feat),
-            table_fields(dataset, self.ITEM_ID, dataset.item_feat),
+            self._fields(dataset, self.USER_ID, dataset.user_feat),
+            self._fields(dataset, self.ITEM_ID, dataset.item_feat),
             config["embedding_size"],
             config["hidden_size"],
             config["pooling"],
             config["utc_offset"],
         )
         self.network = config.component("ranker").make(self.features.output_size, len(self.targets))
+        optimizer = config.component("ranker_optimizer")
+        self._optimizer = None if optimizer is None else optimizer.make(self.n_processes)
+
+    @staticmethod
+    def check_keys(config: Any) -> None:
+        """Refuse keys of RecBole that only its own gradient knows."""
+        for key in ("clip_grad_norm", "enable_scaler"):
+            if config.component("ranker_optimizer") is not None and config[key]:
+                raise InputError(
+                    f"{key}: ranker_optimizer takes the gradients of the targets one by one, where "
+                    f"this key says nothing; leave {key} or ranker_optimizer out"
+                )
+
+    def _fields(self, dataset: Any, id_field: str, table: Optional[Interaction]) -> List[Field]:
+        fields = table_fields(dataset, id_field, table)
+        return fields if self._knows_ids else fields[1:] or fields
+
+    @property
+    def learner(self) -> Any:
+        """What may bring an optimizer or a gradient: ``ranker_optimizer``, or else the ranker."""
+        return self.network if self._optimizer is None else self._optimizer
 
     def forward(self, requests: RankingRequests) -> torch.Tensor:
         """Compute the outputs of the ranker, (R, N, M), which the targets give a meaning."""
@@ -87,11 +113,15 @@ class MultiTaskRanker(SequentialRecommender):
             requests = requests._replace(candidates=candidates)
             nothing = (0 * labels).expand(-1, unexposed.shape[1], -1)  # NaN stays NaN
             labels = torch.cat([labels, nothing], dim=1)
-        outputs = self.forward(requests)
-        parts, _ = target_losses(
-            outputs.flatten(0, 1), labels.flatten(0, 1), self.targets, self.n_processes
-        )
+        features, labels = self.features(requests).flatten(0, 1), labels.flatten(0, 1)
+        rows = self._losses(features, partial(row_losses, labels=labels, targets=self.targets))
+        parts, _ = averaged(rows, labels, self.targets, self.n_processes)
         return tuple(parts)
+
+    def _losses(self, features: torch.Tensor, of: RowLosses) -> torch.Tensor:
+        if isinstance(self.network, OwnLosses):
+            return self.network.losses(features, of)
+        return of(self.network(features))
 
     def predict_targets(self, interaction: Interaction) -> torch.Tensor:
         """Predict what each exposure comes to, (B, M)."""

@@ -17,12 +17,44 @@ def target_losses(
     ----------
     outputs : (B, M)
         One column per target.
+    labels, targets, n_processes
+        As in `averaged`.
+
+    Returns
+    -------
+    parts, losses : (M,)
+        As in `averaged`.
+    """
+    return averaged(row_losses(outputs, labels, targets), labels, targets, n_processes)
+
+
+def row_losses(
+    outputs: torch.Tensor, labels: torch.Tensor, targets: Sequence[Target]
+) -> torch.Tensor:
+    """Return the loss of each row for each target, (B, M), of outputs (B, M).
+
+    What stands where the label (B, M) is NaN has no meaning, and `averaged` leaves it out.
+    """
+    labels = torch.where(labels.isnan(), 0, labels).to(outputs.dtype)
+    columns = [target.loss(outputs[:, m], labels[:, m]) for m, target in enumerate(targets)]
+    return torch.stack(columns, dim=-1)
+
+
+def averaged(
+    rows: torch.Tensor, labels: torch.Tensor, targets: Sequence[Target], n_processes: int = 1
+) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Average the losses of rows.
+
+    Parameters
+    ----------
+    rows : (B, M)
+        Losses.
     labels : (B, M)
         NaN where a row has no label for the target, which then gives it no gradient.
     targets : sequence of M targets
         Whose weights are not all 0.
     n_processes : int
-        See `recbole_poem.losses.loss.weighted_mean`.
+        See `recbole_poem.core.averages.weighted_mean`.
 
     Returns
     -------
@@ -32,14 +64,10 @@ def target_losses(
         The mean over the labelled rows; 0 for a target that no row is labelled for.
     """
     known = ~labels.isnan()  # (B, M)
-    labels = torch.where(known, labels, 0).to(outputs.dtype)
     losses = torch.stack(
-        [
-            weighted_mean(target.loss(outputs[:, m], labels[:, m]), known[:, m], n_processes)
-            for m, target in enumerate(targets)
-        ]
+        [weighted_mean(rows[:, m], known[:, m], n_processes) for m in range(len(targets))]
     )
-    weights = outputs.new_tensor([target.settings.weight for target in targets])
+    weights = rows.new_tensor([target.settings.weight for target in targets])
     return losses * weights / weights.sum(), losses
 
 

@@ -1,6 +1,7 @@
 """RecBole's trainer for multi-task rankers, which are judged by how they order exposures.
 
-A ranker may bring its optimizer or its gradient; see `recbole_poem.rankers.networks`.
+A ranker or the component ``ranker_optimizer`` may bring the optimizer and the gradient; see
+`recbole_poem.rankers.networks`.
 """
 
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -44,10 +45,10 @@ class RankingTrainer(Trainer):
     """RecBole's `Trainer` whose evaluation is that of the targets, and that asks the ranker."""
 
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
-        network, build = self.model.network, super()._build_optimizer
-        if not isinstance(network, OwnOptimizer):
+        learner, build = self.model.learner, super()._build_optimizer
+        if not isinstance(learner, OwnOptimizer):
             return build(**kwargs)
-        own: torch.optim.Optimizer = network.optimizer(
+        own: torch.optim.Optimizer = learner.optimizer(
             list(self.model.parameters()), lambda parameters: build(params=parameters)
         )
         return own
@@ -59,9 +60,9 @@ class RankingTrainer(Trainer):
         loss_func: Optional[Callable[..., Any]] = None,
         show_progress: bool = False,
     ) -> Any:
-        network, calculate = self.model.network, loss_func or self.model.calculate_loss
-        if isinstance(network, OwnBackward):
-            parameters, own = list(self.model.parameters()), network.backward
+        learner, calculate = self.model.learner, loss_func or self.model.calculate_loss
+        if isinstance(learner, OwnBackward):
+            parameters, own = list(self.model.parameters()), learner.backward
 
             def loss_func(interaction: Any) -> Tuple[torch.Tensor, ...]:
                 return with_backward(calculate(interaction), lambda losses: own(losses, parameters))

@@ -16,6 +16,7 @@ from torch import nn
 
 from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.models.upstream import Upstream
+from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker
 from recbole_poem.rerankers.chain import chain_of
 from recbole_poem.training.experiment import Experiment
 from recbole_poem.training.trainer import training_split
@@ -63,6 +64,11 @@ def training_counts(experiment: Experiment) -> np.ndarray:
     return np.bincount(items, minlength=split.item_num)
 
 
+def judges_exposures(experiment: Experiment) -> bool:
+    """Tell whether a run asks what exposures come to, and not which items are consumed."""
+    return isinstance(experiment.model, MultiTaskRanker)
+
+
 def beside(trainer: Trainer, experiment: Experiment) -> Dict[str, Dict[str, float]]:
     """Test what needs no training, as the model of a run was tested.
 
@@ -79,7 +85,7 @@ def beside(trainer: Trainer, experiment: Experiment) -> Dict[str, Dict[str, floa
         the test rows carry one. Nothing where re-rankers read the states of the model.
     """
     config, data = experiment.config, experiment.test_data
-    is_ranking = config["eval_type"] == EvaluatorType.RANKING
+    is_ranking = config["eval_type"] == EvaluatorType.RANKING and not judges_exposures(experiment)
     if not is_ranking or chain_of(config, data._dataset).reads_states:
         return {}
     rows: Dict[str, nn.Module] = {}

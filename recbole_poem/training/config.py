@@ -271,12 +271,20 @@ class Config(ChosenComponents, recbole.config.Config):
     def _preset(self, model: str) -> List[Path]:
         """Return the file of the preset that the user chose, if it changes the defaults."""
         preset = self._preset_name
-        if preset == "best" or MODELS[model].keys is not POEMKeys:
+        if preset == "best" or not hasattr(MODELS[model].keys, "preset"):
             return []
         file = PROPERTIES / "preset" / f"{preset}.yaml"
         if not file.is_file():
             known = ", ".join(sorted(known.stem for known in file.parent.glob("*.yaml")))
             raise InputError(f"preset: expected best or one of {known}, not {preset!r}")
+        known_keys = {*self.internal_config_dict, *(stage.key for stage in self.stages())}
+        strange = [
+            key for key in read_config_file(str(file)) if key.split(".")[0] not in known_keys
+        ]
+        if strange and MODELS[model].keys is not POEMKeys:  # Upstream has what feeds POEM
+            raise InputError(
+                f"preset: {preset} sets {strange[0]}, which {model} does not have; take another one"
+            )
         return [file]
 
     def _init_device(self) -> None:

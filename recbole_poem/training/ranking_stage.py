@@ -37,11 +37,13 @@ from recbole_poem.training.registry import get_trainer
 from recbole_poem.training.restoring import load_weights
 from recbole_poem.training.trainer import seed_everything
 
+#: Stages that are a ranker's.
+_STAGES = ("targets", "ranker", "ranker_optimizer")
 #: Keys of a run that hold for the rankers it trains.
 _SHARED = (
     "seed", "reproducibility", "use_gpu", "gpu_id", "threads", "show_progress", "USER_ID_FIELD",
     "ITEM_ID_FIELD", "TIME_FIELD", "time_unit", "utc_offset", "watch_time", "checkpoint_dir", "ray",
-    "targets", "ranker",
+    *_STAGES,
 )  # fmt: skip
 #: Keys of a ranker that change nothing about it.
 _WITHOUT_EFFECT = ("use_gpu", "gpu_id", "threads", "show_progress", "checkpoint_dir", "ray")
@@ -65,7 +67,7 @@ def ranker_config(config: Any, own: Dict[str, Any], where: str) -> Config:
     InputError
         For a key that the ranker does not know or a value that it cannot take.
     """
-    stages = [key for key in own if str(key).partition(".")[0] in ("targets", "ranker")]
+    stages = [key for key in own if str(key).partition(".")[0] in _STAGES]
     if stages:
         raise InputError(f"{where}: '{stages[0]}' is a key of the run itself; write it there")
     given = {**{key: config[key] for key in _SHARED}, **own}

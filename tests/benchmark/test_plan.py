@@ -197,6 +197,12 @@ def test_a_slip_of_the_pen_is_found_before_any_run(rows, keys, words):
         check_configurations(make_plan(rows, ["ml-100k"], keys=keys))
 
 
+@pytest.mark.parametrize("row", ["MultiTaskRanker", {"row": "own", "model": "MultiTaskRanker"}])
+def test_a_ranker_is_no_row(row):
+    with pytest.raises(InputError, match=r"^rows: MultiTaskRanker orders exposures .*rankers\.py"):
+        make_plan(["Pop", row], ["ml-100k"])
+
+
 def test_a_model_that_lacks_a_package_does_not_hold_up_the_others(monkeypatch):
     def without_package(name):
         if name == "LDiffRec":

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from conftest import random_log
 from recbole.utils import ModelType
+from toy_exposures import TINY, exposure_log, write_exposures
 
 from recbole_poem.cli.outcome import _lines
 from recbole_poem.cli.verbs import main
@@ -26,7 +27,9 @@ def test_seen_items_are_offered_where_people_come_back_to_them(
         id2token=lambda field, ids: [f"u{one}" for one in ids],
     )
     experiment: Any = SimpleNamespace(
-        config={"MODEL_TYPE": ModelType.SEQUENTIAL}, test_data=SimpleNamespace(_dataset=dataset)
+        config={"MODEL_TYPE": ModelType.SEQUENTIAL},
+        model=None,
+        test_data=SimpleNamespace(_dataset=dataset),
     )
     lines = _lines({"model_file": "saved/a.pth"}, experiment, Targets(100, 50, n_seen))
     seen = " --keep_seen" if offers_seen else ""
@@ -49,3 +52,15 @@ def test_the_next_command_runs_as_it_is_printed(write_dataset: Any) -> None:
     assert program == "recbole-poem" and main([*words, "--k=1"]) == 0
     names = pd.read_csv("recs.csv")["request"]
     assert len(names) == 2 and set(names) <= set(log["user_id"])
+
+
+def test_a_ranker_ends_with_what_its_targets_measure_and_recommends_nothing(
+    write_dataset: Any, capsys: pytest.CaptureFixture
+) -> None:
+    keys = {**write_exposures(write_dataset, exposure_log()), **TINY, "epochs": 1}
+    given = [f"--{key}={value}" for key, value in keys.items()]
+    assert main(["train", "--model=MultiTaskRanker", "--ranker=ektm", *given]) == 0
+    out = capsys.readouterr().out
+    assert "gauc click" in out and "xauc seconds" in out
+    assert "rows are judged by their labels" in out
+    assert "Pop" not in out and "recommend" not in out

@@ -93,6 +93,52 @@ def test_the_parts_of_the_loss_sum_to_the_average_of_the_targets(keys: Dict[str,
     assert torch.allclose(model.score(requests)[:, 0], predicted)
 
 
+def test_a_ranker_with_losses_of_its_own_learns_by_them(keys: Dict[str, Any]) -> None:
+    experiment = assemble(Config(config_dict={**keys, "ranker": "ektm"}))
+    model, batch = experiment.model.eval(), next(iter(experiment.train_data))
+    parts = torch.stack(model.calculate_loss(batch))
+    drafts, _ = target_losses(
+        model.network.backbone(features_of(model, batch)), batch[TASK_LABEL], model.targets
+    )
+    assert torch.allclose(parts, drafts)  # nothing is transferred yet: drafts and outputs agree
+    for parameter in model.network.transmitters[1].message[-1].parameters():
+        torch.nn.init.ones_(parameter)
+    moved = torch.stack(model.calculate_loss(batch))
+    assert torch.equal(moved[:2], parts[:2])
+    assert moved[2] != parts[2]
+
+
+def features_of(model: Any, batch: Any) -> torch.Tensor:
+    requests = RankingRequests(
+        batch["user_id"], batch["item_id"][:, None], batch["recent_item"],
+        batch["request_time"], batch["request_gap"],
+    )  # fmt: skip
+    return model.features(requests)[:, 0]
+
+
+def test_ids_may_be_no_features(keys: Dict[str, Any]) -> None:
+    def names(**more: Any) -> Dict[str, int]:
+        model = assemble(Config(config_dict={**keys, **more})).model
+        return {of: len(getattr(model.features, of).fields) for of in ("users", "items")}
+
+    assert names() == {"users": 3, "items": 3}
+    assert names(id_features=False) == {"users": 2, "items": 2}
+    without_tables = {"load_col": {"inter": keys["load_col"]["inter"]}}
+    assert names(id_features=False, **without_tables) == {"users": 1, "items": 1}
+
+
+def test_no_history_is_read_where_its_length_is_0(keys: Dict[str, Any]) -> None:
+    for pooling in ("attention", "mean"):
+        given = {**keys, "MAX_ITEM_LIST_LENGTH": 0, "pooling": pooling, "epochs": 1}
+        result = run_recbole_poem(config_dict=given)
+        assert list(result["test_result"]) == RESULT
+        experiment = load(result["model_file"])
+        batch = next(iter(experiment.test_data))
+        assert batch["recent_item"].shape[1] == 0
+        interest = features_of(experiment.model, batch)[:, 2 * TINY["hidden_size"] :]
+        assert (interest[:, : TINY["hidden_size"]] == 0).all()
+
+
 def test_an_unexposed_item_came_to_nothing_where_the_exposure_is_known(
     keys: Dict[str, Any],
 ) -> None:

@@ -1,8 +1,9 @@
 """Rankers: the features of an exposure to one output per target.
 
-A ranker is an ``nn.Module`` made as ``component(settings, input_size, n_targets)``. One that learns
-in its own way has a method of `OwnOptimizer` or `OwnBackward` beside; without them RecBole's
-optimizer follows the gradient of the targets' weighted sum.
+A ranker is an ``nn.Module`` made as ``component(settings, input_size, n_targets)``. One whose loss
+is more than that of its outputs has the method of `OwnLosses` beside. One that learns in its own
+way has a method of `OwnOptimizer` or `OwnBackward`; without them RecBole's optimizer follows the
+gradient of the targets' weighted sum.
 """
 
 from typing import Callable, List, Protocol, Sequence, runtime_checkable
@@ -10,6 +11,8 @@ from typing import Callable, List, Protocol, Sequence, runtime_checkable
 import torch
 from torch import nn
 
+#: from outputs (B, M) to the loss of each row for each target, (B, M)
+RowLosses = Callable[[torch.Tensor], torch.Tensor]
 #: from parameters to the optimizer that the keys ``learner``, ``learning_rate`` and so on ask for
 UsualOptimizer = Callable[[List[nn.Parameter]], torch.optim.Optimizer]
 
@@ -22,8 +25,24 @@ class Network(Protocol):
 
 
 @runtime_checkable
+class OwnLosses(Protocol):
+    """A ranker that learns by more than the loss of its outputs, of drafts for instance."""
+
+    def losses(self, features: torch.Tensor, row_losses: RowLosses) -> torch.Tensor:
+        """Return what each row adds to the loss of each target, (B, M).
+
+        Parameters
+        ----------
+        features : (B, F)
+        row_losses : function
+            Turns outputs (B, M) into the targets' losses of each row, (B, M), from 0. What it says
+            of a row without a label is not counted.
+        """
+
+
+@runtime_checkable
 class OwnOptimizer(Protocol):
-    """A ranker that brings an optimizer."""
+    """A ranker that brings an optimizer; or a component of the stage ``ranker_optimizer``."""
 
     def optimizer(
         self, parameters: List[nn.Parameter], usual: UsualOptimizer
@@ -41,7 +60,7 @@ class OwnOptimizer(Protocol):
 
 @runtime_checkable
 class OwnBackward(Protocol):
-    """A ranker that makes the gradient of its own, of the losses one by one."""
+    """What makes a gradient of its own, of the losses one by one; see `OwnOptimizer`."""
 
     def backward(self, losses: Sequence[torch.Tensor], parameters: List[nn.Parameter]) -> None:
         """Leave in the ``grad`` of each parameter what the optimizer is to follow.

@@ -1,0 +1,135 @@
+"""What rankers cost: scores of a request's candidates, and a step of training.
+
+The sides of the first part are networks behind the same features: MMoE, a shared bottom and EKTM.
+Those of the second are one step of MMoE at four targets: by Adam; by PUB, which solves for its
+weights in each step; and by PUB that keeps them. Beside it stands the solution alone.
+"""
+
+from typing import Any, Callable, Dict, List
+
+import measure
+import numpy as np
+import torch
+from torch import nn
+
+from recbole_poem.core.settings import made
+from recbole_poem.core.stages import RANKERS
+from recbole_poem.rankers.balance import balanced_weights
+from recbole_poem.rankers.feature_fields import Field
+from recbole_poem.rankers.features import RankingFeatures, RankingRequests
+from recbole_poem.rankers.optimizers.pub import UpdateBalancing
+
+N_USERS, N_ITEMS, N_RECENT = 25_000, 6_000, 20
+CANDIDATES, REQUESTS, ROWS = 100, 64, 2048
+N_TARGETS = {"scores": 5, "steps": 4}
+
+
+class Ranker(nn.Module):
+    """The features of ``MultiTaskRanker`` at its sizes, ten columns a table, and a network."""
+
+    def __init__(self, name: str, n_targets: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.features = RankingFeatures(
+            _fields("user", N_USERS), _fields("item", N_ITEMS), 16, 32, "attention", 0
+        )
+        component = RANKERS.component(name, "ranker")
+        settings = made(component.Settings, {}, "ranker")
+        self.network = component(settings, self.features.output_size, n_targets)
+
+    def forward(self, requests: RankingRequests) -> torch.Tensor:
+        """Compute the outputs (R, N, M)."""
+        return self.network(self.features(requests))
+
+
+def _fields(name: str, n_rows: int) -> List[Field]:
+    columns = [torch.arange(n_rows), *(torch.randint(1, 50, (n_rows,)) for _ in range(9))]
+    return [Field(f"{name}{number}", "token", of) for number, of in enumerate(columns)]
+
+
+def requests(n_requests: int, n_candidates: int) -> RankingRequests:
+    """Draw requests."""
+    return RankingRequests(
+        torch.randint(N_USERS, (n_requests,)),
+        torch.randint(1, N_ITEMS, (n_requests, n_candidates)),
+        torch.randint(1, N_ITEMS, (n_requests, N_RECENT)),
+        torch.randint(10**9, (n_requests,)),
+        torch.randint(10**5, (n_requests,)),
+    )
+
+
+def scoring(name: str, repeats: int) -> Callable[[], float]:
+    """Return a turn that scores requests and says how long one took, in milliseconds."""
+    ranker, asked = Ranker(name, N_TARGETS["scores"]).eval(), requests(REQUESTS, CANDIDATES)
+
+    @torch.no_grad()
+    def score() -> None:
+        for _ in range(repeats):
+            ranker(asked)
+
+    return lambda: 1e3 * measure.seconds(score) / repeats / REQUESTS
+
+
+def stepping(optimizer: str, repeats: int) -> Callable[[], float]:
+    """Return a turn that trains and says how long a step took, in milliseconds."""
+    n_targets = N_TARGETS["steps"]
+    ranker, asked = Ranker("mmoe", n_targets), requests(ROWS, 1)
+    labels = torch.randint(2, (ROWS, n_targets)).float()
+    parameters = list(ranker.parameters())
+    balancing = UpdateBalancing(UpdateBalancing.Settings(every=1 if optimizer == "pub" else 10**9))
+    if optimizer == "adam":
+        moved: Any = torch.optim.Adam(parameters)
+    else:
+        moved = balancing.optimizer(parameters, torch.optim.Adam)
+
+    def step() -> None:
+        for _ in range(repeats):
+            rows = nn.functional.binary_cross_entropy_with_logits(
+                ranker(asked)[:, 0], labels, reduction="none"
+            )
+            moved.zero_grad()
+            if optimizer == "adam":
+                rows.mean(dim=0).sum().backward()
+            else:
+                balancing.backward(list(rows.mean(dim=0)), parameters)
+            moved.step()
+
+    return lambda: 1e3 * measure.seconds(step) / repeats
+
+
+def solving(repeats: int) -> Callable[[], float]:
+    """Return a turn that solves for the weights and says how long it took, in milliseconds."""
+    updates = np.random.default_rng(0).normal(size=(repeats, N_TARGETS["steps"], 1000)) + 0.5
+    grams = updates @ updates.transpose(0, 2, 1) / 1000
+    usual = UpdateBalancing.Settings()
+
+    def solve() -> None:
+        for gram in grams:
+            balanced_weights(gram, usual.ridge, usual.largest)
+
+    return lambda: 1e3 * measure.seconds(solve) / repeats
+
+
+def main() -> None:
+    """Measure all sides in turn on one thread."""
+    options = measure.parser(__doc__).parse_args()
+    torch.set_num_threads(1)
+    repeats, pairs = (1, 2) if options.quick else (4, 9)
+    networks = ("mmoe", "shared_bottom", "ektm")
+    scores = measure.paired({name: scoring(name, repeats) for name in networks}, pairs)
+    sides = {name: stepping(name, repeats) for name in ("adam", "pub", "pub without solving")}
+    steps = measure.paired({**sides, "solution": solving(50 * repeats)}, pairs)
+    steps_of_pub = steps["pub"]
+    result: Dict[str, Any] = {
+        "milliseconds a request": {name: measure.spread(taken) for name, taken in scores.items()},
+        "ektm over mmoe": measure.ratio(scores["ektm"], scores["mmoe"]),
+        "milliseconds a step": {name: measure.spread(taken) for name, taken in steps.items()},
+        "solution over pub": measure.ratio(steps["solution"], steps_of_pub),
+        "pub over pub without solving": measure.ratio(steps_of_pub, steps["pub without solving"]),
+        "pub over adam": measure.ratio(steps_of_pub, steps["adam"]),
+    }
+    measure.record("ranker_speed", result, options.quick)
+
+
+if __name__ == "__main__":
+    measure.main(globals())
