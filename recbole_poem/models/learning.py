@@ -74,12 +74,15 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     carrying, others = positions(batch, target > 0)
     asks = batch[REQUEST_ID] >= 0  # (B, R), Q of them hold
     history, items = model.states(batch), model.scoring_items()
-    read = None
+    read, context, fusion = None, None, None
+    state, fixed = at_rest(model, batch, carrying) if model.is_stacked else (None, None)
     if model.ranking_side is not None:
+        context = (history[carrying] if state is None else state).mean(dim=1).detach()
+        fusion = model.ranking_side.score_fusion
         table = model.item_embedding.weight
         more = model.ranking_side.more_fields
         ranked = [batch[name][asks] for name in (CACHE_ITEM, CACHE_SCORE, DRAW_ID, *more)]
-        read = model.ranking_side(table.detach() if model.is_stacked else table, ranked)
+        read = model.ranking_side(table.detach() if model.is_stacked else table, ranked, context)
     seen, steps = carrying.up_to(batch[model.ITEM_SEQ]), model.steps(batch, target)
     before = others.up_to(batch[model.ITEM_SEQ])
     terms = list(model.losses.values())
@@ -96,10 +99,11 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
         log_probability=log_probability_of(batch, items, model.log_q),
         request_weight=model.request_weight,
         n_processes=model.n_processes,
+        score_fusion=fusion,
+        context=context,
     )
-    if not model.is_stacked:
+    if state is None:
         return tuple(parts_of(terms, learnt))
-    state, fixed = at_rest(model, batch, carrying)
     on_top = learnt._replace(
         asking=model.interest(state, steps[carrying], seen, read, fixed, at_rest=True),
         others=None,

@@ -1,6 +1,6 @@
 """The ranking side of POEM: from the scores of a ranking to the user state."""
 
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional, cast
 
 import torch
 from torch import nn
@@ -11,7 +11,8 @@ from recbole_poem.encoders.ranking import RankingReader
 from recbole_poem.encoders.sizes import Sizes
 from recbole_poem.fusion.draws import shuffled_scores
 from recbole_poem.fusion.fused_ranking import FusedRanking
-from recbole_poem.fusion.scores import ScoreFusion
+from recbole_poem.fusion.learned import learns
+from recbole_poem.fusion.scores import LearnedFusion, ScoreFusion
 
 
 class Read(NamedTuple):
@@ -35,14 +36,15 @@ class RankingSide(nn.Module):
     ----------
     config : Config
     sizes : Sizes
-    n_objectives : int
-        M, scores of a candidate.
+    score_fusion : ScoreFusion
+        Made for who asks as the mean of the history states, d numbers.
     """
 
-    def __init__(self, config: Any, sizes: Sizes, n_objectives: int) -> None:
+    def __init__(self, config: Any, sizes: Sizes, score_fusion: ScoreFusion) -> None:
         super().__init__()
         self.seed, self.shuffles_scores = config["seed"], config["shuffle_scores"]
-        self.score_fusion: ScoreFusion = config.component("score_fusion").make(n_objectives)
+        self.score_fusion = score_fusion
+        self.learns_fusion = learns(type(score_fusion))
         grouping = config.component("grouping").make()
         n_features = self.score_fusion.n_features
         #: fields of a batch that it reads beside candidates, scores and draw ids
@@ -53,10 +55,22 @@ class RankingSide(nn.Module):
 
     def reset_parameters(self, std: float) -> None:
         """Begin with weights of this standard deviation."""
+        if self.learns_fusion:
+            cast(LearnedFusion, self.score_fusion).reset_parameters()
         self.reader.reset_parameters(std)
         self.state_fusion.reset_parameters(std)
 
-    def forward(self, table: torch.Tensor, ranked: List[torch.Tensor]) -> Read:
+    def begin_epoch(self) -> None:
+        """Tell the score fusion, where it learns, that another epoch begins."""
+        if self.learns_fusion:
+            cast(LearnedFusion, self.score_fusion).begin_epoch()
+
+    def forward(
+        self,
+        table: torch.Tensor,
+        ranked: List[torch.Tensor],
+        context: Optional[torch.Tensor] = None,
+    ) -> Read:
         """Read the rankings of Q requests.
 
         Parameters
@@ -65,6 +79,8 @@ class RankingSide(nn.Module):
             Embeddings of the items.
         ranked : items (Q, N) int64, 0 = none; scores (Q, N, M); draw ids (Q,) int64; and what
             `more_fields` asks for, stages (Q, N) int64
+        context : (Q, d), optional
+            Who asks; None = not known. A learned score fusion is moved by its own loss alone.
         """
         items, scores, draws, *stages = ranked
         if self.shuffles_scores:  # and who came how far, which is as much of an order
@@ -72,7 +88,8 @@ class RankingSide(nn.Module):
             told = shuffled_scores(self.seed, items, told, draws)
             stages = [told[..., -1].long() for _ in stages]
             scores = told[..., : scores.shape[-1]]
-        fused = self.score_fusion(scores, items > 0)
+        with torch.no_grad():
+            fused = self.score_fusion(scores, items > 0, context)
         ranking = FusedRanking(items, items > 0, *fused, *stages)
         return Read(ranking, self.reader(table, ranking, draws))
 

@@ -23,7 +23,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.number_types import is_number
 from recbole_poem.core.settings import ABOVE_0, FROM_0, Range, or_nothing, setting
 from recbole_poem.core.stages import SCORE_FUSIONS
-from recbole_poem.fusion.scores import Fused
+from recbole_poem.fusion.scores import CandidateOrder, Fused
 
 _WEIGHTS = Range(
     lambda v: (
@@ -114,6 +114,8 @@ class ReciprocalRank(nn.Module):
     settings : Settings
     n_objectives : int
         M, the number of features as well.
+    context_size : int
+        Who asks changes nothing.
 
     Raises
     ------
@@ -133,7 +135,7 @@ class ReciprocalRank(nn.Module):
             None, or_nothing(_WEIGHTS, "for equal ones"), "of the objectives in the fused score"
         )
 
-    def __init__(self, settings: Any, n_objectives: int) -> None:
+    def __init__(self, settings: Any, n_objectives: int, context_size: int = 0) -> None:
         super().__init__()
         self.kappa, self.power = settings.kappa, settings.power
         self.n_features = n_objectives
@@ -148,7 +150,14 @@ class ReciprocalRank(nn.Module):
         given = torch.tensor(self.share, dtype=torch.float32)
         self.register_buffer("weights", given, persistent=False)
 
-    def forward(self, scores: torch.Tensor, valid: torch.Tensor) -> Fused:
+    @classmethod
+    def of_cache(cls, settings: Any, n_objectives: int) -> CandidateOrder:
+        """Return the same fusion: nothing of it is learned."""
+        return cls(settings, n_objectives)
+
+    def forward(
+        self, scores: torch.Tensor, valid: torch.Tensor, context: Optional[torch.Tensor] = None
+    ) -> Fused:
         """Fuse scores (..., N, M) of the candidates that are `valid` (..., N)."""
         quintuple = rank_weights(scores, valid, self.kappa, self.power)
         return Fused(quintuple, fuse(quintuple, self.weights))
