@@ -1,8 +1,8 @@
 """Fusion by rank consistency: HarmonRank (arXiv 2601.02955).
 
-The loss is the mean over labels of one minus the AUC within a ranking, by soft ranks
-(`recbole_poem.fusion.list_auc`): the order alone is learned, whatever the scale of the scores, and a
-label that is rare counts as much as one that is not. The score has two branches, which add up:
+The loss is one minus the AUC within a ranking, by soft ranks (`recbole_poem.fusion.list_auc`), as the
+mean over the rankings that have a label, and then over labels: the order alone is learned, whatever
+the scale of the scores, and a label that few rankings have counts as much as any other. The score has two branches, which add up:
 
     x_m = W [place_m; rank_m] + e_m            a token an objective, of each candidate
     A = x + SelfAttention(x)                   relation-aware: objectives among themselves,
@@ -120,13 +120,18 @@ class HarmonRank(nn.Module):
         return Fused(found, found[..., -1])
 
     def loss(self, lists: Lists) -> torch.Tensor:
-        """Return the mean over rankings of one minus the mean soft AUC of their labels."""
+        """Return the mean over labels of one minus the soft AUC within the rankings that have one.
+
+        A label that no ranking of the batch has counts as 0.
+        """
         told = lists.telling()
         fused = self.fused(*self.read(told.scores, told.valid), told.context)
         auc, there = soft_auc(fused, told.labels, told.valid, self.softness)
-        count = there.sum(dim=1)
-        missing = ((1 - auc) * there).sum(dim=1) / count.clamp_min(1)
-        return weighted_mean(missing, count > 0, told.n_processes)
+        missing = [
+            weighted_mean(1 - of_label, has_it, told.n_processes)
+            for of_label, has_it in zip(auc.T, there.T)
+        ]
+        return torch.stack(missing).mean()
 
     def begin_epoch(self) -> None:
         """Do nothing: an epoch is like any other."""
