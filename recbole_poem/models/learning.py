@@ -75,9 +75,9 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     asks = batch[REQUEST_ID] >= 0  # (B, R), Q of them hold
     history, items = model.states(batch), model.scoring_items()
     read, context, fusion = None, None, None
-    state, fixed = at_rest(model, batch, carrying) if model.is_stacked else (None, None)
+    rest = at_rest(model, batch, carrying) if model.is_stacked else None
     if model.ranking_side is not None:
-        context = (history[carrying] if state is None else state).mean(dim=1).detach()
+        context = (history[carrying] if rest is None else rest[0]).mean(dim=1).detach()
         fusion = model.ranking_side.score_fusion
         table = model.item_embedding.weight
         more = model.ranking_side.more_fields
@@ -102,8 +102,9 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
         score_fusion=fusion,
         context=context,
     )
-    if state is None:
+    if rest is None:
         return tuple(parts_of(terms, learnt))
+    state, fixed = rest
     on_top = learnt._replace(
         asking=model.interest(state, steps[carrying], seen, read, fixed, at_rest=True),
         others=None,

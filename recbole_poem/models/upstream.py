@@ -3,7 +3,7 @@
 Its score fusion is all that there may be to learn, by the loss of the term ``fusion``.
 """
 
-from typing import Any, ClassVar, Dict, Tuple
+from typing import Any, ClassVar, Dict, Tuple, cast
 
 import torch
 from recbole.data.interaction import Interaction
@@ -24,6 +24,7 @@ from recbole_poem.core.stages import (
     TARGETS,
 )
 from recbole_poem.fusion.learned import learns
+from recbole_poem.fusion.scores import LearnedFusion
 from recbole_poem.models.fusing import score_fusion_of
 from recbole_poem.models.keys import POEMKeys
 
@@ -72,7 +73,7 @@ class Upstream(SequentialRecommender):
     def begin_epoch(self) -> None:
         """Tell the score fusion, where it learns, that another epoch begins."""
         if self.losses:
-            self.score_fusion.begin_epoch()
+            cast(LearnedFusion, self.score_fusion).begin_epoch()
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
         """Return the fused scores over the catalogue, (B, n_items)."""

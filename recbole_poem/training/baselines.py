@@ -1,8 +1,8 @@
 """What needs no training, beside the model of a run: judged on the same rows in the same protocol.
 
 `Popularity` ranks by the number of training rows of an item. `Upstream` is the ranking that POEM
-reads, in the order of POEM's own score fusion, where that has learned. Re-rankers of the run put their lists together as well; logit terms and learned weights are
-the model's own.
+reads, in the order of POEM's own score fusion, where that has learned. Re-rankers of the run put
+their lists together as well; logit terms and learned weights are the model's own.
 """
 
 from typing import Any, Dict, NamedTuple, Optional

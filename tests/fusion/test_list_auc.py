@@ -1,5 +1,7 @@
 """The AUC within a list, and soft ranks: published examples, slow references, limits."""
 
+from typing import List, Tuple
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from recbole_poem.fusion.list_auc import list_auc, soft_auc, soft_rank
 
 
-def lists(seed: int, n: int = 12) -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
+def lists(seed: int, n: int = 12) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     rng = np.random.default_rng(seed)
     scores = torch.tensor(rng.normal(size=(20, n))).float()
     labels = torch.tensor(rng.random((20, n, 2)) < 0.3)
@@ -18,7 +20,7 @@ def lists(seed: int, n: int = 12) -> "tuple[torch.Tensor, torch.Tensor, torch.Te
 
 def pooled(gaps: np.ndarray) -> np.ndarray:
     """Return the non-increasing sequence that is nearest: pool adjacent violators."""
-    blocks: "list[list[float]]" = []
+    blocks: List[List[float]] = []
     for gap in gaps:
         blocks.append([gap, 1])
         while len(blocks) > 1 and blocks[-2][0] <= blocks[-1][0]:
@@ -37,7 +39,7 @@ def reference(scores: np.ndarray, epsilon: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("epsilon", "ranks"), [(2.0, [3, 1.25, 1.75]), (1.0, [3, 1, 2])])
-def test_soft_ranks_are_those_of_the_published_example(epsilon: float, ranks: "list[int]") -> None:
+def test_soft_ranks_are_those_of_the_published_example(epsilon: float, ranks: List[float]) -> None:
     """The example of google-research/fast-soft-sort (Blondel et al., ICML 2020)."""
     scores, valid = torch.tensor([[5.0, 1.0, 2.0]]), torch.ones(1, 3).bool()
     found = soft_rank(scores, valid, torch.tensor([[epsilon]]))
@@ -95,7 +97,9 @@ def test_with_no_softness_the_soft_auc_is_the_auc() -> None:
 def test_the_softness_is_relative_to_the_spread() -> None:
     scores, labels, valid = lists(3)
     one = soft_auc(scores, labels, valid, 1.0)[0]
-    torch.testing.assert_close(soft_auc(1e-3 * scores + 5, labels, valid, 1.0)[0], one, atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        soft_auc(1e-3 * scores + 5, labels, valid, 1.0)[0], one, atol=1e-3, rtol=0
+    )
 
 
 def test_scores_that_are_all_alike_have_an_auc_of_a_half() -> None:

@@ -1,4 +1,4 @@
-"""Score fusions that learn inside POEM: by their own loss alone, kept, resumed, and in the service."""
+"""Score fusions that learn inside POEM: by their own loss, kept, resumed, and in the service."""
 
 from typing import Any, Dict
 
@@ -87,7 +87,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(keys: Dict[str, Any], name: s
 def test_the_service_answers_by_what_was_learned(
     keys: Dict[str, Any], name: str, reader: str
 ) -> None:
-    finished = train("POEM", config_dict=laid(keys, {"ranking_reader": reader, "preset": name, "epochs": 2}))
+    finished = train(
+        "POEM", config_dict=laid(keys, {"ranking_reader": reader, "preset": name, "epochs": 2})
+    )
     experiment, path = finished.experiment, finished.result["model_file"]
     recommender = Recommender.load(path, {"show_progress": False})
     tokens = [str(t) for t in recommender._vocabulary.tokens[1:8]]

@@ -24,8 +24,9 @@ class Fused(NamedTuple):
 
 
 class CandidateOrder(Protocol):
-    """Who orders candidates before any model is trained, in other processes too: a fusion that is
-    not learned. The request cache asks it.
+    """Who orders the candidates of the request cache: a score fusion that is not learned.
+
+    It is asked before any model is trained, in other processes too.
     """
 
     def __call__(self, scores: torch.Tensor, valid: torch.Tensor) -> Fused:

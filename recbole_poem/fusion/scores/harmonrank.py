@@ -1,8 +1,9 @@
 """Fusion by rank consistency: HarmonRank (arXiv 2601.02955).
 
-The loss is one minus the AUC within a ranking, by soft ranks (`recbole_poem.fusion.list_auc`), as the
-mean over the rankings that have a label, and then over labels: the order alone is learned, whatever
-the scale of the scores, and a label that few rankings have counts as much as any other. The score has two branches, which add up:
+The loss is one minus the AUC within a ranking, by soft ranks (`recbole_poem.fusion.list_auc`): the
+mean over the rankings that have a label, and then over labels. So the order alone is learned,
+whatever the scale of the scores, and a label that few rankings have counts as much as any other.
+The score has two branches, which add up:
 
     x_m = W [place_m; rank_m] + e_m            a token an objective, of each candidate
     A = x + SelfAttention(x)                   relation-aware: objectives among themselves,

@@ -1,6 +1,6 @@
 """UMRE: monotone whatever its weights, exact integrals, and the step between labels."""
 
-from typing import Any
+from typing import Any, List
 
 import numpy as np
 import pytest
@@ -151,7 +151,7 @@ def test_the_step_takes_weight_from_the_label_that_rose() -> None:
     middle = torch.tensor([[0, 1, 0, 0]]).bool()  # an AUC of a third
     valid = torch.ones(1, 4).bool()
 
-    def epoch(click: torch.Tensor, like: torch.Tensor) -> "list[float]":
+    def epoch(click: torch.Tensor, like: torch.Tensor) -> List[float]:
         fusion.loss(Lists(scores, valid, torch.stack([click, like], dim=-1)))
         fusion.begin_epoch()
         return list(fusion.label_weight.tolist())
