@@ -66,9 +66,10 @@ class HarmonRank(nn.Module):
         self.places = Places(n_objectives, settings.cells)
         self.token = nn.Linear(2, size, bias=False)
         self.objective = nn.Parameter(torch.empty(n_objectives, size))
-        self.among = nn.Linear(size, 3 * size)
+        # without biases: one of the keys has no effect, and Adam would walk it by rounding errors
+        self.among = nn.Linear(size, 3 * size, bias=False)
         self.query = Personal(context_size, size)
-        self.key_value = nn.Linear(size, 2 * size)
+        self.key_value = nn.Linear(size, 2 * size, bias=False)
         self.output = nn.Linear(size, 1, bias=False)
         self.gate = Personal(context_size, n_objectives)
         self.reset_parameters()
