@@ -23,6 +23,7 @@ from recbole_poem.logits.scoring import Interest, Items, best_matching
 from recbole_poem.losses.softmax import full_log_probability, sampled_log_probability
 from recbole_poem.losses.terms import Learnt, LossTerm
 from recbole_poem.models.positions import Positions, positions
+from recbole_poem.models.ranking_side import Read
 
 
 def log_probability_of(batch: Interaction, items: Items, log_q: Optional[torch.Tensor]) -> Any:
@@ -74,15 +75,9 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     carrying, others = positions(batch, target > 0)
     asks = batch[REQUEST_ID] >= 0  # (B, R), Q of them hold
     history, items = model.states(batch), model.scoring_items()
-    read, context, fusion = None, None, None
     rest = at_rest(model, batch, carrying) if model.is_stacked else None
-    if model.ranking_side is not None:
-        context = (history[carrying] if rest is None else rest[0]).mean(dim=1).detach()
-        fusion = model.ranking_side.score_fusion
-        table = model.item_embedding.weight
-        more = model.ranking_side.more_fields
-        ranked = [batch[name][asks] for name in (CACHE_ITEM, CACHE_SCORE, DRAW_ID, *more)]
-        read = model.ranking_side(table.detach() if model.is_stacked else table, ranked, context)
+    context = (history[carrying] if rest is None else rest[0]).mean(dim=1).detach()
+    read = reading(model, batch, asks, context)
     seen, steps = carrying.up_to(batch[model.ITEM_SEQ]), model.steps(batch, target)
     before = others.up_to(batch[model.ITEM_SEQ])
     terms = list(model.losses.values())
@@ -99,7 +94,7 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
         log_probability=log_probability_of(batch, items, model.log_q),
         request_weight=model.request_weight,
         n_processes=model.n_processes,
-        score_fusion=fusion,
+        score_fusion=None if read is None else model.ranking_side.score_fusion,
         context=context,
     )
     if rest is None:
@@ -113,6 +108,29 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     )
     of_history = [term for term in terms if term.teaches_history]
     return tuple(parts_of(of_history, learnt) + parts_of(terms, on_top))
+
+
+def reading(
+    model: Any, batch: Interaction, asks: torch.Tensor, context: torch.Tensor
+) -> Optional[Read]:
+    """Read the rankings of the Q requests that hold; None for a model that reads none.
+
+    Parameters
+    ----------
+    model : POEM
+    batch : Interaction
+    asks : (B, R) bool
+    context : (Q, d)
+        Who asks.
+    """
+    side = model.ranking_side
+    if side is None:
+        return None
+    table = model.item_embedding.weight
+    names = (CACHE_ITEM, CACHE_SCORE, DRAW_ID, *side.more_fields)
+    ranked = [batch[name][asks] for name in names]
+    read: Read = side(table.detach() if model.is_stacked else table, ranked, context)
+    return read
 
 
 def at_rest(model: Any, batch: Interaction, where: Positions) -> Tuple[torch.Tensor, Items]:
