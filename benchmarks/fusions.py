@@ -35,7 +35,7 @@ JUDGED_DAYS = 2
 OBJECTIVES = ("click", "long_view", "watch_time", "like", "rare")
 LABELS = ("click", "long_view", "like", "rare")
 SHORTEST, LONGEST = 5, 100
-#: of the fusions; on teaching lists alone 2 and 15 epochs, and a rate of 0.003, were no better
+#: of the fusions; folds of the teaching lists tell 2, 5 and 15 epochs hardly apart
 EPOCHS, BATCH, RATE = 5, 256, 0.01
 
 
