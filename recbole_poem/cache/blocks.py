@@ -27,7 +27,7 @@ import numpy as np
 from recbole_poem.cache.rankings import EstimatingRanker, Ranks
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.workers import Map
-from recbole_poem.fusion.scores import ScoreFusion
+from recbole_poem.fusion.scores import CandidateOrder
 from recbole_poem.log.exposures import Exposures
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.retrieval.selection import in_fused_order
@@ -87,7 +87,7 @@ class BlockRanker:
     retrieval : function
         See `Retrieval`.
     training : Trains
-    by : ScoreFusion
+    by : CandidateOrder
         How the M + 1 scores decide the order of the candidates.
     settings : dict
         What the training depends on beside the log, as JSON values.
@@ -108,7 +108,7 @@ class BlockRanker:
         n_candidates: int,
         retrieval: Retrieval,
         training: Trains,
-        by: ScoreFusion,
+        by: CandidateOrder,
         settings: Dict[str, Any],
     ) -> None:
         self.objectives = [*objectives, RETRIEVAL]
@@ -165,7 +165,7 @@ class Stages:
     begin : (K,) float64
         When each stage's block begins, ascending.
     stages : sequence of K pairs of retrieval and ranker
-    by : ScoreFusion
+    by : CandidateOrder
     shape : (N, M + 1)
         Numbers of candidates and objectives.
     """
@@ -173,7 +173,7 @@ class Stages:
     time: np.ndarray
     begin: np.ndarray
     stages: Sequence[Tuple[Ranks, ScoresCandidates]]
-    by: ScoreFusion
+    by: CandidateOrder
     shape: Tuple[int, int]
 
     def rank(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

@@ -9,13 +9,14 @@ from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.cache.sources import SourceContext
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.workers import Map
-from recbole_poem.fusion.scores import ScoreFusion
+from recbole_poem.fusion.scores import CandidateOrder
 
 
-def fusion_of(config: Any, n_objectives: int) -> ScoreFusion:
-    """Return how a configuration fuses so many objectives."""
-    fusion: ScoreFusion = config.component("score_fusion").make(n_objectives)
-    return fusion
+def order_of(config: Any, n_objectives: int) -> CandidateOrder:
+    """Return how a configuration orders candidates by so many objectives, before it learns."""
+    fusion = config.component("score_fusion")
+    order: CandidateOrder = fusion.component.of_cache(fusion.settings, n_objectives)
+    return order
 
 
 def cache_folder(config: Any, dataset: Any) -> Path:

@@ -1,4 +1,9 @@
-"""What a request reads of a request cache: an earlier ranking, less what was consumed since."""
+"""What a request reads of a request cache: an earlier ranking, less what was consumed since.
+
+And what came of its own ranking, which is a label, and never read.
+"""
+
+from typing import Tuple
 
 import numpy as np
 
@@ -61,15 +66,54 @@ def _consumed(
     items: np.ndarray,
 ) -> np.ndarray:
     """Mark candidates (..., N) that were consumed from the first row of their ranking on."""
-    reader = requests.ravel()
-    start = np.where(written >= 0, cache.request_start[written], requests).ravel()
-    length = reader - start
-    index = np.repeat(np.arange(len(reader)), length)
-    row = np.arange(len(index)) + np.repeat(start - (np.cumsum(length) - length), length)
+    start = np.where(written >= 0, cache.request_start[written], requests)
+    return _among(log, items, *_rows(start, requests))
+
+
+def read_outcomes(
+    cache: RequestCache, log: RequestLog, requests: np.ndarray, meets: np.ndarray
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Read the candidates of the rankings of `requests` themselves, and what came of them.
+
+    Parameters
+    ----------
+    requests : (...,) int64
+        Request ids; -1 stands for no request.
+    meets : (L, R) bool
+        Rows of the log that count as an outcome.
+
+    Returns
+    -------
+    items : (..., N) int64
+        Less what was consumed by then; 0 = none.
+    labels : (..., N, L) bool
+        Which of them were consumed from the ranking, by the request's row or a later one, in a row
+        that counts.
+    """
+    items = read_items(cache, log, requests, lag=0)
+    start = cache.request_start[requests]
+    end = np.searchsorted(cache.request_start, start, side="right")  # starts ascend
+    index, row = _rows(requests, np.where(requests >= 0, end, requests))
+    counts = meets[:, row]
+    labels = [_among(log, items, index[each], row[each]) for each in counts]
+    return items, np.stack(labels, axis=-1)
+
+
+def _rows(begin: np.ndarray, end: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """List the rows ``begin .. end - 1`` (...) of the log: which of the requests, and which row."""
+    begin, length = begin.ravel(), (end - begin).ravel()
+    index = np.repeat(np.arange(len(length)), length)
+    row = np.arange(len(index)) + np.repeat(begin - (np.cumsum(length) - length), length)
+    return index, row
+
+
+def _among(log: RequestLog, items: np.ndarray, index: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Mark items (..., N) that the listed rows of their request hold."""
     if not len(row):
         return np.zeros(items.shape, bool)
     consumed = np.sort(index * log.n_items + log.item[row])
-    offered = np.arange(len(reader)).reshape(*requests.shape, 1) * log.n_items + items
+    request = np.arange(items.size // items.shape[-1]).reshape(*items.shape[:-1], 1)
+    offered = request * log.n_items + items
     place = np.searchsorted(consumed, offered).clip(max=len(consumed) - 1)
     return np.asarray(consumed[place] == offered)
 

@@ -101,7 +101,8 @@ def add_components(
     """Add all components of a stage, each with where it comes from and its settings."""
     page.heading(2, f"{stage.key}: {stage.meaning}")
     places = places_of(stage, stages)
-    for key in places or [stage.key]:
+    own = [stage.key] if stage.key in defaults or not places else []
+    for key in own + places:
         page.paragraph(_usage(stage, key))
     if stage.key in defaults:
         page.paragraph(f"Default of POEM: {defaults[stage.key]}.")

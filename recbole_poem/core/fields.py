@@ -36,6 +36,9 @@ REQUEST_POSITION = "request_position"
 SYSTEM_POSITIVE = "system_positive"
 #: (B, R, D) int64: candidates of the ranking of the current request, best first; 0 = none
 SYSTEM_ORDER = "system_order"
+#: (B, R, N, M) float32: scores of the ranking of the current request, and (B, R, N, L) int8: what
+#: came of its candidates, 1 or 0 a label; -1 = no candidate
+LISTED_SCORE, LISTED_LABEL = "listed_score", "listed_label"
 #: (B, R, n) int64: hard negatives of the target; 0 = none
 HARD_NEGATIVE = "hard_negative"
 

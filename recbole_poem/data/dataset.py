@@ -14,7 +14,7 @@ from recbole.data.interaction import Interaction
 
 from recbole_poem.cache.distinct import distinct
 from recbole_poem.cache.rankings import Rankings, stacked
-from recbole_poem.cache.reading import read_items, read_rankings, written_at
+from recbole_poem.cache.reading import read_items, read_outcomes, read_rankings, written_at
 from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import (
@@ -187,6 +187,26 @@ class POEMDataset(FlatSequentialDataset):
         items = read_items(self.cache, self.log, requests, lag=0)
         best = (items == 0).argsort(axis=-1, kind="stable")[..., :k]
         return torch.from_numpy(np.take_along_axis(items, best, axis=-1))
+
+    def scores_of_rankings(self, requests: np.ndarray) -> torch.Tensor:
+        """Return the scores of the rankings of `requests` (...) themselves, (..., N, M).
+
+        They go with labels, and the controls leave them alone as well.
+        """
+        if self.cache is None:
+            raise RuntimeError("the data set has no request cache; call attach() first")
+        return torch.from_numpy(read_rankings(self.cache, self.log, requests, lag=0).scores)
+
+    def outcomes_of_rankings(self, requests: np.ndarray, meets: np.ndarray) -> torch.Tensor:
+        """Return what came of the candidates of `requests` (...), (..., N, L) int8.
+
+        1 where one of the rows in `meets` (L, R) consumed it from that ranking, else 0; -1 where
+        there is no candidate.
+        """
+        if self.cache is None:
+            raise RuntimeError("the data set has no request cache; call attach() first")
+        items, labels = read_outcomes(self.cache, self.log, requests, meets)
+        return torch.from_numpy(np.where(items[..., None] > 0, labels, -1).astype(np.int8))
 
     def row_windows(
         self, start: torch.Tensor, length: torch.Tensor, width: int

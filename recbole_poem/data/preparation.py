@@ -116,7 +116,7 @@ def _poem_train_loader(
 ) -> POEMTrainDataLoader:
     """Build the cache and the graph, let the `splits` read the cache, make the loader."""
     reads = config.model_class.reads_rankings(config)
-    terms = (config.component("losses") or {}).values()
+    terms = config.model_class.loss_terms(config).values()
     fields: Dict[str, FieldMaker] = {}
     with open_map(torch.get_num_threads(), config["ray"]) as parallel_map:
         if reads or any(term.component.reads_rankings(term.settings) for term in terms):

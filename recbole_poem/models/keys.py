@@ -1,7 +1,7 @@
 """The flat keys of POEM, and of the ranking stage alone, which is what feeds POEM."""
 
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Mapping, Optional
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.number_types import is_whole_number
@@ -16,6 +16,7 @@ from recbole_poem.core.settings import (
     or_nothing,
     setting,
 )
+from recbole_poem.fusion.learned import learns
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,31 @@ def check_poem(config: Any) -> None:
             f"state, such as residual, and {fusion.name} has no such part; set ranking_training: "
             "joint"
         )
+    _check_fusion(config, losses or {})
     if losses and stacked and not any(term.component.teaches_history for term in losses.values()):
         raise InputError(
             "losses: with ranking_training stacked the history learns from feedback, which is not "
             "among them; add it, or set ranking_training: joint"
+        )
+
+
+def _check_fusion(config: Any, losses: Mapping[str, Any]) -> None:
+    """Refuse a score fusion that would never learn, and a loss that has none to teach."""
+    fusion, reader = config.component("score_fusion"), config.component("ranking_reader")
+    learned = reader is not None and learns(fusion.component)
+    if learned and "fusion" not in losses:
+        raise InputError(
+            f"losses: the score_fusion {fusion.name} learns by the loss 'fusion', which is not "
+            "among them; add losses.fusion: True"
+        )
+    if learned and config["n_rankings"] > 1:
+        raise InputError(
+            f"n_rankings: the score_fusion {fusion.name} learns who asks, and requests share older "
+            "rankings; set n_rankings: 1"
+        )
+    if "fusion" in losses and not learned:
+        missing = "no ranking_reader" if reader is None else f"the score_fusion {fusion.name}"
+        raise InputError(
+            f"losses.fusion: with {missing} there is no fusion that learns; leave the loss out, or "
+            "take score_fusion: umre"
         )

@@ -67,11 +67,13 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     carrying, others = positions(batch, target > 0)
     asks = batch[REQUEST_ID] >= 0  # (B, R), Q of them hold
     history, items = model.states(batch), model.scoring_items()
+    rest = at_rest(model, batch, carrying) if model.is_stacked else None
+    context = (history[carrying] if rest is None else rest[0]).mean(dim=1).detach()
     read = None
     if model.ranking_side is not None:
         table = model.item_embedding.weight
         table = table.detach() if model.is_stacked else table
-        read = model.ranking_side.of_windows(table, batch, asks)
+        read = model.ranking_side.of_windows(table, batch, asks, context)
     seen, steps = carrying.up_to(batch[model.ITEM_SEQ]), model.steps(batch, target)
     before = others.up_to(batch[model.ITEM_SEQ])
     terms = list(model.losses.values())
@@ -88,10 +90,12 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
         log_probability=log_probability_of(batch, items, model.log_q),
         request_weight=model.request_weight,
         n_processes=model.n_processes,
+        score_fusion=None if read is None else model.ranking_side.score_fusion,
+        context=context,
     )
-    if not model.is_stacked:
+    if rest is None:
         return tuple(parts_of(terms, learnt))
-    state, fixed = at_rest(model, batch, carrying)
+    state, fixed = rest
     on_top = learnt._replace(
         asking=model.interest(state, steps[carrying], seen, read, fixed, at_rest=True),
         others=None,

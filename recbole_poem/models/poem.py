@@ -6,7 +6,7 @@ logit terms, scores item i. Which parts come from the paper and which are our re
 README; every part is a component (``recbole-poem components``).
 """
 
-from typing import Any, ClassVar, List, Optional, Tuple
+from typing import Any, ClassVar, Dict, List, Optional, Tuple
 
 import torch
 from recbole.data.interaction import Interaction
@@ -16,7 +16,7 @@ from torch import nn
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.processes import n_processes
-from recbole_poem.core.stage import Stage
+from recbole_poem.core.stage import Choice, Stage
 from recbole_poem.core.stages import (
     GROUPINGS,
     HISTORY_ENCODERS,
@@ -38,6 +38,7 @@ from recbole_poem.encoders.sizes import Sizes, initialise
 from recbole_poem.log.row_features import features_of, field_of
 from recbole_poem.logits.added import LogitTerms
 from recbole_poem.logits.scoring import Interest, Items, all_logits, logits_of, of_state
+from recbole_poem.models.fusing import score_fusion_of
 from recbole_poem.models.keys import POEMKeys, check_poem
 from recbole_poem.models.learning import calculate_parts, names_of_parts
 from recbole_poem.models.ranking_side import RankingSide, Read
@@ -78,12 +79,13 @@ class POEM(SequentialRecommender):
         self.history_encoder = chosen("history_encoder").make(sizes, self.row_features)
         self.ranking_side: Optional[RankingSide] = None
         if self.reads_rankings(config):
-            self.ranking_side = RankingSide(config, sizes, len(self.objectives))
+            fusion = score_fusion_of(config, dataset, sizes.hidden_size)
+            self.ranking_side = RankingSide(config, sizes, fusion)
         n_features = self.ranking_side.score_fusion.n_features if self.ranking_side else 0
         n_candidates = config["ranking_source.n_candidates"]
         terms = chosen("logit_terms")
         self.logit_terms = LogitTerms(terms, n_features, n_candidates, dataset.trends, self.n_items)
-        self.losses = {name: term.make() for name, term in chosen("losses").items()}
+        self.losses = {name: term.make() for name, term in self.loss_terms(config).items()}
         is_stacked = config["ranking_training"] == "stacked"
         self.is_stacked = is_stacked and self.ranking_side is not None
         is_joint = self.ranking_side is not None and not is_stacked
@@ -99,6 +101,12 @@ class POEM(SequentialRecommender):
     def reads_rankings(config: Any) -> bool:
         """Tell whether a configuration has the model read the rankings of previous requests."""
         return config.component("ranking_reader") is not None
+
+    @staticmethod
+    def loss_terms(config: Any) -> Dict[str, Choice]:
+        """Return the terms that a configuration learns by."""
+        terms: Dict[str, Choice] = config.component("losses")
+        return terms
 
     #: refuses keys and components that do not fit each other
     check_keys = staticmethod(check_poem)
@@ -169,6 +177,11 @@ class POEM(SequentialRecommender):
         """Return the weighted parts of the loss; see `recbole_poem.models.learning`."""
         return calculate_parts(self, interaction)
 
+    def begin_epoch(self) -> None:
+        """Tell what learns by epochs that another one begins."""
+        if self.ranking_side is not None:
+            self.ranking_side.begin_epoch()
+
     @property
     def loss_names(self) -> List[str]:
         """Names of the parts of the loss."""
@@ -191,7 +204,8 @@ class POEM(SequentialRecommender):
         history = self.history_encoder.at(self.item_embedding(seen), self.rows(interaction), last)
         items, read = self.scoring_items(), None
         if self.ranking_side is not None:
-            read = self.ranking_side.of_rows(self.item_embedding.weight, interaction)
+            table, context = self.item_embedding.weight, history.mean(dim=1)
+            read = self.ranking_side.of_rows(table, interaction, context)
         return self.interest(history, self.steps(interaction, last), seen, read, items)
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:

@@ -1,6 +1,6 @@
 """The ranking side of POEM: from the scores of a ranking to the user state."""
 
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional, cast
 
 import torch
 from torch import nn
@@ -21,7 +21,8 @@ from recbole_poem.encoders.ranking import RankingReader
 from recbole_poem.encoders.sizes import Sizes
 from recbole_poem.fusion.draws import shuffled_scores
 from recbole_poem.fusion.fused_ranking import FusedRanking
-from recbole_poem.fusion.scores import ScoreFusion
+from recbole_poem.fusion.learned import learns
+from recbole_poem.fusion.scores import LearnedFusion, ScoreFusion
 
 
 class Read(NamedTuple):
@@ -49,14 +50,15 @@ class RankingSide(nn.Module):
     ----------
     config : Config
     sizes : Sizes
-    n_objectives : int
-        M, scores of a candidate.
+    score_fusion : ScoreFusion
+        Made for who asks as the mean of the history states, d numbers.
     """
 
-    def __init__(self, config: Any, sizes: Sizes, n_objectives: int) -> None:
+    def __init__(self, config: Any, sizes: Sizes, score_fusion: ScoreFusion) -> None:
         super().__init__()
         self.seed, self.shuffles_scores = config["seed"], config["shuffle_scores"]
-        self.score_fusion: ScoreFusion = config.component("score_fusion").make(n_objectives)
+        self.score_fusion = score_fusion
+        self.learns_fusion = learns(type(score_fusion))
         grouping = config.component("grouping").make()
         n_features = self.score_fusion.n_features
         #: whether it reads how far each candidate came
@@ -70,6 +72,8 @@ class RankingSide(nn.Module):
 
     def reset_parameters(self, std: float) -> None:
         """Begin with weights of this standard deviation."""
+        if self.learns_fusion:
+            cast(LearnedFusion, self.score_fusion).reset_parameters()
         self.reader.reset_parameters(std)
         self.state_fusion.reset_parameters(std)
         if self.ages is not None:
@@ -86,7 +90,13 @@ class RankingSide(nn.Module):
     def _of_rankings(self) -> List[str]:
         return [CACHE_ITEM, CACHE_SCORE, *([CACHE_STAGE] if self.reads_stages else [])]
 
-    def of_windows(self, table: torch.Tensor, batch: Any, asks: torch.Tensor) -> Read:
+    def of_windows(
+        self,
+        table: torch.Tensor,
+        batch: Any,
+        asks: torch.Tensor,
+        context: Optional[torch.Tensor] = None,
+    ) -> Read:
         """Read what the Q requests of a training batch read.
 
         Parameters
@@ -95,28 +105,38 @@ class RankingSide(nn.Module):
         batch : Interaction
         asks : (B, R) bool
             Which requests there are.
+        context : (Q, d), optional
+            Who asks. Rankings that several requests share are read for nobody.
         """
         told = [batch[name] for name in self._of_rankings]
         if self.n_rankings > 1:
-            return self(table, told, batch[RANKING_DRAW], batch[RANKING_PLACE][asks])
-        return self(table, [each[asks] for each in told], batch[DRAW_ID][asks])
+            return self(table, told, batch[RANKING_DRAW], place=batch[RANKING_PLACE][asks])
+        return self(table, [each[asks] for each in told], batch[DRAW_ID][asks], context)
 
-    def of_rows(self, table: torch.Tensor, batch: Any) -> Read:
+    def of_rows(
+        self, table: torch.Tensor, batch: Any, context: Optional[torch.Tensor] = None
+    ) -> Read:
         """Read what B prediction rows read; see `of_windows`."""
         told, draws = [batch[name] for name in self._of_rankings], batch[REQUEST_ID]
         if self.n_rankings == 1:
-            return self(table, told, draws)
+            return self(table, told, draws, context)
         older = [batch[OLDER[name]] for name in self._of_rankings]
         both = [torch.cat([a.unsqueeze(1), b], dim=1).flatten(0, 1) for a, b in zip(told, older)]
         draws = draws.repeat_interleave(self.n_rankings)
         place = torch.arange(draws.shape[0], device=draws.device).view(-1, self.n_rankings)
-        return self(table, both, draws, place)
+        return self(table, both, draws, place=place)
+
+    def begin_epoch(self) -> None:
+        """Tell the score fusion, where it learns, that another epoch begins."""
+        if self.learns_fusion:
+            cast(LearnedFusion, self.score_fusion).begin_epoch()
 
     def forward(
         self,
         table: torch.Tensor,
         told: List[torch.Tensor],
         draws: torch.Tensor,
+        context: Optional[torch.Tensor] = None,
         place: Optional[torch.Tensor] = None,
     ) -> Read:
         """Read the rankings of Q requests.
@@ -129,6 +149,8 @@ class RankingSide(nn.Module):
             (U, N) int64
         draws : (U,) int64
             Draw ids.
+        context : (U, d), optional
+            Who asks; None = not known. A learned score fusion is moved by its own loss alone.
         place : (Q, A) int64, optional
             Which of the rankings each request reads, the youngest first; None = its own one.
         """
@@ -138,7 +160,8 @@ class RankingSide(nn.Module):
             both = shuffled_scores(self.seed, items, both, draws)
             stages = [both[..., -1].long() for _ in stages]
             scores = both[..., : scores.shape[-1]]
-        fused = self.score_fusion(scores, items > 0)
+        with torch.no_grad():
+            fused = self.score_fusion(scores, items > 0, context)
         stage = stages[0] if stages else None
         ranking = FusedRanking(items, items > 0, *fused, stage, self.score_fusion.gives_weights)
         state = self.reader(table, ranking, draws)

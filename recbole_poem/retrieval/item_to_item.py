@@ -25,7 +25,7 @@ from tqdm import tqdm
 from recbole_poem.core.stage import Choice, written
 from recbole_poem.core.stages import OBJECTIVES
 from recbole_poem.core.workers import Map
-from recbole_poem.fusion.scores import ScoreFusion
+from recbole_poem.fusion.scores import CandidateOrder
 from recbole_poem.log.feedback import positive_rows
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.retrieval.counts import Counts
@@ -50,7 +50,7 @@ class ItemToItemRanker:
         F, at least 2.
     top_k : int
         Similar items kept per item and objective.
-    fusion : ScoreFusion
+    fusion : CandidateOrder
         Of the M objectives; the candidates are chosen by its gains.
     seed : int
         Decides which user falls into which fold.
@@ -66,7 +66,7 @@ class ItemToItemRanker:
         n_candidates: int,
         n_folds: int,
         top_k: int,
-        fusion: ScoreFusion,
+        fusion: CandidateOrder,
         seed: int,
     ) -> None:
         self.objectives = list(objectives)

@@ -9,7 +9,7 @@ from typing import Tuple
 import numpy as np
 import torch
 
-from recbole_poem.fusion.scores import ScoreFusion
+from recbole_poem.fusion.scores import CandidateOrder
 
 _COLUMN = 0xFFFFFFFF
 _SMALLEST = np.nextafter(np.float32(0), np.float32(1))
@@ -95,7 +95,7 @@ def best_fused(scores: np.ndarray, gains: np.ndarray) -> np.ndarray:
 
 
 def in_fused_order(
-    items: np.ndarray, scores: np.ndarray, by: ScoreFusion, n: int
+    items: np.ndarray, scores: np.ndarray, by: CandidateOrder, n: int
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Sort the candidates of each request by their fused score, and keep the first `n`.
 
@@ -104,7 +104,7 @@ def in_fused_order(
     items : (R, W) int64
         0 = no candidate. Ties keep the order that they stand in.
     scores : (R, W, M) float32
-    by : ScoreFusion
+    by : CandidateOrder
     n : int
         At most W.
 
@@ -118,7 +118,7 @@ def in_fused_order(
     return kept, np.take_along_axis(scores, best[..., None], axis=1) * there
 
 
-def fused_order(items: np.ndarray, scores: np.ndarray, by: ScoreFusion) -> np.ndarray:
+def fused_order(items: np.ndarray, scores: np.ndarray, by: CandidateOrder) -> np.ndarray:
     """Return the slots (R, W) of candidates by their fused scores, best first; see above."""
     item = torch.from_numpy(items)
     score = torch.from_numpy(scores) * (item > 0).unsqueeze(-1)

@@ -1,8 +1,8 @@
 """What needs no training, beside the model of a run: judged on the same rows in the same protocol.
 
 `Popularity` ranks by the number of training rows of an item. `Upstream` is the ranking that POEM
-reads. Re-rankers of the run put their lists together as well; logit terms and learned weights are
-the model's own.
+reads, in the order of POEM's own score fusion, where that has learned. Re-rankers of the run put
+their lists together as well; logit terms and learned weights are the model's own.
 """
 
 from typing import Any, Dict, NamedTuple, Optional
@@ -93,7 +93,7 @@ def beside(trainer: Trainer, experiment: Experiment) -> Dict[str, Dict[str, floa
         experiment.model, Upstream
     ):
         name = "previous ranking" if config["request_lag"] == 1 else "cached ranking"
-        rows[name] = Upstream(config, training_split(experiment.train_data))
+        rows[name] = _ranking_alone(experiment)
     if config["model"] != "Pop":
         field = data._dataset.iid_field
         rows["Pop"] = Popularity(training_counts(experiment), field)
@@ -106,6 +106,15 @@ def beside(trainer: Trainer, experiment: Experiment) -> Dict[str, Dict[str, floa
         return found
     finally:
         trainer.model = own
+
+
+def _ranking_alone(experiment: Experiment) -> Upstream:
+    """Return the ranking stage alone, with the score fusion of the model, for nobody known."""
+    alone = Upstream(experiment.config, training_split(experiment.train_data))
+    side = getattr(experiment.model, "ranking_side", None)
+    if side is not None:
+        alone.score_fusion = side.score_fusion
+    return alone
 
 
 class Targets(NamedTuple):

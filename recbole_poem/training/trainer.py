@@ -129,6 +129,9 @@ class TrainingMixin(Trainer):
         set_epoch = getattr(train_data, "set_epoch", None)
         if set_epoch is not None:
             set_epoch(epoch_idx)
+        begin_epoch = getattr(self.model, "begin_epoch", None)
+        if begin_epoch is not None:
+            begin_epoch()
         learn = loss_func or self.model.calculate_loss
 
         def learn_and_tell(batch: Any) -> Any:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from toy_caches import cache_of, padded
 from toy_logs import random_log
 
-from recbole_poem.cache.reading import read_items, read_latest, read_rankings
+from recbole_poem.cache.reading import read_items, read_latest, read_outcomes, read_rankings
 
 
 def memory_cache(log, seed, shared=False):
@@ -76,3 +76,26 @@ def test_the_next_request_reads_what_the_log_says_of_one_more_row(lag):
     expected = read_rankings(cache, log, final, lag)
     for found, of_log in zip(read_latest(cache, log, final - 1, lag)[:2], expected):
         np.testing.assert_array_equal(found, of_log)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), shared=st.booleans())
+def test_outcomes_equal_a_loop_over_the_requests(seed, shared):
+    log = random_log(seed, n_users=5, n_items=9, longest=7)
+    cache = memory_cache(log, seed, shared)
+    rng = np.random.default_rng(seed)
+    requests = rng.integers(-1, len(log), (4, 5))
+    meets = rng.random((2, len(log))) < 0.7
+    items, labels = read_outcomes(cache, log, requests, meets)
+    np.testing.assert_array_equal(items, read_items(cache, log, requests, lag=0))
+    assert labels.shape == (*items.shape, 2)
+    for at in np.ndindex(4, 5):
+        request = requests[at]
+        rows = [
+            r
+            for r in range(len(log))
+            if request >= 0 and r >= request and cache.number[r] == cache.number[request]
+        ]
+        for label, counts in enumerate(meets):
+            came = {log.item[r] for r in rows if counts[r]}
+            assert labels[at][:, label].tolist() == [item in came for item in items[at]]

@@ -57,8 +57,13 @@ MORE: Dict[str, Dict[str, Any]] = {
     "hour_of_day": {"weight": 3.0, "days": 2},
 }
 
+RAW = {"ranking_source": {"name": "drawn", "n_candidates": 8, "raw_scores": True}}
 #: what reads it
-BESIDE: Dict[str, Dict[str, Any]] = {"time": {"history_encoder.position": "clock"}}
+BESIDE: Dict[str, Dict[str, Any]] = {
+    "time": {"history_encoder.position": "clock"},
+    "fusion": {"score_fusion": "umre", **RAW},
+    **{name: {"losses.fusion": True, **RAW} for name in ("umre", "harmonrank")},
+}
 
 
 class Drawn:
@@ -124,7 +129,7 @@ def changed_from(log: pd.DataFrame, future: Any) -> pd.DataFrame:
 
 def chosen(stage: Stage, name: str) -> Dict[str, Any]:
     if stage.form is Form.ONE:
-        return {stage.key: {"name": name, **MORE.get(name, {})}}
+        return {stage.key: {"name": name, **MORE.get(name, {})}, **BESIDE.get(name, {})}
     first = {"feedback": {}} if stage is LOSSES else {}  # without it a history learns nothing
     return {stage.key: {**first, name: MORE.get(name, {})}, **BESIDE.get(name, {})}
 

@@ -39,11 +39,15 @@ class MeanScore(Plain, nn.Module):
 
     reads_ranks_alone, gives_weights = False, True
 
-    def __init__(self, settings: Any, n_objectives: int) -> None:
+    def __init__(self, settings: Any, n_objectives: int, context_size: int = 0) -> None:
         super().__init__()
         self.n_features, self.n_objectives = 1, n_objectives
 
-    def forward(self, scores: torch.Tensor, valid: torch.Tensor) -> Fused:
+    @classmethod
+    def of_cache(cls, settings: Any, n_objectives: int) -> "MeanScore":
+        return cls(settings, n_objectives)
+
+    def forward(self, scores: torch.Tensor, valid: torch.Tensor, context: Any = None) -> Fused:
         called("score_fusion")
         mean = scores.mean(-1).sigmoid() * valid
         return Fused(mean.unsqueeze(-1), mean)

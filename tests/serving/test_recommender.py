@@ -81,6 +81,8 @@ def rankings_of(dataset: Any, batch: Any) -> List[Ranking]:
         ("POEM", {"ranking_reader": "none"}),
         ("POEM", {"history_encoder": "transformer"}),
         ("POEM", {"row_features": "none"}),
+        ("POEM", {"preset": "umre", "ranking_reader": "ridge"}),
+        ("POEM", {"preset": "harmonrank"}),
         ("POEM", {TREND: {"hours": [0.004], "step": 0.002}}),
         ("POEM", {TREND: {"hours": [0.004], "weights": [0.6], "step": 0.002}}),
         ("POEM", {TREND: {"hours": [0.004], "step": 0.002}, HOUR: {"weight": 0.7, "days": 2}}),

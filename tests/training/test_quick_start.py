@@ -164,9 +164,15 @@ def test_two_processes_give_a_result(keys: Dict[str, Any]) -> None:
     assert checkpoint.read(result["model_file"])["epoch"] == 1
 
 
-def test_two_processes_learn_what_one_does(keys: Dict[str, Any], caplog: Any) -> None:
+@pytest.mark.parametrize(("preset", "n_parts"), [("best", 4), ("umre", 5), ("harmonrank", 5)])
+def test_two_processes_learn_what_one_does(
+    keys: Dict[str, Any], caplog: Any, preset: str, n_parts: int
+) -> None:
     """At equal global batch, losses and weights agree up to rounding; dropout alone is theirs."""
-    more = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "state": "INFO"}
+    more: Dict[str, Any] = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "state": "INFO"}
+    if preset != "best":
+        more["score_fusion.labels"] = {"all": {}, "liked": {"rating": "[4,inf)"}}
+    more["preset"] = preset
     more.update(**{"history_encoder.item_dropout": 0.0}, train_batch_size=48)
     losses, weights = [], []
     caplog.set_level("INFO")
@@ -179,7 +185,7 @@ def test_two_processes_learn_what_one_does(keys: Dict[str, Any], caplog: Any) ->
         lines = re.findall(r"epoch \d+ training.*", log)[:4]
         losses.append([[float(x) for x in re.findall(r" loss: ([\d.]+)", line)] for line in lines])
     assert len(losses[0]) == 4
-    assert len(losses[0][0]) == 4
+    assert len(losses[0][0]) == n_parts
     assert torch.allclose(*map(torch.tensor, losses), atol=2e-4)  # four decimals are logged
     for name, weight in weights[0].items():
         assert torch.allclose(weight, weights[1][name], atol=1e-4), name

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from recbole_poem.cache.build import fusion_of
+from recbole_poem.cache.build import order_of
 from recbole_poem.cache.sources import SourceContext, SourceSettings
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.settings import at_least, setting
@@ -32,7 +32,7 @@ class ItemToItem(ItemToItemRanker):
 
     def __init__(self, settings: RetrievalSettings, context: SourceContext) -> None:
         config, log = context.config, context.dataset.log
-        by = fusion_of(config, len(objectives_of(config)))
+        by = order_of(config, len(objectives_of(config)))
         super().__init__(**arguments(settings, config, log), fusion=by)
 
 

@@ -21,7 +21,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from recbole_poem.cache.build import fusion_of
+from recbole_poem.cache.build import order_of
 from recbole_poem.cache.ranking_file import (
     ids_of,
     known_rows,
@@ -40,7 +40,7 @@ from recbole_poem.core.run_log import say
 from recbole_poem.core.settings import Range, or_nothing, setting
 from recbole_poem.core.stages import RANKING_SOURCES
 from recbole_poem.core.times import span_in_words
-from recbole_poem.fusion.scores import ScoreFusion
+from recbole_poem.fusion.scores import CandidateOrder
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.retrieval.selection import fused_order
 
@@ -95,7 +95,7 @@ class LoggedRanker:
         fields: Tuple[str, str, str],
         form: Format,
         n_candidates: int,
-        fusion: Callable[[int], ScoreFusion],
+        fusion: Callable[[int], CandidateOrder],
         objectives: Optional[Sequence[str]] = None,
         time_unit: str = "s",
     ) -> None:
@@ -246,7 +246,7 @@ class Logged(LoggedRanker):
             (dataset.uid_field, dataset.time_field, dataset.iid_field),
             Format.of(config),
             settings.n_candidates,
-            lambda n_objectives: fusion_of(config, n_objectives),
+            lambda n_objectives: order_of(config, n_objectives),
             settings.columns,
             config["time_unit"],
         )

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Dict
 
 from recbole_poem.cache.blocks import BlockRanker, block_begins
-from recbole_poem.cache.build import fusion_of
+from recbole_poem.cache.build import order_of
 from recbole_poem.cache.opening import fingerprint
 from recbole_poem.cache.sources import SourceContext
 from recbole_poem.cache.sources.item_to_item import RetrievalSettings, retrieval
@@ -70,6 +70,6 @@ class TimeBlocks(BlockRanker):
             n_candidates=found,
             retrieval=partial(retrieval, settings, config),
             training=partial(trained_ranker, of_ranker, dataset, folder),
-            by=fusion_of(config, len(names) + 1),
+            by=order_of(config, len(names) + 1),
             settings=depends_on,
         )

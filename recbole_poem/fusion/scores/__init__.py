@@ -1,9 +1,11 @@
 """Score fusions: the only place where the scores of a ranking become features and one order."""
 
-from typing import Any, ClassVar, Dict, NamedTuple, Protocol
+from typing import Any, ClassVar, Dict, NamedTuple, Optional, Protocol
 
 import numpy as np
 import torch
+
+from recbole_poem.fusion.learned import Lists
 
 
 class Fused(NamedTuple):
@@ -21,11 +23,31 @@ class Fused(NamedTuple):
     score: torch.Tensor
 
 
-class ScoreFusion(Protocol):
-    """A component of the stage ``score_fusion``, made of its settings and M, the objectives.
+class CandidateOrder(Protocol):
+    """Who orders the candidates of the request cache: a score fusion that is not learned.
 
-    The request cache asks it before any model is trained, in other processes too: what it says then
-    must not depend on weights that are learned.
+    It is asked before any model is trained, in other processes too.
+    """
+
+    def __call__(self, scores: torch.Tensor, valid: torch.Tensor) -> Fused:
+        """Fuse scores (..., N, M) of the candidates that are `valid` (..., N)."""
+
+    def fingerprint(self) -> Dict[str, Any]:
+        """Return what its results depend on, as JSON values: a cache is found again by it."""
+
+    def gains(self, n: int) -> np.ndarray:
+        """Return what each of the first `n` ranks is worth to each objective, (M, n) float32.
+
+        By it an item-to-item source chooses its candidates: it is above 0 and falls with the rank,
+        and 0 for an objective that does not count.
+        """
+
+
+class ScoreFusion(Protocol):
+    """A component of the stage ``score_fusion``.
+
+    It is made of its settings, M, the objectives, and C, the numbers that tell who asks (0 where
+    nobody is told).
 
     Attributes
     ----------
@@ -45,15 +67,38 @@ class ScoreFusion(Protocol):
     reads_ranks_alone: ClassVar[bool]
     gives_weights: ClassVar[bool]
 
-    def __call__(self, scores: torch.Tensor, valid: torch.Tensor) -> Fused:
-        """Fuse scores (..., N, M) of the candidates that are `valid` (..., N)."""
+    @classmethod
+    def of_cache(cls, settings: Any, n_objectives: int) -> CandidateOrder:
+        """Return who orders the candidates of the cache under these settings."""
 
-    def fingerprint(self) -> Dict[str, Any]:
-        """Return what its results depend on, as JSON values: a cache is found again by it."""
+    def __call__(
+        self, scores: torch.Tensor, valid: torch.Tensor, context: Optional[torch.Tensor] = None
+    ) -> Fused:
+        """Fuse scores (Q, N, M) of the candidates that are `valid` (Q, N).
 
-    def gains(self, n: int) -> np.ndarray:
-        """Return what each of the first `n` ranks is worth to each objective, (M, n) float32.
-
-        By it an item-to-item source chooses its candidates: it is above 0 and falls with the rank,
-        and 0 for an objective that does not count.
+        Parameters
+        ----------
+        scores, valid
+        context : (Q, C), optional
+            Who asks; None = not known.
         """
+
+
+class LearnedFusion(ScoreFusion, Protocol):
+    """A score fusion that learns: a torch module, taught by the loss term ``fusion`` alone.
+
+    What reads its features takes them as they are: no other loss moves it, and it moves neither
+    the history nor whoever else tells who asks.
+    """
+
+    def reset_parameters(self) -> None:
+        """Begin anew."""
+
+    def fit(self, scores: torch.Tensor) -> None:
+        """Learn the scale of each objective from candidates (n, M) of training rankings."""
+
+    def loss(self, lists: Lists) -> torch.Tensor:
+        """Return the loss of rankings whose outcomes are known."""
+
+    def begin_epoch(self) -> None:
+        """Make of the past epoch what there is to make of it."""

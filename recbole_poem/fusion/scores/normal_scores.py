@@ -28,7 +28,7 @@ from recbole_poem.core.number_types import is_number
 from recbole_poem.core.settings import Range, setting
 from recbole_poem.core.stages import SCORE_FUSIONS
 from recbole_poem.fusion.objective_weights import shares_of, weights_setting
-from recbole_poem.fusion.scores import Fused
+from recbole_poem.fusion.scores import CandidateOrder, Fused
 from recbole_poem.fusion.scores.reciprocal_rank import competition_ranks, fuse
 
 _OFFSET = Range(lambda v: is_number(v) and 0 <= v <= 0.5, "a number from 0 to 0.5")
@@ -78,6 +78,8 @@ class NormalScores(nn.Module):
     settings : Settings
     n_objectives : int
         M, the number of features as well.
+    context_size : int
+        Who asks changes nothing.
 
     Raises
     ------
@@ -97,7 +99,7 @@ class NormalScores(nn.Module):
         )
         weights: Optional[List[float]] = weights_setting()
 
-    def __init__(self, settings: Any, n_objectives: int) -> None:
+    def __init__(self, settings: Any, n_objectives: int, context_size: int = 0) -> None:
         super().__init__()
         self.offset, self.n_features = settings.offset, n_objectives
         self.share = shares_of(settings.weights, n_objectives)
@@ -105,7 +107,14 @@ class NormalScores(nn.Module):
         given = torch.tensor(self.share, dtype=torch.float32)
         self.register_buffer("weights", given, persistent=False)
 
-    def forward(self, scores: torch.Tensor, valid: torch.Tensor) -> Fused:
+    @classmethod
+    def of_cache(cls, settings: Any, n_objectives: int) -> CandidateOrder:
+        """Return the same fusion: nothing of it is learned."""
+        return cls(settings, n_objectives)
+
+    def forward(
+        self, scores: torch.Tensor, valid: torch.Tensor, context: Optional[torch.Tensor] = None
+    ) -> Fused:
         """Fuse scores (..., N, M) of the candidates that are `valid` (..., N)."""
         features = normal_scores(scores, valid, self.offset)
         return Fused(features, fuse(features, self.weights))

@@ -22,7 +22,7 @@ from torch import nn
 from recbole_poem.core.settings import ABOVE_0, FROM_0, setting
 from recbole_poem.core.stages import SCORE_FUSIONS
 from recbole_poem.fusion.objective_weights import shares_of, weights_setting
-from recbole_poem.fusion.scores import Fused
+from recbole_poem.fusion.scores import CandidateOrder, Fused
 
 
 def competition_ranks(scores: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
@@ -108,6 +108,8 @@ class ReciprocalRank(nn.Module):
     settings : Settings
     n_objectives : int
         M, the number of features as well.
+    context_size : int
+        Who asks changes nothing.
 
     Raises
     ------
@@ -126,7 +128,7 @@ class ReciprocalRank(nn.Module):
         power: float = setting(1, ABOVE_0, "exponent of the rank weight")
         weights: Optional[List[float]] = weights_setting()
 
-    def __init__(self, settings: Any, n_objectives: int) -> None:
+    def __init__(self, settings: Any, n_objectives: int, context_size: int = 0) -> None:
         super().__init__()
         self.kappa, self.power = settings.kappa, settings.power
         self.n_features = n_objectives
@@ -135,7 +137,14 @@ class ReciprocalRank(nn.Module):
         given = torch.tensor(self.share, dtype=torch.float32)
         self.register_buffer("weights", given, persistent=False)
 
-    def forward(self, scores: torch.Tensor, valid: torch.Tensor) -> Fused:
+    @classmethod
+    def of_cache(cls, settings: Any, n_objectives: int) -> CandidateOrder:
+        """Return the same fusion: nothing of it is learned."""
+        return cls(settings, n_objectives)
+
+    def forward(
+        self, scores: torch.Tensor, valid: torch.Tensor, context: Optional[torch.Tensor] = None
+    ) -> Fused:
         """Fuse scores (..., N, M) of the candidates that are `valid` (..., N)."""
         quintuple = rank_weights(scores, valid, self.kappa, self.power)
         return Fused(quintuple, fuse(quintuple, self.weights))

@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, NamedTuple, Optional, Protocol
 import torch
 from recbole.data.interaction import Interaction
 
+from recbole_poem.fusion.scores import LearnedFusion
 from recbole_poem.logits.scoring import Interest, Items
 
 #: from request ids (B, R), draw ids (B, R) and the batch so far to a field of the batch
@@ -35,6 +36,10 @@ class Learnt(NamedTuple):
         Of a position that carries a request, against one that does not.
     n_processes : int
         That share the batch.
+    score_fusion : LearnedFusion or None
+        None where none is learned.
+    context : (Q, C) or None
+        Who asks at the Q requests, as the score fusion is told.
     """
 
     batch: Interaction
@@ -47,6 +52,8 @@ class Learnt(NamedTuple):
     log_probability: LogProbability
     request_weight: float
     n_processes: int
+    score_fusion: Optional[LearnedFusion] = None
+    context: Optional[torch.Tensor] = None
 
 
 class LossTerm(Protocol):
