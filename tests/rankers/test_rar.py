@@ -142,6 +142,12 @@ def test_a_run_saves_and_loads(keys: Dict[str, Any]) -> None:
     assert loaded.evaluate("test") == result["test_result"]
 
 
+def test_two_processes_train_it_as_well(keys: Dict[str, Any]) -> None:
+    result = run_recbole_poem(config_dict={**keys, "epochs": 1, "nproc": 2})
+    loaded = load(result["model_file"])
+    assert result["test_result"] == pytest.approx(loaded.evaluate("test"), abs=1e-6)
+
+
 def test_users_alike_tell_what_a_user_without_features_will_click(write_dataset: Any) -> None:
     """Even users click even items; the ranker knows neither their ids nor their history."""
     log = exposure_log(n_users=60, n_items=30, length=30, planted=True)
