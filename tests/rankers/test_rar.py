@@ -38,6 +38,8 @@ def sets(n_history: int = 4, n_others: int = 5) -> Sets:
 
 def test_it_is_full_attention_between_the_two_sets() -> None:
     attention, given = SetToSet(6), sets()
+    for weight in attention.parameters():
+        torch.nn.init.normal_(weight)
     found = attention(*given)
     for r, (candidates, history, in_history, others, present) in enumerate(zip(*given)):
         for n, candidate in enumerate(candidates):
@@ -45,16 +47,12 @@ def test_it_is_full_attention_between_the_two_sets() -> None:
             theirs = others[present]
             expected = torch.zeros(18)
             if len(theirs):
-                read = attend(attention.query(own), attention.key(theirs)) @ theirs
-                back = attend(attention.query_back(theirs), attention.key_back(own)) @ own
+                read = (own @ attention.read(theirs).T / 6**0.5).softmax(dim=1) @ theirs
+                back = (attention.read_back(theirs) @ own.T / 6**0.5).softmax(dim=1) @ own
                 of_history = read[:-1].sum(dim=0) / max(len(own) - 1, 1)
                 parts = [read[-1] + of_history, read[-1] * candidate, back.mean(dim=0)]
                 expected = torch.cat(parts)
             assert torch.allclose(found[r, n], expected, atol=1e-5)
-
-
-def attend(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-    return (query @ key.T / query.shape[-1] ** 0.5).softmax(dim=-1)
 
 
 def test_the_order_of_a_set_says_nothing() -> None:

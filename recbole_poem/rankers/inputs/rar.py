@@ -8,11 +8,12 @@ items as well. Its equations were not known to us; these are our reading::
     A   = the latest items of the user, and the candidate c
     B   = the k nearest look-alikes before the request      (`recbole_poem.rankers.look_alikes`)
     C   = the latest n items that each of them liked before the request
-    z_a = sum_b softmax_b(<Q a, K b> / sqrt(d)) b           what a member of A reads in B
-    y_b = sum_a softmax_a(<Q' b, K' a> / sqrt(d)) a         and back
+    z_a = sum_b softmax_b(<a, W b> / sqrt(d)) b             what a member of A reads in B
+    y_b = sum_a softmax_a(<a, V b> / sqrt(d)) a             and back
     features = [z_c + mean_h z_h; z_c * c; mean_b y_b]      h: the latest items; the same for C
 
-What a set lacks adds 0, and two empty sets leave the ranker what it is without them. The order of
+W and V stand for queries times keys, and are the identity at first: what is alike is read. What a
+set lacks adds 0, and two empty sets leave the ranker what it is without them. The order of
 a set says nothing.
 
 C is what users alike recall, not a list of the request cache. A ranker that fills that cache
@@ -110,8 +111,10 @@ class SetToSet(nn.Module):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        layers = (nn.Linear(size, size, bias=False) for _ in range(4))
-        self.query, self.key, self.query_back, self.key_back = layers
+        self.read = nn.Linear(size, size, bias=False)
+        self.read_back = nn.Linear(size, size, bias=False)
+        for layer in (self.read, self.read_back):
+            nn.init.eye_(layer.weight)
 
     def forward(
         self,
@@ -135,18 +138,29 @@ class SetToSet(nn.Module):
         -------
         (R, N, 3 d); 0 where nobody of the others is present.
         """
-        key, there = self.key(others).transpose(1, 2), present.unsqueeze(1)  # (R, d, K)
-        scale = candidates.shape[-1] ** -0.5
-        of_candidate = masked_softmax(self.query(candidates) @ key * scale, there) @ others
-        of_history = masked_softmax(self.query(history) @ key * scale, there) @ others
-        of_history = masked_average(of_history, in_history).unsqueeze(1)
-        back = self._back(candidates, history, in_history, others, present)
+        own = torch.cat([history, candidates], dim=1)  # (R, H + N, d)
+        read = self._read(own, in_history, others, present)
+        back = self._read_back(own, in_history, others, present)
+        of_history, of_candidate = read[:, :1], read[:, 1:]
         return torch.cat([of_candidate + of_history, of_candidate * candidates, back], dim=-1)
 
-    def _back(
+    def _read(
         self,
-        candidates: torch.Tensor,
-        history: torch.Tensor,
+        own: torch.Tensor,
+        in_history: torch.Tensor,
+        others: torch.Tensor,
+        present: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return what the latest items read on average, and each candidate: (R, 1 + N, d)."""
+        n_history = in_history.shape[1]
+        key = self.read(others) * others.shape[-1] ** -0.5
+        weights = masked_softmax(own @ key.transpose(1, 2), present.unsqueeze(1))  # (R, H + N, K)
+        of_history = masked_average(weights[:, :n_history], in_history).unsqueeze(1)
+        return torch.cat([of_history, weights[:, n_history:]], dim=1) @ others
+
+    def _read_back(
+        self,
+        own: torch.Tensor,
         in_history: torch.Tensor,
         others: torch.Tensor,
         present: torch.Tensor,
@@ -156,13 +170,15 @@ class SetToSet(nn.Module):
         The latest items are read once, whatever the number of candidates: a softmax over both is
         one over them, and a share for the candidate.
         """
-        query = self.query_back(others) * others.shape[-1] ** -0.5
-        logits = query @ self.key_back(history).transpose(1, 2)  # (R, K, H)
+        sizes = [in_history.shape[1], own.shape[1] - in_history.shape[1]]
+        query = self.read_back(others) * others.shape[-1] ** -0.5
+        logits, of_candidate = (query @ own.transpose(1, 2)).split(sizes, dim=2)  # (R, K, H or N)
+        history, candidates = own.split(sizes, dim=1)
         there = in_history.unsqueeze(1)
         of_history = masked_softmax(logits, there) @ history  # (R, K, d)
         lowest = torch.finfo(logits.dtype).min
-        total = logits.masked_fill(~there, lowest).logsumexp(dim=-1).unsqueeze(1)  # (R, 1, K)
-        share = torch.sigmoid(self.key_back(candidates) @ query.transpose(1, 2) - total)
+        total = logits.masked_fill(~there, lowest).logsumexp(dim=-1, keepdim=True)  # (R, K, 1)
+        share = torch.sigmoid(of_candidate - total).transpose(1, 2)  # (R, N, K)
         weight = F.normalize(present.to(share.dtype), p=1, dim=-1).unsqueeze(1)  # (R, 1, K)
-        of_candidate = (weight * share).sum(dim=-1, keepdim=True) * candidates
-        return (weight * (1 - share)) @ of_history + of_candidate
+        own_part = (weight * share).sum(dim=-1, keepdim=True) * candidates
+        return (weight * (1 - share)) @ of_history + own_part
