@@ -3,7 +3,8 @@
 The sides of the first part are networks behind the same features: MMoE, a shared bottom and EKTM;
 and MMoE that also reads users alike and what they liked (``rar``), of a million rows.
 Those of the second are one step of MMoE at four targets: by Adam; by PUB, which solves for its
-weights in each step; and by PUB that keeps them. Beside it stands the solution alone.
+weights in each step; and by PUB that keeps them. Beside it stand the solution alone, and a step by
+Adam with ``rar``.
 """
 
 from typing import Any, Callable, Dict, List
@@ -87,10 +88,10 @@ def scoring(name: str, repeats: int) -> Callable[[], float]:
     return lambda: 1e3 * measure.seconds(score) / repeats / REQUESTS
 
 
-def stepping(optimizer: str, repeats: int) -> Callable[[], float]:
+def stepping(optimizer: str, repeats: int, name: str = "mmoe") -> Callable[[], float]:
     """Return a turn that trains and says how long a step took, in milliseconds."""
     n_targets = N_TARGETS["steps"]
-    ranker, asked = Ranker("mmoe", n_targets), requests(ROWS, 1)
+    ranker, asked = Ranker(name, n_targets), requests(ROWS, 1)
     labels = torch.randint(2, (ROWS, n_targets)).float()
     parameters = list(ranker.parameters())
     balancing = UpdateBalancing(UpdateBalancing.Settings(every=1 if optimizer == "pub" else 10**9))
@@ -135,6 +136,7 @@ def main() -> None:
     networks = ("mmoe", "shared_bottom", "ektm", "mmoe + rar")
     scores = measure.paired({name: scoring(name, repeats) for name in networks}, pairs)
     sides = {name: stepping(name, repeats) for name in ("adam", "pub", "pub without solving")}
+    sides["rar"] = stepping("adam", repeats, "mmoe + rar")
     steps = measure.paired({**sides, "solution": solving(50 * repeats)}, pairs)
     steps_of_pub = steps["pub"]
     result: Dict[str, Any] = {
@@ -144,6 +146,7 @@ def main() -> None:
         "milliseconds a step": {name: measure.spread(taken) for name, taken in steps.items()},
         "solution over pub": measure.ratio(steps["solution"], steps_of_pub),
         "pub over pub without solving": measure.ratio(steps_of_pub, steps["pub without solving"]),
+        "rar over adam": measure.ratio(steps["rar"], steps["adam"]),
         "pub over adam": measure.ratio(steps_of_pub, steps["adam"]),
     }
     measure.record("ranker_speed", result, options.quick)
