@@ -10,7 +10,8 @@ code is cut into T parts, and a part names a bucket of the part's table::
     bucket                enters 17                      enters 4
 
 A table keeps when who came to a bucket, so that it grows with the rows. A request at time t looks
-up those who came to its buckets last before t. The nearest codes win; among equals who came last.
+up those who came to its buckets last before t. The nearest win, by the codes with which they came;
+among equals who came last. What they liked is told up to t.
 
 Before his first row a user is what his columns say, and at that row he is put in those buckets as
 well. So a user without rows meets users who began like him; where there are no columns, those who
