@@ -18,13 +18,14 @@ well. So a user without rows meets users who began like him; where there are no 
 began last.
 """
 
-from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from recbole_poem.rankers.feature_fields import Field, masked_average, standardised
+from recbole_poem.rankers.column_directions import column_directions
+from recbole_poem.rankers.feature_fields import Field
 
 N_BITS = 64
 _SCALE = 2.0**16  # of directions as whole numbers, whose sums are exact in any order
@@ -88,7 +89,7 @@ class LookAlikes(nn.Module):
         self.n_buckets = 2 ** (N_BITS // n_tables)
         rng = np.random.default_rng(seed)
         directions = _whole(rng.normal(size=(n_items, N_BITS)))
-        begin = _beginnings(columns, n_users, rng)
+        begin = _whole(column_directions(columns, n_users, N_BITS, rng))
         states = _states(rows, begin, directions)
         self.since = int(states.time.min()) if len(states.time) else 0
         time = states.time - self.since
@@ -275,39 +276,3 @@ def _bytes(sums: np.ndarray) -> np.ndarray:
 
 def _whole(numbers: np.ndarray) -> np.ndarray:
     return np.rint(numbers * _SCALE).astype(np.int64)
-
-
-def _beginnings(columns: Sequence[Field], n_users: int, rng: np.random.Generator) -> np.ndarray:
-    """Add up the directions of what users' columns say: (n_users, 64) int64, 0 without columns."""
-    total = np.zeros((n_users, N_BITS))
-    for field in columns:
-        total += _DIRECTIONS[field.kind](field, rng)
-    return _whole(total / max(len(columns), 1) ** 0.5)
-
-
-def _of_tokens(field: Field, rng: np.random.Generator) -> np.ndarray:
-    return _token_directions(field, rng)[field.values].numpy()
-
-
-def _of_token_sequences(field: Field, rng: np.random.Generator) -> np.ndarray:
-    directions = _token_directions(field, rng)[field.values]  # (U, L, 64)
-    return masked_average(directions, field.values > 0).numpy()
-
-
-def _of_numbers(field: Field, rng: np.random.Generator) -> np.ndarray:
-    numbers, _ = standardised(field)
-    return numbers.numpy()[:, None] * rng.normal(size=N_BITS)
-
-
-def _token_directions(field: Field, rng: np.random.Generator) -> torch.Tensor:
-    directions = torch.from_numpy(rng.normal(size=(int(field.values.max()) + 1, N_BITS)))
-    directions[0] = 0
-    return directions
-
-
-#: from a column to the direction of each user, (n_users, 64), by the kind of the column
-_DIRECTIONS: Dict[str, Callable[[Field, np.random.Generator], np.ndarray]] = {
-    "token": _of_tokens,
-    "token_seq": _of_token_sequences,
-    "float": _of_numbers,
-}

@@ -194,17 +194,3 @@ def test_an_answer_does_not_depend_on_who_else_is_asked() -> None:
     together = alike(users, times, 4)
     alone = [alike(user[None], time[None], 4) for user, time in zip(users, times)]
     assert torch.equal(together, torch.cat(alone))
-
-
-def test_every_kind_of_column_tells_users_apart() -> None:
-    columns = [
-        token([0, 1, 1, 2]),
-        Field("tags", "token_seq", torch.tensor([[0, 0], [1, 2], [2, 1], [3, 0]])),
-        Field("size", "float", torch.tensor([0.0, 5.0, 5.0, float("nan")])),
-    ]
-    for used in ([0], [1], [2], [0, 1, 2]):
-        rows = LikedRows(*np.empty((3, 0), dtype=np.int64))
-        begin = LookAlikes(rows, 4, 2, [columns[c] for c in used], 8, 8, 0).begin
-        assert begin[1] == begin[2] != begin[3]
-    # what nobody tells is no direction
-    assert LookAlikes(rows, 4, 2, columns[:2], 8, 8, 0).begin[0] == 0
