@@ -1,8 +1,10 @@
 """What rankers cost: scores of a request's candidates, and a step of training.
 
-The sides of the first part are networks behind the same features: MMoE, a shared bottom and EKTM.
+The sides of the first part are networks behind the same features: MMoE, a shared bottom and EKTM;
+and MMoE that also reads users alike and what they liked (``rar``), of a million rows.
 Those of the second are one step of MMoE at four targets: by Adam; by PUB, which solves for its
-weights in each step; and by PUB that keeps them. Beside it stands the solution alone.
+weights in each step; and by PUB that keeps them. Beside it stand the solution alone, and a step by
+Adam with ``rar``.
 """
 
 from typing import Any, Callable, Dict, List
@@ -12,30 +14,36 @@ import numpy as np
 import torch
 from torch import nn
 
-from recbole_poem.core.settings import made
-from recbole_poem.core.stages import RANKERS
+from recbole_poem.core.stages import RANKER_INPUTS, RANKERS
+from recbole_poem.log.requests import RequestLog, first_rows
 from recbole_poem.rankers.balance import balanced_weights
 from recbole_poem.rankers.feature_fields import Field
 from recbole_poem.rankers.features import RankingFeatures, RankingRequests
+from recbole_poem.rankers.inputs import Known
 from recbole_poem.rankers.optimizers.pub import UpdateBalancing
 
-N_USERS, N_ITEMS, N_RECENT = 25_000, 6_000, 20
+N_USERS, N_ITEMS, N_ROWS, N_RECENT = 25_000, 6_000, 1_000_000, 20
+HIDDEN_SIZE = 32
 CANDIDATES, REQUESTS, ROWS = 100, 64, 2048
 N_TARGETS = {"scores": 5, "steps": 4}
 
 
 class Ranker(nn.Module):
-    """The features of ``MultiTaskRanker`` at its sizes, ten columns a table, and a network."""
+    """The features of ``MultiTaskRanker`` at its sizes, ten columns a table, and a network.
+
+    Behind a plus stands an input: ``mmoe + rar``.
+    """
 
     def __init__(self, name: str, n_targets: int) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.features = RankingFeatures(
-            _fields("user", N_USERS), _fields("item", N_ITEMS), 16, 32, "attention", 0
-        )
-        component = RANKERS.component(name, "ranker")
-        settings = made(component.Settings, {}, "ranker")
-        self.network = component(settings, self.features.output_size, n_targets)
+        network, _, of_input = name.partition(" + ")
+        users, items = _fields("user", N_USERS), _fields("item", N_ITEMS)
+        choice = RANKER_INPUTS.choose(of_input or "none", "ranker_input")
+        more = None if choice is None else choice.make(_known(users[1:]), HIDDEN_SIZE)
+        self.features = RankingFeatures(users, items, 16, HIDDEN_SIZE, "attention", 0, more)
+        choice = RANKERS.choose(network, "ranker")
+        self.network = choice.make(self.features.output_size, n_targets)
 
     def forward(self, requests: RankingRequests) -> torch.Tensor:
         """Compute the outputs (R, N, M)."""
@@ -45,6 +53,16 @@ class Ranker(nn.Module):
 def _fields(name: str, n_rows: int) -> List[Field]:
     columns = [torch.arange(n_rows), *(torch.randint(1, 50, (n_rows,)) for _ in range(9))]
     return [Field(f"{name}{number}", "token", of) for number, of in enumerate(columns)]
+
+
+def _known(user_columns: List[Field]) -> Known:
+    rng = np.random.default_rng(0)
+    user, time = rng.integers(1, N_USERS, N_ROWS), rng.integers(10**9, size=N_ROWS)
+    order = np.lexsort([time, user])
+    user, time, item = user[order], time[order], rng.integers(1, N_ITEMS, N_ROWS)
+    known = np.ones(N_ROWS, dtype=bool)
+    log = RequestLog(user, item, time.astype(float), first_rows(user), {}, N_USERS, N_ITEMS, known)
+    return Known(log, time, known, user_columns, seed=0)
 
 
 def requests(n_requests: int, n_candidates: int) -> RankingRequests:
@@ -70,10 +88,10 @@ def scoring(name: str, repeats: int) -> Callable[[], float]:
     return lambda: 1e3 * measure.seconds(score) / repeats / REQUESTS
 
 
-def stepping(optimizer: str, repeats: int) -> Callable[[], float]:
+def stepping(optimizer: str, repeats: int, name: str = "mmoe") -> Callable[[], float]:
     """Return a turn that trains and says how long a step took, in milliseconds."""
     n_targets = N_TARGETS["steps"]
-    ranker, asked = Ranker("mmoe", n_targets), requests(ROWS, 1)
+    ranker, asked = Ranker(name, n_targets), requests(ROWS, 1)
     labels = torch.randint(2, (ROWS, n_targets)).float()
     parameters = list(ranker.parameters())
     balancing = UpdateBalancing(UpdateBalancing.Settings(every=1 if optimizer == "pub" else 10**9))
@@ -115,17 +133,20 @@ def main() -> None:
     options = measure.parser(__doc__).parse_args()
     torch.set_num_threads(1)
     repeats, pairs = (1, 2) if options.quick else (4, 9)
-    networks = ("mmoe", "shared_bottom", "ektm")
+    networks = ("mmoe", "shared_bottom", "ektm", "mmoe + rar")
     scores = measure.paired({name: scoring(name, repeats) for name in networks}, pairs)
     sides = {name: stepping(name, repeats) for name in ("adam", "pub", "pub without solving")}
+    sides["rar"] = stepping("adam", repeats, "mmoe + rar")
     steps = measure.paired({**sides, "solution": solving(50 * repeats)}, pairs)
     steps_of_pub = steps["pub"]
     result: Dict[str, Any] = {
         "milliseconds a request": {name: measure.spread(taken) for name, taken in scores.items()},
         "ektm over mmoe": measure.ratio(scores["ektm"], scores["mmoe"]),
+        "rar over mmoe": measure.ratio(scores["mmoe + rar"], scores["mmoe"]),
         "milliseconds a step": {name: measure.spread(taken) for name, taken in steps.items()},
         "solution over pub": measure.ratio(steps["solution"], steps_of_pub),
         "pub over pub without solving": measure.ratio(steps_of_pub, steps["pub without solving"]),
+        "rar over adam": measure.ratio(steps["rar"], steps["adam"]),
         "pub over adam": measure.ratio(steps_of_pub, steps["adam"]),
     }
     measure.record("ranker_speed", result, options.quick)

@@ -12,6 +12,10 @@ TARGETS = Stage(
     "targets", "rankers.targets", "what one task of a ranker predicts",
     Form.NAMED, word="target", usual="binary",
 )  # fmt: skip
+RANKER_INPUTS = Stage(
+    "ranker_input", "rankers.inputs", "what a ranker reads beside its usual features",
+    is_optional=True,
+)  # fmt: skip
 RANKERS = Stage("ranker", "rankers.networks", "features of an exposure to one output a target")
 RANKER_OPTIMIZERS = Stage(
     "ranker_optimizer", "rankers.optimizers", "how a ranker follows the losses of its targets",
@@ -59,9 +63,9 @@ RERANKERS = Stage("rerankers", "rerankers", "scores to a list", Form.SEVERAL)
 STAGES: Dict[str, Stage] = {
     stage.key: stage
     for stage in (
-        TARGETS, RANKERS, RANKER_OPTIMIZERS, OBJECTIVES, RANKING_SOURCES, SCORE_FUSIONS, GROUPINGS,
-        RANKING_READERS, ROW_FEATURES, HISTORY_ENCODERS, POSITIONS, ATTENTIONS, STATE_FUSIONS,
-        LOGIT_TERMS, LOSSES, NEGATIVES, RERANKERS,
+        TARGETS, RANKER_INPUTS, RANKERS, RANKER_OPTIMIZERS, OBJECTIVES, RANKING_SOURCES,
+        SCORE_FUSIONS, GROUPINGS, RANKING_READERS, ROW_FEATURES, HISTORY_ENCODERS, POSITIONS,
+        ATTENTIONS, STATE_FUSIONS, LOGIT_TERMS, LOSSES, NEGATIVES, RERANKERS,
     )
 }  # fmt: skip
 #: stages whose components are settings of other components, and no keys of their own

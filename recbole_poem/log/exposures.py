@@ -97,10 +97,15 @@ def exposures(
     InputError
         Naming the target, for one without any label, and for what else it finds wrong.
     """
-    seconds = np.floor(log.time / PER_SECOND[time_unit]).astype(np.int64)
+    seconds = seconds_of(log, time_unit)
     gap = np.where(log.position > 0, np.diff(seconds, prepend=seconds[:1]), -1)
     labels = np.stack([_labels(log, target) for target in targets], axis=1).astype(np.float32)
     return Exposures(log, labels, seconds, gap, n_recent)
+
+
+def seconds_of(log: RequestLog, time_unit: str) -> np.ndarray:
+    """Return the time of each row of a log in seconds since 1970, (R,) int64."""
+    return np.floor(log.time / PER_SECOND[time_unit]).astype(np.int64)
 
 
 def _labels(log: RequestLog, target: Labels) -> np.ndarray:

@@ -23,6 +23,7 @@ from recbole_poem.core.stages import (
     LOGIT_TERMS,
     LOSSES,
     OBJECTIVES,
+    RANKER_INPUTS,
     RANKER_OPTIMIZERS,
     RANKERS,
     RANKING_READERS,
@@ -57,9 +58,9 @@ class POEM(SequentialRecommender):
     input_type = InputType.POINTWISE
     keys = POEMKeys
     stages: ClassVar[Tuple[Stage, ...]] = (
-        RANKING_SOURCES, OBJECTIVES, TARGETS, RANKERS, RANKER_OPTIMIZERS, SCORE_FUSIONS, GROUPINGS,
-        RANKING_READERS, ROW_FEATURES, HISTORY_ENCODERS, STATE_FUSIONS, LOGIT_TERMS, LOSSES,
-        RERANKERS,
+        RANKING_SOURCES, OBJECTIVES, TARGETS, RANKER_INPUTS, RANKERS, RANKER_OPTIMIZERS,
+        SCORE_FUSIONS, GROUPINGS, RANKING_READERS, ROW_FEATURES, HISTORY_ENCODERS, STATE_FUSIONS,
+        LOGIT_TERMS, LOSSES, RERANKERS,
     )  # fmt: skip
 
     def __init__(self, config: Any, dataset: Any) -> None:

@@ -17,6 +17,7 @@ from recbole_poem.core.stage import Choice, Stage
 from recbole_poem.core.stages import (
     LOSSES,
     OBJECTIVES,
+    RANKER_INPUTS,
     RANKER_OPTIMIZERS,
     RANKERS,
     RANKING_SOURCES,
@@ -39,7 +40,8 @@ class Upstream(SequentialRecommender):
     input_type = InputType.POINTWISE
     keys = POEMKeys
     stages: ClassVar[Tuple[Stage, ...]] = (
-        RANKING_SOURCES, OBJECTIVES, TARGETS, RANKERS, RANKER_OPTIMIZERS, SCORE_FUSIONS, RERANKERS,
+        RANKING_SOURCES, OBJECTIVES, TARGETS, RANKER_INPUTS, RANKERS, RANKER_OPTIMIZERS,
+        SCORE_FUSIONS, RERANKERS,
     )  # fmt: skip
 
     def __init__(self, config: Any, dataset: Any) -> None:

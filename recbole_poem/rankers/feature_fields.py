@@ -4,7 +4,7 @@ A table is described by its fields alone (`Field`), so that a batch is made of r
 row that occurs many times in a batch is embedded once.
 """
 
-from typing import Dict, List, NamedTuple, Sequence, Type
+from typing import Dict, List, NamedTuple, Sequence, Tuple, Type
 
 import torch
 from torch import nn
@@ -67,28 +67,14 @@ class TokenSequenceField(nn.Module):
 
 
 class FloatField(nn.Module):
-    """A learned direction times the number, and a learned vector where it is not known.
-
-    Counts of users and videos have heavy tails, so x enters as sign(x) log(1 + |x|), standardised
-    over the known rows of the table.
-    """
+    """A learned direction times the number (`standardised`), a learned vector without one."""
 
     numbers: torch.Tensor
     known: torch.Tensor
 
     def __init__(self, field: Field, size: int) -> None:
         super().__init__()
-        values = field.values.double()
-        if values.dim() != 1 or values.isinf().any():
-            raise InputError(f"field {field.name}: a float is one finite number (or NaN) a row")
-        known = ~values.isnan()
-        compressed = values[known].sign() * values[known].abs().log1p()
-        numbers = torch.zeros_like(values)
-        if len(compressed) > 0:
-            deviation = compressed.std(unbiased=False)
-            centred = compressed - compressed.mean()
-            # a constant column differs from its mean by rounding errors alone
-            numbers[known] = centred / deviation if deviation > 1e-9 else 0.0
+        numbers, known = standardised(field)
         self.register_buffer("numbers", numbers.float(), persistent=False)
         self.register_buffer("known", known, persistent=False)
         self.direction = nn.Linear(1, size)
@@ -151,6 +137,38 @@ class TableEncoder(nn.Module):
         distinct, position = rows.unique(return_inverse=True)  # (U,), (...)
         embedded = torch.cat([field(distinct) for field in self.fields], dim=-1)
         return self.projection(embedded)[position]
+
+
+def standardised(field: Field) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Return the numbers of a ``float`` field, and which are known: (n_rows,) float64 and bool.
+
+    Counts of users and videos have heavy tails, so x enters as sign(x) log(1 + |x|), standardised
+    over the known rows of the table. One that is not known is 0.
+
+    Raises
+    ------
+    InputError
+        If they are not one finite number or NaN a row.
+    """
+    values = field.values.double()
+    if values.dim() != 1 or values.isinf().any():
+        raise InputError(f"field {field.name}: a float is one finite number (or NaN) a row")
+    known = ~values.isnan()
+    compressed = values[known].sign() * values[known].abs().log1p()
+    numbers = torch.zeros_like(values)
+    if len(compressed) > 0:
+        deviation = compressed.std(unbiased=False)
+        centred = compressed - compressed.mean()
+        # a constant column differs from its mean by rounding errors alone
+        numbers[known] = centred / deviation if deviation > 1e-9 else 0.0
+    return numbers, known
+
+
+def masked_softmax(logits: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """Return the softmax of logits (..., L) over the L where `present` holds; 0 elsewhere."""
+    # the lowest finite number: a row where nothing is present keeps finite gradients
+    logits = logits.masked_fill(~present, torch.finfo(logits.dtype).min)
+    return logits.softmax(dim=-1).masked_fill(~present, 0)
 
 
 def masked_average(vectors: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ user and with the interest are given beside them, since an MLP learns a dot prod
 et al., RecSys 2020).
 """
 
-from typing import Dict, NamedTuple, Sequence, Type
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple, Type
 
 import torch
 from torch import nn
@@ -17,7 +17,9 @@ from recbole_poem.rankers.feature_fields import (
     Field,
     TableEncoder,
     masked_average,
+    masked_softmax,
 )
+from recbole_poem.rankers.inputs import Found, RankerInput, States
 
 #: Gap slots: 0 = no earlier request, else 1 + floor(log2(1 + seconds)); the last is 34 years.
 N_GAP_SLOTS = 32
@@ -105,10 +107,7 @@ class CandidateAttention(nn.Module):
         hidden = self.product(products) + self.item(history).unsqueeze(1)
         hidden = torch.relu(hidden + self.candidate(candidates).unsqueeze(2))
         logits = self.weight(hidden).squeeze(-1)  # (R, N, H)
-        absent = ~present.unsqueeze(1)
-        # the lowest finite number: a request without recent items keeps finite gradients
-        logits = logits.masked_fill(absent, torch.finfo(logits.dtype).min)
-        return logits.softmax(dim=-1).masked_fill(absent, 0) @ history
+        return masked_softmax(logits, present.unsqueeze(1)) @ history
 
 
 #: How the recent items are pooled, by the name that a configuration uses.
@@ -131,6 +130,8 @@ class RankingFeatures(nn.Module):
         A key of `POOLINGS`.
     utc_offset : int
         Seconds that the users' clocks are ahead of UTC (28,800 in China).
+    more : RankerInput, optional
+        Whose features stand behind the others.
 
     Attributes
     ----------
@@ -151,6 +152,7 @@ class RankingFeatures(nn.Module):
         hidden_size: int,
         pooling: str,
         utc_offset: int,
+        more: Optional[RankerInput] = None,
     ) -> None:
         super().__init__()
         if pooling not in POOLINGS:
@@ -159,19 +161,37 @@ class RankingFeatures(nn.Module):
         self.items = TableEncoder(item_fields, embedding_size, hidden_size)
         self.pooling = POOLINGS[pooling](hidden_size)
         self.time = TimeEncoder(embedding_size, utc_offset)
-        self.output_size = 5 * hidden_size + self.time.output_size
+        self.more = more
+        own_size = 5 * hidden_size + self.time.output_size
+        self.output_size = own_size + (0 if more is None else more.output_size)
 
     def forward(self, requests: RankingRequests) -> torch.Tensor:
         """Compute the features (R, N, F) of `requests`."""
-        n_candidates = requests.candidates.shape[1]
-        items = self.items(torch.cat([requests.candidates, requests.history], dim=1))
-        candidates, history = items[:, :n_candidates], items[:, n_candidates:]
-        interest = self.pooling(history, requests.history > 0, candidates)  # (R, N, d)
-        user = self.users(requests.user).unsqueeze(1).expand_as(candidates)
-        time = self.time(requests.time, requests.gap).unsqueeze(1).expand(-1, n_candidates, -1)
-        return torch.cat(
-            [user, candidates, interest, user * candidates, interest * candidates, time], dim=-1
-        )
+        user, states = self._states(requests)
+        candidates = states.candidates
+        interest = self.pooling(states.history, states.in_history, candidates)  # (R, N, d)
+        user = user.expand_as(candidates)
+        time = self.time(requests.time, requests.gap).unsqueeze(1)
+        features = [user, candidates, interest, user * candidates, interest * candidates]
+        features.append(time.expand(-1, candidates.shape[1], -1))
+        if self.more is not None:
+            features.append(self.more(states))
+        return torch.cat(features, dim=-1)
+
+    def _states(self, requests: RankingRequests) -> Tuple[torch.Tensor, States]:
+        """Encode the users (R, 1, d) and all else that has to do with their requests."""
+        user, candidates, history, time, _ = requests
+        if self.more is None:
+            nothing = history[:, :0]
+            found = Found(nothing, nothing)
+        else:
+            found = self.more.find(user, time)
+        users = self.users(torch.cat([user.unsqueeze(1), found.users], dim=1))
+        items = self.items(torch.cat([candidates, history, found.items], dim=1))
+        sizes = [each.shape[1] for each in (candidates, history, found.items)]
+        of_candidates, of_history, of_found = items.split(sizes, dim=1)
+        states = States(of_candidates, of_history, history > 0, users[:, 1:], of_found, found)
+        return users[:, :1], states
 
 
 class TimeEncoder(nn.Module):

@@ -1,9 +1,10 @@
 """The ranking stage as a neural network: one output per target from features of an exposure.
 
-The features are of the user, the candidate, the user's recent items and the time; a component of
-the stage ``ranker`` makes outputs of them. The model learns from exposures, and predicts for every
-candidate of a request what an exposure would come to: the scores that POEM reads from the request
-cache (``ranking_source: time_blocks``).
+The features are of the user, the candidate, the user's recent items and the time, and those that a
+component of the stage ``ranker_input`` adds. A component of the stage ``ranker`` makes outputs of
+them. The model learns from exposures, and predicts for every candidate of a request what an
+exposure would come to: the scores that POEM reads from the request cache
+(``ranking_source: time_blocks``).
 """
 
 from functools import partial
@@ -24,9 +25,11 @@ from recbole_poem.core.fields import (
 )
 from recbole_poem.core.processes import n_processes
 from recbole_poem.core.stage import Stage
-from recbole_poem.core.stages import RANKER_OPTIMIZERS, RANKERS, TARGETS
+from recbole_poem.core.stages import RANKER_INPUTS, RANKER_OPTIMIZERS, RANKERS, TARGETS
+from recbole_poem.log.exposures import seconds_of
 from recbole_poem.rankers.feature_fields import Field
 from recbole_poem.rankers.features import RankingFeatures, RankingRequests
+from recbole_poem.rankers.inputs import Known, RankerInput
 from recbole_poem.rankers.keys import RankerKeys
 from recbole_poem.rankers.networks import OwnLosses, RowLosses
 from recbole_poem.rankers.target_loss import averaged, predictions, row_losses
@@ -48,7 +51,9 @@ class MultiTaskRanker(SequentialRecommender):
 
     input_type = InputType.POINTWISE
     keys = RankerKeys
-    stages: ClassVar[Tuple[Stage, ...]] = (TARGETS, RANKERS, RANKER_OPTIMIZERS)
+    stages: ClassVar[Tuple[Stage, ...]] = (
+        TARGETS, RANKER_INPUTS, RANKERS, RANKER_OPTIMIZERS,
+    )  # fmt: skip
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
@@ -62,6 +67,7 @@ class MultiTaskRanker(SequentialRecommender):
             config["hidden_size"],
             config["pooling"],
             config["utc_offset"],
+            self._input(config, dataset),
         )
         self.network = config.component("ranker").make(self.features.output_size, len(self.targets))
         optimizer = config.component("ranker_optimizer")
@@ -80,6 +86,20 @@ class MultiTaskRanker(SequentialRecommender):
     def _fields(self, dataset: Any, id_field: str, table: Optional[Interaction]) -> List[Field]:
         fields = table_fields(dataset, id_field, table)
         return fields if self._knows_ids else fields[1:] or fields
+
+    def _input(self, config: Any, dataset: Any) -> Optional[RankerInput]:
+        choice, log = config.component("ranker_input"), dataset.log
+        if choice is None:
+            return None
+        known = Known(
+            log,
+            seconds_of(log, config["time_unit"]),
+            self.targets[0].labels(log) > 0,
+            table_fields(dataset, self.USER_ID, dataset.user_feat)[1:],
+            config["seed"],
+        )
+        made: RankerInput = choice.make(known, config["hidden_size"])
+        return made
 
     @property
     def learner(self) -> Any:

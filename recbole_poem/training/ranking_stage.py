@@ -38,7 +38,7 @@ from recbole_poem.training.restoring import load_weights
 from recbole_poem.training.trainer import seed_everything
 
 #: Stages that are a ranker's.
-_STAGES = ("targets", "ranker", "ranker_optimizer")
+_STAGES = ("targets", "ranker_input", "ranker", "ranker_optimizer")
 #: Keys of a run that hold for the rankers it trains.
 _SHARED = (
     "seed", "reproducibility", "use_gpu", "gpu_id", "threads", "show_progress", "USER_ID_FIELD",

@@ -1,5 +1,6 @@
 """The neural ranking stage: its scores and rankings, and the runs that read them."""
 
+from dataclasses import replace
 from typing import Any, Dict
 
 import numpy as np
@@ -85,6 +86,24 @@ def test_rankings_hold_what_the_user_has_not_consumed_and_block_0_holds_nothing(
     assert scores.shape == (len(log), 8, 4)
     assert ((scores >= 0) & (scores[..., :1] <= 1)).all()
     assert not scores[items == 0].any()
+
+
+@pytest.mark.parametrize("ranker_input", ["none", "rar"])
+def test_what_happens_later_moves_no_score(keys: Dict[str, Any], ranker_input: str) -> None:
+    config, dataset = prepared({**keys, "ranker_input": ranker_input})
+    log, begins = dataset.log, begins_of(config, dataset)
+    later = log.time >= begins[1]
+    item = np.where(later, np.random.default_rng(0).permutation(log.item), log.item)
+    click = log.values["click"]
+    values = {**log.values, "click": np.where(later, 1 - click, click)}
+    before, after = (
+        build(config, dataset, each) for each in (log, replace(log, item=item, values=values))
+    )
+    answered = (log.time >= begins[0]) & ~later
+    assert before[0][answered].any(axis=1).mean() > 0.9
+    for one, other in zip(before, after):
+        assert np.array_equal(one[answered], other[answered])
+        assert not np.array_equal(one[later], other[later])
 
 
 # -- whole runs ------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
     return {**write_exposures(write_dataset, exposure_log()), **ranker}
 
 
-@pytest.mark.parametrize("preset", ["ektm", "pub"])
+@pytest.mark.parametrize("preset", ["ektm", "pub", "rar"])
 def test_a_preset_is_one_stage_for_the_ranker_and_for_poem(
     keys: Dict[str, Any], preset: str
 ) -> None:
@@ -29,7 +29,7 @@ def test_a_preset_is_one_stage_for_the_ranker_and_for_poem(
             for name in ("best", preset)
         ]
         plain, config = configs
-        changed = {"ektm": "ranker", "pub": "ranker_optimizer"}[preset]
+        changed = {"ektm": "ranker", "pub": "ranker_optimizer", "rar": "ranker_input"}[preset]
         keys_that_differ = {
             key for key in plain.final_config_dict if config[key] != plain[key]
         } - {"preset"}  # fmt: skip
@@ -53,6 +53,16 @@ def test_each_ranker_scores_the_candidates_of_time_blocks(keys: Dict[str, Any]) 
     paths = set()
     for ranker in ("mmoe", "ektm", "shared_bottom"):
         given = {**keys, **TINY_POEM, "model": "Upstream", "ranker": ranker}
+        cache = load(run_recbole_poem(config_dict=given)["model_file"]).train_data._dataset.cache
+        assert cache.objectives == ("click", "like", "seconds", "retrieval")
+        paths.add(cache.path)
+    assert len(paths) == 3
+
+
+def test_an_input_goes_with_a_ranker_in_time_blocks(keys: Dict[str, Any]) -> None:
+    paths = set()
+    for given in ({}, {"ranker_input": "rar"}, {"preset": "rar", "ranker_input.users": 2}):
+        given = {**keys, **TINY_POEM, "model": "Upstream", "ranker": "ektm", **given}
         cache = load(run_recbole_poem(config_dict=given)["model_file"]).train_data._dataset.cache
         assert cache.objectives == ("click", "like", "seconds", "retrieval")
         paths.add(cache.path)
