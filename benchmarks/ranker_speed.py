@@ -1,8 +1,9 @@
 """What rankers cost: scores of a request's candidates, and a step of training.
 
-The sides of the first part are networks behind the same features: MMoE, a shared bottom and EKTM.
-Those of the second are one step of MMoE at four targets: by Adam; by PUB, which solves for its
-weights in each step; and by PUB that keeps them. Beside it stands the solution alone.
+The sides of the first part are networks behind the same features: MMoE, a shared bottom, EKTM and
+A2Gen, whose targets are all actions; and A2Gen behind a history that knows its actions. Those of
+the second are one step of MMoE at four targets: by Adam; by PUB, which solves for its weights in
+each step; and by PUB that keeps them. Beside it stands the solution alone.
 """
 
 from typing import Any, Callable, Dict, List
@@ -27,11 +28,11 @@ N_TARGETS = {"scores": 5, "steps": 4}
 class Ranker(nn.Module):
     """The features of ``MultiTaskRanker`` at its sizes, ten columns a table, and a network."""
 
-    def __init__(self, name: str, n_targets: int) -> None:
+    def __init__(self, name: str, n_targets: int, pooling: str = "attention") -> None:
         super().__init__()
         torch.manual_seed(0)
         self.features = RankingFeatures(
-            _fields("user", N_USERS), _fields("item", N_ITEMS), 16, 32, "attention", 0
+            _fields("user", N_USERS), _fields("item", N_ITEMS), 16, 32, pooling, 0, range(n_targets)
         )
         component = RANKERS.component(name, "ranker")
         settings = made(component.Settings, {}, "ranker")
@@ -47,7 +48,7 @@ def _fields(name: str, n_rows: int) -> List[Field]:
     return [Field(f"{name}{number}", "token", of) for number, of in enumerate(columns)]
 
 
-def requests(n_requests: int, n_candidates: int) -> RankingRequests:
+def requests(n_requests: int, n_candidates: int, n_targets: int) -> RankingRequests:
     """Draw requests."""
     return RankingRequests(
         torch.randint(N_USERS, (n_requests,)),
@@ -55,12 +56,15 @@ def requests(n_requests: int, n_candidates: int) -> RankingRequests:
         torch.randint(1, N_ITEMS, (n_requests, N_RECENT)),
         torch.randint(10**9, (n_requests,)),
         torch.randint(10**5, (n_requests,)),
+        torch.randint(2, (n_requests, N_RECENT, n_targets)).float(),
     )
 
 
-def scoring(name: str, repeats: int) -> Callable[[], float]:
+def scoring(name: str, pooling: str, repeats: int) -> Callable[[], float]:
     """Return a turn that scores requests and says how long one took, in milliseconds."""
-    ranker, asked = Ranker(name, N_TARGETS["scores"]).eval(), requests(REQUESTS, CANDIDATES)
+    n_targets = N_TARGETS["scores"]
+    ranker = Ranker(name, n_targets, pooling).eval()
+    asked = requests(REQUESTS, CANDIDATES, n_targets)
 
     @torch.no_grad()
     def score() -> None:
@@ -73,7 +77,7 @@ def scoring(name: str, repeats: int) -> Callable[[], float]:
 def stepping(optimizer: str, repeats: int) -> Callable[[], float]:
     """Return a turn that trains and says how long a step took, in milliseconds."""
     n_targets = N_TARGETS["steps"]
-    ranker, asked = Ranker("mmoe", n_targets), requests(ROWS, 1)
+    ranker, asked = Ranker("mmoe", n_targets), requests(ROWS, 1, n_targets)
     labels = torch.randint(2, (ROWS, n_targets)).float()
     parameters = list(ranker.parameters())
     balancing = UpdateBalancing(UpdateBalancing.Settings(every=1 if optimizer == "pub" else 10**9))
@@ -115,14 +119,18 @@ def main() -> None:
     options = measure.parser(__doc__).parse_args()
     torch.set_num_threads(1)
     repeats, pairs = (1, 2) if options.quick else (4, 9)
-    networks = ("mmoe", "shared_bottom", "ektm")
-    scores = measure.paired({name: scoring(name, repeats) for name in networks}, pairs)
+    networks = {name: (name, "attention") for name in ("mmoe", "shared_bottom", "ektm", "a2gen")}
+    networks["a2gen, actions"] = ("a2gen", "actions")
+    scores = measure.paired({name: scoring(*of, repeats) for name, of in networks.items()}, pairs)
     sides = {name: stepping(name, repeats) for name in ("adam", "pub", "pub without solving")}
     steps = measure.paired({**sides, "solution": solving(50 * repeats)}, pairs)
     steps_of_pub = steps["pub"]
     result: Dict[str, Any] = {
         "milliseconds a request": {name: measure.spread(taken) for name, taken in scores.items()},
-        "ektm over mmoe": measure.ratio(scores["ektm"], scores["mmoe"]),
+        **{
+            f"{name} over mmoe": measure.ratio(scores[name], scores["mmoe"])
+            for name in ("ektm", "a2gen", "a2gen, actions")
+        },
         "milliseconds a step": {name: measure.spread(taken) for name, taken in steps.items()},
         "solution over pub": measure.ratio(steps["solution"], steps_of_pub),
         "pub over pub without solving": measure.ratio(steps_of_pub, steps["pub without solving"]),
