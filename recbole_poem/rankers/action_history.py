@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbole_poem.rankers.context_attention import ContextAttention
-from recbole_poem.rankers.feature_fields import INITIAL_SCALE, masked_average
+from recbole_poem.rankers.feature_fields import masked_average
 
 _HEADS = 2
 
@@ -40,7 +40,7 @@ class ActionHistory(nn.Module):
         super().__init__()
         columns = torch.tensor(actions, dtype=torch.int64)
         self.register_buffer("columns", columns, persistent=False)
-        self.action = nn.Parameter(torch.randn(len(actions), hidden_size) * INITIAL_SCALE)
+        self.action = nn.Parameter(torch.randn(len(actions), hidden_size) * hidden_size**-0.5)
         self.in_item = ContextAttention(hidden_size, _HEADS)
         self.in_history = ContextAttention(hidden_size, _HEADS)
         self.of_item = nn.Linear(hidden_size, hidden_size)

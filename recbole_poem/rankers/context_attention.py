@@ -17,6 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+_LEAST = 1e-12  # of the softmax; tokens with less together count for less
+
 
 class Tokens(NamedTuple):
     """Keys (..., L, H, size) and values (..., L, H, d) of L tokens."""
@@ -79,7 +81,7 @@ class ContextAttention(nn.Module):
         asked = asked.unflatten(-1, (self.n_heads, self.key_size)) * self.key_size**-0.5
         logits = asked.transpose(-3, -2) @ tokens.keys.transpose(-3, -2).transpose(-1, -2)
         shares = logits.softmax(dim=-1).transpose(-3, -2) * present.unsqueeze(-2)  # (..., Q, H, L)
-        total = shares.sum(dim=-1, keepdim=True).clamp(min=torch.finfo(shares.dtype).tiny)
+        total = shares.sum(dim=-1, keepdim=True).clamp(min=_LEAST)
         weights = shares * (gates.sigmoid().unsqueeze(-1) / total)
         values = tokens.values.transpose(-3, -2).flatten(-3, -2)  # (..., H L, d)
         # in place: new memory for many queries costs more than the sums
