@@ -163,7 +163,7 @@ def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
         ),
         (
             {"ranking_source.training": {"pooling": "max"}},
-            r"^ranking_source\.training: pooling: expected one of attention, mean, not 'max'",
+            r"^ranking_source\.training: pooling: expected one of attention, mean, actions, not",
         ),
         ({"targets": None}, r"^targets: a ranker needs at least one, such as {click:"),
         (
