@@ -57,11 +57,9 @@ class ActionHistory(nn.Module):
         """
         item = history.unsqueeze(2)
         took = F.pad(labels[..., self.columns] == 1, (1, 0), value=True)  # (R, H, 1 + K)
-        actions = self.action.expand(*history.shape[:2], -1, -1)  # (R, H, K, d)
-        tokens = self.in_item.read(torch.cat([item, actions], dim=2))
-        return history + self.of_item(
-            self.in_item(item, item, tokens, took.unsqueeze(2)).squeeze(2)
-        )
+        itself, actions = self.in_item.read(item), self.in_item.read(self.action)
+        states = self.in_item(item, item, itself, took.unsqueeze(2), actions)
+        return history + self.of_item(states.squeeze(2))
 
     def forward(
         self,

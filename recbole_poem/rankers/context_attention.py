@@ -12,7 +12,7 @@ left to whoever reads the state, and so is adding x. Where x is a task, the gate
 "importance of each head" for that task.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import torch
 from torch import nn
@@ -60,7 +60,12 @@ class ContextAttention(nn.Module):
         )
 
     def forward(
-        self, query: torch.Tensor, context: torch.Tensor, tokens: Tokens, present: torch.Tensor
+        self,
+        query: torch.Tensor,
+        context: torch.Tensor,
+        tokens: Tokens,
+        present: torch.Tensor,
+        shared: Optional[Tokens] = None,
     ) -> torch.Tensor:
         """Attend to the tokens that are present.
 
@@ -69,8 +74,10 @@ class ContextAttention(nn.Module):
         query, context : (..., Q, d)
             x and c; of one query where all Q have the same.
         tokens : Tokens
-            Of L tokens.
-        present : (..., Q, L) bool
+            L of their own for each query's context.
+        present : (..., Q, L + K) bool
+        shared : Tokens, optional
+            K more, (K, H, size) and (K, H, d), that are the same everywhere.
 
         Returns
         -------
@@ -80,9 +87,20 @@ class ContextAttention(nn.Module):
         asked, gates = mixed.split([mixed.shape[-1] - self.n_heads, self.n_heads], dim=-1)
         asked = asked.unflatten(-1, (self.n_heads, self.key_size)) * self.key_size**-0.5
         logits = asked.transpose(-3, -2) @ tokens.keys.transpose(-3, -2).transpose(-1, -2)
-        shares = logits.softmax(dim=-1).transpose(-3, -2) * present.unsqueeze(-2)  # (..., Q, H, L)
+        logits = logits.transpose(-3, -2)  # (..., Q, H, L)
+        if shared is not None:
+            of_shared = torch.einsum("...hs,khs->...hk", asked, shared.keys)
+            logits = torch.cat([logits, of_shared], dim=-1)
+        shares = logits.softmax(dim=-1) * present.unsqueeze(-2)
         total = shares.sum(dim=-1, keepdim=True).clamp(min=_LEAST)
         weights = shares * (gates.sigmoid().unsqueeze(-1) / total)
-        values = tokens.values.transpose(-3, -2).flatten(-3, -2)  # (..., H L, d)
-        # in place: new memory for many queries costs more than the sums
-        return (weights.flatten(-2) @ values).add_(self.bias).relu_()
+        n_own = tokens.keys.shape[-3]
+        mixed = weights[..., :n_own].flatten(-2) @ _by_head(tokens.values)
+        if shared is not None:
+            mixed = mixed + weights[..., n_own:].flatten(-2) @ _by_head(shared.values)
+        return torch.relu(mixed + self.bias)
+
+
+def _by_head(values: torch.Tensor) -> torch.Tensor:
+    """Put values (..., L, H, d) under each other, (..., H L, d)."""
+    return values.transpose(-3, -2).flatten(-3, -2)

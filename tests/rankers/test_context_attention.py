@@ -79,6 +79,14 @@ def test_one_query_serves_many_masks() -> None:
         assert torch.allclose(found, alone[:, 0], atol=1e-6)
 
 
+def test_shared_tokens_are_as_if_everyone_had_them() -> None:
+    cam, own, shared = attention(), torch.randn(2, 3, D), torch.randn(4, D)
+    query, context, present = torch.randn(2, 5, D), torch.randn(2, 1, D), torch.rand(2, 5, 7) < 0.5
+    found = cam(query, context, cam.read(own), present, cam.read(shared))
+    together = cam.read(torch.cat([own, shared.expand(2, -1, -1)], dim=1))
+    assert torch.allclose(found, cam(query, context, together, present), atol=1e-6)
+
+
 @pytest.mark.parametrize("n_tokens", [0, 3])
 def test_no_token_gives_the_bias_and_finite_gradients(n_tokens: int) -> None:
     cam, tokens = attention(), torch.randn(2, n_tokens, D, requires_grad=True)
