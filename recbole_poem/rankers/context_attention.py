@@ -98,7 +98,8 @@ class ContextAttention(nn.Module):
         mixed = weights[..., :n_own].flatten(-2) @ _by_head(tokens.values)
         if shared is not None:
             mixed = mixed + weights[..., n_own:].flatten(-2) @ _by_head(shared.values)
-        return torch.relu(mixed + self.bias)
+        # in place: new memory for many queries costs more than the sums
+        return mixed.add_(self.bias).relu_()
 
 
 def _by_head(values: torch.Tensor) -> torch.Tensor:

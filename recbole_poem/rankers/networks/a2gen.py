@@ -194,12 +194,12 @@ class Generator(nn.Module):
         (..., K)
         """
         taken, unknown = self.taken[columns], self.unknown[columns]
-        start, shared = self._start(context), self.attention.read(torch.cat([taken, unknown]))
+        tokens = self._tokens(context, torch.cat([taken, unknown]))
         kinds = torch.stack([labels == 1, labels.isnan()], dim=-2).unsqueeze(-3)  # (..., 1, 2, K)
         earlier = torch.ones_like(kinds[..., 0, :]).expand(*labels.shape, -1).tril(-1)
         present = (kinds & earlier.unsqueeze(-2)).flatten(-2)  # (..., K, 2 K)
         states = self.attention(
-            taken, context.unsqueeze(-2), start, F.pad(present, (1, 0), value=True), shared
+            taken, context.unsqueeze(-2), tokens, F.pad(present, (1, 0), value=True)
         )
         return (states * self.weight[columns]).sum(dim=-1) + self.bias[columns]
 
@@ -209,19 +209,20 @@ class Generator(nn.Module):
         Bit j of a prefix's number tells whether action j was taken.
         """
         taken, n_actions = self.taken[columns], len(columns)
-        start, shared = self._start(context), self.attention.read(taken)
+        tokens = self._tokens(context, taken)
         numbers = torch.arange(2**n_actions, device=context.device).unsqueeze(1)
         bits = (numbers >> torch.arange(n_actions, device=context.device)) & 1 == 1
         for k, column in enumerate(columns):
             present = F.pad(bits[: 2**k, :k], (1, 0), value=True)  # the start token is there
             states = self.attention(
-                taken[k : k + 1], context.unsqueeze(-2), start, present, shared.first(k)
+                taken[k : k + 1], context.unsqueeze(-2), tokens.first(k + 1), present
             )
             yield states @ self.weight[column] + self.bias[column]
 
-    def _start(self, context: torch.Tensor) -> Tokens:
-        """Read the start token, (..., d)."""
-        return self.attention.read(context.unsqueeze(-2))
+    def _tokens(self, context: torch.Tensor, actions: torch.Tensor) -> Tokens:
+        """Read the start token (..., d) and those of actions (L, d)."""
+        actions = actions.expand(*context.shape[:-1], -1, -1)
+        return self.attention.read(torch.cat([context.unsqueeze(-2), actions], dim=-2))
 
 
 def marginal_logits(alone: torch.Tensor, branches: Iterator[torch.Tensor]) -> torch.Tensor:
