@@ -4,12 +4,16 @@ The paper's *context-aware attention module* is known to us by digests: multi-he
 the item's content in the query, a gate that tells how much each head matters, a network behind. Its
 equations are our reading. For a query token x in a context c, over tokens t::
 
-    q_h = Q_h [x; c];  k_h = K_h t;  v_h = V_h t;  o_h = softmax(q_h . k_h / sqrt(size)) v_h
-    g   = sigmoid(G [x; c]);  state = relu(b + sum_h g_h o_h)
+    q_h = Q_h [x; c];  k_h = K_h t;  v_h = V_h t;  o_h = softmax(cap(q_h . k_h / sqrt(size))) v_h
+    g   = sigmoid(G [x; c]);  state = relu(b + sum_h g_h o_h);  cap(a) = 10 tanh(a / 10)
 
 The sum is the first layer of a network on all heads, whose part for head h is in V_h; the second is
 left to whoever reads the state, and so is adding x. Where x is a task, the gate is the paper's
 "importance of each head" for that task.
+
+The cap (Bello et al., arXiv 1611.09940) is ours. A context that is a token meets itself in q . k,
+whose square grows in training. And where no token's share can vanish, those of the tokens that are
+present follow from one softmax over all, however many sets of them are asked for.
 """
 
 from typing import NamedTuple, Optional
@@ -17,7 +21,8 @@ from typing import NamedTuple, Optional
 import torch
 from torch import nn
 
-_LEAST = 1e-12  # of the softmax; tokens with less together count for less
+_CAP = 10.0
+_LEAST = 1e-12  # less than exp(-2 cap) / L, the least share of one of L tokens
 
 
 class Tokens(NamedTuple):
@@ -91,7 +96,7 @@ class ContextAttention(nn.Module):
         if shared is not None:
             of_shared = torch.einsum("...hs,khs->...hk", asked, shared.keys)
             logits = torch.cat([logits, of_shared], dim=-1)
-        shares = logits.softmax(dim=-1) * present.unsqueeze(-2)
+        shares = (_CAP * torch.tanh(logits / _CAP)).softmax(dim=-1) * present.unsqueeze(-2)
         total = shares.sum(dim=-1, keepdim=True).clamp(min=_LEAST)
         weights = shares * (gates.sigmoid().unsqueeze(-1) / total)
         n_own = tokens.keys.shape[-3]

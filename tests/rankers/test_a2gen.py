@@ -63,6 +63,10 @@ def test_the_chances_of_all_sequences_sum_to_1_and_to_each_action_s(n_actions: i
     of_each = chances(network, x, all_of)
     assert torch.allclose(of_each.sum(dim=-1), torch.ones(6).double())
     assert torch.allclose(network(x).sigmoid(), of_each @ all_of)
+    with torch.no_grad():  # and where the start token is asked for much, or hardly at all
+        network.context.weight *= 100
+    of_each = chances(network, 10 * x, all_of)
+    assert torch.allclose(network(10 * x).sigmoid(), of_each @ all_of)
 
 
 def test_a_silent_generator_is_a_shared_bottom() -> None:

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from recbole_poem.rankers.context_attention import ContextAttention
@@ -26,9 +25,9 @@ def test_open_gates_and_no_context_are_the_usual_attention() -> None:
     found = cam(query, torch.zeros(2, 4, D), cam.read(tokens), present)
     asked = cam.query(query)[..., : D // H * H].unflatten(-1, (H, D // H))
     keys, values = (part.transpose(1, 2) for part in cam.read(tokens))
-    usual = F.scaled_dot_product_attention(
-        asked.transpose(1, 2), keys, values, attn_mask=present.unsqueeze(1)
-    )  # (2, H, 4, D)
+    logits = asked.transpose(1, 2) @ keys.transpose(2, 3) / (D // H) ** 0.5  # (2, H, 4, 5)
+    logits = (10 * (logits / 10).tanh()).masked_fill(~present.unsqueeze(1), -torch.inf)
+    usual = logits.softmax(dim=-1) @ values  # (2, H, 4, D)
     assert torch.allclose(found, (usual.sum(dim=1) + cam.bias).relu(), atol=1e-5)
 
 
@@ -53,6 +52,18 @@ def test_closed_gates_leave_the_bias() -> None:
     present = torch.ones(1, 2, 5, dtype=torch.bool)
     found = cam(torch.randn(1, 2, D), torch.randn(1, 2, D), cam.read(torch.randn(1, 5, D)), present)
     assert torch.equal(found, cam.bias.relu().expand(1, 2, D))
+
+
+def test_a_token_is_all_there_is_however_little_it_is_asked_for() -> None:
+    cam, tokens, query = attention(), torch.randn(2, 5, D), torch.randn(2, 1, D)
+    with torch.no_grad():
+        cam.key.weight *= 1e4
+    context = torch.randn(2, 1, D)
+    for place in range(5):
+        present = (torch.arange(5) == place).expand(2, 1, -1)
+        found = cam(query, context, cam.read(tokens), present)
+        alone = cam.read(tokens[:, place : place + 1])
+        assert torch.allclose(found, cam(query, context, alone, present[..., :1] | True), atol=1e-5)
 
 
 def test_absent_tokens_and_their_order_do_not_matter() -> None:
