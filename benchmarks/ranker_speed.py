@@ -1,10 +1,10 @@
 """What rankers cost: scores of a request's candidates, and a step of training.
 
-The sides of the first part are networks behind the same features: MMoE, a shared bottom and EKTM;
-and MMoE that also reads users alike and what they liked (``rar``), of a million rows.
-Those of the second are one step of MMoE at four targets: by Adam; by PUB, which solves for its
-weights in each step; and by PUB that keeps them. Beside it stand the solution alone, and a step by
-Adam with ``rar``.
+The sides of the first part are networks behind the same features: MMoE, a shared bottom, EKTM and
+A2Gen, whose targets are all actions; A2Gen behind a history that knows its actions; and MMoE that
+also reads users alike and what they liked (``rar``), of a million rows. Those of the second are one
+step of MMoE at four targets: by Adam; by PUB, which solves for its weights in each step; and by PUB
+that keeps them. Beside it stand the solution alone, and a step by Adam with ``rar``.
 """
 
 from typing import Any, Callable, Dict, List
@@ -34,14 +34,15 @@ class Ranker(nn.Module):
     Behind a plus stands an input: ``mmoe + rar``.
     """
 
-    def __init__(self, name: str, n_targets: int) -> None:
+    def __init__(self, name: str, n_targets: int, pooling: str = "attention") -> None:
         super().__init__()
         torch.manual_seed(0)
         network, _, of_input = name.partition(" + ")
         users, items = _fields("user", N_USERS), _fields("item", N_ITEMS)
         choice = RANKER_INPUTS.choose(of_input or "none", "ranker_input")
         more = None if choice is None else choice.make(_known(users[1:]), HIDDEN_SIZE)
-        self.features = RankingFeatures(users, items, 16, HIDDEN_SIZE, "attention", 0, more)
+        actions = range(n_targets)
+        self.features = RankingFeatures(users, items, 16, HIDDEN_SIZE, pooling, 0, actions, more)
         choice = RANKERS.choose(network, "ranker")
         self.network = choice.make(self.features.output_size, n_targets)
 
@@ -65,7 +66,7 @@ def _known(user_columns: List[Field]) -> Known:
     return Known(log, time, known, user_columns, seed=0)
 
 
-def requests(n_requests: int, n_candidates: int) -> RankingRequests:
+def requests(n_requests: int, n_candidates: int, n_targets: int) -> RankingRequests:
     """Draw requests."""
     return RankingRequests(
         torch.randint(N_USERS, (n_requests,)),
@@ -73,12 +74,15 @@ def requests(n_requests: int, n_candidates: int) -> RankingRequests:
         torch.randint(1, N_ITEMS, (n_requests, N_RECENT)),
         torch.randint(10**9, (n_requests,)),
         torch.randint(10**5, (n_requests,)),
+        torch.randint(2, (n_requests, N_RECENT, n_targets)).float(),
     )
 
 
-def scoring(name: str, repeats: int) -> Callable[[], float]:
+def scoring(name: str, pooling: str, repeats: int) -> Callable[[], float]:
     """Return a turn that scores requests and says how long one took, in milliseconds."""
-    ranker, asked = Ranker(name, N_TARGETS["scores"]).eval(), requests(REQUESTS, CANDIDATES)
+    n_targets = N_TARGETS["scores"]
+    ranker = Ranker(name, n_targets, pooling).eval()
+    asked = requests(REQUESTS, CANDIDATES, n_targets)
 
     @torch.no_grad()
     def score() -> None:
@@ -91,7 +95,7 @@ def scoring(name: str, repeats: int) -> Callable[[], float]:
 def stepping(optimizer: str, repeats: int, name: str = "mmoe") -> Callable[[], float]:
     """Return a turn that trains and says how long a step took, in milliseconds."""
     n_targets = N_TARGETS["steps"]
-    ranker, asked = Ranker(name, n_targets), requests(ROWS, 1)
+    ranker, asked = Ranker(name, n_targets), requests(ROWS, 1, n_targets)
     labels = torch.randint(2, (ROWS, n_targets)).float()
     parameters = list(ranker.parameters())
     balancing = UpdateBalancing(UpdateBalancing.Settings(every=1 if optimizer == "pub" else 10**9))
@@ -133,16 +137,20 @@ def main() -> None:
     options = measure.parser(__doc__).parse_args()
     torch.set_num_threads(1)
     repeats, pairs = (1, 2) if options.quick else (4, 9)
-    networks = ("mmoe", "shared_bottom", "ektm", "mmoe + rar")
-    scores = measure.paired({name: scoring(name, repeats) for name in networks}, pairs)
+    names = ("mmoe", "shared_bottom", "ektm", "a2gen", "mmoe + rar")
+    networks = {name: (name, "attention") for name in names}
+    networks["a2gen, actions"] = ("a2gen", "actions")
+    scores = measure.paired({name: scoring(*of, repeats) for name, of in networks.items()}, pairs)
     sides = {name: stepping(name, repeats) for name in ("adam", "pub", "pub without solving")}
     sides["rar"] = stepping("adam", repeats, "mmoe + rar")
     steps = measure.paired({**sides, "solution": solving(50 * repeats)}, pairs)
     steps_of_pub = steps["pub"]
     result: Dict[str, Any] = {
         "milliseconds a request": {name: measure.spread(taken) for name, taken in scores.items()},
-        "ektm over mmoe": measure.ratio(scores["ektm"], scores["mmoe"]),
-        "rar over mmoe": measure.ratio(scores["mmoe + rar"], scores["mmoe"]),
+        **{
+            f"{name} over mmoe": measure.ratio(scores[name], scores["mmoe"])
+            for name in ("ektm", "a2gen", "a2gen, actions", "mmoe + rar")
+        },
         "milliseconds a step": {name: measure.spread(taken) for name, taken in steps.items()},
         "solution over pub": measure.ratio(steps["solution"], steps_of_pub),
         "pub over pub without solving": measure.ratio(steps_of_pub, steps["pub without solving"]),

@@ -47,6 +47,8 @@ SAMPLED_NEGATIVE = "sampled_negative"
 
 #: (B, H) int64: items of the user's latest rows before the exposure, the latest first; 0 = none
 RECENT_ITEM = "recent_item"
+#: (B, H, M) float32: what came of them for each target of a ranker; NaN = not known
+RECENT_LABEL = "recent_label"
 #: (B,) int64: seconds since 1970 of the exposure, and since the user's last row; -1 = no last row
 REQUEST_TIME, REQUEST_GAP = "request_time", "request_gap"
 #: (B, M) float32: what came of the exposure for each target of a ranker; NaN = not known

@@ -10,6 +10,7 @@ from recbole.data.interaction import Interaction
 
 from recbole_poem.core.fields import (
     RECENT_ITEM,
+    RECENT_LABEL,
     REQUEST_GAP,
     REQUEST_ID,
     REQUEST_TIME,
@@ -116,6 +117,7 @@ class ExposureDataLoader(AbstractDataLoader):
             self._dataset.iid_field: of.log.item[rows],
             REQUEST_ID: rows,
             RECENT_ITEM: of.recent(rows),
+            RECENT_LABEL: of.recent_labels(rows),
             REQUEST_TIME: of.seconds[rows],
             REQUEST_GAP: of.gap[rows],
             TASK_LABEL: of.labels[rows],

@@ -5,7 +5,7 @@ and how long ago the user was there last.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, Sequence
+from typing import Protocol, Sequence, Tuple
 
 import numpy as np
 
@@ -65,9 +65,25 @@ class Exposures:
         -------
         (B, H) int64, the latest first; 0 = none.
         """
+        before, mine = self._before(rows)
+        return np.where(mine, self.log.item[before], 0)
+
+    def recent_labels(self, rows: np.ndarray) -> np.ndarray:
+        """Return what came of the items that `recent` gives.
+
+        Returns
+        -------
+        (B, H, M) float32; NaN where there is none, where the log does not tell, and for items of
+        the same moment: the answer to them was not known by then.
+        """
+        before, mine = self._before(rows)
+        known = mine & (self.log.time[before] < self.log.time[rows][:, None])
+        return np.where(known[..., None], self.labels[before], np.float32(np.nan))
+
+    def _before(self, rows: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Return the H rows before each, (B, H), and whether they are of the same user."""
         before = rows[:, None] - 1 - np.arange(self.n_recent)
-        mine = before >= self.log.first[rows][:, None]
-        return np.where(mine, self.log.item[np.maximum(before, 0)], 0)
+        return np.maximum(before, 0), before >= self.log.first[rows][:, None]
 
     def duration(self, rows: np.ndarray) -> np.ndarray:
         """Return how long the items of `rows` (B,) last, (B,) seconds; NaN = not known."""

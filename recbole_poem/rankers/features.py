@@ -1,9 +1,10 @@
 """What a multi-task ranker is fed: the user, the candidate, the user's recent items, and the time.
 
-Users and items are rows of two tables of fields. The recent items are pooled by their mean, or
-weighted by the candidate as in DIN (Zhou et al., KDD 2018). The products of the candidate with the
-user and with the interest are given beside them, since an MLP learns a dot product poorly (Rendle
-et al., RecSys 2020).
+Users and items are rows of two tables of fields. The recent items are pooled by their mean,
+weighted by the candidate as in DIN (Zhou et al., KDD 2018), or by what the user did with them
+(`recbole_poem.rankers.action_history`). The products of the candidate with the user and with the
+interest are given beside them, since an MLP learns a dot product poorly (Rendle et al., RecSys
+2020).
 """
 
 from typing import Dict, NamedTuple, Optional, Sequence, Tuple, Type
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.rankers.action_history import ActionHistory
 from recbole_poem.rankers.feature_fields import (
     INITIAL_SCALE,
     Field,
@@ -41,6 +43,8 @@ class RankingRequests(NamedTuple):
         Seconds since 1970-01-01 UTC.
     gap : (R,) int64
         Seconds since the user's last request; negative where there was none.
+    history_labels : (R, H, M) float32
+        What came of the recent items for each target; NaN = not known.
     """
 
     user: torch.Tensor
@@ -48,6 +52,7 @@ class RankingRequests(NamedTuple):
     history: torch.Tensor
     time: torch.Tensor
     gap: torch.Tensor
+    history_labels: torch.Tensor
 
 
 class MeanPooling(nn.Module):
@@ -57,13 +62,19 @@ class MeanPooling(nn.Module):
     ----------
     hidden_size : int
         d.
+    actions : sequence of int
+        The targets that are yes/no answers: columns of the labels.
     """
 
-    def __init__(self, hidden_size: int) -> None:
+    def __init__(self, hidden_size: int, actions: Sequence[int]) -> None:
         super().__init__()
 
     def forward(
-        self, history: torch.Tensor, present: torch.Tensor, candidates: torch.Tensor
+        self,
+        history: torch.Tensor,
+        present: torch.Tensor,
+        candidates: torch.Tensor,
+        labels: torch.Tensor,
     ) -> torch.Tensor:
         """Pool as `CandidateAttention` does."""
         return masked_average(history, present).unsqueeze(1).expand_as(candidates)
@@ -79,9 +90,11 @@ class CandidateAttention(nn.Module):
     ----------
     hidden_size : int
         d.
+    actions : sequence of int
+        The targets that are yes/no answers: columns of the labels.
     """
 
-    def __init__(self, hidden_size: int) -> None:
+    def __init__(self, hidden_size: int, actions: Sequence[int]) -> None:
         super().__init__()
         self.item = nn.Linear(hidden_size, hidden_size)
         self.candidate = nn.Linear(hidden_size, hidden_size, bias=False)
@@ -89,7 +102,11 @@ class CandidateAttention(nn.Module):
         self.weight = nn.Linear(hidden_size, 1, bias=False)
 
     def forward(
-        self, history: torch.Tensor, present: torch.Tensor, candidates: torch.Tensor
+        self,
+        history: torch.Tensor,
+        present: torch.Tensor,
+        candidates: torch.Tensor,
+        labels: torch.Tensor,
     ) -> torch.Tensor:
         """Pool the recent items for each candidate.
 
@@ -98,6 +115,8 @@ class CandidateAttention(nn.Module):
         history : (R, H, d)
         present : (R, H) bool
         candidates : (R, N, d)
+        labels : (R, H, M)
+            As in `RankingRequests`.
 
         Returns
         -------
@@ -111,7 +130,11 @@ class CandidateAttention(nn.Module):
 
 
 #: How the recent items are pooled, by the name that a configuration uses.
-POOLINGS: Dict[str, Type[nn.Module]] = {"mean": MeanPooling, "attention": CandidateAttention}
+POOLINGS: Dict[str, Type[nn.Module]] = {
+    "mean": MeanPooling,
+    "attention": CandidateAttention,
+    "actions": ActionHistory,
+}
 
 
 class RankingFeatures(nn.Module):
@@ -130,6 +153,8 @@ class RankingFeatures(nn.Module):
         A key of `POOLINGS`.
     utc_offset : int
         Seconds that the users' clocks are ahead of UTC (28,800 in China).
+    actions : sequence of int
+        The targets that are yes/no answers: columns of the labels.
     more : RankerInput, optional
         Whose features stand behind the others.
 
@@ -152,6 +177,7 @@ class RankingFeatures(nn.Module):
         hidden_size: int,
         pooling: str,
         utc_offset: int,
+        actions: Sequence[int],
         more: Optional[RankerInput] = None,
     ) -> None:
         super().__init__()
@@ -159,7 +185,7 @@ class RankingFeatures(nn.Module):
             raise InputError(f"pooling: unknown '{pooling}'; known: {', '.join(POOLINGS)}")
         self.users = TableEncoder(user_fields, embedding_size, hidden_size)
         self.items = TableEncoder(item_fields, embedding_size, hidden_size)
-        self.pooling = POOLINGS[pooling](hidden_size)
+        self.pooling = POOLINGS[pooling](hidden_size, actions)
         self.time = TimeEncoder(embedding_size, utc_offset)
         self.more = more
         own_size = 5 * hidden_size + self.time.output_size
@@ -169,7 +195,8 @@ class RankingFeatures(nn.Module):
         """Compute the features (R, N, F) of `requests`."""
         user, states = self._states(requests)
         candidates = states.candidates
-        interest = self.pooling(states.history, states.in_history, candidates)  # (R, N, d)
+        told = states.history, states.in_history, candidates, requests.history_labels
+        interest = self.pooling(*told)  # (R, N, d)
         user = user.expand_as(candidates)
         time = self.time(requests.time, requests.gap).unsqueeze(1)
         features = [user, candidates, interest, user * candidates, interest * candidates]
@@ -180,7 +207,7 @@ class RankingFeatures(nn.Module):
 
     def _states(self, requests: RankingRequests) -> Tuple[torch.Tensor, States]:
         """Encode the users (R, 1, d) and all else that has to do with their requests."""
-        user, candidates, history, time, _ = requests
+        user, candidates, history, time, _, _ = requests
         if self.more is None:
             nothing = history[:, :0]
             found = Found(nothing, nothing)

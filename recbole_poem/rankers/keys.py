@@ -21,7 +21,9 @@ class RankerKeys:
     embedding_size: int = setting(16, at_least(1), "size of the embedding of a column")
     hidden_size: int = setting(32, at_least(1), "d, size of the states of user, item and interest")
     pooling: str = setting(
-        "attention", one_of("attention", "mean"), "how the latest items become the interest"
+        "attention",
+        one_of("attention", "mean", "actions"),
+        "how the latest items become the interest; actions: by what the user did with them",
     )
     unexposed_negatives: int = setting(
         0, at_least(0), "items beside each exposure that were not shown; above 0: of showing it"

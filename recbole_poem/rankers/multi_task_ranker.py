@@ -7,7 +7,6 @@ exposure would come to: the scores that POEM reads from the request cache
 (``ranking_source: time_blocks``).
 """
 
-from functools import partial
 from typing import Any, ClassVar, List, Optional, Tuple
 
 import torch
@@ -18,6 +17,7 @@ from recbole.utils import FeatureType, InputType
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import (
     RECENT_ITEM,
+    RECENT_LABEL,
     REQUEST_GAP,
     REQUEST_TIME,
     TASK_LABEL,
@@ -31,9 +31,10 @@ from recbole_poem.rankers.feature_fields import Field
 from recbole_poem.rankers.features import RankingFeatures, RankingRequests
 from recbole_poem.rankers.inputs import Known, RankerInput
 from recbole_poem.rankers.keys import RankerKeys
-from recbole_poem.rankers.networks import OwnLosses, RowLosses
-from recbole_poem.rankers.target_loss import averaged, predictions, row_losses
+from recbole_poem.rankers.networks import KnowsTargets, OwnLosses, RowLosses
+from recbole_poem.rankers.target_loss import LabelLosses, averaged, predictions
 from recbole_poem.rankers.targets import targets_of
+from recbole_poem.rankers.targets.binary import actions_of
 
 
 class MultiTaskRanker(SequentialRecommender):
@@ -67,9 +68,12 @@ class MultiTaskRanker(SequentialRecommender):
             config["hidden_size"],
             config["pooling"],
             config["utc_offset"],
+            actions_of(self.targets),
             self._input(config, dataset),
         )
         self.network = config.component("ranker").make(self.features.output_size, len(self.targets))
+        if isinstance(self.network, KnowsTargets):
+            self.network.know(self.targets)
         optimizer = config.component("ranker_optimizer")
         self._optimizer = None if optimizer is None else optimizer.make(self.n_processes)
 
@@ -134,7 +138,7 @@ class MultiTaskRanker(SequentialRecommender):
             nothing = (0 * labels).expand(-1, unexposed.shape[1], -1)  # NaN stays NaN
             labels = torch.cat([labels, nothing], dim=1)
         features, labels = self.features(requests).flatten(0, 1), labels.flatten(0, 1)
-        rows = self._losses(features, partial(row_losses, labels=labels, targets=self.targets))
+        rows = self._losses(features, LabelLosses(labels, self.targets))
         parts, _ = averaged(rows, labels, self.targets, self.n_processes)
         return tuple(parts)
 
@@ -158,6 +162,7 @@ class MultiTaskRanker(SequentialRecommender):
             history=interaction[RECENT_ITEM],
             time=interaction[REQUEST_TIME],
             gap=interaction[REQUEST_GAP],
+            history_labels=interaction[RECENT_LABEL],
         )
 
 

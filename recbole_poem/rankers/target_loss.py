@@ -1,11 +1,31 @@
 """The targets of a ranker together: their losses, their average, their predictions."""
 
+from dataclasses import dataclass
 from typing import Sequence, Tuple
 
 import torch
 
 from recbole_poem.core.averages import weighted_mean
 from recbole_poem.rankers.targets import Target
+
+
+@dataclass(frozen=True)
+class LabelLosses:
+    """The labels of a batch, and what outputs lose by them.
+
+    Attributes
+    ----------
+    labels : (B, M)
+        NaN where a row has no label for the target.
+    targets : sequence of M targets
+    """
+
+    labels: torch.Tensor
+    targets: Sequence[Target]
+
+    def __call__(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Return the loss of each row for each target, as `row_losses`."""
+        return row_losses(outputs, self.labels, self.targets)
 
 
 def target_losses(

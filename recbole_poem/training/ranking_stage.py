@@ -104,7 +104,7 @@ class TrainedRanker:
         of, device = self.exposures, next(self.model.parameters()).device
         columns = (
             of.log.user[requests], items, of.recent(requests), of.seconds[requests],
-            of.gap[requests],
+            of.gap[requests], of.recent_labels(requests),
         )  # fmt: skip
         batch = RankingRequests(*(torch.from_numpy(column).to(device) for column in columns))
         return self.model.score(batch).cpu().numpy()

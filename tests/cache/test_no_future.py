@@ -37,9 +37,14 @@ def assert_equal_rankings(
 
 
 @SPLITS
-def test_no_future_row_moves_any_score(keys: Dict[str, Any], split: Dict[str, Any]) -> None:
+@pytest.mark.parametrize(("ranker", "pooling"), [("mmoe", "attention"), ("a2gen", "actions")])
+def test_no_future_row_moves_any_score(
+    keys: Dict[str, Any], split: Dict[str, Any], ranker: str, pooling: str
+) -> None:
     """Other items and labels from a moment on, in the middle of a block."""
-    config, dataset = prepared({**keys, **split})
+    source = keys["ranking_source"]
+    source = {**source, "training": {**source["training"], "pooling": pooling}}
+    config, dataset = prepared({**keys, **split, "ranker": ranker, "ranking_source": source})
     log, begins = dataset.log, begins_of(config, dataset)
     before, of = build(config, dataset), np.searchsorted(begins, log.time, side="right")
     for share in (0.45, 0.7, 0.97):

@@ -48,13 +48,17 @@ def test_a_score_is_the_networks_own_whoever_else_is_asked(
     assert scores.shape == (20, 5, 3)
     assert scores.dtype == np.float32
     for request, candidates, found in zip(requests, items, scores):
-        history = log.item[log.first[request] : request][::-1][:4].tolist()
+        earlier = slice(log.first[request], request)
+        history = log.item[earlier][::-1][:4].tolist()
+        labels = np.full((1, 4, 3), np.nan, np.float32)
+        labels[0, : len(history)] = of.labels[earlier][::-1][:4]
         gap = log.time[request] - log.time[request - 1] if log.position[request] else -1
         asked = RankingRequests(
             *(torch.from_numpy(column) for column in (log.user[[request]], candidates[None])),
             torch.tensor([history + [0] * (4 - len(history))]),
             torch.tensor([int(log.time[request])]),
             torch.tensor([int(gap)]),
+            torch.from_numpy(labels),
         )
         np.testing.assert_allclose(found, model.score(asked)[0].detach(), rtol=1e-4, atol=1e-6)
     assert of.n_recent == 4
@@ -178,7 +182,7 @@ def test_a_good_ranker_ranks_what_is_clicked_first(write_dataset: Any) -> None:
         ),
         (
             {"ranking_source.training": {"pooling": "max"}},
-            r"^ranking_source\.training: pooling: expected one of attention, mean, not 'max'",
+            r"^ranking_source\.training: pooling: expected one of attention, mean, actions, not",
         ),
         ({"targets": None}, r"^targets: a ranker needs at least one, such as {click:"),
         (

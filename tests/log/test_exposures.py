@@ -37,6 +37,19 @@ def test_recent_items_and_gaps_equal_a_slow_loop(seed, n_recent):
     np.testing.assert_array_equal(of.recent(np.arange(0)), np.zeros((0, n_recent)))
 
 
+def test_labels_of_recent_items_are_theirs_unless_they_came_at_the_same_moment():
+    log = log_of([[1, 2, 3, 4], [5, 6]], 7, times=[5, 7, 7, 9, 1, 2], rating=[5, 1, 5, 5, 1, 5])
+    of = exposures(log, GOOD, 3, "s")
+    rows = np.array([0, 1, 2, 3, 4, 5])
+    found = of.recent_labels(rows)[..., 0]
+    assert found.dtype == np.float32
+    expected = [[NAN] * 3, [1, NAN, NAN], [NAN, 1, NAN], [1, 0, 1], [NAN] * 3, [0, NAN, NAN]]
+    np.testing.assert_array_equal(found, np.array(expected, np.float32))
+    labels = np.where(of.recent(rows) > 0, 1, NAN)
+    known = ~np.isnan(found)
+    assert not np.isnan(labels[known]).any()
+
+
 def test_a_users_first_row_knows_nothing_of_the_user_before():
     log = log_of([[1, 2], [3, 4]], 6, times=[5, 9, 30, 31], rating=[1, 5, 5, 1])
     of = exposures(log, GOOD, 3, "s")

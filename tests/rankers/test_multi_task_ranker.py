@@ -76,7 +76,7 @@ def test_the_parts_of_the_loss_sum_to_the_average_of_the_targets(keys: Dict[str,
     assert not labels.isnan().all()
     requests = RankingRequests(
         batch["user_id"], batch["item_id"][:, None], batch["recent_item"],
-        batch["request_time"], batch["request_gap"],
+        batch["request_time"], batch["request_gap"], batch["recent_label"],
     )  # fmt: skip
     outputs = model.forward(requests)[:, 0]
     own_parts, losses = target_losses(outputs, labels, model.targets)
@@ -111,7 +111,7 @@ def test_a_ranker_with_losses_of_its_own_learns_by_them(keys: Dict[str, Any]) ->
 def features_of(model: Any, batch: Any) -> torch.Tensor:
     requests = RankingRequests(
         batch["user_id"], batch["item_id"][:, None], batch["recent_item"],
-        batch["request_time"], batch["request_gap"],
+        batch["request_time"], batch["request_gap"], batch["recent_label"],
     )  # fmt: skip
     return model.features(requests)[:, 0]
 
@@ -148,7 +148,7 @@ def test_an_unexposed_item_came_to_nothing_where_the_exposure_is_known(
     candidates = torch.cat([batch["item_id"][:, None], batch[UNEXPOSED_ITEM]], dim=1)
     requests = RankingRequests(
         batch["user_id"], candidates, batch["recent_item"],
-        batch["request_time"], batch["request_gap"],
+        batch["request_time"], batch["request_gap"], batch["recent_label"],
     )  # fmt: skip
     outputs, parts = model.forward(requests), model.calculate_loss(batch)
     for m, (target, weight) in enumerate(zip(model.targets, (1, 1, 0.5))):
@@ -205,7 +205,7 @@ def test_two_processes_judge_by_all_exposures(keys: Dict[str, Any]) -> None:
     ("change", "words"),
     [
         ({"targets": None}, r"^targets: a ranker needs at least one, such as"),
-        ({"pooling": "max"}, r"^pooling: expected one of attention, mean, not 'max'"),
+        ({"pooling": "max"}, r"^pooling: expected one of attention, mean, actions, not 'max'"),
         ({"ranker.expert_sizes": []}, r"^ranker\.expert_sizes: expected a list of whole numbers"),
         ({"ranker.n_experts": 0}, r"^ranker\.n_experts: expected a whole number from 1, not"),
         ({"utc_offset": 90_000}, r"^utc_offset: expected seconds of less than a day"),

@@ -24,6 +24,7 @@ from recbole_poem.rankers.target_loss import target_losses
 
 N_USERS, N_ITEMS = 4, 9
 D, E = 6, 5  # hidden and embedding sizes
+ACTIONS = [0, 2]  # of three targets
 EACH_POOLING = pytest.mark.parametrize("pooling", sorted(POOLINGS))
 
 
@@ -41,7 +42,7 @@ def item_fields() -> List[Field]:
 
 def features(pooling: str) -> RankingFeatures:
     torch.manual_seed(0)
-    return RankingFeatures(user_fields(), item_fields(), E, D, pooling, utc_offset=28_800)
+    return RankingFeatures(user_fields(), item_fields(), E, D, pooling, 28_800, ACTIONS)
 
 
 def requests() -> RankingRequests:
@@ -52,6 +53,7 @@ def requests() -> RankingRequests:
         history=torch.tensor([[6, 7, 8, 2], [3, 0, 0, 0]]),
         time=torch.tensor([1_650_000_000, 1_650_000_777]),
         gap=torch.tensor([5, -1]),
+        history_labels=torch.arange(24).reshape(2, 4, 3) % 5 % 2 / 1.0,
     )
 
 
@@ -86,7 +88,8 @@ def test_permuting_or_padding_the_recent_items_changes_nothing(
 ) -> None:
     network, asked = features(pooling), requests()
     padded = torch.cat([asked.history, torch.zeros(2, 3, dtype=torch.int64)], dim=1)
-    permuted = asked._replace(history=padded[:, order])
+    labels = torch.cat([asked.history_labels, torch.full((2, 3, 3), torch.nan)], dim=1)
+    permuted = asked._replace(history=padded[:, order], history_labels=labels[:, order])
     assert torch.allclose(network(asked), network(permuted), atol=1e-6)
 
 
@@ -115,9 +118,10 @@ def test_attention_weighs_the_recent_items_by_the_candidate() -> None:
 
 def test_attention_is_a_softmax_of_its_small_network() -> None:
     torch.manual_seed(0)
-    pooling = CandidateAttention(D)
+    pooling = CandidateAttention(D, ACTIONS)
     history, candidates = torch.randn(1, 3, D), torch.randn(1, 2, D)
-    pooled = pooling(history, torch.tensor([[True, True, False]]), candidates)
+    present = torch.tensor([[True, True, False]])
+    pooled = pooling(history, present, candidates, torch.ones(1, 3, 3))
     for n, candidate in enumerate(candidates[0]):
         hidden = [
             pooling.item(item) + pooling.candidate(candidate) + pooling.product(item * candidate)
@@ -193,7 +197,7 @@ def test_a_ranker_learns_that_users_like_the_tags_of_their_recent_items(pooling:
     fields = [Field("tag", "token", tag)]
     torch.manual_seed(0)
     network = RankingFeatures(
-        [Field("user_id", "token", torch.arange(9))], fields, 4, 8, pooling, 0
+        [Field("user_id", "token", torch.arange(9))], fields, 4, 8, pooling, 0, [0]
     )
     settings = MixtureOfExperts.Settings(2, [16], [], 0.0)
     ranker = MixtureOfExperts(settings, network.output_size, 1)
@@ -209,7 +213,8 @@ def test_a_ranker_learns_that_users_like_the_tags_of_their_recent_items(pooling:
         label = torch.rand(n_rows, 1, generator=generator).round()
         candidates = (likely * label + other * (1 - label)).multinomial(1, generator=generator)
         zeros = torch.zeros(n_rows, dtype=torch.int64)
-        return RankingRequests(zeros, candidates, history, zeros, zeros), label
+        labels = torch.full((n_rows, 4, 1), torch.nan)
+        return RankingRequests(zeros, candidates, history, zeros, zeros, labels), label
 
     for _ in range(150):
         asked, label = exposures(128)
@@ -223,5 +228,5 @@ def test_a_ranker_learns_that_users_like_the_tags_of_their_recent_items(pooling:
 
 
 def test_an_unknown_pooling_lists_the_known_ones() -> None:
-    with pytest.raises(InputError, match="unknown 'max'; known: mean, attention"):
+    with pytest.raises(InputError, match="unknown 'max'; known: mean, attention, actions"):
         features("max")

@@ -8,7 +8,7 @@ import torch
 from toy_exposures import TINY, TINY_NETWORK, exposure_log, write_exposures
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.fields import RECENT_ITEM, REQUEST_GAP, REQUEST_TIME
+from recbole_poem.core.fields import RECENT_ITEM, RECENT_LABEL, REQUEST_GAP, REQUEST_TIME
 from recbole_poem.rankers.features import RankingRequests
 from recbole_poem.rankers.inputs.rar import SetToSet
 from recbole_poem.training.config import Config
@@ -86,7 +86,7 @@ def test_gradients_are_finite_where_sets_are_empty(n_history: int) -> None:
 def requests_of(batch: Any) -> RankingRequests:
     return RankingRequests(
         batch["user_id"], batch["item_id"][:, None], batch[RECENT_ITEM], batch[REQUEST_TIME],
-        batch[REQUEST_GAP],
+        batch[REQUEST_GAP], batch[RECENT_LABEL],
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
     return {**write_exposures(write_dataset, exposure_log()), **ranker}
 
 
-@pytest.mark.parametrize("preset", ["ektm", "pub", "rar"])
+@pytest.mark.parametrize("preset", ["a2gen", "ektm", "pub", "rar"])
 def test_a_preset_is_one_stage_for_the_ranker_and_for_poem(
     keys: Dict[str, Any], preset: str
 ) -> None:
@@ -29,7 +29,7 @@ def test_a_preset_is_one_stage_for_the_ranker_and_for_poem(
             for name in ("best", preset)
         ]
         plain, config = configs
-        changed = {"ektm": "ranker", "pub": "ranker_optimizer", "rar": "ranker_input"}[preset]
+        changed = {"pub": "ranker_optimizer", "rar": "ranker_input"}.get(preset, "ranker")
         keys_that_differ = {
             key for key in plain.final_config_dict if config[key] != plain[key]
         } - {"preset"}  # fmt: skip
@@ -42,21 +42,24 @@ def test_a_preset_of_another_model_is_refused(keys: Dict[str, Any]) -> None:
         Config(config_dict={**keys, "preset": "paper"})
 
 
-def test_a_preset_trains_saves_and_loads(keys: Dict[str, Any]) -> None:
-    result = run_recbole_poem(config_dict={**keys, "preset": "ektm"})
+@pytest.mark.parametrize(
+    ("preset", "network"), [("ektm", "KnowledgeTransfer"), ("a2gen", "ActionGenerator")]
+)
+def test_a_preset_trains_saves_and_loads(keys: Dict[str, Any], preset: str, network: str) -> None:
+    result = run_recbole_poem(config_dict={**keys, "preset": preset})
     loaded = load(result["model_file"])
-    assert type(loaded.model.network).__name__ == "KnowledgeTransfer"
+    assert type(loaded.model.network).__name__ == network
     assert loaded.evaluate("test") == result["test_result"]
 
 
 def test_each_ranker_scores_the_candidates_of_time_blocks(keys: Dict[str, Any]) -> None:
     paths = set()
-    for ranker in ("mmoe", "ektm", "shared_bottom"):
+    for ranker in ("mmoe", "ektm", "shared_bottom", "a2gen"):
         given = {**keys, **TINY_POEM, "model": "Upstream", "ranker": ranker}
         cache = load(run_recbole_poem(config_dict=given)["model_file"]).train_data._dataset.cache
         assert cache.objectives == ("click", "like", "seconds", "retrieval")
         paths.add(cache.path)
-    assert len(paths) == 3
+    assert len(paths) == 4
 
 
 def test_an_input_goes_with_a_ranker_in_time_blocks(keys: Dict[str, Any]) -> None:
@@ -69,16 +72,37 @@ def test_an_input_goes_with_a_ranker_in_time_blocks(keys: Dict[str, Any]) -> Non
     assert len(paths) == 3
 
 
-def test_the_settings_of_a_ranker_are_searched(keys: Dict[str, Any]) -> None:
+def test_the_rankers_of_time_blocks_read_the_actions_in_the_history(keys: Dict[str, Any]) -> None:
+    source = TINY_POEM["ranking_source"]
+    paths = set()
+    for pooling in ("attention", "actions"):
+        training = {**source["training"], "pooling": pooling}
+        given = {**keys, **TINY_POEM, "model": "POEM", "ranker": "a2gen"}
+        given["ranking_source"] = {**source, "training": training}
+        result = run_recbole_poem(config_dict=given)
+        loaded = load(result["model_file"])
+        assert loaded.evaluate("test") == result["test_result"]
+        paths.add(loaded.train_data._dataset.cache.path)
+    assert len(paths) == 2
+
+
+@pytest.mark.parametrize(
+    ("ranker", "first", "second"),
+    [
+        ("ektm", "pattern choice ['parallel','sequential']", "temperature choice [0.5]"),
+        ("a2gen", "n_heads choice [1,2]", "order_weight choice [0.5]"),
+    ],
+)
+def test_the_settings_of_a_ranker_are_searched(
+    keys: Dict[str, Any], ranker: str, first: str, second: str
+) -> None:
     pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
-    Path("space.hyper").write_text(
-        "ranker.pattern choice ['parallel','sequential']\nranker.temperature choice [0.5]\n"
-    )
-    given = [f"--{key}={value}" for key, value in {**keys, "ranker": "ektm"}.items()]
+    Path("space.hyper").write_text(f"ranker.{first}\nranker.{second}\n")
+    given = [f"--{key}={value}" for key, value in {**keys, "ranker": ranker}.items()]
     command = ["tune", "--params_file=space.hyper", "--algo=exhaustive", *given]
     assert main(command) == 0
     best = yaml.safe_load(Path("tune/MultiTaskRanker-toy/best.yaml").read_text())
-    assert best["ranker.temperature"] == 0.5
+    assert best[f"ranker.{second.split()[0]}"] == 0.5
     assert main(["--config_files=tune/MultiTaskRanker-toy/best.yaml"]) == 0
 
 
@@ -86,7 +110,7 @@ def test_the_own_space_of_the_model_fits_every_ranker(keys: Dict[str, Any]) -> N
     pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
     from recbole_poem.tune.searching import Search
 
-    for ranker in ("mmoe", "ektm", "shared_bottom"):
+    for ranker in ("mmoe", "ektm", "shared_bottom", "a2gen"):
         search = Search({**keys, "ranker": ranker}, [])
         assert set(search.space) == {"learning_rate", "ranker.dropout"}
         drawn = search.configuration({"learning_rate": 0.01, "ranker.dropout": 0.3})

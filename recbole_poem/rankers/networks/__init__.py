@@ -1,9 +1,10 @@
 """Rankers: the features of an exposure to one output per target.
 
 A ranker is an ``nn.Module`` made as ``component(settings, input_size, n_targets)``. One whose loss
-is more than that of its outputs has the method of `OwnLosses` beside. One that learns in its own
-way has a method of `OwnOptimizer` or `OwnBackward`; without them RecBole's optimizer follows the
-gradient of the targets' weighted sum.
+is more than that of its outputs has the method of `OwnLosses` beside, and one that asks what the
+targets are, beside how many, that of `KnowsTargets`. One that learns in its own way has a method of
+`OwnOptimizer` or `OwnBackward`; without them RecBole's optimizer follows the gradient of the
+targets' weighted sum.
 """
 
 from typing import Callable, List, Protocol, Sequence, runtime_checkable
@@ -11,8 +12,8 @@ from typing import Callable, List, Protocol, Sequence, runtime_checkable
 import torch
 from torch import nn
 
-#: from outputs (B, M) to the loss of each row for each target, (B, M)
-RowLosses = Callable[[torch.Tensor], torch.Tensor]
+from recbole_poem.rankers.targets import Target
+
 #: from parameters to the optimizer that the keys ``learner``, ``learning_rate`` and so on ask for
 UsualOptimizer = Callable[[List[nn.Parameter]], torch.optim.Optimizer]
 
@@ -22,6 +23,20 @@ class Network(Protocol):
 
     def __call__(self, features: torch.Tensor) -> torch.Tensor:
         """Turn features (..., F) into one output per target (..., M), without an activation."""
+
+
+class RowLosses(Protocol):
+    """The labels of a batch, and what outputs lose by them."""
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """(B, M); NaN where a row has no label for a target."""
+
+    def __call__(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Return the loss of each row for each target, (B, M) from 0, of outputs (B, M).
+
+        What it says of a row without a label is not counted.
+        """
 
 
 @runtime_checkable
@@ -34,10 +49,16 @@ class OwnLosses(Protocol):
         Parameters
         ----------
         features : (B, F)
-        row_losses : function
-            Turns outputs (B, M) into the targets' losses of each row, (B, M), from 0. What it says
-            of a row without a label is not counted.
+        row_losses : RowLosses
         """
+
+
+@runtime_checkable
+class KnowsTargets(Protocol):
+    """A ranker that treats its targets by what they are."""
+
+    def know(self, targets: Sequence[Target]) -> None:
+        """Tell it its M targets, once, before it is used."""
 
 
 @runtime_checkable

@@ -46,5 +46,8 @@ class SharedBottom(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Turn features (..., F) into one output per target (..., M), without an activation."""
-        shared = self.bottom(features)
+        return self.read(self.bottom(features))
+
+    def read(self, shared: torch.Tensor) -> torch.Tensor:
+        """Turn what the bottom gives (..., e) into one output per target (..., M)."""
         return self.towers.read(self.towers.hidden([shared] * self.n_targets))

@@ -1,7 +1,7 @@
 """A yes/no answer: click, long view, like, rare action."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Union
+from typing import Any, Dict, List, Sequence, Union
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from recbole_poem.core.stages import TARGETS
 from recbole_poem.log.feedback import estimated_labels, feedback_column, positive_rows
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.rankers.measures import auc, gauc
-from recbole_poem.rankers.targets import TargetSettings
+from recbole_poem.rankers.targets import Target, TargetSettings
 
 Condition = Dict[str, Any]
 
@@ -99,6 +99,11 @@ class Binary:
     def answers(self, labels: np.ndarray) -> np.ndarray:
         """Return the labels: they are answers."""
         return labels
+
+
+def actions_of(targets: Sequence[Target]) -> List[int]:
+    """List the numbers of the targets that are yes/no answers."""
+    return [number for number, target in enumerate(targets) if isinstance(target, Binary)]
 
 
 def _answers(log: RequestLog, conditions: List[Any], key: str) -> np.ndarray:
