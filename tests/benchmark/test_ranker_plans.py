@@ -6,15 +6,20 @@ from typing import Any, Dict
 import pytest
 import yaml
 
+from recbole_poem.rankers.inputs.rar import SetToSet
 from recbole_poem.training.config import Config
 
 PLANS = sorted((Path(__file__).parents[2] / "benchmarks" / "rankers").glob("*.yaml"))
-N_FEATURES = 5 * 32 + 3 * 16  # of the model's defaults
+SIZE = 32  # d of the model's defaults
+N_FEATURES = 5 * SIZE + 3 * 16
 
 
 def weights_of(config: Any) -> int:
-    network = config.component("ranker").make(N_FEATURES, len(config["targets"]))
-    return sum(weight.numel() for weight in network.parameters())
+    networks, n_features = [], N_FEATURES
+    if config.component("ranker_input") is not None:  # rar: six vectors of two attentions
+        networks, n_features = [SetToSet(SIZE), SetToSet(SIZE)], n_features + 6 * SIZE
+    networks.append(config.component("ranker").make(n_features, len(config["targets"])))
+    return sum(weight.numel() for network in networks for weight in network.parameters())
 
 
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
