@@ -26,19 +26,22 @@ class Slow(FakeRanker):
 
 
 def test_who_finds_a_cache_learns_what_it_took_to_build(folder):
-    took = 0.05 * (len(LOG) - 20)
+    took, begin = 0.05 * (len(LOG) - 20), time.process_time()
     built, _ = build(folder, ranker=Slow())
     assert built.found_seconds == 0
+    spent = time.process_time() - begin
     found, _ = build(folder, ranker=Slow())
-    assert took <= found.found_seconds < 2 * took + 0.5
+    assert took <= found.found_seconds <= spent
     meta = json.loads((found.path / "meta.json").read_text())
     assert meta["processor_seconds"] == found.found_seconds
     # of one that was interrupted, it learns what the parts took that it found
     shutil.rmtree(found.path / "part-00000")
+    begin = time.process_time()
     resumed, asked = build(folder, ranker=Slow())
     assert asked == list(range(10))
+    spent += time.process_time() - begin
     assert took <= resumed.found_seconds < found.found_seconds
-    assert took <= build(folder)[0].found_seconds < 2 * took + 1
+    assert took <= build(folder)[0].found_seconds <= spent
 
 
 def test_what_an_estimation_found_done_counts_as_found(folder):
