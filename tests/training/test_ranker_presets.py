@@ -23,9 +23,10 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
 def test_a_preset_is_one_stage_for_the_ranker_and_for_poem(
     keys: Dict[str, Any], preset: str
 ) -> None:
-    for model in ("MultiTaskRanker", "POEM"):
+    blocks = {"ranking_source": "time_blocks"}
+    for model, of_model in (("MultiTaskRanker", {}), ("POEM", blocks)):
         configs = [
-            Config(config_dict={**keys, "model": model, "preset": name})
+            Config(config_dict={**keys, **of_model, "model": model, "preset": name})
             for name in ("best", preset)
         ]
         plain, config = configs
@@ -40,6 +41,17 @@ def test_a_preset_is_one_stage_for_the_ranker_and_for_poem(
 def test_a_preset_of_another_model_is_refused(keys: Dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"^preset: paper sets .*, which MultiTaskRanker does not"):
         Config(config_dict={**keys, "preset": "paper"})
+
+
+@pytest.mark.parametrize("preset", ["cwm", "d2co", "ektm", "pub"])
+def test_a_preset_of_rankers_is_refused_where_none_is_trained(
+    keys: Dict[str, Any], preset: str
+) -> None:
+    words = f"^preset: {preset} changes the ranker, and the ranking_source logged trains none; add "
+    given = {**keys, "ranking_source": "logged", "preset": preset}
+    for model in ("POEM", "Upstream"):
+        with pytest.raises(InputError, match=words):
+            Config(config_dict={**given, "model": model})
 
 
 def test_a_preset_trains_saves_and_loads(keys: Dict[str, Any]) -> None:
