@@ -1,7 +1,7 @@
 """Rankers by one word: presets, whole runs, the search for hyper-parameters, the request cache."""
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import pytest
 import yaml
@@ -93,3 +93,20 @@ def test_the_own_space_of_the_model_fits_every_ranker(keys: Dict[str, Any]) -> N
         assert set(search.space) == {"learning_rate", "ranker.dropout"}
         drawn = search.configuration({"learning_rate": 0.01, "ranker.dropout": 0.3})
         assert Config(config_dict=drawn)["ranker.dropout"] == 0.3
+
+
+@pytest.mark.parametrize("optimizers", [("none", "pub"), ("pub", "none")])
+def test_a_ranker_does_not_go_on_with_another_optimizer(
+    keys: Dict[str, Any], optimizers: Tuple[str, str]
+) -> None:
+    before, after = optimizers
+    file = run_recbole_poem(config_dict={**keys, "ranker_optimizer": before})["model_file"]
+    with pytest.raises(InputError, match=r"\.pth: resume goes on with the optimizer of the"):
+        run_recbole_poem(config_dict={"resume": file, "epochs": 2, "ranker_optimizer": after})
+
+
+def test_a_ranker_does_not_go_on_with_other_targets(keys: Dict[str, Any]) -> None:
+    file = run_recbole_poem(config_dict=keys)["model_file"]
+    change = {"targets.seconds.target": "cwm"}
+    with pytest.raises(InputError, match="^targets: the run that is resumed was validated with"):
+        run_recbole_poem(config_dict={"resume": file, "epochs": 2, **change})
