@@ -282,10 +282,11 @@ class Config(ChosenComponents, recbole.config.Config):
         preset = self._preset_name
         if preset == "best" or not hasattr(MODELS[model].keys, "preset"):
             return []
-        file = PROPERTIES / "preset" / f"{preset}.yaml"
-        if not file.is_file():
-            known = ", ".join(sorted(known.stem for known in file.parent.glob("*.yaml")))
+        files = {file.stem: file for file in sorted((PROPERTIES / "preset").glob("*.yaml"))}
+        if preset not in files:
+            known = ", ".join(files)
             raise InputError(f"preset: expected best or one of {known}, not {preset!r}")
+        file = files[preset]
         known_keys = {*self.internal_config_dict, *(stage.key for stage in self.stages())}
         strange = [
             key for key in read_config_file(str(file)) if key.split(".")[0] not in known_keys
