@@ -18,6 +18,8 @@ from recbole_poem.core.settings import (
 )
 from recbole_poem.fusion.learned import learns
 
+_OF_RANKERS = ("targets", "ranker", "ranker_input", "ranker_optimizer")
+
 
 @dataclass(frozen=True)
 class POEMKeys:
@@ -125,8 +127,27 @@ def _check_fusion(config: Any, losses: Mapping[str, Any]) -> None:
             "rankings; set n_rankings: 1"
         )
     if "fusion" in losses and not learned:
-        missing = "no ranking_reader" if reader is None else f"the score_fusion {fusion.name}"
+        missing, instead = f"the score_fusion {fusion.name}", "score_fusion: umre"
+        if reader is None:
+            missing, instead = "no ranking_reader", "a ranking_reader"
         raise InputError(
             f"losses.fusion: with {missing} there is no fusion that learns; leave the loss out, or "
-            "take score_fusion: umre"
+            f"take {instead}"
+        )
+
+
+def check_preset(config: Any) -> None:
+    """Refuse a preset that changes the ranker where no ranker makes the rankings.
+
+    Raises
+    ------
+    InputError
+        Naming the preset and the source of the rankings.
+    """
+    source = config.component("ranking_source")
+    is_of_rankers = any(map(config.preset_sets, _OF_RANKERS))
+    if is_of_rankers and not getattr(source.component, "trains_rankers", False):
+        raise InputError(
+            f"preset: {config['preset']} changes the ranker, and the ranking_source {source.name} "
+            "trains none; add ranking_source: time_blocks, or take another preset"
         )

@@ -48,7 +48,7 @@ class Popularity(nn.Module):
 
     def predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the item of each prediction row, (B,)."""
-        return self.share[interaction[self._item_field]]
+        return self.share[interaction[self._item_field]].float()  # as RecBole collects them
 
 
 def training_counts(experiment: Experiment) -> np.ndarray:

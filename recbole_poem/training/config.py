@@ -31,7 +31,7 @@ from recbole_poem.core.renamed import RENAMED
 from recbole_poem.core.settings import defaults_of
 from recbole_poem.core.stages import NESTED, STAGES
 from recbole_poem.logits.on_top import check_terms
-from recbole_poem.models.keys import POEMKeys
+from recbole_poem.models.keys import POEMKeys, check_preset
 from recbole_poem.training.checks import check_given
 from recbole_poem.training.checks.names import check_dataset_name
 from recbole_poem.training.checks.values import check_values
@@ -116,6 +116,8 @@ class Config(ChosenComponents, recbole.config.Config):
         own = getattr(self.model_class, "check_keys", None)
         check_keys = check_terms if own is None else own
         check_keys(self)
+        if getattr(self.model_class, "keys", None) is POEMKeys:
+            check_preset(self)
         self._refuse_misspelt()
 
     def unknown_keys(self) -> List[Tuple[str, Optional[str]]]:
@@ -268,15 +270,23 @@ class Config(ChosenComponents, recbole.config.Config):
     def _preset_name(self) -> str:
         return str(self.external_config_dict.get("preset", "best"))
 
+    def preset_sets(self, head: str) -> bool:
+        """Tell whether the preset sets a key or a part of it, whatever the data set."""
+        of_preset = PROPERTIES / "preset" / self._preset_name
+        files = [of_preset.with_suffix(".yaml"), of_preset / "any.yaml"]
+        keys = [key for file in files if file.is_file() for key in read_config_file(str(file))]
+        return any(key.partition(".")[0] == head for key in keys)
+
     def _preset(self, model: str) -> List[Path]:
         """Return the file of the preset that the user chose, if it changes the defaults."""
         preset = self._preset_name
         if preset == "best" or not hasattr(MODELS[model].keys, "preset"):
             return []
-        file = PROPERTIES / "preset" / f"{preset}.yaml"
-        if not file.is_file():
-            known = ", ".join(sorted(known.stem for known in file.parent.glob("*.yaml")))
+        files = {file.stem: file for file in sorted((PROPERTIES / "preset").glob("*.yaml"))}
+        if preset not in files:
+            known = ", ".join(files)
             raise InputError(f"preset: expected best or one of {known}, not {preset!r}")
+        file = files[preset]
         known_keys = {*self.internal_config_dict, *(stage.key for stage in self.stages())}
         strange = [
             key for key in read_config_file(str(file)) if key.split(".")[0] not in known_keys

@@ -138,6 +138,31 @@ def load_weights(
     model.load_other_parameter(other)
 
 
+def load_optimizer(optimizer: Any, state: Dict[str, Any], path: Union[str, Path]) -> None:
+    """Give an optimizer its state after the last epoch.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+    state : dict
+        Of the checkpoint.
+    path : str or Path
+        Of the checkpoint.
+
+    Raises
+    ------
+    InputError
+        If it is of another kind, which has other settings.
+    """
+    then, now = (of["param_groups"] for of in (state["optimizer"], optimizer.state_dict()))
+    if [*map(set, then)] != [*map(set, now)]:
+        raise InputError(
+            f"{path}: resume goes on with the optimizer of the training, and this is another kind; "
+            "give the same learner and ranker_optimizer, or train again"
+        )
+    optimizer.load_state_dict(state["optimizer"])
+
+
 def _without_weights(
     dataset: Any, then: Mapping[str, Any], now: Mapping[str, Any]
 ) -> Dict[str, np.ndarray]:

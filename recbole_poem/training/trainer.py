@@ -29,7 +29,7 @@ from recbole_poem.rerankers.lists import Lists, in_time_order
 from recbole_poem.training import checkpoint
 from recbole_poem.training.collector import PlainCollector
 from recbole_poem.training.progress import Progress, Quiet
-from recbole_poem.training.restoring import check_ids, data_of, load_weights
+from recbole_poem.training.restoring import check_ids, data_of, load_optimizer, load_weights
 from recbole_poem.training.weight_average import WeightAverage
 
 
@@ -285,7 +285,7 @@ class TrainingMixin(Trainer):
         self.start_epoch = state["epoch"] + 1 if more_epochs else self.epochs
         if more_epochs:
             self.model.load_state_dict(state["last_state_dict"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            load_optimizer(self.optimizer, state, resume_file)
             for group in self.optimizer.param_groups:  # the keys of this run hold, new ones too
                 group["lr"], group["weight_decay"] = self.learning_rate, self.weight_decay
         if self._average is not None:

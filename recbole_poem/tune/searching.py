@@ -11,6 +11,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import alone, writing
 from recbole_poem.core.renamed import RENAMED
 from recbole_poem.core.run_log import end_log
+from recbole_poem.core.stage import Choice
 from recbole_poem.core.stages import STAGES
 from recbole_poem.core.workers import environment, ray_session
 from recbole_poem.training.config import Config
@@ -122,6 +123,7 @@ class Search:
                     f"{key}: tuned in {path}, and {part} is left out for all trials; take the "
                     "line out of the file, or name another file as params_file"
                 )
+            self._check_setting(key, path)
         self.config.external_config_dict.update(dict.fromkeys(self.space))
         for key, near in self.config.unknown_keys():
             hint = f"; the nearest known key is '{near}'" if near else ""
@@ -129,6 +131,25 @@ class Search:
             where = f"params_file: {path}: " if key in self.space else ""
             raise InputError(f"{where}'{key}' is not a key of {self.config.model}{hint}")
         check_storable(self.config.given())
+
+    def _check_setting(self, key: str, path: str) -> None:
+        """Refuse to tune what a component has not that is chosen for all trials."""
+        where, *parts = key.split(".")
+        if where not in STAGES:
+            return
+        words = {"name", STAGES[where].word}
+        found = self.config.component(where)
+        for part in parts:
+            is_tuned = not self.space.keys().isdisjoint({where, *(f"{where}.{w}" for w in words)})
+            if is_tuned or not isinstance(found, (dict, Choice)):
+                return
+            if isinstance(found, Choice) and not hasattr(found.settings, part):
+                raise InputError(
+                    f"{key}: tuned in {path}, and the {where} {found.name} has no such setting; "
+                    "take the line out of the file, or name another file as params_file"
+                )
+            where = f"{where}.{part}"
+            found = self.config.component(where)
 
     def configuration(self, params: Dict[str, Any]) -> Dict[str, Any]:
         """Return fixed and tuned keys as a configuration file holds them."""

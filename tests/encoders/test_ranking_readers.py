@@ -76,6 +76,26 @@ def test_candidates_that_are_alike_say_nothing_and_break_nothing() -> None:
     assert torch.isfinite(alike.grad).all()
 
 
+@pytest.mark.parametrize("n", [5, 40])
+def test_equations_of_what_is_no_number_have_a_solution_that_is_none(n: int) -> None:
+    centred = torch.randn(2, n, SIZE, generator=torch.Generator().manual_seed(3))
+    wanted, penalty = centred[:, :, 0].clone(), torch.tensor(0.5)
+    expected = ridge_solution(centred, wanted, penalty)[0]
+    centred[1, 0] = torch.nan
+    found = ridge_solution(centred, wanted, penalty)
+    assert torch.equal(found[0], expected) and found[1].isnan().all()
+
+
+@pytest.mark.parametrize("n", [6, 30])
+def test_a_penalty_that_was_learned_away_breaks_nothing(n: int) -> None:
+    ridge = reader("ridge")
+    table = embeddings() * torch.logspace(0, -9, SIZE)  # as good as in one direction
+    with torch.no_grad():
+        ridge.log_penalty.fill_(-80)
+    state = ridge(table, toy_ranking(n), torch.arange(2))
+    assert state.isfinite().all()
+
+
 def test_a_planted_direction_is_found() -> None:
     """The scores are products with a vector: its direction is what the untrained ridge returns."""
     table, wish = embeddings(), torch.randn(SIZE, generator=torch.Generator().manual_seed(5))

@@ -65,6 +65,14 @@ def test_the_batch_holds_the_current_ranking_and_what_was_consumed_from_it(
     np.testing.assert_array_equal(batch[LISTED_SCORE][asks].numpy(), found.scores)
 
 
+def test_a_label_that_no_training_row_has_is_refused(keys: Dict[str, Any]) -> None:
+    labels = {"all": {}, "loved": {"rating": "[70,70]"}}
+    words = r"^score_fusion\.labels\.loved: no training row meets .*rating.*, so it teaches nothing"
+    for model in ("POEM", "Upstream"):
+        with pytest.raises(InputError, match=words):
+            train(model, config_dict={**keys, "preset": "umre", "score_fusion.labels": labels})
+
+
 @pytest.mark.parametrize("name", LEARNED)
 def test_a_resumed_run_equals_an_uninterrupted_one(keys: Dict[str, Any], name: str) -> None:
     labels = {"all": {}, "liked": {"rating": "[4,inf)"}}

@@ -51,6 +51,18 @@ def test_pop_is_what_a_run_of_its_own_comes_to(keys: Dict[str, Any]) -> None:
     assert found == {"Pop": alone}
 
 
+@pytest.mark.parametrize(
+    ("model", "name", "own"), [("BPR", "Pop", "Pop"), ("POEM", "previous ranking", "Upstream")]
+)
+def test_among_sampled_negatives_too_they_are_runs_of_their_own(
+    keys: Dict[str, Any], model: str, name: str, own: str
+) -> None:
+    keys = {**keys, **CACHE, "eval_args": {"mode": "uni6"}}
+    finished = train(model, config_dict=keys)
+    found = beside(finished.trainer, finished.experiment)
+    assert found[name] == run_recbole_poem(own, config_dict=keys)["test_result"]
+
+
 def test_pop_counts_the_rows_of_the_training_part(keys: Dict[str, Any]) -> None:
     experiment = train("SASRec", config_dict=keys).experiment
     log = experiment.train_data._dataset.log

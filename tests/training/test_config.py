@@ -80,6 +80,12 @@ def test_the_preset_reloop2_adds_a_reranker_and_changes_nothing_else() -> None:
     assert others <= {"rerankers", "preset"}
 
 
+@pytest.mark.parametrize("name", ["papers", "cwm/any", "../preset/umre", "best/kuairand-pure"])
+def test_a_preset_is_one_of_those_that_are_listed(name: str) -> None:
+    with pytest.raises(InputError, match=r"^preset: expected best or one of a2gen, .*, umre"):
+        make(preset=name)
+
+
 @pytest.mark.parametrize("dataset", ["kuairand-pure", "kuairand-pure-4.08-4.21", "kuairec"])
 @pytest.mark.parametrize("preset", ["d2co", "cwm"])
 def test_a_preset_may_change_the_watch_time_of_whatever_data_set(preset: str, dataset: str) -> None:

@@ -1,7 +1,7 @@
 """Rankers by one word: presets, whole runs, the search for hyper-parameters, the request cache."""
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import pytest
 import yaml
@@ -23,9 +23,10 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
 def test_a_preset_is_one_stage_for_the_ranker_and_for_poem(
     keys: Dict[str, Any], preset: str
 ) -> None:
-    for model in ("MultiTaskRanker", "POEM"):
+    blocks = {"ranking_source": "time_blocks"}
+    for model, of_model in (("MultiTaskRanker", {}), ("POEM", blocks)):
         configs = [
-            Config(config_dict={**keys, "model": model, "preset": name})
+            Config(config_dict={**keys, **of_model, "model": model, "preset": name})
             for name in ("best", preset)
         ]
         plain, config = configs
@@ -40,6 +41,17 @@ def test_a_preset_is_one_stage_for_the_ranker_and_for_poem(
 def test_a_preset_of_another_model_is_refused(keys: Dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"^preset: paper sets .*, which MultiTaskRanker does not"):
         Config(config_dict={**keys, "preset": "paper"})
+
+
+@pytest.mark.parametrize("preset", ["a2gen", "cwm", "d2co", "ektm", "pub", "rar"])
+def test_a_preset_of_rankers_is_refused_where_none_is_trained(
+    keys: Dict[str, Any], preset: str
+) -> None:
+    words = f"^preset: {preset} changes the ranker, and the ranking_source logged trains none; add "
+    given = {**keys, "ranking_source": "logged", "preset": preset}
+    for model in ("POEM", "Upstream"):
+        with pytest.raises(InputError, match=words):
+            Config(config_dict={**given, "model": model})
 
 
 @pytest.mark.parametrize(
@@ -115,3 +127,20 @@ def test_the_own_space_of_the_model_fits_every_ranker(keys: Dict[str, Any]) -> N
         assert set(search.space) == {"learning_rate", "ranker.dropout"}
         drawn = search.configuration({"learning_rate": 0.01, "ranker.dropout": 0.3})
         assert Config(config_dict=drawn)["ranker.dropout"] == 0.3
+
+
+@pytest.mark.parametrize("optimizers", [("none", "pub"), ("pub", "none")])
+def test_a_ranker_does_not_go_on_with_another_optimizer(
+    keys: Dict[str, Any], optimizers: Tuple[str, str]
+) -> None:
+    before, after = optimizers
+    file = run_recbole_poem(config_dict={**keys, "ranker_optimizer": before})["model_file"]
+    with pytest.raises(InputError, match=r"\.pth: resume goes on with the optimizer of the"):
+        run_recbole_poem(config_dict={"resume": file, "epochs": 2, "ranker_optimizer": after})
+
+
+def test_a_ranker_does_not_go_on_with_other_targets(keys: Dict[str, Any]) -> None:
+    file = run_recbole_poem(config_dict=keys)["model_file"]
+    change = {"targets.seconds.target": "cwm"}
+    with pytest.raises(InputError, match=r"^targets: the run that is resumed was validated with"):
+        run_recbole_poem(config_dict={"resume": file, "epochs": 2, **change})

@@ -126,6 +126,43 @@ def test_a_setting_of_what_is_left_out_is_not_tuned(given: str, tuned: str, part
         Search(keys, [], "space.hyper")
 
 
+@pytest.mark.parametrize(
+    ("chosen", "tuned", "component"),
+    [
+        ({"ranking_reader": "ridge"}, "ranking_reader.group_samples", "ranking_reader ridge"),
+        (
+            {"ranking_reader": "sum"},
+            "ranking_reader.second.penalty",
+            "ranking_reader.second partial_order",
+        ),
+        ({"grouping": "by_stage"}, "grouping.n_groups", "grouping by_stage"),
+    ],
+)
+def test_a_setting_that_the_chosen_component_has_not_is_not_tuned(
+    chosen: Dict[str, Any], tuned: str, component: str
+) -> None:
+    Path("space.hyper").write_text(f"{tuned} choice [2,3]\n")
+    words = f"^{tuned}: tuned in space.hyper, and the {component} has no such setting; take"
+    with pytest.raises(InputError, match=words):
+        Search({"model": "POEM", "dataset": "ml-100k", **chosen}, [], "space.hyper")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "ranking_reader choice ['ridge']\nranking_reader.penalty choice [0.5]",
+        "ranking_reader.name choice ['ridge']\nranking_reader.penalty choice [0.5]",
+        "targets.click.target choice ['binary']\ntargets.click.weight choice [0.5]",
+        "losses.system_order.weight choice [0.5]\nranking_reader.attention.name choice ['softmax']",
+    ],
+)
+def test_a_setting_of_a_component_that_is_tuned_itself_is_left_to_the_trials(lines: str) -> None:
+    Path("space.hyper").write_text(f"{lines}\n")
+    keys = {"targets": {"click": {"feedback": {"rating": "[4,5]"}}}}
+    search = Search({"model": "POEM", "dataset": "ml-100k", **keys}, [], "space.hyper")
+    assert len(search.space) == 2
+
+
 def test_a_former_key_is_named_with_the_new_one() -> None:
     Path("space.hyper").write_text("margin_weight choice [0.1,0.2]\n")
     with pytest.raises(InputError, match=r"'margin_weight' is not a key of POEM; write losses\.m"):

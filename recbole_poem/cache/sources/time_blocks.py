@@ -34,6 +34,8 @@ class TimeBlocks(BlockRanker):
     on.
     """
 
+    trains_rankers = True
+
     @dataclass(frozen=True)
     class Settings(RetrievalSettings):
         """Blocks of time, and how the ranker of each is trained."""

@@ -6,12 +6,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from recbole_poem.core.settings import ABOVE_0, setting
+from recbole_poem.core.number_types import is_number
+from recbole_poem.core.settings import Range, setting
 from recbole_poem.core.stages import RANKING_READERS
 from recbole_poem.encoders.ranking.candidates import ReadOut, Values, values_setting
 from recbole_poem.encoders.sizes import Sizes
 from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.fusion.groups import Grouping
+
+#: below it, rounding in single precision makes equations that have no solution
+_LEAST_PENALTY = 1e-4
+_PENALTY = Range(lambda v: is_number(v) and v >= _LEAST_PENALTY, f"a number from {_LEAST_PENALTY}")
 
 
 def ridge_solution(
@@ -33,7 +38,7 @@ def ridge_solution(
 
     Returns
     -------
-    (Q, d); 0 where C is.
+    (Q, d); 0 where C is, NaN where C is no number.
     """
     transposed, n, size = centred.transpose(1, 2), *centred.shape[1:]
     few = n < size
@@ -54,7 +59,9 @@ def ridge_solution(
         square = centred @ transposed if few else transposed @ centred
         # not torch.eye: a recorded model would keep the size that it was recorded with
         unit = torch.ones_like(square.diagonal(dim1=1, dim2=2)).diag_embed()
-        factor = torch.linalg.cholesky(square + ridge * unit)
+        factor, failed = torch.linalg.cholesky_ex(square + ridge * unit)
+        # what is no number stays none, so that a training can name what went wrong
+        factor = factor.masked_fill(failed.view(-1, 1, 1) > 0, torch.nan)
         solved = torch.cholesky_solve(right, factor)
     # a step of refinement: its gradient is the implicit one, A^-1 (dy - dA x), which needs no more
     # than the factor, where that of a Cholesky factor costs several times the forward pass
@@ -85,7 +92,7 @@ class Ridge(nn.Module):
 
         values: str = values_setting()
         penalty: float = setting(
-            0.5, ABOVE_0, "where the learned penalty begins, against the mean variance"
+            0.5, _PENALTY, "where the learned penalty begins, against the mean variance"
         )
 
     def __init__(self, settings: Any, sizes: Sizes, n_features: int, grouping: Grouping) -> None:
@@ -110,7 +117,8 @@ class Ridge(nn.Module):
         """Solve for the state; see `recbole_poem.encoders.ranking.RankingReader`."""
         found = self.values(embeddings, ranking)
         wanted = self.log_scale.exp() * (found.values @ self.weight)
+        penalty = self.log_penalty.exp().clamp_min(_LEAST_PENALTY)
         with torch.autocast(embeddings.device.type, enabled=False):
-            solution = ridge_solution(found.centred.float(), wanted.float(), self.log_penalty.exp())
+            solution = ridge_solution(found.centred.float(), wanted.float(), penalty)
         state: torch.Tensor = self.read_out(solution.to(found.mean.dtype), found.mean)
         return state

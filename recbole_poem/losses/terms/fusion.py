@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import LISTED_LABEL, LISTED_SCORE
 from recbole_poem.core.settings import FROM_0, setting
 from recbole_poem.core.stages import LOSSES
@@ -37,7 +38,13 @@ class Fusion:
 
     @staticmethod
     def fields(settings: Any, data: Any) -> Dict[str, FieldMaker]:
-        """Return what makes the scores (B, R, N, M) and labels (B, R, N, L) of rankings."""
+        """Return what makes the scores (B, R, N, M) and labels (B, R, N, L) of rankings.
+
+        Raises
+        ------
+        InputError
+            For a label that no training row has.
+        """
         usual = data.config["positive_feedback"]
         labels = data.config.component("score_fusion").settings.labels
         meets = [
@@ -45,6 +52,12 @@ class Fusion:
             for name, condition in labels.items()
         ]
         counts = np.stack(meets) & data.log.training
+        for name, rows in zip(labels, counts):
+            if not rows.any():
+                raise InputError(
+                    f"score_fusion.labels.{name}: no training row meets "
+                    f"{labels[name] or usual}, so it teaches nothing; mend it, or leave it out"
+                )
 
         def scores(requests: torch.Tensor, draws: torch.Tensor, batch: Interaction) -> torch.Tensor:
             return cast(torch.Tensor, data.dataset.scores_of_rankings(requests.numpy()))

@@ -126,7 +126,7 @@ def test_labels_weights_and_numbers_of_persons_are_no_features(keys: Dict[str, A
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (person() + ", 1", r"census-income\.test, line 2: 43 fields"),
+        (person() + ", 1", r"census-income\.test, line 2: 43 fields, and 42 are named; put"),
         (person(income="rich"), r"line 2: expected - 50000\. or 50000\+\. in the last .*'rich'"),
         (
             person(age="old"),
@@ -141,6 +141,19 @@ def test_a_wrong_line_is_named_and_nothing_is_written(
     with pytest.raises(InputError, match=words):
         census.convert(source, tmp_path / "mini")
     assert not (tmp_path / "mini").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (person() + ", 1", r"census-income\.test: line 1 has 43 fields, and 42 columns are named"),
+        ("", r"census-income\.test: line 1 is empty; it has to hold rows"),
+    ],
+)
+def test_a_wrong_first_line_is_no_header(tmp_path: Path, line: str, words: str) -> None:
+    source = write(tmp_path / "raw", [person()], [line])
+    with pytest.raises(InputError, match=words):
+        census.convert(source, tmp_path / "mini")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_a_file_without_a_header_needs_the_names() -> None:
     assert "line 1 names no columns: '196\t242" in refusal(source)
     rows = written(source, columns=["user", "item", "stars", "time"])
     assert list(rows["item_id"]) == ["242", "302"]
-    with pytest.raises(InputError, match="line 1 has 4 fields, and --columns names 2"):
+    with pytest.raises(InputError, match="line 1 has 4 fields, and 2 columns are named"):
         convert(source, "data/new", columns=["user", "item"])
 
 

@@ -46,6 +46,7 @@ class CsvTable:
     def __init__(self, path: Path, reading: Reading) -> None:
         self.name, self.paths, self._path = str(path), [path], path
         self._encoding = encoding_of(reading.encoding)
+        self._has_header = reading.names is None
         lines = self._first_lines()
         is_given = reading.separator is not None
         self._separator = (
@@ -53,12 +54,11 @@ class CsvTable:
         )
         source = "as --separator says" if is_given else "guessed; --separator names another"
         self.note = f"columns are separated by {in_words(self._separator)} ({source})"
-        self._has_header = reading.names is None
         self.columns = reading.names or self._header(lines[0])
         found = len(fields_of(lines[0], self._separator))
         if found != len(self.columns):
             raise InputError(
-                f"{path}: line 1 has {found} fields, and --columns names {len(self.columns)}"
+                f"{path}: line 1 has {found} fields, and {len(self.columns)} columns are named"
             )
 
     def read(self, names: Sequence[str], bar: Any = None) -> pd.DataFrame:
@@ -101,7 +101,8 @@ class CsvTable:
                 raise undecodable(self._path, self._encoding) from error
         if not lines or not lines[0].strip():
             what = "the file is empty" if not lines else "line 1 is empty"
-            raise InputError(f"{self._path}: {what}; it has to name the columns, as user,item,time")
+            needed = "name the columns, as user,item,time" if self._has_header else "hold rows"
+            raise InputError(f"{self._path}: {what}; it has to {needed}")
         return lines
 
     def _header(self, line: str) -> List[str]:
@@ -178,8 +179,10 @@ class CsvTable:
                 (line, row) for line, row in self._numbered() if len(row) != len(self.columns)
             )
             count = "1 field" if len(row) == 1 else f"{len(row)} fields"
+            known = len(self.columns)
+            expected = f"the header has {known}" if self._has_header else f"{known} are named"
             raise InputError(
-                f"{self._path}, line {line}: {count}, and the header has {len(self.columns)}; "
+                f"{self._path}, line {line}: {count}, and {expected}; "
                 "put a field that holds the separator between quotes"
             )
         return [row for row in block if row]
