@@ -82,7 +82,9 @@ def test_the_preset_reloop2_adds_a_reranker_and_changes_nothing_else() -> None:
 
 @pytest.mark.parametrize("name", ["papers", "cwm/any", "../preset/umre", "best/kuairand-pure"])
 def test_a_preset_is_one_of_those_that_are_listed(name: str) -> None:
-    with pytest.raises(InputError, match="^preset: expected best or one of comirec, cwm, .*, umre"):
+    with pytest.raises(
+        InputError, match=r"^preset: expected best or one of comirec, cwm, .*, umre"
+    ):
         make(preset=name)
 
 

@@ -108,5 +108,5 @@ def test_a_ranker_does_not_go_on_with_another_optimizer(
 def test_a_ranker_does_not_go_on_with_other_targets(keys: Dict[str, Any]) -> None:
     file = run_recbole_poem(config_dict=keys)["model_file"]
     change = {"targets.seconds.target": "cwm"}
-    with pytest.raises(InputError, match="^targets: the run that is resumed was validated with"):
+    with pytest.raises(InputError, match=r"^targets: the run that is resumed was validated with"):
         run_recbole_poem(config_dict={"resume": file, "epochs": 2, **change})

@@ -16,9 +16,7 @@ from recbole_poem.fusion.groups import Grouping
 
 #: below it, rounding in single precision makes equations that have no solution
 _LEAST_PENALTY = 1e-4
-_PENALTY = Range(
-    lambda v: is_number(v) and v >= _LEAST_PENALTY, f"a number from {_LEAST_PENALTY}"
-)
+_PENALTY = Range(lambda v: is_number(v) and v >= _LEAST_PENALTY, f"a number from {_LEAST_PENALTY}")
 
 
 def ridge_solution(
