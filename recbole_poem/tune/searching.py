@@ -11,7 +11,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import alone, writing
 from recbole_poem.core.renamed import RENAMED
 from recbole_poem.core.run_log import end_log
-from recbole_poem.core.stage import Choice
+from recbole_poem.core.stage import Choice, Form
 from recbole_poem.core.stages import STAGES
 from recbole_poem.core.workers import environment, ray_session
 from recbole_poem.training.config import Config
@@ -111,6 +111,7 @@ class Search:
             raise InputError("resume: a search continues by itself; leave this key out")
         path = params_file or str(space_file(self.config.model))
         self.space = read_space(path)
+        single = {stage.key for stage in self.config.stages() if stage.form is Form.ONE}
         for key in self.space:
             if key in keys:
                 raise InputError(
@@ -118,7 +119,8 @@ class Search:
                 )
             part = key.rpartition(".")[0]
             is_stated = part.partition(".")[0] in STAGES and self.config.is_given(part)
-            if is_stated and self.config.component(part) is None:
+            is_whole = part in single - set(self.space)
+            if (is_stated or is_whole) and self.config.component(part) is None:
                 raise InputError(
                     f"{key}: tuned in {path}, and {part} is left out for all trials; take the "
                     "line out of the file, or name another file as params_file"

@@ -163,6 +163,13 @@ def test_a_setting_of_a_component_that_is_tuned_itself_is_left_to_the_trials(lin
     assert len(search.space) == 2
 
 
+def test_a_setting_of_what_a_preset_leaves_out_is_not_tuned() -> None:
+    with pytest.raises(
+        InputError, match=r"^ranking_reader\.group_samples: tuned in .*POEM.hyper, a"
+    ):
+        Search({"model": "POEM", "dataset": "ml-100k", "preset": "comirec"}, [])
+
+
 def test_a_former_key_is_named_with_the_new_one() -> None:
     Path("space.hyper").write_text("margin_weight choice [0.1,0.2]\n")
     with pytest.raises(InputError, match=r"'margin_weight' is not a key of POEM; write losses\.m"):
