@@ -164,6 +164,9 @@ def test_every_key_that_a_file_searches_is_read_by_default(write_dataset: Any, m
     given = {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20)), "topk": [5]}
     given.update({"valid_metric": "NDCG@5", "ranking_source.n_candidates": 8})
     given = given if model == "POEM" else {k: v for k, v in given.items() if "." not in k}
+    if model == "MultiTaskRanker":
+        of_ranker = {"targets": {"liked": {"feedback": {"rating": "[4,inf)"}}}}
+        given = {**given, **of_ranker, "valid_metric": "GAUC", "metrics": ["GAUC"]}
     config = Reading(model, config_dict=given)
     Reading.asked = set()
     experiment = assemble(config)
