@@ -122,9 +122,11 @@ def test_the_own_space_of_the_model_fits_every_ranker(keys: Dict[str, Any]) -> N
     pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
     from recbole_poem.tune.searching import Search
 
+    sizes = {"embedding_size", "hidden_size"}
+    given = {key: value for key, value in keys.items() if key not in sizes}
     for ranker in ("mmoe", "ektm", "shared_bottom", "a2gen"):
-        search = Search({**keys, "ranker": ranker}, [])
-        assert set(search.space) == {"learning_rate", "ranker.dropout"}
+        search = Search({**given, "ranker": ranker}, [])
+        assert set(search.space) == {"learning_rate", "weight_decay", "ranker.dropout", *sizes}
         drawn = search.configuration({"learning_rate": 0.01, "ranker.dropout": 0.3})
         assert Config(config_dict=drawn)["ranker.dropout"] == 0.3
 
