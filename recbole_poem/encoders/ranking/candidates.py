@@ -11,6 +11,7 @@ from recbole_poem.core.settings import one_of, setting
 from recbole_poem.encoders.sizes import Sizes, initialise
 from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.fusion.groups import Grouping
+from recbole_poem.fusion.places import standardised
 
 #: what a reader knows of a candidate's place
 VALUES = one_of("features", "groups")
@@ -73,12 +74,8 @@ class Values(nn.Module):
         one = valid.to(found.dtype)
         count = one.sum(dim=1, keepdim=True).clamp_min(1)
         mean = (one / count).transpose(1, 2) @ found  # (Q, 1, d)
-        centre = (values * valid).sum(dim=1, keepdim=True) / count
-        values = (values - centre) * valid
-        variance = values.square().sum(dim=1, keepdim=True) / count
-        # a ranking in which all places are alike says nothing, and stays at 0
-        values = values * (variance + 1e-12).rsqrt()
-        return Candidates(valid, mean.squeeze(1), torch.baddbmm(found, one, mean, alpha=-1), values)
+        centred = torch.baddbmm(found, one, mean, alpha=-1)
+        return Candidates(valid, mean.squeeze(1), centred, standardised(values, ranking.valid))
 
 
 class ReadOut(nn.Module):

@@ -27,9 +27,9 @@ from torch import nn
 from recbole_poem.core.number_types import is_number
 from recbole_poem.core.settings import Range, setting
 from recbole_poem.core.stages import SCORE_FUSIONS
-from recbole_poem.fusion.objective_weights import shares_of, weights_setting
+from recbole_poem.fusion.objective_weights import ObjectiveWeights, weights_setting
 from recbole_poem.fusion.scores import CandidateOrder, Fused
-from recbole_poem.fusion.scores.reciprocal_rank import competition_ranks, fuse
+from recbole_poem.fusion.scores.reciprocal_rank import competition_ranks
 
 _OFFSET = Range(lambda v: is_number(v) and 0 <= v <= 0.5, "a number from 0 to 0.5")
 
@@ -102,10 +102,7 @@ class NormalScores(nn.Module):
     def __init__(self, settings: Any, n_objectives: int, context_size: int = 0) -> None:
         super().__init__()
         self.offset, self.n_features = settings.offset, n_objectives
-        self.share = shares_of(settings.weights, n_objectives)
-        self.weights: torch.Tensor
-        given = torch.tensor(self.share, dtype=torch.float32)
-        self.register_buffer("weights", given, persistent=False)
+        self.objectives = ObjectiveWeights(settings.weights, n_objectives)
 
     @classmethod
     def of_cache(cls, settings: Any, n_objectives: int) -> CandidateOrder:
@@ -117,13 +114,12 @@ class NormalScores(nn.Module):
     ) -> Fused:
         """Fuse scores (..., N, M) of the candidates that are `valid` (..., N)."""
         features = normal_scores(scores, valid, self.offset)
-        return Fused(features, fuse(features, self.weights))
+        return Fused(features, self.objectives(features))
 
     def fingerprint(self) -> Dict[str, Any]:
         """Return what its results depend on, as JSON values."""
-        return {"name": "normal_scores", "offset": self.offset, "share": self.share}
+        return {"name": "normal_scores", "offset": self.offset, "share": self.objectives.share}
 
     def gains(self, n: int) -> np.ndarray:
         """Return what each of the first `n` ranks is worth to each objective, (M, n) float32."""
-        share = np.asarray(self.share, dtype=np.float32)[:, None]
-        return share * place_gains(n, self.offset)
+        return self.objectives.of_places(place_gains(n, self.offset))

@@ -21,7 +21,7 @@ from torch import nn
 
 from recbole_poem.core.settings import ABOVE_0, FROM_0, setting
 from recbole_poem.core.stages import SCORE_FUSIONS
-from recbole_poem.fusion.objective_weights import shares_of, weights_setting
+from recbole_poem.fusion.objective_weights import ObjectiveWeights, weights_setting
 from recbole_poem.fusion.scores import CandidateOrder, Fused
 
 
@@ -73,24 +73,6 @@ def rank_weights(
     return weights / weights.sum(dim=-2, keepdim=True).clamp_min(1)
 
 
-def fuse(quintuple: torch.Tensor, objective_weights: torch.Tensor) -> torch.Tensor:
-    """Return the fused score S of every candidate.
-
-    Parameters
-    ----------
-    quintuple : (..., N, M)
-        Or other features, one an objective.
-    objective_weights : (M,)
-        a, non-negative, summing to 1.
-
-    Returns
-    -------
-    (..., N)
-        For a quintuple, summing to 1 over the candidates of a request.
-    """
-    return quintuple @ objective_weights
-
-
 def rank_gains(n: int, kappa: float, power: float) -> np.ndarray:
     """Return ``(kappa + rank) ** -power`` of the ranks 1..n, relative to the first, (n,) float32.
 
@@ -132,10 +114,7 @@ class ReciprocalRank(nn.Module):
         super().__init__()
         self.kappa, self.power = settings.kappa, settings.power
         self.n_features = n_objectives
-        self.share = shares_of(settings.weights, n_objectives)
-        self.weights: torch.Tensor
-        given = torch.tensor(self.share, dtype=torch.float32)
-        self.register_buffer("weights", given, persistent=False)
+        self.objectives = ObjectiveWeights(settings.weights, n_objectives)
 
     @classmethod
     def of_cache(cls, settings: Any, n_objectives: int) -> CandidateOrder:
@@ -147,14 +126,13 @@ class ReciprocalRank(nn.Module):
     ) -> Fused:
         """Fuse scores (..., N, M) of the candidates that are `valid` (..., N)."""
         quintuple = rank_weights(scores, valid, self.kappa, self.power)
-        return Fused(quintuple, fuse(quintuple, self.weights))
+        return Fused(quintuple, self.objectives(quintuple))
 
     def fingerprint(self) -> Dict[str, Any]:
         """Return what its results depend on, as JSON values."""
-        numbers = {"kappa": self.kappa, "power": self.power, "share": self.share}
+        numbers = {"kappa": self.kappa, "power": self.power, "share": self.objectives.share}
         return {"name": "reciprocal_rank", **numbers}
 
     def gains(self, n: int) -> np.ndarray:
         """Return what each of the first `n` ranks is worth to each objective, (M, n) float32."""
-        share = np.asarray(self.share, dtype=np.float32)[:, None]
-        return share * rank_gains(n, self.kappa, self.power)
+        return self.objectives.of_places(rank_gains(n, self.kappa, self.power))

@@ -11,7 +11,6 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.stages import SCORE_FUSIONS
 from recbole_poem.fusion.scores.reciprocal_rank import (
     competition_ranks,
-    fuse,
     rank_gains,
     rank_weights,
 )
@@ -104,7 +103,7 @@ def test_weights_of_a_request_sum_to_one_for_any_kappa_and_power(ranking, kappa,
     expected = valid.any(dim=1, keepdim=True).float().expand(-1, scores.shape[2])
     torch.testing.assert_close(weights.sum(dim=1), expected)
     equal = torch.full((scores.shape[2],), 1 / scores.shape[2])
-    torch.testing.assert_close(fuse(weights, equal).sum(dim=1), expected[:, 0])
+    torch.testing.assert_close((weights @ equal).sum(dim=1), expected[:, 0])
 
 
 def test_an_empty_ranking_is_zero_whatever_stands_in_its_slots():
@@ -143,7 +142,7 @@ def test_requests_of_any_leading_shape_do_not_touch_each_other():
 
 def test_fused_score_weighs_the_objectives():
     quintuple = torch.tensor([[0.5, 0.2], [0.3, 0.2], [0.2, 0.6]])
-    fused = fuse(quintuple, torch.tensor([0.75, 0.25]))
+    fused = quintuple @ torch.tensor([0.75, 0.25])
     assert fused.tolist() == pytest.approx([0.425, 0.275, 0.3])
 
 
@@ -203,9 +202,9 @@ def made(n_objectives, **settings):
 
 
 def test_the_weights_of_objectives_are_scaled_to_sum_one():
-    assert made(2, weights=[1, 3]).share == [0.25, 0.75]
-    assert made(2, weights=[0, 2.5]).share == [0.0, 1.0]
-    assert made(4).share == [0.25] * 4
+    assert made(2, weights=[1, 3]).objectives.share == [0.25, 0.75]
+    assert made(2, weights=[0, 2.5]).objectives.share == [0.0, 1.0]
+    assert made(4).objectives.share == [0.25] * 4
 
 
 def test_gains_are_the_weights_of_the_first_ranks():

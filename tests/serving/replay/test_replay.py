@@ -14,7 +14,7 @@ from toy_traffic import SMALL_POEM, SMALL_SASREC, logged_rankings
 from recbole_poem.cache.reading import read_rankings
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import CACHE_ITEM, REQUEST_ID
-from recbole_poem.fusion.scores.reciprocal_rank import fuse, rank_weights
+from recbole_poem.fusion.scores.reciprocal_rank import rank_weights
 from recbole_poem.serving.replay.play import open_experiment, play
 from recbole_poem.serving.replay.plot import figure_of, so_far
 from recbole_poem.serving.replay.rankings import LoggedRankings
@@ -168,7 +168,8 @@ def test_pass_through_compares_with_the_best_of_the_new_ranking(keys: Dict[str, 
             assert np.isnan(found.loc[row, "pass_through@5"])
             continue
         weights = torch.full((scores.shape[-1],), 1 / scores.shape[-1])
-        fused = fuse(rank_weights(scores, items > 0, 0, 1), weights).masked_fill(items == 0, -1)
+        fused = rank_weights(scores, items > 0, 0, 1) @ weights
+        fused = fused.masked_fill(items == 0, -1)
         order = fused[0].argsort(descending=True, stable=True)
         ranked = [item for item in items[0][order].tolist() if item and item in left][:5]
         with torch.no_grad():
