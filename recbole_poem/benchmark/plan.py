@@ -14,7 +14,6 @@ from recbole_poem.benchmark.rows import (
     Row,
     ablations,
     check_places,
-    preset_keys,
     refuse_unknown,
     row_of,
 )
@@ -22,6 +21,7 @@ from recbole_poem.benchmark.worlds import check_worlds
 from recbole_poem.core.blocks import laid
 from recbole_poem.core.config_files import read_config_file, read_yaml
 from recbole_poem.core.errors import InputError
+from recbole_poem.training.properties import preset_keys
 from recbole_poem.training.search_space import check_storable
 
 FIRST_SEED = 2020  # RecBole's

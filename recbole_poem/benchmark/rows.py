@@ -7,7 +7,7 @@ from recbole_poem.benchmark.asked import check_list, check_mapping
 from recbole_poem.core.blocks import laid
 from recbole_poem.core.config_files import read_yaml
 from recbole_poem.core.errors import InputError
-from recbole_poem.training.config import PROPERTIES
+from recbole_poem.training.properties import PROPERTIES
 
 
 class Row(NamedTuple):
@@ -101,12 +101,6 @@ def ablations(base: Row) -> List[Row]:
         )
         for name, keys in content.items()
     ]
-
-
-def preset_keys(preset: str) -> Set[str]:
-    """Return the keys that a preset of POEM sets; none for its defaults."""
-    files = (PROPERTIES / "preset" / name for name in (f"{preset}.yaml", f"{preset}/any.yaml"))
-    return {key for file in files if file.is_file() for key in read_yaml(file)}
 
 
 def refuse_unknown(where: str, content: Dict[str, Any], known: Set[str]) -> None:

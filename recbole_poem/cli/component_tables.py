@@ -10,7 +10,7 @@ from recbole_poem.core.config_files import read_config_file
 from recbole_poem.core.overall import OverallKeys
 from recbole_poem.core.settings import default_of
 from recbole_poem.core.stage import NONE, Form, Stage, source_of
-from recbole_poem.training.config import PROPERTIES
+from recbole_poem.training.properties import PROPERTIES
 from recbole_poem.training.registry import MODELS
 
 _ABSENT = "-"  # where a model names no component

@@ -145,7 +145,7 @@ def check_preset(config: Any) -> None:
         Naming the preset and the source of the rankings.
     """
     source = config.component("ranking_source")
-    is_of_rankers = any(map(config.preset_sets, _OF_RANKERS))
+    is_of_rankers = not config.keys_of_preset().isdisjoint(_OF_RANKERS)
     if is_of_rankers and not getattr(source.component, "trains_rankers", False):
         raise InputError(
             f"preset: {config['preset']} changes the ranker, and the ranking_source {source.name} "

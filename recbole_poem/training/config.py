@@ -13,7 +13,7 @@ import sys
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, FrozenSet, List, Optional, Tuple
+from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
 
 import recbole
 import recbole.config
@@ -38,12 +38,13 @@ from recbole_poem.training.checks.values import check_values
 from recbole_poem.training.chosen import ChosenComponents
 from recbole_poem.training.dotted import with_parts
 from recbole_poem.training.own_keys import own_keys
+from recbole_poem.training.properties import (
+    PROPERTIES,
+    files_behind,
+    preset_file,
+    preset_keys,
+)
 from recbole_poem.training.registry import MODELS, get_model
-
-_ROOT = Path(__file__).parents[1]
-_PACKAGED = _ROOT / "properties"
-#: The plugin's YAML files: inside the package once installed, beside it in a checkout.
-PROPERTIES = _PACKAGED if _PACKAGED.is_dir() else _ROOT.parent / "properties"
 
 #: Keys that the command and RecBole's launcher use, which stand in no properties file.
 _LAUNCH_KEYS = {
@@ -213,8 +214,7 @@ class Config(ChosenComponents, recbole.config.Config):
         of_dataset = PROPERTIES / "dataset" / f"{dataset}.yaml"
         files.append(of_dataset)
         if own is POEMKeys:
-            of_preset = PROPERTIES / "preset" / self._preset_name
-            files += [of_preset / f"{name}.yaml" for name in ("any", dataset)]
+            files += files_behind(self._preset_name, dataset)
         for file in files:
             if file.is_file():
                 self._update_internal_config_dict(str(file))
@@ -270,23 +270,16 @@ class Config(ChosenComponents, recbole.config.Config):
     def _preset_name(self) -> str:
         return str(self.external_config_dict.get("preset", "best"))
 
-    def preset_sets(self, head: str) -> bool:
-        """Tell whether the preset sets a key or a part of it, whatever the data set."""
-        of_preset = PROPERTIES / "preset" / self._preset_name
-        files = [of_preset.with_suffix(".yaml"), of_preset / "any.yaml"]
-        keys = [key for file in files if file.is_file() for key in read_config_file(str(file))]
-        return any(key.partition(".")[0] == head for key in keys)
+    def keys_of_preset(self) -> Set[str]:
+        """Return what the preset sets whatever the data set, without the parts of a dotted key."""
+        return {key.partition(".")[0] for key in preset_keys(self._preset_name)}
 
     def _preset(self, model: str) -> List[Path]:
         """Return the file of the preset that the user chose, if it changes the defaults."""
         preset = self._preset_name
         if preset == "best" or not hasattr(MODELS[model].keys, "preset"):
             return []
-        files = {file.stem: file for file in sorted((PROPERTIES / "preset").glob("*.yaml"))}
-        if preset not in files:
-            known = ", ".join(files)
-            raise InputError(f"preset: expected best or one of {known}, not {preset!r}")
-        file = files[preset]
+        file = preset_file(preset)
         known_keys = {*self.internal_config_dict, *(stage.key for stage in self.stages())}
         strange = [
             key for key in read_config_file(str(file)) if key.split(".")[0] not in known_keys

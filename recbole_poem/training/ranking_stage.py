@@ -32,7 +32,8 @@ from recbole_poem.rankers.features import RankingRequests
 from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker, table_fields
 from recbole_poem.rankers.trainer import measures
 from recbole_poem.training import checkpoint
-from recbole_poem.training.config import PROPERTIES, Config
+from recbole_poem.training.config import Config
+from recbole_poem.training.properties import PROPERTIES
 from recbole_poem.training.registry import get_trainer
 from recbole_poem.training.restoring import load_weights
 from recbole_poem.training.trainer import seed_everything

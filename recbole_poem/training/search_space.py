@@ -15,7 +15,7 @@ import numpy as np
 from recbole.trainer import HyperTuning
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.training.config import PROPERTIES
+from recbole_poem.training.properties import PROPERTIES
 
 #: key -> the node of hyperopt that draws it
 Space = Dict[str, Any]

@@ -20,7 +20,8 @@ from recbole_poem.benchmark.plan import (
 from recbole_poem.benchmark.rows import Row, ablations, row_of
 from recbole_poem.benchmark.runner import _configurations
 from recbole_poem.core.errors import InputError
-from recbole_poem.training.config import PROPERTIES, Config
+from recbole_poem.training.config import Config
+from recbole_poem.training.properties import PROPERTIES
 
 jobs_of = test_jobs  # under its own name pytest takes it for a test
 del test_jobs

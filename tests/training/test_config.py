@@ -14,7 +14,8 @@ from recbole_poem.core.renamed import RENAMED
 from recbole_poem.core.settings import defaults_of
 from recbole_poem.models.keys import POEMKeys
 from recbole_poem.training.checks.values import ruled_keys
-from recbole_poem.training.config import PROPERTIES, Config
+from recbole_poem.training.config import Config
+from recbole_poem.training.properties import PROPERTIES
 from recbole_poem.training.registry import MODELS
 
 FILES = [file for file in sorted(PROPERTIES.rglob("*.yaml")) if file.parent.name != "benchmark"]

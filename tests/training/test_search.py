@@ -9,8 +9,9 @@ import pytest
 from conftest import random_log
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.training.config import PROPERTIES, Config
+from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
+from recbole_poem.training.properties import PROPERTIES
 from recbole_poem.training.registry import get_trainer
 from recbole_poem.training.search_space import (
     canonical,

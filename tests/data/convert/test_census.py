@@ -12,8 +12,9 @@ import yaml
 from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert import census
-from recbole_poem.training.config import PROPERTIES, Config
+from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
+from recbole_poem.training.properties import PROPERTIES
 from recbole_poem.training.quick_start import run_recbole_poem
 
 N_TRAINING, N_VALID, N_TEST = 200, 100, 100

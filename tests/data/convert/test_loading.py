@@ -11,8 +11,9 @@ from recbole_poem.data.convert.columns import USER_COLUMNS
 from recbole_poem.data.convert.items import DAILY_COLUMNS, STEADY_COLUMNS
 from recbole_poem.data.convert.videos import STATISTIC_COLUMNS
 from recbole_poem.data.dataset import POEMDataset
-from recbole_poem.training.config import PROPERTIES, Config
+from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import create_dataset
+from recbole_poem.training.properties import PROPERTIES
 from recbole_poem.training.quick_start import run_recbole_poem
 
 
