@@ -68,7 +68,8 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     asks = batch[REQUEST_ID] >= 0  # (B, R), Q of them hold
     history, items = model.states(batch), model.scoring_items()
     rest = at_rest(model, batch, carrying) if model.is_stacked else None
-    context = (history[carrying] if rest is None else rest[0]).mean(dim=1).detach()
+    of_requests = history[carrying]
+    context = (of_requests if rest is None else rest[0]).mean(dim=1).detach()
     read = None
     if model.ranking_side is not None:
         table = model.item_embedding.weight
@@ -78,7 +79,7 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     before = others.up_to(batch[model.ITEM_SEQ])
     terms = list(model.losses.values())
     below = None if model.is_stacked else read
-    asking = model.interest(history[carrying], steps[carrying], seen, below, items)
+    asking = model.interest(of_requests, steps[carrying], seen, below, items)
     learnt = Learnt(
         batch=batch,
         asks=asks,
