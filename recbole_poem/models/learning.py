@@ -6,6 +6,7 @@ that teach it; all terms act on the user state, and their gradients stop at the 
 at what scores the items, which are those of evaluation.
 """
 
+from functools import partial
 from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
@@ -50,8 +51,10 @@ def parts_of(terms: Sequence[LossTerm], learnt: Learnt) -> List[torch.Tensor]:
 def names_of_parts(model: Any) -> List[str]:
     """Return the names of what `calculate_parts` returns: of the terms, in the same order."""
     terms = model.losses.items()
+    if not model.is_stacked:
+        return list(model.losses)
     of_history = [f"history {name}" for name, term in terms if term.teaches_history]
-    return [*of_history, *model.losses] if model.is_stacked else list(model.losses)
+    return of_history + [name for name, term in terms if term.teaches_state]
 
 
 def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
@@ -93,6 +96,8 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
         n_processes=model.n_processes,
         score_fusion=None if read is None else model.ranking_side.score_fusion,
         context=context,
+        history=history,
+        encode=partial(model.states, batch),
     )
     if rest is None:
         return tuple(parts_of(terms, learnt))
@@ -100,11 +105,14 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     on_top = learnt._replace(
         asking=model.interest(state, steps[carrying], seen, read, fixed, at_rest=True),
         others=None,
+        history=None,
+        encode=None,
         items=fixed,
         log_probability=log_probability_of(batch, fixed, model.log_q),
     )
     of_history = [term for term in terms if term.teaches_history]
-    return tuple(parts_of(of_history, learnt) + parts_of(terms, on_top))
+    of_state = [term for term in terms if term.teaches_state]
+    return tuple(parts_of(of_history, learnt) + parts_of(of_state, on_top))
 
 
 def at_rest(model: Any, batch: Interaction, where: Positions) -> Tuple[torch.Tensor, Items]:

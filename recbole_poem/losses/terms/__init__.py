@@ -40,6 +40,11 @@ class Learnt(NamedTuple):
         None where none is learned.
     context : (Q, C) or None
         Who asks at the Q requests, as the score fusion is told.
+    history : (B, W, K, d) or None
+        The history states at every position; None where these are learned from elsewhere.
+    encode : callable or None
+        From item ids (B, W), in the place of the batch's, to their history states (B, W, K, d), by
+        the same weights with a new dropout; None as `history`.
     """
 
     batch: Interaction
@@ -54,13 +59,21 @@ class Learnt(NamedTuple):
     n_processes: int
     score_fusion: Optional[LearnedFusion] = None
     context: Optional[torch.Tensor] = None
+    history: Optional[torch.Tensor] = None
+    encode: Optional[Callable[[torch.Tensor], torch.Tensor]] = None
 
 
 class LossTerm(Protocol):
-    """A component of the stage ``losses``, made of its settings."""
+    """A component of the stage ``losses``, made of its settings.
+
+    One with weights of its own is a torch module, made of `recbole_poem.losses.parts.Parts` as
+    well; its weights are learned, saved and averaged with the model's.
+    """
 
     #: whether, in stacked training, it also acts on the history states as if there were no rankings
     teaches_history: bool
+    #: whether it acts on the user state of requests; one that does not reads `Learnt.history` alone
+    teaches_state: bool
 
     @staticmethod
     def fields(settings: Any, data: Any) -> Dict[str, FieldMaker]:

@@ -16,6 +16,7 @@ class Feedback:
     """Cross-entropy of the next item at every position (POEM's feedback positives)."""
 
     teaches_history = True
+    teaches_state = True
 
     @dataclass(frozen=True)
     class Settings:
