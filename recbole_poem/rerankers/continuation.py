@@ -25,7 +25,7 @@ class Lists(NamedTuple):
     Attributes
     ----------
     column : (B, n) int64
-        Columns of the items, first one first.
+        Columns of the items, first one first; -1 where a request has fewer.
     value : (B,)
         V.
     """
@@ -53,12 +53,12 @@ def best_lists(worth: torch.Tensor, continues: torch.Tensor, length: int) -> Lis
     Parameters
     ----------
     worth : (B, N)
-        u, of candidates; -inf = not to be shown. A list holds `length` items even where one less
-        were worth more, as with a worth below 0.
+        u, of candidates; -inf = not to be shown. A list is filled even where one item less were
+        worth more, as with a worth below 0.
     continues : (B, N)
         q, from 0 to 1.
     length : int
-        n, from 1; at most the candidates that every request has.
+        n, from 1.
     """
     n_requests, n_candidates = worth.shape
     ascending = index_of(worth, continues).argsort(dim=1, stable=True)
@@ -72,21 +72,25 @@ def best_lists(worth: torch.Tensor, continues: torch.Tensor, length: int) -> Lis
         with_it = with_it.masked_fill(value[:, :-1] == -torch.inf, -torch.inf)
         takes[step] = with_it > value[:, 1:]
         value[:, 1:] = torch.where(takes[step], with_it, value[:, 1:])
-    return Lists(_taken(takes, ascending), value[:, -1])
+    filled = (worth > -torch.inf).sum(dim=1).clamp_max(length)  # (B,)
+    column = _taken(takes, ascending, filled, length)
+    return Lists(column, value.gather(1, filled.unsqueeze(1)).squeeze(1))
 
 
-def _taken(takes: torch.Tensor, ascending: torch.Tensor) -> torch.Tensor:
+def _taken(
+    takes: torch.Tensor, ascending: torch.Tensor, filled: torch.Tensor, length: int
+) -> torch.Tensor:
     """Follow the decisions (N, B, n) back from the highest index; return the columns (B, n)."""
-    n_candidates, n_requests, length = takes.shape
-    column = ascending.new_zeros(n_requests, length)
-    left = torch.full((n_requests,), length, device=takes.device)
-    row = torch.arange(n_requests, device=takes.device)
+    n_candidates, n_requests, _ = takes.shape
+    # the last column takes what belongs to no list
+    column = ascending.new_full((n_requests, length + 1), -1)
+    row, left = torch.arange(n_requests, device=takes.device), filled
     for step in reversed(range(n_candidates)):
         taken = (left > 0) & takes[step, row, left.clamp_min(1) - 1]
-        place = (length - left).clamp_max(length - 1)
-        column[row, place] = torch.where(taken, ascending[:, step], column[row, place])
+        place = torch.where(taken, filled - left, length)
+        column[row, place] = ascending[:, step]
         left = left - taken.long()
-    return column
+    return column[:, :length]
 
 
 #: from the columns that stand on P lists (B, P, k) to u and q of all candidates, (B, P, N) each

@@ -82,6 +82,16 @@ def test_what_may_not_be_shown_is_not() -> None:
     assert bool(found.value.isfinite().all())
 
 
+def test_a_request_with_few_items_has_a_short_list() -> None:
+    u, q = drawn(2, 4, seed=6)
+    u[0, [0, 2]] = -torch.inf
+    u[1] = -torch.inf
+    found = best_lists(u, q, 3)
+    order, value = brute_force(u[0, [1, 3]], q[0, [1, 3]], 2)
+    assert found.column.tolist() == [[[1, 3][order[0]], [1, 3][order[1]], -1], [-1, -1, -1]]
+    assert found.value.tolist() == pytest.approx([value, 0])
+
+
 def test_the_order_of_candidates_does_not_matter() -> None:
     u, q = drawn(40, 9, seed=4)
     mixed = torch.randperm(9)
