@@ -1,8 +1,9 @@
 """The history encoder of HSTU (Zhai et al., ICML 2024, arXiv 2402.17152).
 
 Sources: the paper and its authors' code for public data. Ours: the position, which is any component
-of the stage ``position``, where theirs is a table of each layer; and dropout of attention weights
-(``attn_dropout_prob``), which they do without.
+of the stage ``position``, where theirs is a table of each layer and a vector of each place; dropout
+of attention weights (``attn_dropout_prob``), which they do without; and items that enter as they
+are, where theirs are multiplied by the root of d.
 """
 
 from dataclasses import dataclass
