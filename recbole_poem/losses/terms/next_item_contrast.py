@@ -65,9 +65,9 @@ class NextItemContrast:
         states = F.normalize(there, dim=2)  # (N, K, d)
         fit = torch.einsum("nkd,nd->nk", states, embedding[place]).argmax(dim=1)
         state = states[torch.arange(len(states), device=fit.device), fit]
-        logits = state @ embedding.T / self.temperature  # (N, U)
         # a negative counts as often as it is a target, the positive once
-        is_negative = place.unsqueeze(1) != torch.arange(len(item), device=place.device)
-        logits = logits + count[item].to(logits.dtype).log() * is_negative
+        often = count[item].to(state.dtype).log()
+        logits = torch.addmm(often, state / self.temperature, embedding.T)  # (N, U)
+        logits = logits.scatter_add(1, place.unsqueeze(1), -often[place].unsqueeze(1))
         loss = F.cross_entropy(logits, place, reduction="none")
         return self.weight * weighted_mean(loss, torch.ones_like(loss), learnt.n_processes)
