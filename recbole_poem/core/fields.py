@@ -41,6 +41,8 @@ SYSTEM_ORDER = "system_order"
 LISTED_SCORE, LISTED_LABEL = "listed_score", "listed_label"
 #: (B, R, n) int64: hard negatives of the target; 0 = none
 HARD_NEGATIVE = "hard_negative"
+#: (B, W) int64: the items of training windows, some of them masked (0) or replaced
+PERTURBED_ITEM = "perturbed_item"
 
 #: (K,) int64: negatives of the sampled softmax, shared by the batch
 SAMPLED_NEGATIVE = "sampled_negative"

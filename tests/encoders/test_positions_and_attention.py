@@ -30,7 +30,7 @@ def encoder_of(name: str, features: Any = FEATURES, position: str = "clock") -> 
 
 
 @pytest.mark.usefixtures("_clock")
-@pytest.mark.parametrize("name", ["transformer", "mixture"])
+@pytest.mark.parametrize("name", ["transformer", "mixture", "ligr", "hstu"])
 def test_a_position_says_the_same_in_a_window_and_at_one_place(name: str) -> None:
     encoder, items, rows = encoder_of(name), torch.randn(2, 6, 8), {"time": SECONDS}
     place = torch.tensor([3, 5])
@@ -39,7 +39,7 @@ def test_a_position_says_the_same_in_a_window_and_at_one_place(name: str) -> Non
 
 
 @pytest.mark.usefixtures("_clock")
-@pytest.mark.parametrize("name", ["transformer", "mixture"])
+@pytest.mark.parametrize("name", ["transformer", "mixture", "ligr", "hstu"])
 def test_times_have_a_say_from_their_own_row_on_and_only_relatively(name: str) -> None:
     encoder, items = encoder_of(name), torch.randn(2, 6, 8)
     plain = encoder(items, {"time": SECONDS})
