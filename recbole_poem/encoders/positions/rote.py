@@ -1,8 +1,9 @@
 """Rotary time: queries and keys are turned by when their rows were (RoTE, SIGIR 2026).
 
-Sources: the paper (arXiv 2604.13389), and its authors' code for bases, weights and the levels of
-even length. Ours are levels below the day, one level a head, and angles in double precision: of
-seconds since 1970, single precision keeps steps of two minutes.
+Sources: the paper (arXiv 2604.13389), and its authors' code for bases, weights and units: those it
+trains with are of even length and have fractions, where the paper's are whole years, months and
+days. Ours are levels below the day, one level a head, and angles in double precision: of seconds
+since 1970, single precision keeps steps of two minutes.
 """
 
 from dataclasses import dataclass
@@ -89,28 +90,23 @@ class RoTE(nn.Module):
         combine: str = setting(
             "sum", one_of("sum", "heads"), "levels in one sum, or each in heads of its own"
         )
-        units: str = setting(
-            "even", one_of("even", "calendar"), "time flows, or steps by whole units in UTC"
-        )
 
     def __init__(self, settings: Any, sizes: Sizes) -> None:
         super().__init__()
-        self.names, self.is_calendar = list(settings.levels), settings.units == "calendar"
         size, odd = divmod(sizes.hidden_size // sizes.n_heads, 2)
         if odd:
             raise InputError(
                 f"hidden_size: rote turns pairs of numbers, and a head has {2 * size + 1}; make "
                 "hidden_size an even multiple of n_heads"
             )
-        levels = [LEVELS[name] for name in self.names]
-        base = torch.tensor([level.base for level in levels], dtype=torch.float64)
+        levels = [LEVELS[name] for name in settings.levels]
+        seconds, base = torch.tensor(levels, dtype=torch.float64).T.unsqueeze(2)  # (L, 1) each
         power = -torch.arange(size, dtype=torch.float64) / size
-        seconds = torch.tensor([level.seconds for level in levels], dtype=torch.float64)
         weights = torch.tensor([list(settings.levels.values())], dtype=torch.float64)
         if settings.combine == "heads":
             weights = _one_for_each(sizes.n_heads, len(levels))
-        self.register_buffer("rate", base.unsqueeze(1) ** power, persistent=False)  # (L, e / 2)
-        self.register_buffer("seconds", seconds, persistent=False)  # (L,)
+        rate = base**power / seconds  # (L, e / 2), radians a second
+        self.register_buffer("rate", rate, persistent=False)
         self.register_buffer("weights", weights, persistent=False)  # (1 or heads, L)
 
     def add(self, tokens: torch.Tensor, rows: Rows) -> torch.Tensor:
@@ -146,17 +142,9 @@ class RoTE(nn.Module):
         -------
         (B, 1 or heads, W, e / 2) complex64
         """
-        units = self._calendar(time) if self.is_calendar else time.unsqueeze(-1) / self.seconds
-        angle = units.unsqueeze(-1) * self.rate  # (B, W, L, e / 2)
+        angle = time.unsqueeze(-1).unsqueeze(-1) * self.rate  # (B, W, L, e / 2)
         cos, sin = ((self.weights @ part).float() for part in (angle.cos(), angle.sin()))
         return torch.complex(cos, sin).transpose(1, 2)
-
-    def _calendar(self, time: torch.Tensor) -> torch.Tensor:
-        """Return whole units since 1970, in UTC, (..., L) float64."""
-        months = months_since_1970(time)
-        of = {"year": months.div(12, rounding_mode="floor"), "month": months}
-        units = [of[name] if name in of else time // LEVELS[name].seconds for name in self.names]
-        return torch.stack(units, dim=-1)
 
 
 def _one_for_each(n_heads: int, n_levels: int) -> torch.Tensor:
@@ -174,27 +162,3 @@ def _turned(vectors: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
     """Turn vectors (..., e), whose entries 2i and 2i + 1 are a complex number, by (..., e / 2)."""
     planes = torch.view_as_complex(vectors.unflatten(-1, (-1, 2)))
     return torch.view_as_real(planes * turns).flatten(-2)
-
-
-def months_since_1970(time: torch.Tensor) -> torch.Tensor:
-    """Return the whole months between January 1970 and the month of each time, in UTC.
-
-    Years are counted from March, so that the day that some have and others have not is the last;
-    400 of them have always 146,097 days (the Gregorian calendar).
-
-    Parameters
-    ----------
-    time : (...) float64
-        Seconds since 1970.
-
-    Returns
-    -------
-    (...) float64, whole
-    """
-    day = time // _DAY + 719_468  # since March 1st of the year 0
-    era = day // 146_097
-    day = day - era * 146_097
-    year = (day - day // 1460 + day // 36_524 - day // 146_096) // 365
-    day = day - (365 * year + year // 4 - year // 100)
-    month = (5 * day + 2) // 153  # since March
-    return 12 * (400 * era + year - 1970) + month + 2
