@@ -9,6 +9,7 @@ README; every part is a component (``recbole-poem components``).
 from typing import Any, ClassVar, Dict, List, Optional, Tuple
 
 import torch
+import torch.nn.functional as F
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
@@ -34,6 +35,7 @@ from recbole_poem.core.stages import (
     STATE_FUSIONS,
     TARGETS,
 )
+from recbole_poem.encoders.history import KnowsItemGraph
 from recbole_poem.encoders.positions import Rows
 from recbole_poem.encoders.sizes import Sizes, initialise
 from recbole_poem.log.row_features import features_of, field_of
@@ -78,6 +80,9 @@ class POEM(SequentialRecommender):
         sizes = Sizes.of(config, self.max_seq_length)
         self.item_embedding = nn.Embedding(self.n_items, sizes.hidden_size, padding_idx=0)
         self.history_encoder = chosen("history_encoder").make(sizes, self.row_features)
+        self.knows_graph = isinstance(self.history_encoder, KnowsItemGraph)
+        if self.knows_graph and dataset.item_graph is not None:
+            self.history_encoder.know(dataset.item_graph)
         self.ranking_side: Optional[RankingSide] = None
         if self.reads_rankings(config):
             fusion = score_fusion_of(config, dataset, sizes.hidden_size)
@@ -123,9 +128,15 @@ class POEM(SequentialRecommender):
 
     # -- the parts of a score -------------------------------------------------------------------
 
-    def scoring_items(self) -> Items:
-        """Return what the catalogue is scored by."""
-        embedding = self.history_encoder.scoring(self.item_embedding.weight)
+    def table(self) -> torch.Tensor:
+        """Return what the items are, (n_items, d): embeddings, or what a graph makes of them."""
+        embedding = self.item_embedding.weight
+        return self.history_encoder.table(embedding) if self.knows_graph else embedding
+
+    def scoring_items(self, table: Optional[torch.Tensor] = None) -> Items:
+        """Return what the catalogue is scored by; a `table` that is there is not made again."""
+        table = self.table() if table is None else table
+        embedding = self.history_encoder.scoring(table)
         return Items(self.logit_terms.of_items(embedding), self.logit_terms.calendars)
 
     def rows(self, batch: Interaction) -> Rows:
@@ -136,11 +147,16 @@ class POEM(SequentialRecommender):
         """Return the steps of targets `of` (...) in the C calendars of the mode, (..., C)."""
         return self.logit_terms.steps(batch, of)
 
-    def states(self, batch: Interaction) -> torch.Tensor:
-        """Return the history states at every position, (B, W, K, d)."""
-        items = self.item_embedding(batch[self.ITEM_SEQ])
+    def states(self, batch: Interaction, table: Optional[torch.Tensor] = None) -> torch.Tensor:
+        """Return the history states at every position, (B, W, K, d); see `scoring_items`."""
+        table = self.table() if table is None else table
+        items = self._rows_of(table, batch[self.ITEM_SEQ])
         states: torch.Tensor = self.history_encoder(items, self.rows(batch))
         return states
+
+    def _rows_of(self, table: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """Look items (...) up in a table; padding learns nothing, as in `item_embedding`."""
+        return F.embedding(items, table, padding_idx=self.item_embedding.padding_idx)
 
     def interest(
         self,
@@ -188,8 +204,8 @@ class POEM(SequentialRecommender):
         """Names of the parts of the loss."""
         return names_of_parts(self)
 
-    def forward(self, interaction: Interaction) -> Interest:
-        """Return the interest of prediction rows.
+    def forward(self, interaction: Interaction, table: Optional[torch.Tensor] = None) -> Interest:
+        """Return the interest of prediction rows; see `scoring_items` of the `table`.
 
         Raises
         ------
@@ -201,19 +217,23 @@ class POEM(SequentialRecommender):
                 f"hide_target: rows without '{self.ITEM_ID}' have no target to hide; this control "
                 "is for evaluation, leave it off to recommend"
             )
+        table = self.table() if table is None else table
         seen, last = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN] - 1
-        history = self.history_encoder.at(self.item_embedding(seen), self.rows(interaction), last)
-        items, read = self.scoring_items(), None
+        items, read = self._rows_of(table, seen), None
+        history = self.history_encoder.at(items, self.rows(interaction), last)
         if self.ranking_side is not None:
-            table, context = self.item_embedding.weight, history.mean(dim=1)
+            context = history.mean(dim=1)
             read = self.ranking_side.of_rows(table, interaction, context)
-        return self.interest(history, self.steps(interaction, last), seen, read, items)
+        steps, scoring = self.steps(interaction, last), self.scoring_items(table)
+        return self.interest(history, steps, seen, read, scoring)
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the whole catalogue for prediction rows, (B, n_items)."""
-        return all_logits(self.forward(interaction), self.scoring_items())
+        table = self.table()
+        return all_logits(self.forward(interaction, table), self.scoring_items(table))
 
     def predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the item of each prediction row, (B,)."""
-        chosen = interaction[self.ITEM_ID].unsqueeze(1)
-        return logits_of(self.forward(interaction), self.scoring_items(), chosen).squeeze(1)
+        table, chosen = self.table(), interaction[self.ITEM_ID].unsqueeze(1)
+        interest, items = self.forward(interaction, table), self.scoring_items(table)
+        return logits_of(interest, items, chosen).squeeze(1)
