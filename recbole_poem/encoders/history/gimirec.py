@@ -38,8 +38,8 @@ class GIMIRec(nn.Module):
     """K interests of items that know their neighbours in a graph, and of time gaps (GIMIRec).
 
     ``E_g = mean over k = 0..hops of A^k E``, with ``A = D^(-1/2) (W + I) D^(-1/2)`` and W the
-    co-occurrences of `recbole_poem.graph.co_occurrence`. The token of a row is E_g of its item and an
-    MLP of the gaps to the rows before it. The interests are those of ComiRec by self-attention.
+    co-occurrences of `recbole_poem.graph.co_occurrence`. The token of a row is E_g of its item plus
+    an MLP of the gaps to the rows before it. The interests are ComiRec's by self-attention.
 
     Items are scored by E_g as well: an item of few rows is then found by what its neighbours have
     learned. The graph is one for all requests. Leave-one-out it knows training rows that came after
