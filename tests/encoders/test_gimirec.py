@@ -40,11 +40,11 @@ def test_without_hops_and_gaps_it_is_comirec() -> None:
 def test_interests_know_rows_and_times_up_to_their_own_and_no_later_one() -> None:
     made, items = encoder(), torch.randn(1, 6, 8)
     later = SECONDS.clone()
-    later[:, 4:] += 777
+    later[:, 4:] += 1e6
     before, after = (made(items, {"time": time}) for time in (SECONDS, later))
     assert before.shape == (1, 6, 4, 8)
     torch.testing.assert_close(before[:, :4], after[:, :4])
-    assert (before[:, 4] - after[:, 4]).abs().amax() > 1e-3
+    assert (before[:, 4] - after[:, 4]).abs().amax() > 2e-3
     changed = items.clone()
     changed[:, 4:] = torch.randn(1, 2, 8)
     torch.testing.assert_close(made(changed, {"time": SECONDS})[:, :4], before[:, :4])
@@ -66,15 +66,16 @@ def test_the_interests_at_one_place_are_those_of_the_whole_window_and_of_its_beg
         torch.testing.assert_close(found[row], made(items[alone], {"time": time[alone]})[0, -1])
 
 
-def test_an_interest_is_a_mean_of_the_tokens_which_gaps_are_a_part_of() -> None:
+def test_an_interest_is_a_mean_of_the_items_which_gaps_and_places_weigh() -> None:
     made, items = encoder(n_interests=2), torch.randn(1, 4, 8)
-    tokens = items + made.gaps(SECONDS[:, :4])
-    score = made.attention.score(
-        torch.tanh(made.attention.hidden(made.attention.tokens(tokens, {})))
-    )
-    expected = score[0].softmax(0).T @ tokens[0]  # (K, d)
-    found = made.at(items, {"time": SECONDS[:, :4]}, torch.tensor([3]))
-    torch.testing.assert_close(found[0], expected)
+    time, attention = {"time": SECONDS[:, :4]}, made.attention
+    places = attention.tokens.position.embedding.weight[:4]
+    tokens = items + places + made.gaps(time["time"])
+    score = attention.score(torch.tanh(attention.hidden(tokens)))
+    expected = score[0].softmax(0).T @ items[0]  # (K, d)
+    torch.testing.assert_close(made.at(items, time, torch.tensor([3]))[0], expected)
+    alone = made(items, time)[:, 0]  # one row has all the weight
+    torch.testing.assert_close(alone, items[:, :1].expand(1, 2, 8))
 
 
 def test_what_an_mlp_is_told_of_gaps() -> None:

@@ -1,8 +1,8 @@
 """What comes after a request moves nothing that answers it, of any component, in either split.
 
 The weights of a model are another matter: leave-one-out, they are learned from rows of others that
-may be later. So here they are what the seed makes them. An item graph is a part of them: both models
-get that of one log.
+may be later. So here they are what the seed makes them. An item graph is a part of them, and both
+models get that of one log.
 """
 
 from dataclasses import dataclass

@@ -39,7 +39,8 @@ class GIMIRec(nn.Module):
 
     ``E_g = mean over k = 0..hops of A^k E``, with ``A = D^(-1/2) (W + I) D^(-1/2)`` and W the
     co-occurrences of `recbole_poem.graph.co_occurrence`. The token of a row is E_g of its item plus
-    an MLP of the gaps to the rows before it. The interests are ComiRec's by self-attention.
+    an MLP of the gaps to the rows before it, and its place. Interests are means of E_g, weighed by
+    the tokens, as ComiRec's by self-attention: with gaps in the means all interests became alike.
 
     Items are scored by E_g as well: an item of few rows is then found by what its neighbours have
     learned. The graph is one for all requests. Leave-one-out it knows training rows that came after
@@ -117,24 +118,24 @@ class GIMIRec(nn.Module):
         """Encode rows of E_g (B, W, d) and row features into interests (B, W, K, d)."""
         length = items.shape[1]
         may_read = torch.ones(1, length, length, dtype=torch.bool, device=items.device).tril()
-        interests: torch.Tensor = self.attention(self._tokens(items, rows), rows, may_read)
-        return interests
+        return self._interests(items, rows, may_read)
 
     def at(self, items: torch.Tensor, rows: Rows, place: torch.Tensor) -> torch.Tensor:
         """Return the interests at one place (B,) of each window alone, (B, K, d)."""
         may_read = up_to(place, items.shape[1]).squeeze(1)
-        interests: torch.Tensor = self.attention(self._tokens(items, rows), rows, may_read)
-        return interests.squeeze(1)
+        return self._interests(items, rows, may_read).squeeze(1)
 
     def scoring(self, items: torch.Tensor) -> torch.Tensor:
         """Return what the interests are multiplied with, of rows (n, d) of E_g: themselves."""
         return items
 
-    def _tokens(self, items: torch.Tensor, rows: Rows) -> torch.Tensor:
+    def _interests(self, items: torch.Tensor, rows: Rows, may_read: torch.Tensor) -> torch.Tensor:
+        """Return the interests at Q places, (B, Q, K, d); see `SelfAttention.forward`."""
+        items = self.dropout(items)
+        tokens = self.attention.tokens(items, rows)
         if self.gaps is not None:
-            items = items + self.gaps(rows[_TIME])
-        tokens: torch.Tensor = self.dropout(items)
-        return tokens
+            tokens = tokens + self.gaps(rows[_TIME])
+        return self.attention.mixed(items, tokens, may_read)
 
 
 class Gaps(nn.Module):

@@ -143,7 +143,7 @@ def csv_files(folder: Path) -> Path:
         "movieId,title,genres",
         '10,"""Great"" Escape, The (1995)",Action|Sci-Fi',
         "10,Again (1995),Action",
-        '11,"On and\non (2009–2012)",(no genres listed)',
+        '11,"On and\non (2009\u20132012)",(no genres listed)',
     ]
     (folder / "movies.csv").write_text("\n".join(movies) + "\n", encoding="utf-8")
     return folder

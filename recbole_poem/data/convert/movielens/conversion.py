@@ -1,4 +1,4 @@
-"""From the files of MovieLens to atomic files, with the columns of RecBole's own data sets."""
+"""From the files of MovieLens to atomic files, with the columns of RecBole's ml-100k."""
 
 from pathlib import Path
 from typing import Any, Dict, List

@@ -41,7 +41,7 @@ class _Rows(NamedTuple):
 
 
 def types_of_movies(form: Form) -> Dict[str, str]:
-    """Return the columns of ``.item``, named as in RecBole's own data sets, and their types."""
+    """Return the columns of ``.item``, named as in RecBole's ml-100k, and their types."""
     named = {"item_id": "token", "movie_title": "token_seq", "release_year": "token"}
     return {**named, form.genres: "token_seq"}
 

@@ -23,7 +23,7 @@ class Form(NamedTuple):
     described : str
         Between the fields of movies and users.
     genres : str
-        What RecBole's data set calls the column of genres.
+        The column of genres: ``class`` in RecBole's ml-100k.
     user : tuple of str
         The columns of a user, in the order of a row.
     """
