@@ -69,15 +69,15 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     target = batch[TARGET_ID]  # (B, W)
     carrying, others = positions(batch, target > 0)
     asks = batch[REQUEST_ID] >= 0  # (B, R), Q of them hold
-    history, items = model.states(batch), model.scoring_items()
-    rest = at_rest(model, batch, carrying) if model.is_stacked else None
+    table = model.table()  # of all items, once a step
+    history, items = model.states(batch, table), model.scoring_items(table)
+    rest = at_rest(model, batch, table.detach(), carrying) if model.is_stacked else None
     of_requests = history[carrying]
     context = (of_requests if rest is None else rest[0]).mean(dim=1).detach()
     read = None
     if model.ranking_side is not None:
-        table = model.item_embedding.weight
-        table = table.detach() if model.is_stacked else table
-        read = model.ranking_side.of_windows(table, batch, asks, context)
+        of_rankings = table.detach() if model.is_stacked else table
+        read = model.ranking_side.of_windows(of_rankings, batch, asks, context)
     seen, steps = carrying.up_to(batch[model.ITEM_SEQ]), model.steps(batch, target)
     before = others.up_to(batch[model.ITEM_SEQ])
     terms = list(model.losses.values())
@@ -97,7 +97,7 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
         score_fusion=None if read is None else model.ranking_side.score_fusion,
         context=context,
         history=history,
-        encode=partial(model.states, batch),
+        encode=partial(model.states, batch, table),
     )
     if rest is None:
         return tuple(parts_of(terms, learnt))
@@ -115,14 +115,16 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     return tuple(parts_of(of_history, learnt) + parts_of(of_state, on_top))
 
 
-def at_rest(model: Any, batch: Interaction, where: Positions) -> Tuple[torch.Tensor, Items]:
+def at_rest(
+    model: Any, batch: Interaction, table: torch.Tensor, where: Positions
+) -> Tuple[torch.Tensor, Items]:
     """Return the history states at positions, (P, K, d), and what scores items, as in evaluation.
 
     What learns on top of them would learn to trust them as little as dropout leaves of them.
     """
     model.history_encoder.eval()
     with torch.no_grad():
-        states = model.states(batch)
-        items = model.scoring_items()
+        states = model.states(batch, table)
+        items = model.scoring_items(table)
     model.history_encoder.train(model.training)
     return states[where], items.detach()  # parts of which are parameters as they are
