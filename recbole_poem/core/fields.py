@@ -30,6 +30,12 @@ HOUR_STEP = "hour_step"
 
 #: (B, W) int64: the item to predict at each position of a training window; 0 = no target
 TARGET_ID = "target_id"
+#: (B, W) int64: the row of the log behind each position of a training window, target or not;
+#: -1 = none, beyond the window
+NEXT_ROW = "next_row"
+#: (1,) int64: number of the batch, from 0, over all epochs and the same in all processes: the key
+#: of what is drawn for a batch
+BATCH_NUMBER = "batch_number"
 #: (B, R) int64: position in the window of each request that carries a partial-order sequence
 REQUEST_POSITION = "request_position"
 #: (B, R, k) int64: what the ranking of the current request put on top; 0 = none

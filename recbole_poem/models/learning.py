@@ -15,27 +15,32 @@ from recbole.data.interaction import Interaction
 from recbole_poem.core.fields import REQUEST_ID, SAMPLED_NEGATIVE, TARGET_ID
 from recbole_poem.logits.scoring import Interest, Items, best_matching
 from recbole_poem.losses.softmax import full_log_probability, sampled_log_probability
-from recbole_poem.losses.terms import Learnt, LossTerm
+from recbole_poem.losses.terms import Learnt, LogProbability, LossTerm
 from recbole_poem.models.positions import Positions, positions
 
 
-def log_probability_of(batch: Interaction, items: Items, log_q: Optional[torch.Tensor]) -> Any:
+def log_probability_of(
+    batch: Interaction, items: Items, log_q: Optional[torch.Tensor]
+) -> LogProbability:
     """Return the function of an interest and positives (T, P) to their log softmax (T, P).
 
     It is exact where `log_q` is None, else over the batch's sample. Of several interests of a
     request a positive is learned by the best-matching one.
     """
 
-    def of_one(interest: Interest, wanted: torch.Tensor) -> torch.Tensor:
+    def of_one(interest: Interest, wanted: torch.Tensor, by: Items) -> torch.Tensor:
         if log_q is None:
-            return full_log_probability(interest, items, wanted)
-        return sampled_log_probability(interest, items, wanted, batch[SAMPLED_NEGATIVE], log_q)
+            return full_log_probability(interest, by, wanted)
+        return sampled_log_probability(interest, by, wanted, batch[SAMPLED_NEGATIVE], log_q)
 
-    def of_several(interest: Interest, wanted: torch.Tensor) -> torch.Tensor:
+    def of_several(
+        interest: Interest, wanted: torch.Tensor, by: Optional[Items] = None
+    ) -> torch.Tensor:
+        by = items if by is None else by
         if interest.state.shape[1] == 1:
-            return of_one(interest, wanted)
-        single = best_matching(interest, items, wanted)
-        return of_one(single, wanted.reshape(-1, 1)).view_as(wanted)
+            return of_one(interest, wanted, by)
+        single = best_matching(interest, by, wanted)
+        return of_one(single, wanted.reshape(-1, 1), by).view_as(wanted)
 
     return of_several
 
@@ -98,6 +103,10 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
         context=context,
         history=history,
         encode=partial(model.states, batch),
+        seen=batch[model.ITEM_SEQ],
+        rows=model.rows(batch),
+        asking_at=carrying,
+        others_at=others,
     )
     if rest is None:
         return tuple(parts_of(terms, learnt))
@@ -107,6 +116,10 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
         others=None,
         history=None,
         encode=None,
+        seen=None,
+        rows=None,
+        asking_at=None,
+        others_at=None,
         items=fixed,
         log_probability=log_probability_of(batch, fixed, model.log_q),
     )

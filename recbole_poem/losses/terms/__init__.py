@@ -1,17 +1,37 @@
 """Loss terms: each names the fields of a batch that it needs, and returns a weighted part."""
 
-from typing import Any, Callable, Dict, NamedTuple, Optional, Protocol
+from typing import Any, Callable, Dict, NamedTuple, Optional, Protocol, Tuple
 
 import torch
 from recbole.data.interaction import Interaction
 
+from recbole_poem.encoders.positions import Rows
 from recbole_poem.fusion.scores import LearnedFusion
 from recbole_poem.logits.scoring import Interest, Items
 
 #: from request ids (B, R), draw ids (B, R) and the batch so far to a field of the batch
 FieldMaker = Callable[[torch.Tensor, torch.Tensor, Interaction], torch.Tensor]
-#: log probability of positives (T, P), 0 = none, of an interest of T requests: (T, P)
-LogProbability = Callable[[Interest, torch.Tensor], torch.Tensor]
+#: window and position of P states, (P,) int64 each: an index of tensors (B, W, ...)
+Places = Tuple[torch.Tensor, torch.Tensor]
+
+
+class LogProbability(Protocol):
+    """The softmax over the catalogue, exact or sampled as the keys say."""
+
+    def __call__(
+        self, interest: Interest, wanted: torch.Tensor, by: Optional[Items] = None
+    ) -> torch.Tensor:
+        """Return the log probability (T, P) of positives.
+
+        Parameters
+        ----------
+        interest : Interest
+            Of T requests.
+        wanted : (T, P) int64
+            0 = none.
+        by : Items, optional
+            What scores the catalogue; default: the model's.
+        """
 
 
 class Learnt(NamedTuple):
@@ -45,6 +65,12 @@ class Learnt(NamedTuple):
     encode : callable or None
         From item ids (B, W), in the place of the batch's, to their history states (B, W, K, d), by
         the same weights with a new dropout; None as `history`.
+    seen : (B, W) int64 or None
+        Items of the histories, 0 = padding; None as `history`.
+    rows : Rows or None
+        Their row features; None as `history`.
+    asking_at, others_at : Places or None
+        Where the states of `asking` and `others` stand in the windows; None as `history`.
     """
 
     batch: Interaction
@@ -61,6 +87,10 @@ class Learnt(NamedTuple):
     context: Optional[torch.Tensor] = None
     history: Optional[torch.Tensor] = None
     encode: Optional[Callable[[torch.Tensor], torch.Tensor]] = None
+    seen: Optional[torch.Tensor] = None
+    rows: Optional[Rows] = None
+    asking_at: Optional[Places] = None
+    others_at: Optional[Places] = None
 
 
 class LossTerm(Protocol):
