@@ -47,6 +47,15 @@ SYSTEM_ORDER = "system_order"
 LISTED_SCORE, LISTED_LABEL = "listed_score", "listed_label"
 #: (B, R, n) int64: hard negatives of the target; 0 = none
 HARD_NEGATIVE = "hard_negative"
+#: of the rows behind the positions of a window, (B, W) each: the item, int64, 0 = none; what it
+#: earned, float32; whether its session ends with it, bool
+ACTION, REWARD, SESSION_END = "action", "reward", "session_end"
+#: (1,) bool: whether the first of two networks learns from the batch, or the second
+FIRST_LEARNS = "first_learns"
+#: (C,) int64: actions among which the best next one is looked for, where not among all
+NEXT_ACTION = "next_action"
+#: (B, W) float32: rows of the user before the row behind each position, as a share of the most
+HISTORY_LENGTH = "history_length"
 
 #: (K,) int64: negatives of the sampled softmax, shared by the batch
 SAMPLED_NEGATIVE = "sampled_negative"
