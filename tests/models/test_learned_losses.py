@@ -6,9 +6,9 @@ from typing import Any, Dict, Iterator, List
 import pytest
 import torch
 from conftest import random_log
+from torch import nn
 from toy_poem import SMALL, make
 from toy_training import killed_after
-from torch import nn
 
 from recbole_poem import Recommender, run_recbole_poem
 from recbole_poem.core import stages
@@ -210,3 +210,14 @@ def test_a_column_that_is_not_there_is_told_before_training(keys: Dict[str, Any]
         make(plain(keys, {"sqn": {"rewards": {"stars": 1}}}))
     with pytest.raises(InputError, match=r"^losses\.sqn\.rewards: expected columns, each with"):
         make(plain(keys, {"sqn": {"rewards": {"rating": "much"}}}))
+
+
+def test_two_processes_learn_what_one_does(keys: Dict[str, Any]) -> None:
+    """Also the weights that a batch leaves alone stay, whatever moment Adam remembers of them."""
+    # a Transformer's biases of keys have no gradient but that of rounding
+    more = {"history_encoder": "comirec", "hidden_dropout_prob": 0.0, "train_batch_size": 48}
+    given = {**plain(keys, SQN), **more}
+    results = [run_recbole_poem(config_dict={**given, "nproc": n}) for n in (1, 2)]
+    one, two = (checkpoint.read(each["model_file"])["last_state_dict"] for each in results)
+    for name, weight in one.items():
+        assert torch.allclose(weight, two[name], atol=1e-4), name
