@@ -17,6 +17,7 @@ from recbole_poem.core.fields import BATCH_NUMBER, FIRST_LEARNS, NEXT_ROW, TARGE
 from recbole_poem.core.settings import ABOVE_0, setting
 from recbole_poem.losses.parts import Parts
 from recbole_poem.training import checkpoint
+from recbole_poem.training.config import Config
 from recbole_poem.training.quick_start import load
 
 
@@ -203,6 +204,19 @@ def test_a_preset_is_the_published_model(keys: Dict[str, Any]) -> None:
         assert not torch.equal(
             of_second["item_embedding.weight"], of_model["item_embedding.weight"]
         )
+
+
+@pytest.mark.parametrize("preset", ["sqn", "sac"])
+def test_a_preset_knows_what_rows_of_known_data_sets_earn(preset: str) -> None:
+    """The control and the plain model have the same preset, and nothing of its rewards."""
+    expected = {"kuairand-pure": {"long_view": 1.0, "is_click": 0.2}, "ml-100k": {"rating": 0.2}}
+    for dataset, rewards in expected.items():
+        given = {"model": "POEM", "preset": preset, "dataset": dataset, "use_gpu": False}
+        of_preset = Config(config_dict=given).component("losses")
+        assert list(of_preset) == [preset]
+        assert of_preset[preset].settings.rewards == rewards
+        control = ["feedback", "history_length"]
+        assert list(Config(config_dict={**given, "losses": control}).component("losses")) == control
 
 
 def test_a_column_that_is_not_there_is_told_before_training(keys: Dict[str, Any]) -> None:

@@ -9,7 +9,8 @@ from recbole_poem.encoders.positions import Rows
 from recbole_poem.fusion.scores import LearnedFusion
 from recbole_poem.logits.scoring import Interest, Items
 
-#: from request ids (B, R), draw ids (B, R) and the batch so far to a field of the batch
+#: from request ids (B, R), draw ids (B, R) and the batch so far to a field of the batch; the batch
+#: has the items and targets of its windows, the rows behind their positions, and its number
 FieldMaker = Callable[[torch.Tensor, torch.Tensor, Interaction], torch.Tensor]
 #: window and position of P states, (P,) int64 each: an index of tensors (B, W, ...)
 Places = Tuple[torch.Tensor, torch.Tensor]

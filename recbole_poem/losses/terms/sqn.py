@@ -85,7 +85,7 @@ class SQN(nn.Module):
             "seconds without a row that end a session; ~ = a user has one session",
         )
         max_actions: int = setting(
-            20000, at_least(1), "items up to which the best next one is found; above, of a draw"
+            10000, at_least(1), "items up to which the best next one is found; above, of a draw"
         )
 
     def __init__(self, settings: Any, parts: Parts) -> None:
