@@ -30,8 +30,8 @@ class Purpose(IntEnum):
     EVALUATION = 9
     WORLD = 10
     SAMPLED_USER = 11
-    MAIN_NETWORK = 12
-    NEXT_ACTION = 13
+    MAIN_NETWORK = 13
+    NEXT_ACTION = 15
 
 
 def uniform(seed: int, purpose: Purpose, *keys: Union[torch.Tensor, int]) -> torch.Tensor:

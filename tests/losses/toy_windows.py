@@ -72,8 +72,8 @@ def learnt(
     seen, action = rows[:, :-1], rows[:, 1:]
     there, here = action > 0, torch.zeros(len(rows), dtype=torch.int64)
     history = embedding[seen].unsqueeze(2)
-    asking_at = torch.arange(len(rows)), here
-    others_at = there.index_put(asking_at, torch.tensor(False)).nonzero(as_tuple=True)
+    places = torch.arange(len(rows)), here
+    other_places = there.index_put(places, torch.tensor(False)).nonzero(as_tuple=True)
     items = Items(embedding)
     fields = {
         ACTION: action,
@@ -86,10 +86,12 @@ def learnt(
     return Learnt(
         batch=Interaction(fields),
         asks=there[:, :1],
-        asking=of_state(history[asking_at]),
-        target=action[asking_at],
-        others=of_state(history[others_at]),
-        other_target=action[others_at],
+        asking=of_state(history[places]),
+        target=action[places],
+        places=places,
+        others=of_state(history[other_places]),
+        other_target=action[other_places],
+        other_places=other_places,
         items=items,
         log_probability=lambda interest, wanted, by=items: log_probability(interest, wanted, by),
         request_weight=1.0,
@@ -97,8 +99,6 @@ def learnt(
         history=history,
         seen=seen,
         rows={},
-        asking_at=asking_at,
-        others_at=others_at,
     )
 
 

@@ -12,7 +12,7 @@ from recbole_poem.logits.scoring import Interest, Items
 #: from request ids (B, R), draw ids (B, R) and the batch so far to a field of the batch; the batch
 #: has the items and targets of its windows, the rows behind their positions, and its number
 FieldMaker = Callable[[torch.Tensor, torch.Tensor, Interaction], torch.Tensor]
-#: window and position of P states, (P,) int64 each: an index of tensors (B, W, ...)
+#: windows (P,) and positions in them (P,): where in a batch P positions are
 Places = Tuple[torch.Tensor, torch.Tensor]
 
 
@@ -47,10 +47,13 @@ class Learnt(NamedTuple):
         Of the Q requests.
     target : (Q,) int64
         What was consumed at them.
+    places : Places
+        Where the requests are; a field (B, W, ...) gives their part of it by these.
     others : Interest or None
         Of the T positions that carry no request, and their targets (T,); None where these are
         learned from elsewhere.
     other_target : (T,) int64
+    other_places : Places
     items : Items
     log_probability : callable
     request_weight : float
@@ -70,16 +73,16 @@ class Learnt(NamedTuple):
         Items of the histories, 0 = padding; None as `history`.
     rows : Rows or None
         Their row features; None as `history`.
-    asking_at, others_at : Places or None
-        Where the states of `asking` and `others` stand in the windows; None as `history`.
     """
 
     batch: Interaction
     asks: torch.Tensor
     asking: Interest
     target: torch.Tensor
+    places: Places
     others: Optional[Interest]
     other_target: torch.Tensor
+    other_places: Places
     items: Items
     log_probability: LogProbability
     request_weight: float
@@ -90,8 +93,6 @@ class Learnt(NamedTuple):
     encode: Optional[Callable[[torch.Tensor], torch.Tensor]] = None
     seen: Optional[torch.Tensor] = None
     rows: Optional[Rows] = None
-    asking_at: Optional[Places] = None
-    others_at: Optional[Places] = None
 
 
 class LossTerm(Protocol):

@@ -182,7 +182,7 @@ class SQN(nn.Module):
     ) -> Tuple[torch.Tensor, torch.Tensor, Places]:
         """Return cross-entropies of the main network, their weights (E,), and where they stand."""
         if first_learns(learnt):
-            both = zip(cast(Places, learnt.asking_at), cast(Places, learnt.others_at))
+            both = zip(learnt.places, learnt.other_places)
             window, position = (torch.cat(each) for each in both)
             return (*errors(learnt, log_probability), (window, position))
         target = learnt.batch[TARGET_ID]
