@@ -47,6 +47,8 @@ SYSTEM_ORDER = "system_order"
 LISTED_SCORE, LISTED_LABEL = "listed_score", "listed_label"
 #: (B, R, n) int64: hard negatives of the target; 0 = none
 HARD_NEGATIVE = "hard_negative"
+#: (B, W) int64: the items of training windows, some of them masked (0) or replaced
+PERTURBED_ITEM = "perturbed_item"
 #: of the rows behind the positions of a window, (B, W) each: the item, int64, 0 = none; what it
 #: earned, float32; whether its session ends with it, bool
 ACTION, REWARD, SESSION_END = "action", "reward", "session_end"

@@ -31,6 +31,7 @@ class Purpose(IntEnum):
     WORLD = 10
     SAMPLED_USER = 11
     MAIN_NETWORK = 13
+    PERTURBED_ITEM = 14
     NEXT_ACTION = 15
 
 
