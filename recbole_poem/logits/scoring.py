@@ -99,10 +99,10 @@ def plus(interest: Interest, item: torch.Tensor, logit: torch.Tensor) -> Interes
     )
 
 
-def of_state(state: torch.Tensor, step: torch.Tensor) -> Interest:
-    """Return the interest of states (T, K, d) at their steps (T, C), and nothing else."""
+def of_state(state: torch.Tensor, step: Optional[torch.Tensor] = None) -> Interest:
+    """Return the interest of states (T, K, d) at their steps (T, C), if any, and nothing else."""
     nothing = state.new_zeros(state.shape[0], 0)
-    return Interest(state, step, nothing.long(), nothing)
+    return Interest(state, nothing.long() if step is None else step, nothing.long(), nothing)
 
 
 def best_matching(interest: Interest, items: Items, wanted: torch.Tensor) -> Interest:

@@ -98,6 +98,8 @@ class POEM(SequentialRecommender):
         self.learned_losses = nn.ModuleDict(
             {name: term for name, term in self.losses.items() if isinstance(term, nn.Module)}
         )
+        #: whether a batch may say nothing of some weights, which then stay
+        self.spares_weights = len(self.learned_losses) > 0
         is_stacked = config["ranking_training"] == "stacked"
         self.is_stacked = is_stacked and self.ranking_side is not None
         is_joint = self.ranking_side is not None and not is_stacked
