@@ -42,6 +42,13 @@ LISTED_SCORE, LISTED_LABEL = "listed_score", "listed_label"
 #: (B, R, n) int64: hard negatives of the target; 0 = none
 HARD_NEGATIVE = "hard_negative"
 
+#: (B, W, n) int64: negatives of the target at every position, 0 = none: of the term `setrank`, and
+#: of those that draw from the whole catalogue, `gbce` and `sampled_softmax`
+SET_NEGATIVE, BINARY_NEGATIVE = "set_negative", "binary_negative"
+SOFTMAX_NEGATIVE = "softmax_negative"
+#: (n_items,) float32: share of each item in the targets of the training rows
+TARGET_SHARE = "target_share"
+
 #: (K,) int64: negatives of the sampled softmax, shared by the batch
 SAMPLED_NEGATIVE = "sampled_negative"
 

@@ -30,6 +30,7 @@ class Purpose(IntEnum):
     EVALUATION = 9
     WORLD = 10
     SAMPLED_USER = 11
+    POSITION_NEGATIVE = 12
 
 
 def uniform(seed: int, purpose: Purpose, *keys: Union[torch.Tensor, int]) -> torch.Tensor:

@@ -43,7 +43,10 @@ def parts_of(terms: Sequence[LossTerm], learnt: Learnt) -> List[torch.Tensor]:
     """Return the part of each term; the log probabilities they ask for are computed at once."""
     wanted = [term.positives(learnt) for term in terms]
     widths = [each.shape[1] for each in wanted]
-    found = learnt.log_probability(learnt.asking, torch.cat(wanted, dim=1))
+    together = torch.cat(wanted, dim=1)
+    found = together.float()  # empty where no term asks, which spares the whole catalogue
+    if together.shape[1]:
+        found = learnt.log_probability(learnt.asking, together)
     return [term(learnt, part) for term, part in zip(terms, found.split(widths, dim=1))]
 
 
@@ -85,8 +88,10 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
         asks=asks,
         asking=asking,
         target=target[carrying],
+        places=carrying,
         others=model.interest(history[others], steps[others], before, None, items),
         other_target=target[others],
+        other_places=others,
         items=items,
         log_probability=log_probability_of(batch, items, model.log_q),
         request_weight=model.request_weight,

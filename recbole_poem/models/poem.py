@@ -87,6 +87,8 @@ class POEM(SequentialRecommender):
         terms = chosen("logit_terms")
         self.logit_terms = LogitTerms(terms, n_features, n_candidates, dataset.trends, self.n_items)
         self.losses = {name: term.make() for name, term in self.loss_terms(config).items()}
+        learned = {name: each for name, each in self.losses.items() if isinstance(each, nn.Module)}
+        self.learned_losses = nn.ModuleDict(learned)
         is_stacked = config["ranking_training"] == "stacked"
         self.is_stacked = is_stacked and self.ranking_side is not None
         is_joint = self.ranking_side is not None and not is_stacked

@@ -1,6 +1,6 @@
 """Loss terms: each names the fields of a batch that it needs, and returns a weighted part."""
 
-from typing import Any, Callable, Dict, NamedTuple, Optional, Protocol
+from typing import Any, Callable, Dict, NamedTuple, Optional, Protocol, Tuple
 
 import torch
 from recbole.data.interaction import Interaction
@@ -12,6 +12,8 @@ from recbole_poem.logits.scoring import Interest, Items
 FieldMaker = Callable[[torch.Tensor, torch.Tensor, Interaction], torch.Tensor]
 #: log probability of positives (T, P), 0 = none, of an interest of T requests: (T, P)
 LogProbability = Callable[[Interest, torch.Tensor], torch.Tensor]
+#: windows (P,) and positions in them (P,): where in a batch P positions are
+Places = Tuple[torch.Tensor, torch.Tensor]
 
 
 class Learnt(NamedTuple):
@@ -26,10 +28,13 @@ class Learnt(NamedTuple):
         Of the Q requests.
     target : (Q,) int64
         What was consumed at them.
+    places : Places
+        Where the requests are; a field (B, W, ...) gives their part of it by these.
     others : Interest or None
         Of the T positions that carry no request, and their targets (T,); None where these are
         learned from elsewhere.
     other_target : (T,) int64
+    other_places : Places
     items : Items
     log_probability : callable
     request_weight : float
@@ -46,8 +51,10 @@ class Learnt(NamedTuple):
     asks: torch.Tensor
     asking: Interest
     target: torch.Tensor
+    places: Places
     others: Optional[Interest]
     other_target: torch.Tensor
+    other_places: Places
     items: Items
     log_probability: LogProbability
     request_weight: float
@@ -57,7 +64,7 @@ class Learnt(NamedTuple):
 
 
 class LossTerm(Protocol):
-    """A component of the stage ``losses``, made of its settings."""
+    """A component of the stage ``losses``, made of its settings; a module if it has weights."""
 
     #: whether, in stacked training, it also acts on the history states as if there were no rankings
     teaches_history: bool

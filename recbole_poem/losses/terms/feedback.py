@@ -5,9 +5,9 @@ from typing import Any, Dict
 
 import torch
 
-from recbole_poem.core.averages import weighted_mean
 from recbole_poem.core.settings import FROM_0, setting
 from recbole_poem.core.stages import LOSSES
+from recbole_poem.losses.positions import mean_over_positions
 from recbole_poem.losses.terms import FieldMaker, Learnt
 
 
@@ -42,11 +42,10 @@ class Feedback:
 
     def __call__(self, learnt: Learnt, log_probability: torch.Tensor) -> torch.Tensor:
         """Average over the requests, each `request_weight` times, and over the other positions."""
-        loss = -log_probability[:, 0]
-        weight = torch.full_like(loss, learnt.request_weight)
+        at_requests, at_others = -log_probability[:, 0], None
         if learnt.others is not None:
             target = learnt.other_target.unsqueeze(1)
             other = -learnt.log_probability(learnt.others, target)[:, 0]
-            loss = torch.cat([loss, other])
-            weight = torch.cat([weight, torch.ones_like(other)])
-        return self.weight * weighted_mean(loss, weight, learnt.n_processes)
+            at_others = (other, torch.ones_like(other, dtype=torch.bool))
+        everywhere = torch.ones_like(at_requests, dtype=torch.bool)
+        return self.weight * mean_over_positions(learnt, (at_requests, everywhere), at_others)
