@@ -58,9 +58,11 @@ class SetRank:
     Of the paper (arXiv 2002.09841) are the likelihood and the forms of phi in its two models:
     ``sigmoid`` in the deep one, ``exp_sigmoid`` in the factorised one. With ``exp`` and one
     negative it is BPR. The paper averages over the positives of a user; here each position has its
-    target, and the set is drawn anew for each (our reading for sequences). A bounded phi saturates:
-    the temperature brings scores into its range. The loss of ``exp_sigmoid`` stays above
-    ``log(1 + n / e)`` for n negatives, however well they are told apart.
+    target, and the set is drawn anew for each (our reading for sequences). Sets hold nothing that
+    the user consumed, so the term tells a user's items from others, and not which comes next: that
+    is `feedback`'s, beside it. A bounded phi saturates: the temperature brings scores into its
+    range. The loss of ``exp_sigmoid`` stays above ``log(1 + n / e)`` for n negatives, however well
+    they are told apart.
     """
 
     teaches_history = True
