@@ -59,6 +59,13 @@ NEXT_ACTION = "next_action"
 #: (B, W) float32: rows of the user before the row behind each position, as a share of the most
 HISTORY_LENGTH = "history_length"
 
+#: (B, W, n) int64: negatives of the target at every position, 0 = none: of the term `setrank`, and
+#: of those that draw from the whole catalogue, `gbce` and `sampled_softmax`
+SET_NEGATIVE, BINARY_NEGATIVE = "set_negative", "binary_negative"
+SOFTMAX_NEGATIVE = "softmax_negative"
+#: (n_items,) float32: share of each item in the targets of the training rows
+TARGET_SHARE = "target_share"
+
 #: (K,) int64: negatives of the sampled softmax, shared by the batch
 SAMPLED_NEGATIVE = "sampled_negative"
 

@@ -30,6 +30,7 @@ class Purpose(IntEnum):
     EVALUATION = 9
     WORLD = 10
     SAMPLED_USER = 11
+    POSITION_NEGATIVE = 12
     MAIN_NETWORK = 13
     PERTURBED_ITEM = 14
     NEXT_ACTION = 15
