@@ -49,6 +49,7 @@ class CAPE(nn.Module):
         self.project = nn.Linear(of_head, settings.size)
         # flat, since `initialise` draws matrices anew and leaves vectors at their beginning
         self.places = nn.Parameter(torch.zeros(settings.size * (length + 1)))
+        self.up_to: torch.Tensor
         self.register_buffer("up_to", torch.ones(length, length).tril(), persistent=False)
 
     def add(self, tokens: torch.Tensor, rows: Rows) -> torch.Tensor:

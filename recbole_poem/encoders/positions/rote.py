@@ -106,7 +106,9 @@ class RoTE(nn.Module):
         if settings.combine == "heads":
             weights = _one_for_each(sizes.n_heads, len(levels))
         rate = base**power / seconds  # (L, e / 2), radians a second
+        self.rate: torch.Tensor
         self.register_buffer("rate", rate, persistent=False)
+        self.weights: torch.Tensor
         self.register_buffer("weights", weights, persistent=False)  # (1 or heads, L)
 
     def add(self, tokens: torch.Tensor, rows: Rows) -> torch.Tensor:
