@@ -117,3 +117,18 @@ def test_the_term_averages_over_positions_that_have_a_set() -> None:
     on_top = SimpleNamespace(**{**vars(learnt), "others": None})
     expected = 0.5 * (slow[0] + slow[2]) / 2
     torch.testing.assert_close(term(on_top, torch.zeros(2, 0)), expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "number"),
+    [
+        ({}, "uniform", 30),
+        ({"negatives": {"number": 7}}, "uniform", 7),
+        ({"negatives": "graph"}, "graph", 4),
+    ],
+)
+def test_sets_are_those_of_the_paper_unless_others_are_named(
+    given: Any, name: str, number: int
+) -> None:
+    chosen = LOSSES.of_one().choose({"name": "setrank", **given}, "losses").settings.negatives
+    assert (chosen.name, chosen.settings.number) == (name, number)
