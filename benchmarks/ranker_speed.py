@@ -2,8 +2,8 @@
 
 The sides of the first part are networks behind the same features: MMoE, a shared bottom, EKTM and
 A2Gen, whose targets are all actions; A2Gen behind a history that knows its actions; and MMoE that
-also reads users alike and what they liked (``rar``), counters of items (``item_statistics``), or two
-columns of the request (``request_context``), of a million rows. Those of the second are one
+also reads users alike and what they liked (``rar``), counters of items (``item_statistics``), or
+two columns of the request (``request_context``), of a million rows. Those of the second are one
 step of MMoE at four targets: by Adam; by PUB, which solves for its weights in each step; and by PUB
 that keeps them. Beside it stand the solution alone, and a step by Adam with each input.
 """
