@@ -7,6 +7,9 @@ enter is ours::
     c = W [e_1; ...; e_C] + b        e_j: the embedding of a token, or a direction times a number
     features = [c; c * candidate]
 
+Embeddings begin at the scale of 1. New ones of users and items are twenty times smaller, and so
+small a context would be lost in its products with candidates, which then learn nothing for long.
+
 A column is one of ``.inter`` that stands at the request: what says what came of the row, or which
 item was shown, is refused. All candidates of a request are scored with the values of its own row.
 """
@@ -21,7 +24,7 @@ from torch import nn
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.settings import TEXT, list_of, setting
 from recbole_poem.core.stages import RANKER_INPUTS
-from recbole_poem.rankers.feature_fields import INITIAL_SCALE, Field, compressed, embedding_of
+from recbole_poem.rankers.feature_fields import Field, compressed
 from recbole_poem.rankers.inputs import Found, Known, States, nobody
 from recbole_poem.rankers.ranking_requests import RankingRequests
 
@@ -97,7 +100,7 @@ class TokenColumn(nn.Module):
 
     def __init__(self, field: Field, training: np.ndarray, size: int) -> None:
         super().__init__()
-        self.embedding = embedding_of(field, size)
+        self.embedding = nn.Embedding(int(field.values.max()) + 1, size, padding_idx=0)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Embed tokens (R,) as (R, d)."""
@@ -131,7 +134,7 @@ class NumberColumn(nn.Module):
         # a constant column differs from its mean by rounding errors alone
         self.register_buffer("deviation", spread if spread > 1e-9 else torch.ones_like(spread))
         self.direction = nn.Linear(1, size)
-        self.missing = nn.Parameter(torch.randn(size) * INITIAL_SCALE)
+        self.missing = nn.Parameter(torch.randn(size))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Embed numbers (R,), NaN = not known, as (R, d)."""
