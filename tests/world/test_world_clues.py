@@ -95,7 +95,5 @@ def test_a_ranker_of_the_platform_may_read_them(with_clues: Path) -> None:
 
 
 def test_a_dial_out_of_range_ends_in_one_sentence() -> None:
-    with pytest.raises(
-        InputError, match=r"^clues\.buckets: expected a whole number from 2, not"
-    ):
+    with pytest.raises(InputError, match=r"^clues\.buckets: expected a whole number from 2, not"):
         small_world(clues__buckets=1)
