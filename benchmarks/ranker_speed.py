@@ -69,7 +69,11 @@ def _known(user_columns: List[Field], n_targets: int) -> Known:
     log = RequestLog(user, item, time.astype(float), first_rows(user), {}, N_USERS, N_ITEMS, known)
     answers = (rng.random((N_ROWS, n_targets)) < 0.3).astype(np.float32)
     context = [Field(name, "token", torch.arange(N_ROWS) % 10) for name in ("device", "tab")]
-    return Known(log, time, known, answers, user_columns, context, lambda column: answers, 0)
+    return Known(log, time, known, answers, user_columns, context, lambda name: 10, _untold, 0)
+
+
+def _untold(column: str) -> np.ndarray:
+    return np.full(N_ITEMS, np.nan)
 
 
 def requests(n_requests: int, n_candidates: int, n_targets: int) -> RankingRequests:

@@ -110,6 +110,7 @@ class MultiTaskRanker(SequentialRecommender):
             np.stack(labels, axis=1)[:, actions_of(self.targets)],
             table_fields(dataset, self.USER_ID, dataset.user_feat)[1:],
             request_fields(config, log),
+            dataset.num,
             partial(item_times, dataset, config["time_unit"], config["utc_offset"]),
             config["seed"],
         )

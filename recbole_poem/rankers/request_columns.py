@@ -87,10 +87,11 @@ def _refuse_outcomes(config: Any, names: List[str]) -> None:
 def _outcomes(config: Any) -> Dict[str, str]:
     """Return the columns that say what came of a row, each with the key that names it."""
     conditions = [("positive_feedback", config["positive_feedback"])]
-    for name, choice in (config.component("targets") or {}).items():
-        feedback = getattr(choice.settings, "feedback", None)
-        listed = feedback if isinstance(feedback, list) else [feedback]
-        conditions += [(f"targets.{name}", condition) for condition in listed]
+    for key in ("objectives", "targets"):
+        for name, choice in (config.component(key) or {}).items():
+            feedback = getattr(choice.settings, "feedback", None)
+            listed = feedback if isinstance(feedback, list) else [feedback]
+            conditions += [(f"{key}.{name}", condition) for condition in listed]
     columns = {column: key for key, condition in conditions for column in condition or {}}
     watch_time = config["watch_time"] or {}
     watched = [watch_time[name] for name in ("play", "duration") if name in watch_time]

@@ -6,9 +6,11 @@ from typing import Any, Dict, List, Optional
 import numpy as np
 import pytest
 import torch
+import yaml
 from toy_exposures import TINY, TINY_NETWORK, exposure_log, write_exposures
 from toy_log import log_at
 
+from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 from recbole_poem.rankers.inputs import Found, Known, States
 from recbole_poem.rankers.inputs.item_statistics import ItemStatistics
@@ -40,7 +42,7 @@ def statistics(
     seconds = BEGIN + (hours * HOUR).astype(np.int64)
     log = log_at(seconds, item.astype(np.int64), 5, training)
     uploaded = np.array([np.nan, BEGIN - DAY, np.nan, BEGIN + 9 * DAY, np.nan])
-    known = Known(log, seconds, click > 0, click[:, None], [], [], lambda column: uploaded, 0)
+    known = Known(log, seconds, click > 0, click[:, None], [], [], len, lambda name: uploaded, 0)
     return ItemStatistics(ItemStatistics.Settings(**settings), known, 4)
 
 
@@ -140,6 +142,15 @@ def test_a_run_saves_and_loads(keys: Dict[str, Any], more: Any) -> None:
     # the numbers are made of the data, and nothing of them is saved
     state = torch.load(result["model_file"], weights_only=True)["state_dict"]
     assert not [name for name in state if "item_statistics" in name]
+
+
+def test_its_settings_are_searched(keys: Dict[str, Any]) -> None:
+    pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
+    Path("space.hyper").write_text("ranker_input.item_statistics.smoothing choice [1,100]\n")
+    given = [f"--{key}={value}" for key, value in {**keys, "epochs": 1}.items()]
+    assert main(["tune", "--params_file=space.hyper", "--algo=exhaustive", *given]) == 0
+    best = yaml.safe_load(Path("tune/MultiTaskRanker-toy/best.yaml").read_text())
+    assert best["ranker_input.item_statistics.smoothing"] in (1, 100)
 
 
 def test_it_tells_what_is_liked_of_items_that_have_no_other_feature(write_dataset: Any) -> None:

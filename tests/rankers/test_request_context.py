@@ -35,7 +35,9 @@ def made(fields: Sequence[Field], training: List[bool]) -> RequestContext:
     n = len(training)
     log = log_at(np.arange(n), np.ones(n, dtype=int), 2, training)
     empty = np.empty((n, 0))
-    known = Known(log, log.time.astype(int), empty, empty, [], fields, lambda column: empty, 0)
+    known = Known(
+        log, log.time.astype(int), empty, empty, [], fields, lambda name: 3, lambda name: empty, 0
+    )
     columns = [field.name for field in fields]
     return RequestContext(RequestContext.Settings(columns=columns), known, 4)
 
@@ -109,6 +111,18 @@ def test_a_run_saves_and_loads(keys: Dict[str, Any]) -> None:
     loaded = load(result["model_file"])
     assert list(loaded.model.features.inputs) == ["request_context", "item_statistics"]
     assert loaded.evaluate("test") == result["test_result"]
+
+
+def test_a_token_that_is_gone_from_the_data_leaves_a_checkpoint_as_it_is(
+    keys: Dict[str, Any],
+) -> None:
+    file = run_recbole_poem(config_dict={**keys, "epochs": 1})["model_file"]
+    path = Path(keys["data_path"], "toy", "toy.inter")
+    tokens = load(file).dataset.field2id_token["tab"]
+    path.write_text(path.read_text().replace(f"\t{tokens[-1]}\t", f"\t{tokens[1]}\t"))
+    again = load(file)
+    assert again.train_data.exposures.context[:, 0].max() == len(tokens) - 2
+    assert again.evaluate("test")["gauc"] > 0
 
 
 def test_it_tells_who_clicks_what_now(write_dataset: Any) -> None:

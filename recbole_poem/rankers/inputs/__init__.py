@@ -32,6 +32,8 @@ class Known(NamedTuple):
         Columns of the users, their id not among them.
     request_columns : sequence of Field
         What requests know, (R,) each; see `recbole_poem.rankers.request_columns`.
+    n_tokens : function
+        From the name of a token column to the number of its tokens, padding among them.
     uploaded : function
         From the name of a column of the items to when each of them came, (n_items,) float64, in
         seconds since 1970; NaN = not known.
@@ -44,6 +46,7 @@ class Known(NamedTuple):
     answers: np.ndarray
     user_columns: Sequence[Field]
     request_columns: Sequence[Field]
+    n_tokens: Callable[[str], int]
     uploaded: Callable[[str], np.ndarray]
     seed: int
 

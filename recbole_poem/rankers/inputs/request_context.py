@@ -17,7 +17,6 @@ item was shown, is refused. All candidates of a request are scored with the valu
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Type
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -55,8 +54,7 @@ class RequestContext(nn.Module):
         super().__init__()
         self._names = [field.name for field in known.request_columns]
         self.columns = nn.ModuleList(
-            _COLUMNS[field.kind](field, known.log.training, hidden_size)
-            for field in known.request_columns
+            _COLUMNS[field.kind](field, known, hidden_size) for field in known.request_columns
         )
         self.projection = nn.Linear(len(self.columns) * hidden_size, hidden_size)
         self.output_size = 2 * hidden_size
@@ -85,27 +83,24 @@ class RequestContext(nn.Module):
         return torch.cat([context.expand_as(candidates), context * candidates], dim=-1)
 
 
-class TokenColumn(nn.Module):
+class TokenColumn(nn.Embedding):
     """Embeds the tokens of a column; no token is the zero vector.
 
     Parameters
     ----------
     field : Field
-        The column at every row of the log, (R,).
-    training : (R,) bool
-        Tokens of other rows keep what they begin with.
+    known : Known
+        Tokens of rows that are not for training keep what they begin with.
     size : int
         d.
     """
 
-    def __init__(self, field: Field, training: np.ndarray, size: int) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(int(field.values.max()) + 1, size, padding_idx=0)
+    def __init__(self, field: Field, known: Known, size: int) -> None:
+        super().__init__(known.n_tokens(field.name), size, padding_idx=0)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Embed tokens (R,) as (R, d)."""
-        embedded: torch.Tensor = self.embedding(values.long())
-        return embedded
+        return super().forward(values.long())
 
 
 class NumberColumn(nn.Module):
@@ -117,7 +112,7 @@ class NumberColumn(nn.Module):
     ----------
     field : Field
         The column at every row of the log, (R,).
-    training : (R,) bool
+    known : Known
     size : int
         d.
     """
@@ -125,9 +120,9 @@ class NumberColumn(nn.Module):
     centre: torch.Tensor
     deviation: torch.Tensor
 
-    def __init__(self, field: Field, training: np.ndarray, size: int) -> None:
+    def __init__(self, field: Field, known: Known, size: int) -> None:
         super().__init__()
-        told = compressed(field.values.double()[torch.from_numpy(training)])
+        told = compressed(field.values.double()[torch.from_numpy(known.log.training)])
         told = told[~told.isnan()]
         spread = told.std(unbiased=False) if len(told) else torch.ones(())
         self.register_buffer("centre", told.mean() if len(told) else torch.zeros(()))
