@@ -12,6 +12,8 @@ made with the clues of this very request; where it belongs to an earlier one, it
 of rows are told apart.
 
     python benchmarks/ranker_knowledge.py
+    python benchmarks/ranker_knowledge.py --ranker_epochs 8 --recent 5 \\
+        --arms "none,Upstream none,both,Upstream both" --record ranker_knowledge_longer
 """
 
 import tempfile
@@ -46,7 +48,6 @@ KEYS: Dict[str, Any] = {
     "ranking_source": {
         "name": "time_blocks",
         "n_candidates": 50,
-        "epochs": 3,
         "training": {"train_batch_size": 256, "learning_rate": 0.003},
     },
 }  # fmt: skip
@@ -129,21 +130,28 @@ def main() -> None:
     parser = measure.parser(__doc__)
     parser.add_argument("--users", type=int, default=256)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=8, help="of POEM")
+    parser.add_argument("--ranker_epochs", type=int, default=3)
+    parser.add_argument("--recent", type=int, default=20, help="items that the rankers read")
+    parser.add_argument("--arms", default=",".join(ARMS), help="some of them, behind each other")
+    parser.add_argument("--record", default="ranker_knowledge", help="name of the record")
     options = parser.parse_args()
     users, seeds, epochs = options.users, options.seeds, options.epochs
     with tempfile.TemporaryDirectory() as folder:
         dials = {**DIALS, "people.users": 32 if options.quick else users}
         ensure_world(Path(folder, "world-clues"), {"dials": dials})
         keys = {**KEYS, "dataset": "world-clues", "data_path": folder, "checkpoint_dir": folder}
-        runs: Dict[str, List[Dict[str, Any]]] = {name: [] for name in ARMS}
+        source = {**KEYS["ranking_source"], "epochs": options.ranker_epochs}
+        training = {**source["training"], "MAX_ITEM_LIST_LENGTH": options.recent}
+        keys["ranking_source"] = {**source, "training": training}
+        runs: Dict[str, List[Dict[str, Any]]] = {name: [] for name in options.arms.split(",")}
         for seed in range(1 if options.quick else seeds):
-            for name, own in ARMS.items():
-                given = {**keys, **own, "seed": 2020 + seed}
+            for name in runs:
+                given = {**keys, **ARMS[name], "seed": 2020 + seed}
                 given["epochs"] = 1 if options.quick else epochs
                 runs[name].append(measure.call("judged", keys=given))
                 print(name, seed, np.mean(runs[name][-1]["ndcg"]), flush=True)
-    measure.record("ranker_knowledge", summary(runs), options.quick)
+    measure.record(options.record, summary(runs), options.quick)
 
 
 if __name__ == "__main__":
