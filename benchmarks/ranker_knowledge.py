@@ -1,4 +1,4 @@
-"""Does a ranker that knows more make rankings that POEM can read? In a world that gives clues.
+r"""Does a ranker that knows more make rankings that POEM can read? In a world that gives clues.
 
 The world's log holds clues of the context of each request (docs/world.md). A ranker reads them, and
 how items did; POEM's history does not. ``time_blocks`` fills a cache with the rankings of a ranker
@@ -12,7 +12,7 @@ made with the clues of this very request; where it belongs to an earlier one, it
 of rows are told apart.
 
     python benchmarks/ranker_knowledge.py
-    python benchmarks/ranker_knowledge.py --ranker_epochs 8 --recent 5 \\
+    python benchmarks/ranker_knowledge.py --ranker_epochs 8 --recent 5 \
         --arms "none,Upstream none,both,Upstream both" --record ranker_knowledge_longer
 """
 
