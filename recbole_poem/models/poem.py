@@ -142,6 +142,12 @@ class POEM(SequentialRecommender):
         states: torch.Tensor = self.history_encoder(items, self.rows(batch))
         return states
 
+    def last_states(self, rows: Interaction) -> torch.Tensor:
+        """Return the history states of prediction rows, (B, K, d); their mean is who asks."""
+        items, last = self.item_embedding(rows[self.ITEM_SEQ]), rows[self.ITEM_SEQ_LEN] - 1
+        states: torch.Tensor = self.history_encoder.at(items, self.rows(rows), last)
+        return states
+
     def interest(
         self,
         history: torch.Tensor,
@@ -202,7 +208,7 @@ class POEM(SequentialRecommender):
                 "is for evaluation, leave it off to recommend"
             )
         seen, last = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN] - 1
-        history = self.history_encoder.at(self.item_embedding(seen), self.rows(interaction), last)
+        history = self.last_states(interaction)
         items, read = self.scoring_items(), None
         if self.ranking_side is not None:
             table, context = self.item_embedding.weight, history.mean(dim=1)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from toy_world import small_world
 from recbole_poem.core.errors import InputError
 from recbole_poem.world.ab import run_test
 from recbole_poem.world.ab_report import cells, verdict, write_report
-from recbole_poem.world.arms import WORDS, arm_of
+from recbole_poem.world.arms import WORDS, CascadeOf, arm_of
 from recbole_poem.world.comparison import compare, curves
 from recbole_poem.world.dataset import write_dataset
 from recbole_poem.world.duel import duel, read_world
@@ -18,7 +19,7 @@ from recbole_poem.world.retrieval import Beside, Everything
 from recbole_poem.world.world import World
 
 
-def twins(world: World) -> Beside:
+def twins(world: World, objectives: Sequence[str]) -> Beside:
     """Put all videos beside the sources: the first had sent whatever is shown."""
     return Beside(Everything(world.n_items), world.sources())
 
@@ -50,7 +51,9 @@ def test_the_ceiling_is_above_the_sources_and_regrets_nothing() -> None:
 
 def test_metrics_are_those_of_a_slow_count() -> None:
     world = small_world()
-    tested = run_test(world, {"A": WORDS["own"], "B": twins, "best": WORDS["best"]}, 2, 7)
+    tested = run_test(
+        world, {"A": WORDS["own"], "B": CascadeOf(twins), "best": WORDS["best"]}, 2, 7
+    )
     one = tested.outcomes["A"]
     lines = {line.name: line.found for line in compare(tested, "A", "B")}
     exposures, sessions = one.by_day("exposures").sum(), one.by_day("sessions").sum()
@@ -99,6 +102,6 @@ def test_a_world_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_what_is_no_arm_is_refused() -> None:
-    words = "'ow' is neither the file of a checkpoint nor one of the arms own, everything, best"
+    words = "'ow' is neither the file of a checkpoint or cascade nor one of the arms own, every"
     with pytest.raises(InputError, match=words):
         arm_of("ow", Path("data"), 10, alone=False)
