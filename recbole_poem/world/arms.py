@@ -9,7 +9,7 @@ A name is a word, the file of a checkpoint that is a retrieval, or a YAML file o
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict
+from typing import Any, Dict, Mapping
 
 from recbole_poem.core.config_files import read_yaml
 from recbole_poem.core.errors import InputError, nearest
@@ -86,23 +86,36 @@ def arm_of(name: str, data: Path, n_candidates: int, alone: bool) -> Arm:
     InputError
         If it is none of these, or the file names what is no part of a cascade.
     """
-    data_path = str(data.resolve().parent)
     if not name.endswith(SUFFIXES):
         if name not in WORDS and not Path(name).is_file():
             raise InputError(
                 f"'{name}' is neither the file of a checkpoint or cascade nor one of the arms "
                 f"{', '.join(WORDS)}"
             )
+        data_path = str(data.resolve().parent)
         return CascadeOf(retrieval_of(name, data_path, n_candidates, alone, "arm"))
-    given = read_yaml(Path(name))
+    return cascade_of(read_yaml(Path(name)), data, n_candidates, alone, name)
+
+
+def cascade_of(
+    given: Mapping[str, Any], data: Path, n_candidates: int, alone: bool, where: str
+) -> CascadeOf:
+    """Return the arm of what a file of a cascade holds; `where` names it, see `arm_of`.
+
+    Raises
+    ------
+    InputError
+        For what is no part of a cascade, and a part that there is not.
+    """
+    data_path = str(data.resolve().parent)
     for part in given:
         if part not in PARTS:
-            raise InputError(f"{name}: '{part}' is no part of a cascade{nearest(part, PARTS)}")
+            raise InputError(f"{where}: '{part}' is no part of a cascade{nearest(part, PARTS)}")
     if "retrieval" not in given:
-        raise InputError(f"{name}: retrieval is missing; name one, such as retrieval: own")
-    parts = {**PARTS, **given}
+        raise InputError(f"{where}: retrieval is missing; name one, such as retrieval: own")
+    retrieval, ranker, fusion = ({**PARTS, **given}[part] for part in PARTS)
     return CascadeOf(
-        retrieval_of(parts["retrieval"], data_path, n_candidates, alone, f"{name}: retrieval"),
-        ranker_of(parts["ranker"], data_path, f"{name}: ranker"),
-        order_of(parts["score_fusion"], data_path, f"{name}: score_fusion"),
+        retrieval_of(retrieval, data_path, n_candidates, alone, f"{where}: retrieval"),
+        ranker_of(ranker, data_path, f"{where}: ranker"),
+        order_of(fusion, data_path, f"{where}: score_fusion"),
     )
