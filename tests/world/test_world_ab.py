@@ -61,6 +61,9 @@ def test_metrics_are_those_of_a_slow_count() -> None:
     assert lines["watch time, s per user and day"].a == pytest.approx(
         one.by_day("watch_seconds").sum() / (40 * 7)
     )
+    assert lines["requests per user and day"].a == pytest.approx(
+        one.by_day("requests").sum() / (40 * 7)
+    )
     assert lines["pass-through, share of exposures sent by the arm"].b == 1
     assert lines["coverage, share of videos shown"].a == (one.shown > 0).mean()
     assert one.shown.sum() == exposures == one.categories.sum()
@@ -90,6 +93,24 @@ def test_a_duel_reads_the_world_of_a_data_set_and_reports(tmp_path: Path) -> Non
     assert record["metrics"]["coverage, share of videos shown"]["low"] is None
     assert record["shares"]["A"] == 0
     assert cells(report.lines[0])[0] == "watch time, s per user and day"
+
+
+def test_where_everything_has_been_shown_a_test_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "w"
+    world = small_world(catalogue__items=14, clock__leaving=-20.0)  # everybody stays to the end
+    write_dataset(world, 5, data, show_progress=False)
+    report = duel(data, "own", "everything", days=2, n_candidates=10, alone=False)
+    assert verdict(report) == (
+        "Nobody was shown anything in the test: all that A and B found had been shown before or "
+        "was gone; give the world more videos (simulate data --items)."
+    )
+    assert "at the end a user had seen 100 % of all videos" in caplog.text
+    # who is shown the same for another reason is told so
+    write_dataset(small_world(), 2, tmp_path / "v", show_progress=False)
+    other = duel(tmp_path / "v", "own", "own", 1, 10, False)
+    assert verdict(other).startswith("B (own) has the same watch time as A (own): +0.00 s")
 
 
 def test_a_world_is_read_as_it_was_written(tmp_path: Path) -> None:
