@@ -91,7 +91,8 @@ class CheckpointRanker:
     ) -> np.ndarray:
         """Return what came of exposures (B, H) for each target, (B, H, M) float32."""
         flat, log = item.ravel(), self._log
-        by_name = dict(zip(self._world.reactions, reactions.reshape(flat.size, -1).T))
+        by_reaction = np.moveaxis(reactions, -1, 0).reshape(len(self._world.reactions), flat.size)
+        by_name = dict(zip(self._world.reactions, by_reaction))
         told = feedback(self._world, flat, seconds.ravel(), by_name)
         lived = RequestLog(
             user=np.ones_like(flat),
@@ -105,7 +106,8 @@ class CheckpointRanker:
             watch_time=log.watch_time,
         )
         labels = [target.labels(lived) for target in self._model.targets]
-        return np.stack(labels, axis=-1).astype(np.float32).reshape(*item.shape, -1)
+        of_targets = np.stack(labels, axis=-1).astype(np.float32)
+        return of_targets.reshape(*item.shape, len(labels))
 
 
 def _ids(loaded: Loaded, field: str, tokens: np.ndarray, what: str) -> np.ndarray:

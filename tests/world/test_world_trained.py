@@ -136,6 +136,10 @@ def test_a_trained_ranker_sees_what_a_platform_sees(data: Path, ranker: str) -> 
         asked._replace(time=asked.time + 6 * 3600),
     ):
         assert not np.allclose(scorer.score(moved, items), scores, rtol=1e-4)
+    # a ranker without a history reads none
+    scorer._n_recent = 0
+    assert scorer.requests(asked, items).history_labels.shape == (40, 0, 4)
+    assert np.isfinite(scorer.score(asked, items)).all()
     # where there is no candidate it says something finite, and knows who has no history
     assert np.isfinite(scorer.score(asked_after(world, 0), np.full((40, 3), NONE))).all()
 
