@@ -109,10 +109,10 @@ def main() -> None:
         plan["world"]["dials"]["people.users"] = 24
         plan["keys"]["epochs"] = 1
     with tempfile.TemporaryDirectory() as folder:
-        run(plan, (options.folder or Path(folder)).resolve(), options.quick)
+        run(plan, (options.folder or Path(folder)).resolve(), options.plan.stem, options.quick)
 
 
-def run(plan: Dict[str, Any], folder: Path, quick: bool) -> None:
+def run(plan: Dict[str, Any], folder: Path, name_of_report: str, quick: bool) -> None:
     """Run a plan."""
     data = folder / "dataset" / "cascades"
     ensure_world(data, plan["world"], show_progress=False)
@@ -160,7 +160,7 @@ def run(plan: Dict[str, Any], folder: Path, quick: bool) -> None:
     text = "# Ranking stages in the closed loop\n\n" + "\n\n".join(reports) + "\n"
     print(text)
     if not quick:
-        (measure.RESULTS / "cascades" / "report.md").write_text(text, encoding="utf-8")
+        (measure.RESULTS / "cascades" / f"{name_of_report}.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
