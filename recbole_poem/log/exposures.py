@@ -120,7 +120,8 @@ def exposures(
     Raises
     ------
     InputError
-        Naming the target, for one without any label, and for what else it finds wrong.
+        Naming the target, for one without any label or whose labels are all alike, and for what
+        else it finds wrong.
     """
     seconds = seconds_of(log, time_unit)
     gap = np.where(log.position > 0, np.diff(seconds, prepend=seconds[:1]), -1)
@@ -138,4 +139,9 @@ def _labels(log: RequestLog, target: Labels) -> np.ndarray:
     labels = target.labels(log)
     if np.isnan(labels).all():
         raise InputError(f"targets.{target.name}: no row of the log has a label")
+    known = labels[~np.isnan(labels)]
+    if known.min() == known.max():
+        raise InputError(
+            f"targets.{target.name}: all {len(known)} labelled rows have the label {known[0]:g}"
+        )
     return labels

@@ -180,6 +180,16 @@ class POEM(SequentialRecommender):
         """Look items (...) up in a table; padding learns nothing, as in `item_embedding`."""
         return F.embedding(items, table, padding_idx=self.item_embedding.padding_idx)
 
+    def last_states(self, rows: Interaction, table: Optional[torch.Tensor] = None) -> torch.Tensor:
+        """Return the history states of prediction rows, (B, K, d); their mean is who asks.
+
+        See `scoring_items` of the `table`.
+        """
+        table = self.table() if table is None else table
+        items, last = self._rows_of(table, rows[self.ITEM_SEQ]), rows[self.ITEM_SEQ_LEN] - 1
+        states: torch.Tensor = self.history_encoder.at(items, self.rows(rows), last)
+        return states
+
     def interest(
         self,
         history: torch.Tensor,
@@ -241,8 +251,7 @@ class POEM(SequentialRecommender):
             )
         table = self.table() if table is None else table
         seen, last = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN] - 1
-        items, read = self._rows_of(table, seen), None
-        history = self.history_encoder.at(items, self.rows(interaction), last)
+        history, read = self.last_states(interaction, table), None
         if self.ranking_side is not None:
             context = history.mean(dim=1)
             read = self.ranking_side.of_rows(table, interaction, context)
