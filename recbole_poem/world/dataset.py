@@ -1,7 +1,7 @@
 """A world as a data set of RecBole: exposures, rankings, videos, and what could be known.
 
-``<name>.inter`` holds a row for each exposure, also of those that came to nothing, with clues of its
-request where the world gives any; ``.cand`` holds the ranking of each request. ``.item`` and
+``<name>.inter`` holds a row for each exposure, also of those that came to nothing, with clues of
+its request where the world gives any; ``.cand`` holds the ranking of each request. ``.item`` and
 ``.user`` say who and what there is, ``<name>.yaml`` has the keys that read them, and
 ``oracle.json`` the bounds of `recbole_poem.world.oracles` with the dials of the world.
 """
