@@ -14,8 +14,8 @@ from recbole_poem.training import checkpoint
 
 PRESETS = {
     "fair": ["feedback", "noise_robustness", "next_item_contrast"],
-    "hstu": ["feedback"],
-    "esasrec": ["feedback"],
+    "hstu": ["sampled_softmax"],
+    "esasrec": ["sampled_softmax"],
 }
 SMALL = {
     "model": "POEM",
