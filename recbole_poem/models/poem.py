@@ -6,6 +6,7 @@ logit terms, scores item i. Which parts come from the paper and which are our re
 README; every part is a component (``recbole-poem components``).
 """
 
+from functools import partial
 from typing import Any, ClassVar, Dict, List, Optional, Tuple
 
 import torch
@@ -41,6 +42,7 @@ from recbole_poem.encoders.sizes import Sizes, initialise
 from recbole_poem.log.row_features import features_of, field_of
 from recbole_poem.logits.added import LogitTerms
 from recbole_poem.logits.scoring import Interest, Items, all_logits, logits_of, of_state
+from recbole_poem.losses.parts import Parts, term_of
 from recbole_poem.models.fusing import score_fusion_of
 from recbole_poem.models.keys import POEMKeys, check_poem
 from recbole_poem.models.learning import calculate_parts, names_of_parts
@@ -77,12 +79,11 @@ class POEM(SequentialRecommender):
         self.other_parameter_name = ["objectives"]
         self.row_features = features_of(config)
 
-        sizes = Sizes.of(config, self.max_seq_length)
+        sizes, std = Sizes.of(config, self.max_seq_length), config["initializer_range"]
+        history_encoder = partial(self._history_encoder, config, sizes, dataset.item_graph)
         self.item_embedding = nn.Embedding(self.n_items, sizes.hidden_size, padding_idx=0)
-        self.history_encoder = chosen("history_encoder").make(sizes, self.row_features)
+        self.history_encoder = history_encoder()
         self.knows_graph = isinstance(self.history_encoder, KnowsItemGraph)
-        if self.knows_graph and dataset.item_graph is not None:
-            self.history_encoder.know(dataset.item_graph)
         self.ranking_side: Optional[RankingSide] = None
         if self.reads_rankings(config):
             fusion = score_fusion_of(config, dataset, sizes.hidden_size)
@@ -91,17 +92,30 @@ class POEM(SequentialRecommender):
         n_candidates = config["ranking_source.n_candidates"]
         terms = chosen("logit_terms")
         self.logit_terms = LogitTerms(terms, n_features, n_candidates, dataset.trends, self.n_items)
-        self.losses = {name: term.make() for name, term in self.loss_terms(config).items()}
+        parts = Parts(self.n_items, sizes, self.history_encoder.n_interests, std, history_encoder)
+        self.losses = {name: term_of(term, parts) for name, term in self.loss_terms(config).items()}
+        #: those that have weights of their own
+        self.learned_losses = nn.ModuleDict(
+            {name: term for name, term in self.losses.items() if isinstance(term, nn.Module)}
+        )
+        #: whether a batch may say nothing of some weights, which then stay
+        self.spares_weights = len(self.learned_losses) > 0
         is_stacked = config["ranking_training"] == "stacked"
         self.is_stacked = is_stacked and self.ranking_side is not None
         is_joint = self.ranking_side is not None and not is_stacked
         self.request_weight = config["request_weight"] if is_joint else 1.0
-        std = config["initializer_range"]
         initialise(self.item_embedding, std)
         self.history_encoder.reset_parameters(std)
         if self.ranking_side is not None:
             self.ranking_side.reset_parameters(std)
         self.logit_terms.reset_parameters(std)
+
+    def _history_encoder(self, config: Any, sizes: Sizes, graph: Any) -> Any:
+        """Make a history encoder, which may know all items by a graph."""
+        encoder = config.component("history_encoder").make(sizes, self.row_features)
+        if isinstance(encoder, KnowsItemGraph) and graph is not None:
+            encoder.know(graph)
+        return encoder
 
     @staticmethod
     def reads_rankings(config: Any) -> bool:
@@ -149,10 +163,18 @@ class POEM(SequentialRecommender):
         """Return the steps of targets `of` (...) in the C calendars of the mode, (..., C)."""
         return self.logit_terms.steps(batch, of)
 
-    def states(self, batch: Interaction, table: Optional[torch.Tensor] = None) -> torch.Tensor:
-        """Return the history states at every position, (B, W, K, d); see `table`."""
+    def states(
+        self,
+        batch: Interaction,
+        table: Optional[torch.Tensor] = None,
+        seen: Optional[torch.Tensor] = None,
+    ) -> torch.Tensor:
+        """Return the history states at every position, (B, W, K, d), of other items if given.
+
+        See `table`.
+        """
         table = self.table() if table is None else table
-        items = self._rows_of(table, batch[self.ITEM_SEQ])
+        items = self._rows_of(table, batch[self.ITEM_SEQ] if seen is None else seen)
         states: torch.Tensor = self.history_encoder(items, self.rows(batch))
         return states
 
