@@ -41,9 +41,9 @@ class SecondNetwork(nn.Module):
 
     def scoring_items(self) -> Items:
         """Return what its states score the catalogue by."""
-        return Items(self.history_encoder.scoring(self._table()))
+        return Items(self.history_encoder.scoring(self.item_embedding.weight))
 
     def _table(self) -> torch.Tensor:
-        """Return what the items are, (n_items, d)."""
+        """Return what rows are read from, (n_items, d)."""
         embedding, encoder = self.item_embedding.weight, self.history_encoder
         return encoder.table(embedding) if isinstance(encoder, KnowsItemGraph) else embedding

@@ -78,7 +78,7 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     carrying, others = positions(batch, target > 0)
     asks = batch[REQUEST_ID] >= 0  # (B, R), Q of them hold
     table = model.table()  # of all items, once a step
-    history, items = model.states(batch, table), model.scoring_items(table)
+    history, items = model.states(batch, table), model.scoring_items()
     rest = at_rest(model, batch, table.detach(), carrying) if model.is_stacked else None
     of_requests = history[carrying]
     context = (of_requests if rest is None else rest[0]).mean(dim=1).detach()
@@ -139,6 +139,6 @@ def at_rest(
     model.history_encoder.eval()
     with torch.no_grad():
         states = model.states(batch, table)
-        items = model.scoring_items(table)
+        items = model.scoring_items()
     model.history_encoder.train(model.training)
     return states[where], items.detach()  # parts of which are parameters as they are

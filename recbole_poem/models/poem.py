@@ -143,14 +143,16 @@ class POEM(SequentialRecommender):
     # -- the parts of a score -------------------------------------------------------------------
 
     def table(self) -> torch.Tensor:
-        """Return what the items are, (n_items, d): embeddings, or what a graph makes of them."""
+        """Return what rows are read from, (n_items, d): embeddings, or what a graph makes of them.
+
+        Whoever needs it several times makes it once, and hands it on.
+        """
         embedding = self.item_embedding.weight
         return self.history_encoder.table(embedding) if self.knows_graph else embedding
 
-    def scoring_items(self, table: Optional[torch.Tensor] = None) -> Items:
-        """Return what the catalogue is scored by; a `table` that is there is not made again."""
-        table = self.table() if table is None else table
-        embedding = self.history_encoder.scoring(table)
+    def scoring_items(self) -> Items:
+        """Return what the catalogue is scored by."""
+        embedding = self.history_encoder.scoring(self.item_embedding.weight)
         return Items(self.logit_terms.of_items(embedding), self.logit_terms.calendars)
 
     def rows(self, batch: Interaction) -> Rows:
@@ -169,7 +171,7 @@ class POEM(SequentialRecommender):
     ) -> torch.Tensor:
         """Return the history states at every position, (B, W, K, d), of other items if given.
 
-        See `scoring_items` of the `table`.
+        See `table`.
         """
         table = self.table() if table is None else table
         items = self._rows_of(table, batch[self.ITEM_SEQ] if seen is None else seen)
@@ -237,7 +239,7 @@ class POEM(SequentialRecommender):
         return names_of_parts(self)
 
     def forward(self, interaction: Interaction, table: Optional[torch.Tensor] = None) -> Interest:
-        """Return the interest of prediction rows; see `scoring_items` of the `table`.
+        """Return the interest of prediction rows; see `table`.
 
         Raises
         ------
@@ -255,16 +257,14 @@ class POEM(SequentialRecommender):
         if self.ranking_side is not None:
             context = history.mean(dim=1)
             read = self.ranking_side.of_rows(table, interaction, context)
-        steps, scoring = self.steps(interaction, last), self.scoring_items(table)
+        steps, scoring = self.steps(interaction, last), self.scoring_items()
         return self.interest(history, steps, seen, read, scoring)
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the whole catalogue for prediction rows, (B, n_items)."""
-        table = self.table()
-        return all_logits(self.forward(interaction, table), self.scoring_items(table))
+        return all_logits(self.forward(interaction), self.scoring_items())
 
     def predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the item of each prediction row, (B,)."""
-        table, chosen = self.table(), interaction[self.ITEM_ID].unsqueeze(1)
-        interest, items = self.forward(interaction, table), self.scoring_items(table)
-        return logits_of(interest, items, chosen).squeeze(1)
+        chosen = interaction[self.ITEM_ID].unsqueeze(1)
+        return logits_of(self.forward(interaction), self.scoring_items(), chosen).squeeze(1)

@@ -96,9 +96,8 @@ class Lists:
     def _context(self, interaction: Interaction) -> Context:
         if not self._chain.reads_states:
             return Context()
-        table = self._model.table()
-        items = self._model.scoring_items(table)
-        state = self._model(interaction.to(table.device), table).state
+        items = self._model.scoring_items()
+        state = self._model(interaction.to(items.embedding.device)).state
         return Context(state, items.embedding)
 
 

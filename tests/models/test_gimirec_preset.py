@@ -62,7 +62,7 @@ def test_the_graph_is_that_of_the_training_rows_and_of_the_settings(keys: Dict[s
     assert experiment.valid_data._dataset.item_graph is None
 
 
-def test_histories_and_scores_read_one_table_which_is_made_once_a_step(
+def test_histories_read_a_table_which_is_made_once_a_step_and_embeddings_score(
     keys: Dict[str, Any], passes: List[int]
 ) -> None:
     experiment = make(keys, initializer_range=0.5)
@@ -74,7 +74,7 @@ def test_histories_and_scores_read_one_table_which_is_made_once_a_step(
     slow = []
     for window, place in (batch[TARGET_ID] > 0).nonzero().tolist():
         target = batch[TARGET_ID][window, place]
-        products = states[window, place] @ table.T
+        products = states[window, place] @ model.item_embedding.weight.T
         best = int(products[:, target].argmax())
         slow.append(-products[best, 1:].log_softmax(0)[target - 1])
     torch.testing.assert_close(loss, torch.stack(slow).mean())
@@ -134,7 +134,7 @@ def test_it_is_served_as_it_is_evaluated_exactly_and_by_the_index(
     table = model.table()
     time = torch.tensor([[1.6e9, 1.6e9 + 500, 1.6e9 + 1000]], dtype=torch.float64)
     states = model.history_encoder(table[torch.tensor([[3, 7, 9]])], {"time": time})[0, 2]
-    expected = (states @ table[1:].T).amax(0).topk(5)
+    expected = (states @ model.item_embedding.weight[1:].T).amax(0).topk(5)
     tokens = dataset.id2token(dataset.iid_field, expected.indices.numpy() + 1)
     assert items == tokens.tolist()
     torch.testing.assert_close(scores, expected.values)

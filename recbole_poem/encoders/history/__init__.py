@@ -65,8 +65,8 @@ class KnowsItemGraph(Protocol):
         """Take the graph; without it, that of a checkpoint is loaded."""
 
     def table(self, embedding: torch.Tensor) -> torch.Tensor:
-        """Return what items are, of the embeddings of all of them; both (n_items, d).
+        """Return what rows hold of items, of the embeddings of all of them; both (n_items, d).
 
-        The rows of histories and of rankings are read from it, and it is what `scoring` is given.
+        The rows of histories and of rankings are read from it. `scoring` is given the embeddings.
         Nothing in it is drawn at random.
         """

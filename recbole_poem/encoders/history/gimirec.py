@@ -42,10 +42,10 @@ class GIMIRec(nn.Module):
     an MLP of the gaps to the rows before it, and its place. Interests are means of E_g, weighed by
     the tokens, as ComiRec's by self-attention: with gaps in the means, learning stalled.
 
-    Items are scored by E_g as well, so that histories and scores read one table, and items of few
-    rows learn with their neighbours; that these are found more often is not shown. The graph is one
-    for all requests. Leave-one-out it knows training rows that came after a request, as the weights
-    do; in a split by time it knows none.
+    Items are scored by their embeddings E, which learn through E_g as well. Scores by E_g, as the
+    abstract may also be read, were lower on the validation rows of one seed. The graph is one for
+    all requests. Leave-one-out it knows training rows that came after a request, as the weights do;
+    in a split by time it knows none.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class GIMIRec(nn.Module):
         return self._interests(items, rows, may_read).squeeze(1)
 
     def scoring(self, items: torch.Tensor) -> torch.Tensor:
-        """Return what the interests are multiplied with, of rows (n, d) of E_g: themselves."""
+        """Return what the interests are multiplied with, of item embeddings (n, d): themselves."""
         return items
 
     def _interests(self, items: torch.Tensor, rows: Rows, may_read: torch.Tensor) -> torch.Tensor:
