@@ -96,8 +96,9 @@ class Lists:
     def _context(self, interaction: Interaction) -> Context:
         if not self._chain.reads_states:
             return Context()
-        items = self._model.scoring_items()
-        state = self._model(interaction.to(items.embedding.device)).state
+        table = self._model.table()
+        items = self._model.scoring_items(table)
+        state = self._model(interaction.to(table.device), table).state
         return Context(state, items.embedding)
 
 

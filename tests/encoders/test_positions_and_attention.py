@@ -50,7 +50,7 @@ EVERY = [
 
 @pytest.mark.usefixtures("_clock")
 @pytest.mark.parametrize("position", EVERY, ids=str)
-@pytest.mark.parametrize("name", ["transformer", "mixture"])
+@pytest.mark.parametrize("name", ["transformer", "mixture", "ligr", "hstu"])
 def test_a_position_says_the_same_in_a_window_and_at_one_place(name: str, position: Any) -> None:
     encoder, items, rows = awake(name, position), torch.randn(2, 6, 8), {"time": SECONDS}
     place = torch.tensor([3, 5])
@@ -60,7 +60,7 @@ def test_a_position_says_the_same_in_a_window_and_at_one_place(name: str, positi
 
 @pytest.mark.usefixtures("_clock")
 @pytest.mark.parametrize("position", EVERY, ids=str)
-@pytest.mark.parametrize("name", ["transformer", "mixture"])
+@pytest.mark.parametrize("name", ["transformer", "mixture", "ligr", "hstu"])
 def test_what_stands_behind_a_row_says_nothing_of_it(name: str, position: Any) -> None:
     """Padding has time 0 and no item; whatever stands there, states before it are the same."""
     encoder, items, time = awake(name, position), torch.randn(2, 6, 8), 1.6e9 + 1e4 * SECONDS
@@ -87,7 +87,7 @@ def test_every_position_says_something() -> None:
 
 
 @pytest.mark.usefixtures("_clock")
-@pytest.mark.parametrize("name", ["transformer", "mixture"])
+@pytest.mark.parametrize("name", ["transformer", "mixture", "ligr", "hstu"])
 def test_times_have_a_say_from_their_own_row_on_and_only_relatively(name: str) -> None:
     encoder, items = encoder_of(name), torch.randn(2, 6, 8)
     plain = encoder(items, {"time": SECONDS})
