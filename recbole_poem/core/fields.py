@@ -75,6 +75,8 @@ RECENT_ITEM = "recent_item"
 RECENT_LABEL = "recent_label"
 #: (B,) int64: seconds since 1970 of the exposure, and since the user's last row; -1 = no last row
 REQUEST_TIME, REQUEST_GAP = "request_time", "request_gap"
+#: (B, C) float64: what is known of the request before anything is shown
+REQUEST_CONTEXT = "request_context"
 #: (B, M) float32: what came of the exposure for each target of a ranker; NaN = not known
 TASK_LABEL = "task_label"
 #: (B, n) int64: items that were not shown, beside each exposure

@@ -1,8 +1,9 @@
 """A world as a data set of RecBole: exposures, rankings, videos, and what could be known.
 
-``<name>.inter`` holds a row for each exposure, ``<name>.cand`` the ranking of each request,
-``.item`` and ``.user`` who and what there is, ``<name>.yaml`` the keys that read them, and
-``oracle.json`` the bounds of `recbole_poem.world.oracles` with the dials of the world.
+``<name>.inter`` holds a row for each exposure, with clues of its request where the world gives any.
+``<name>.cand`` holds the ranking of each request, ``.item`` and ``.user`` who and what there is,
+``<name>.yaml`` the keys that read them, and ``oracle.json`` the bounds of
+`recbole_poem.world.oracles` with the dials of the world.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from recbole_poem.core.fields import ORACLE
 from recbole_poem.core.workers import Map
 from recbole_poem.data.convert.writing import AtomicFiles
+from recbole_poem.world.clues import clues
 from recbole_poem.world.history import NONE
 from recbole_poem.world.life import Life, blocks, usual_life
 from recbole_poem.world.oracles import PARTS, metrics, target_ranks, targets
@@ -75,7 +77,7 @@ def write_dataset(
         found: Iterable[Life] = run(partial(usual_life, world, requests), parts)
         bar = tqdm(found, "Simulating", len(parts), unit=" blocks", disable=not show_progress)
         for life in bar:
-            files.write("inter", _exposures(life))
+            files.write("inter", _exposures(world, life))
             files.write("cand", _rankings(world, life))
             n_exposures += len(life.user)
             for part in PARTS:
@@ -98,9 +100,13 @@ def _reactions(world: World) -> List[str]:
     return ["click", "long_view", *world.settings.reactions.others]
 
 
+def _clues(world: World) -> List[str]:
+    return [f"clue_{number}" for number in range(world.settings.clues.n)]
+
+
 def _keys(world: World) -> str:
     """Return the YAML file of the keys that read the data set."""
-    inter = ["user_id", "item_id", "timestamp", "watch_seconds", *_reactions(world)]
+    inter = ["user_id", "item_id", "timestamp", "watch_seconds", *_reactions(world), *_clues(world)]
     n = world.settings.list.candidates
     return f"""\
 # Written by `recbole-poem simulate data`. What is watched for long is predicted.
@@ -118,7 +124,10 @@ mask_seen: True # nothing is shown twice
 def _columns(world: World) -> Dict[str, Dict[str, str]]:
     row = {"user_id": "token", "item_id": "token", "timestamp": "float"}
     return {
-        "inter": {**row, "watch_seconds": "float", **dict.fromkeys(_reactions(world), "float")},
+        "inter": {
+            **row, "watch_seconds": "float", **dict.fromkeys(_reactions(world), "float"),
+            **dict.fromkeys(_clues(world), "token"),
+        },
         "item": {"item_id": "token", "category": "token", "duration": "float"},
         "user": {"user_id": "token"},
         "cand": {
@@ -139,14 +148,27 @@ def _items(world: World) -> pd.DataFrame:
     )
 
 
-def _exposures(life: Life) -> pd.DataFrame:
+def _exposures(world: World, life: Life) -> pd.DataFrame:
+    requests = life.of_user, life.number
+    told = clues(world.settings.clues, world.chance, *requests, life.context)
+    request = _places(*requests, life.user, life.request)
     rows = {
         "user_id": _names("u", life.user),
         "item_id": _names("v", life.item),
         "timestamp": BEGIN + life.time.astype(np.int64),
         "watch_seconds": life.seconds.round(2),
     }
-    return pd.DataFrame({**rows, **{name: of.astype(int) for name, of in life.reactions.items()}})
+    rows.update((name, of.astype(int)) for name, of in life.reactions.items())
+    rows.update((name, _names("k", of[request])) for name, of in told.items())
+    return pd.DataFrame(rows)
+
+
+def _places(
+    of_user: np.ndarray, number: np.ndarray, user: np.ndarray, request: np.ndarray
+) -> np.ndarray:
+    """Return the place of each exposure's request (E,) among all requests (Q,), which ascend."""
+    most = number.max(initial=0) + 1
+    return np.searchsorted(of_user * most + number, user * most + request)
 
 
 def _rankings(world: World, life: Life) -> pd.DataFrame:
@@ -177,9 +199,12 @@ def _names(kind: str, number: np.ndarray) -> np.ndarray:
 
 
 def _record(world: World, requests: int, oracle: Any) -> Dict[str, Any]:
+    dials = dataclasses.asdict(world.settings)
+    if not world.settings.clues.n:
+        del dials["clues"]
     return {
         "oracle": oracle,
         "requests": requests,
-        "world": dataclasses.asdict(world.settings),
+        "world": dials,
         "shares": "a model's place on the way from taste, 0, to previous, 1, by a metric",
     }

@@ -117,7 +117,7 @@ def test_log_q_corrects_the_target_as_well() -> None:
 
 
 def test_the_refined_gradient_weighs_the_target_by_one_minus_its_probability() -> None:
-    """As the loss of arXiv 2507.09331 does, whose weight has no gradient."""
+    """As the abstract of arXiv 2507.09331 says; the weight itself has no gradient."""
     negative = drawn(20, 3)
     state = STATE.clone().requires_grad_()
     loss(term(number=20), learnt(3, negative, state)).backward()

@@ -10,6 +10,7 @@ from toy_poem import make
 
 from recbole_poem import Recommender, run_recbole_poem
 from recbole_poem.core.errors import InputError
+from recbole_poem.training import checkpoint
 
 PRESETS = {
     "fair": ["feedback", "noise_robustness", "next_item_contrast"],
@@ -79,6 +80,20 @@ def test_the_losses_of_fair_teach_the_history_beside_rankings_too(keys: Dict[str
     sum(parts[1:3]).backward()
     touched = {name for name, p in experiment.model.named_parameters() if p.grad is not None}
     assert {name.partition(".")[0] for name in touched} == {"item_embedding", "history_encoder"}
+
+
+def test_two_processes_learn_by_the_losses_of_fair_what_one_does(keys: Dict[str, Any]) -> None:
+    """Perturbations are those of the rows, and the negatives those of the whole batch."""
+    more = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "train_batch_size": 48}
+    one, two = (
+        run_recbole_poem(
+            config_dict={**keys, **more, "preset": "fair", "epochs": 3, "nproc": nproc}
+        )
+        for nproc in (1, 2)
+    )
+    weights = [checkpoint.read(each["model_file"])["last_state_dict"] for each in (one, two)]
+    for name, weight in weights[0].items():
+        torch.testing.assert_close(weight, weights[1][name], atol=1e-4, rtol=0, msg=name)
 
 
 def test_times_of_hstu_are_to_be_there(keys: Dict[str, Any]) -> None:

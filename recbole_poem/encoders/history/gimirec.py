@@ -40,11 +40,12 @@ class GIMIRec(nn.Module):
     ``E_g = mean over k = 0..hops of A^k E``, with ``A = D^(-1/2) (W + I) D^(-1/2)`` and W the
     co-occurrences of `recbole_poem.graph.co_occurrence`. The token of a row is E_g of its item plus
     an MLP of the gaps to the rows before it, and its place. Interests are means of E_g, weighed by
-    the tokens, as ComiRec's by self-attention: with gaps in the means all interests became alike.
+    the tokens, as ComiRec's by self-attention: with gaps in the means, learning stalled.
 
-    Items are scored by E_g as well: an item of few rows is then found by what its neighbours have
-    learned. The graph is one for all requests. Leave-one-out it knows training rows that came after
-    a request, as the weights do; in a split by time it knows none.
+    Items are scored by E_g as well, so that histories and scores read one table, and items of few
+    rows learn with their neighbours; that these are found more often is not shown. The graph is one
+    for all requests. Leave-one-out it knows training rows that came after a request, as the weights
+    do; in a split by time it knows none.
 
     Parameters
     ----------

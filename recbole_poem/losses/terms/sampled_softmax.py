@@ -31,9 +31,10 @@ class SampledSoftmax(nn.Module):
     targets of the batch they are mixed negatives (Yang et al., WWW 2020). An item that the sample
     holds m times on average stands for 1 / m of itself. ``log_q`` subtracts log m from all logits
     (Bengio and Senecal, 2008; Yi et al., RecSys 2019). ``refined`` leaves out that of the target,
-    which no chance put there (Khrylchenko et al., RecSys 2025, arXiv 2507.09331): the loss tends to
-    the exact one, and its gradient is that of the paper, which weighs a target by one minus its
-    probability. A learned temperature is CLIP's, kept above 0.01 by its form (ours).
+    which no chance put there (our reading of the abstract of Khrylchenko et al., RecSys 2025,
+    arXiv 2507.09331): the loss tends to the exact one, and its gradient weighs a target by one
+    minus its probability, as theirs does. A learned temperature is CLIP's, kept above 0.01 by its
+    form (ours).
 
     Items of the batch count as often as they are targets in it, whatever processes share it.
     `feedback` is the exact softmax, and above `full_softmax_limit` items ``log_q`` over one sample
