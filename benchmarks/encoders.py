@@ -1,9 +1,9 @@
 """What encoders of histories cost over the plain one: training, and the answer to one request.
 
 The plain encoder is the Transformer with learned places and the usual attention. Beside it stand
-every other position and attention that is registered, each in its place, and every other history
-encoder as its defaults have it. Windows of ml-100k have up to 50 rows, d = 64, the rest is as in
-``throughput``.
+every other position and attention that is registered, each in its place. Every other history
+encoder is as the preset of its name has it, or else its defaults. Windows of ml-100k have up to 50
+rows, d = 64, the rest is as in ``throughput``.
 
 ``step`` is the forward and the backward pass of the encoder alone over the windows of a batch.
 ``batch`` is a whole step of the sequential model: loading, loss and optimizer with it. ``request``
@@ -41,21 +41,17 @@ def registered() -> Dict[str, Dict[str, Any]]:
             if name != choice.name:
                 block = {"name": PLAIN_SIDE, stage.key: name}
                 sides[name] = _keys(block, getattr(component, "reads", ()))
-    for name in HISTORY_ENCODERS.components().keys() - {PLAIN_SIDE}:
-        sides[name] = _keys({"name": name}, _row_features_of_preset(name))
+    for name in sorted(HISTORY_ENCODERS.components().keys() - {PLAIN_SIDE}):
+        path = PROPERTIES / "preset" / f"{name}.yaml"
+        preset = read_yaml(path) if path.is_file() else {}
+        chosen = {key: preset[key] for key in ("history_encoder", "row_features") if key in preset}
+        sides[name] = {**_keys({"name": name}), **chosen}
     return sides
 
 
 def _keys(block: Dict[str, Any], reads: Any = ()) -> Dict[str, Any]:
     told = {name: {"dropout": 0} for name in reads}
     return {**PLAIN, "history_encoder": block, "row_features": told}
-
-
-def _row_features_of_preset(name: str) -> Any:
-    """Return the row features that the preset of a history encoder has, if there is one."""
-    path = PROPERTIES / "preset" / f"{name}.yaml"
-    told = read_yaml(path).get("row_features", "none") if path.is_file() else "none"
-    return () if told == "none" else [told] if isinstance(told, str) else list(told)
 
 
 def step(run: Experiment, repeats: int) -> Callable[[], float]:
