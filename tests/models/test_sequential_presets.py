@@ -35,8 +35,9 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_it_reads_no_rankings_and_is_served_as_it_is_evaluated(
-    keys: Dict[str, Any], preset: str
+    keys: Dict[str, Any], preset: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     given = {**keys, "preset": preset, "epochs": 1}
     experiment = make(given)
     assert experiment.train_data._dataset.cache is None
@@ -44,6 +45,7 @@ def test_it_reads_no_rankings_and_is_served_as_it_is_evaluated(
     assert not (Path(keys["checkpoint_dir"]) / "request_cache").exists()
     result = run_recbole_poem(config_dict=given)
     recommender = Recommender.load(result["model_file"])
+    assert "not recorded" not in caplog.text  # a single request is answered without Python
     dataset, model = recommender._loaded.dataset, recommender.model
     tokens = dataset.id2token(dataset.iid_field, [3, 7, 9]).tolist()
     times = [1.6e9, 1.6e9 + 5, 1.6e9 + 700]

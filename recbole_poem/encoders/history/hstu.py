@@ -109,7 +109,7 @@ class TransductionUnit(nn.Module):
         placed: Optional[Placed] = None,
     ) -> torch.Tensor:
         """Transform one token of each sequence, (B, d); see `TransformerBlock.at`."""
-        row, half = torch.arange(len(place), device=place.device), 2 * tokens.shape[2]
+        row, half = torch.arange(place.shape[0], device=place.device), 2 * tokens.shape[2]
         norm, weight = self.norm(tokens), self.query_gate_key_value.weight
         asked = F.silu(F.linear(norm[row, place], weight[:half])).unsqueeze(1)
         (query, gate), (key, value) = (
