@@ -18,7 +18,8 @@ from recbole_poem.core.settings import (
 )
 from recbole_poem.fusion.learned import learns
 
-_OF_RANKERS = ("targets", "ranker", "ranker_input", "ranker_optimizer")
+#: stages of the rankers that a source of rankings may train
+OF_RANKERS = ("targets", "ranker", "ranker_input", "ranker_optimizer")
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,8 @@ def check_poem(config: Any) -> None:
     _check_fusion(config, losses or {})
     if losses and stacked and not any(term.component.teaches_history for term in losses.values()):
         raise InputError(
-            "losses: with ranking_training stacked the history learns from feedback, which is not "
-            "among them; add it, or set ranking_training: joint"
+            "losses: with ranking_training stacked the history learns from a loss of its own, such "
+            "as feedback, and none is among them; add it, or set ranking_training: joint"
         )
 
 
@@ -145,7 +146,7 @@ def check_preset(config: Any) -> None:
         Naming the preset and the source of the rankings.
     """
     source = config.component("ranking_source")
-    is_of_rankers = not config.keys_of_preset().isdisjoint(_OF_RANKERS)
+    is_of_rankers = not config.keys_of_preset().isdisjoint(OF_RANKERS)
     if is_of_rankers and not getattr(source.component, "trains_rankers", False):
         raise InputError(
             f"preset: {config['preset']} changes the ranker, and the ranking_source {source.name} "

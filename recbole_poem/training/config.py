@@ -8,10 +8,7 @@ what it says of any data set, and of one, behind that one's file), what lies bes
 """
 
 import os
-import re
 import sys
-from difflib import get_close_matches
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
 
@@ -27,12 +24,17 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.literals import literal
 from recbole_poem.core.number_types import plain
 from recbole_poem.core.overall import OverallKeys
-from recbole_poem.core.renamed import RENAMED
 from recbole_poem.core.settings import defaults_of
-from recbole_poem.core.stages import NESTED, STAGES
+from recbole_poem.core.stages import STAGES
 from recbole_poem.logits.on_top import check_terms
 from recbole_poem.models.keys import POEMKeys, check_preset
 from recbole_poem.training.checks import check_given
+from recbole_poem.training.checks.known_keys import (
+    LAUNCH_KEYS,
+    keys_of_all_models,
+    refuse_misspelt,
+    unknown_keys,
+)
 from recbole_poem.training.checks.names import check_dataset_name
 from recbole_poem.training.checks.values import check_values
 from recbole_poem.training.chosen import ChosenComponents
@@ -45,34 +47,6 @@ from recbole_poem.training.properties import (
     preset_keys,
 )
 from recbole_poem.training.registry import MODELS, get_model
-
-#: Keys that the command and RecBole's launcher use, which stand in no properties file.
-_LAUNCH_KEYS = {
-    "model", "dataset", "config_files", "nproc", "world_size", "ip", "port", "offset",
-    "group_offset", "local_rank", "single_spec",
-}  # fmt: skip
-
-
-#: Keys that are refused elsewhere, with what to give instead.
-_UNLISTED = {"neg_sampling", "training_neg_sample_num"}
-
-
-@lru_cache(maxsize=None)
-def _keys_of_all_models() -> FrozenSet[str]:
-    """Return the keys in any properties file of RecBole or the plugin, and those of its models."""
-    folders = (Path(recbole.__path__[0]) / "properties", PROPERTIES)
-    files = [file for folder in folders for file in folder.rglob("*.yaml")]
-    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
-    ours = [defaults_of(model.keys) for model in MODELS.values()]
-    return frozenset(re.findall(r"^(\w+):", text, re.MULTILINE)).union(*ours)
-
-
-@lru_cache(maxsize=None)
-def _keys_in_code() -> FrozenSet[str]:
-    """Return the keys that RecBole's code reads, and no properties file lists."""
-    files = Path(recbole.__path__[0]).rglob("*.py")
-    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
-    return frozenset(re.findall(r"""config\[["'](\w+)["']\]""", text)) - _keys_of_all_models()
 
 
 class Config(ChosenComponents, recbole.config.Config):
@@ -119,44 +93,16 @@ class Config(ChosenComponents, recbole.config.Config):
         check_keys(self)
         if getattr(self.model_class, "keys", None) is POEMKeys:
             check_preset(self)
-        self._refuse_misspelt()
+        refuse_misspelt(self)
 
     def unknown_keys(self) -> List[Tuple[str, Optional[str]]]:
         """List the given keys that nothing reads, each with the nearest known key or None."""
-        known = (set(self.internal_config_dict) - set(STAGES)) | _LAUNCH_KEYS | _UNLISTED
-        known = known.union(*self.parameters.values(), _keys_in_code())
-        stages = {stage.key for stage in self.stages()}
-        if not self._is_of_recbole():  # its keys stand in no file
-            return []
-        return [
-            (key, next(iter(get_close_matches(key.partition(".")[0], known | stages, n=1)), None))
-            for key in self.external_config_dict
-            if key not in known | self._own_keys and key.partition(".")[0] not in stages
-        ]
+        return unknown_keys(self)
 
-    def _is_of_recbole(self) -> bool:
-        return self.model_class.__module__.split(".")[0] in ("recbole", "recbole_poem")
-
-    def _refuse_misspelt(self) -> None:
-        """Refuse a key that neither this model nor any other reads; those of others are told."""
-        for key, near in self.unknown_keys():
-            head = key.partition(".")[0]
-            anywhere = _keys_of_all_models() | set(STAGES)
-            if head in RENAMED and (head not in anywhere or self._has(RENAMED[head])):
-                raise InputError(f"{key}: this key has another name now; write {RENAMED[head]}")
-            if head in (stage.key for stage in NESTED):
-                raise InputError(
-                    f"{key}: it is a setting of another component, and no key of its own "
-                    f"(recbole-poem components {head} says where it stands)"
-                )
-            if head not in anywhere:
-                near = near or next(iter(get_close_matches(head, anywhere, n=1)), None)
-                hint = f"; the nearest is '{near}'" if near else ""
-                raise InputError(f"{key}: there is no such key of {self.model} or RecBole{hint}")
-
-    def _has(self, path: str) -> bool:
-        """Tell whether a dotted key begins with a stage of the model."""
-        return path.partition(".")[0] in (stage.key for stage in self.stages())
+    @property
+    def keys_beside_data(self) -> FrozenSet[str]:
+        """Keys that the data set brings along."""
+        return self._keys_beside_data
 
     def is_given(self, key: str) -> bool:
         """Tell whether the user gave a key, and not a file of the plugin or RecBole."""
@@ -164,7 +110,7 @@ class Config(ChosenComponents, recbole.config.Config):
 
     def given(self) -> Dict[str, Any]:
         """Return the keys that the user gave, from which an equal configuration can be made."""
-        launch = _LAUNCH_KEYS | {"resume"}
+        launch = LAUNCH_KEYS | {"resume"}
         given = {k: v for k, v in self.external_config_dict.items() if k not in launch}
         return {**given, "model": self.model, "dataset": self.dataset}
 
@@ -246,8 +192,8 @@ class Config(ChosenComponents, recbole.config.Config):
         given = self.external_config_dict
         data_path = given.get("data_path", self.internal_config_dict["data_path"])
         ours = set(defaults_of(OverallKeys))
-        beside = own_keys(data_path, dataset, _keys_of_all_models() | set(STAGES) | ours)
-        self._own_keys = frozenset(beside)
+        beside = own_keys(data_path, dataset, keys_of_all_models() | set(STAGES) | ours)
+        self._keys_beside_data = frozenset(beside)
         self.external_config_dict = laid(self._convert_config_dict(beside), given)
 
     def _get_final_config_dict(self) -> Dict[str, Any]:

@@ -3,16 +3,12 @@
 That module is never imported: it loads ray.
 """
 
-import socket
 from functools import partial
 from logging import getLogger
 from pathlib import Path
-from traceback import format_exc
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import torch
-import torch.distributed
-import torch.multiprocessing
 from recbole.trainer import Trainer
 
 from recbole_poem.core import recbole_warnings, waiting
@@ -20,12 +16,14 @@ from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.run_log import end_log, say, start_log
 from recbole_poem.data.known_tokens import KnownTokens
+from recbole_poem.models.idle_keys import idle_keys
 from recbole_poem.training import checkpoint
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment, Preparation, assemble, prepare
 from recbole_poem.training.progress import EpochLines
 from recbole_poem.training.registry import get_trainer
 from recbole_poem.training.restoring import check_same_data, load_weights
+from recbole_poem.training.several_processes import run_on_several
 from recbole_poem.training.trainer import TrainingMixin, training_split
 from recbole_poem.training.words import model_words, protocol_words
 
@@ -121,7 +119,8 @@ def train(
     model = given.pop("model", None) if model is None else model
     dataset = given.pop("dataset", None) if dataset is None else dataset
     if _number_of_processes(given.get("nproc", 1)) > 1:
-        return Finished(_run_on_several(model, dataset, config_file_list, given, saved))
+        run = partial(_result, model, dataset, config_file_list, saved)
+        return Finished(run_on_several(run, given))
     return _run(model, dataset, config_file_list, given, saved, callback_fn)
 
 
@@ -165,6 +164,17 @@ def _run(
     return Finished(result, experiment, trainer)
 
 
+def _result(
+    model: Optional[str],
+    dataset: Optional[str],
+    config_file_list: Optional[List[str]],
+    saved: bool,
+    config_dict: Dict[str, Any],
+) -> Dict[str, Any]:
+    """Return the result of a run, which another process can be sent."""
+    return _run(model, dataset, config_file_list, config_dict, saved).result
+
+
 def begin(config: Config, preparation: Preparation = prepare) -> Experiment:
     """Start the log of a run, and `assemble` what it needs; say what it is."""
     folder = Path(config["checkpoint_dir"])
@@ -179,6 +189,8 @@ def begin(config: Config, preparation: Preparation = prepare) -> Experiment:
     for key, near in config.unknown_keys():
         hint = f"; the nearest known key is '{near}'" if near else ""
         logger.warning(f"'{key}' is not a key of {config.model} or RecBole, and does nothing{hint}")
+    for key, why in idle_keys(config):
+        logger.warning(f"'{key}' does nothing: {why}")
     experiment = assemble(config, preparation)
     late = waiting.warning(torch.get_num_threads())
     if late:
@@ -257,58 +269,3 @@ def objective_function(
     given = {"show_progress": False, "state": "ERROR", **(config_dict or {})}
     result = run_recbole_poem(config_file_list=config_file_list, config_dict=given, saved=saved)
     return {"model": given.get("model"), **result}
-
-
-def _run_on_several(
-    model: Optional[str],
-    dataset: Optional[str],
-    config_file_list: Optional[List[str]],
-    config_dict: Dict[str, Any],
-    saved: bool,
-) -> Dict[str, Any]:
-    """Train on ``nproc`` processes of this machine; the first one's result is returned."""
-    nproc = int(config_dict["nproc"])
-    launch = {"world_size": nproc, "ip": "localhost", "port": _free_port(), "offset": 0}
-    given = {**launch, **config_dict}
-    queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
-    try:
-        torch.multiprocessing.spawn(
-            _worker, args=(queue, model, dataset, config_file_list, given, saved), nprocs=nproc
-        )
-    except torch.multiprocessing.ProcessRaisedException as error:
-        if queue.empty():
-            raise
-        raise queue.get() from error
-    return queue.get()
-
-
-def _worker(
-    rank: int,
-    queue: Any,
-    model: Optional[str],
-    dataset: Optional[str],
-    config_file_list: Optional[List[str]],
-    config_dict: Dict[str, Any],
-    saved: bool,
-) -> None:
-    try:
-        given = {**config_dict, "local_rank": rank}
-        result = _run(model, dataset, config_file_list, given, saved).result
-        if rank == 0:
-            queue.put(result)
-    except InputError as error:
-        queue.put(error)
-        raise
-    except Exception:
-        # Said before the others see the connection close, so that the cause is read, not the echo.
-        queue.put(RuntimeError(f"process {rank} of {config_dict['nproc']} failed\n{format_exc()}"))
-        raise
-    finally:
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
-
-
-def _free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return str(probe.getsockname()[1])

@@ -234,7 +234,9 @@ class Search:
         best = store.best()
         failed = [record for record in store.records if record["status"] == "failed"]
         if best is None:
-            raise InputError(f"all {len(failed)} trials failed, the first: {failed[0]['reason']}")
+            what = f"all {len(failed)} trials failed, the first"
+            what = "the only trial failed" if len(failed) == 1 else what
+            raise InputError(f"{what}: {failed[0]['reason']}")
         score, params = best["score"], best["params"]
         n_trials = len(store.records)
         return Best(score, params, folder / "best.yaml", plot, n_trials, len(failed))

@@ -5,7 +5,7 @@ import torch
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.rankers.features import RankingRequests
+from recbole_poem.rankers.ranking_requests import RankingRequests
 from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker
 from recbole_poem.serving.loading import Loaded
 from recbole_poem.world.dataset import BEGIN, feedback, item_tokens, user_tokens
@@ -36,7 +36,8 @@ class CheckpointRanker:
     Raises
     ------
     InputError
-        If it is a checkpoint of another model, or does not know a video or a user of this world.
+        If it is a checkpoint of another model, or reads what this world does not
+        tell, or does not know a video or a user of it.
     """
 
     def __init__(self, loaded: Loaded, world: World) -> None:
@@ -44,6 +45,11 @@ class CheckpointRanker:
             raise InputError(
                 f"{loaded.name}: {type(loaded.model).__name__} is no ranker; give a checkpoint of "
                 "MultiTaskRanker, or the word world"
+            )
+        if "request_context" in (loaded.config.component("ranker_input") or {}):
+            raise InputError(
+                f"{loaded.name}: the ranker reads columns of requests (request_context), which live "
+                "requests of this world do not have; train one without them"
             )
         self._model: MultiTaskRanker = loaded.model
         self._world, self._log = world, loaded.dataset.log
@@ -83,6 +89,7 @@ class CheckpointRanker:
                 self._labels(item, time, history.seconds[:, recent], history.reactions[:, recent]),
                 np.float32(np.nan),
             ),
+            np.empty((len(items), 0)),
         )
         return RankingRequests(*map(torch.from_numpy, columns))
 

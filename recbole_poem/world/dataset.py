@@ -1,9 +1,9 @@
 """A world as a data set of RecBole: exposures, rankings, videos, and what could be known.
 
-``<name>.inter`` holds a row for each exposure, also of those that came to nothing, and ``.cand``
-the ranking of each request. ``.item`` and ``.user`` say who and what there is, ``<name>.yaml`` has
-the keys that read them, and ``oracle.json`` the bounds of `recbole_poem.world.oracles` with the
-dials of the world.
+``<name>.inter`` holds a row for each exposure, also of those that came to nothing, with clues of
+its request where the world gives any; ``.cand`` holds the ranking of each request. ``.item`` and
+``.user`` say who and what there is, ``<name>.yaml`` has the keys that read them, and
+``oracle.json`` the bounds of `recbole_poem.world.oracles` with the dials of the world.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ from tqdm import tqdm
 from recbole_poem.core.fields import ORACLE
 from recbole_poem.core.workers import Map
 from recbole_poem.data.convert.writing import AtomicFiles
+from recbole_poem.world.clues import clues
 from recbole_poem.world.history import NONE
 from recbole_poem.world.life import Life, blocks, usual_life
 from recbole_poem.world.oracles import PARTS, metrics, target_ranks, targets
@@ -106,7 +107,7 @@ def _keys(world: World, answered: Collection[str]) -> str:
 
     Targets of a ranker are the objectives of the world, as far as both answers are in the log.
     """
-    inter = [*_ROW, *_WATCHED, *world.reactions]
+    inter = [*_ROW, *_WATCHED, *world.reactions, *_clues(world)]
     n = world.settings.list.candidates
     targets = {name: f'{{feedback: {{{name}: "[1,1]"}}}}' for name in answered}
     targets["watch_time"] = "{target: watch_time} # seconds"
@@ -129,9 +130,16 @@ targets:{predicted or " {}"}
 """
 
 
+def _clues(world: World) -> List[str]:
+    return [f"clue_{number}" for number in range(world.settings.clues.n)]
+
+
 def _columns(world: World) -> Dict[str, Dict[str, str]]:
     return {
-        "inter": {**_ROW, **dict.fromkeys((*_WATCHED, *world.reactions), "float")},
+        "inter": {
+            **_ROW, **dict.fromkeys((*_WATCHED, *world.reactions), "float"),
+            **dict.fromkeys(_clues(world), "token"),
+        },
         "item": {"item_id": "token", "category": "token", "duration": "float"},
         "user": {"user_id": "token"},
         "cand": {
@@ -153,12 +161,25 @@ def _items(world: World) -> pd.DataFrame:
 
 
 def _exposures(world: World, life: Life) -> pd.DataFrame:
+    requests = life.of_user, life.number
+    told = clues(world.settings.clues, world.chance, *requests, life.context)
+    request = _places(*requests, life.user, life.request)
     rows = {
         "user_id": _names("u", life.user),
         "item_id": _names("v", life.item),
         "timestamp": BEGIN + life.time.astype(np.int64),
     }
-    return pd.DataFrame({**rows, **feedback(world, life.item, life.seconds, life.reactions)})
+    rows.update(feedback(world, life.item, life.seconds, life.reactions))
+    rows.update((name, _names("k", of[request])) for name, of in told.items())
+    return pd.DataFrame(rows)
+
+
+def _places(
+    of_user: np.ndarray, number: np.ndarray, user: np.ndarray, request: np.ndarray
+) -> np.ndarray:
+    """Return the place of each exposure's request (E,) among all requests (Q,), which ascend."""
+    most = number.max(initial=0) + 1
+    return np.searchsorted(of_user * most + number, user * most + request)
 
 
 def feedback(
@@ -203,9 +224,12 @@ def _names(kind: str, number: np.ndarray) -> np.ndarray:
 
 
 def _record(world: World, requests: int, oracle: Any) -> Dict[str, Any]:
+    dials = dataclasses.asdict(world.settings)
+    if not world.settings.clues.n:
+        del dials["clues"]
     return {
         "oracle": oracle,
         "requests": requests,
-        "world": dataclasses.asdict(world.settings),
+        "world": dials,
         "shares": "a model's place on the way from taste, 0, to previous, 1, by a metric",
     }

@@ -204,6 +204,7 @@ class Small(Plain):
     """Keeps the user states small."""
 
     teaches_history = True
+    teaches_state = True
 
     def __init__(self, settings: Any) -> None:
         self.scale = settings.scale

@@ -226,6 +226,19 @@ def test_what_does_not_fit_is_refused(data: Path, ranker: str, poem: str) -> Non
         made(data, ranker=ranker)(small_world(catalogue__items=70))
 
 
+def test_columns_of_requests_are_refused_and_statistics_of_items_are_read(data: Path) -> None:
+    reads = {"request_context": {"columns": ["timestamp"]}}
+    told = trained(data, "MultiTaskRanker", "told", epochs=1, ranker_input=reads)
+    with pytest.raises(InputError, match=r"reads columns of requests \(request_context\), which"):
+        made(data, ranker=told)(small_world())
+    path = trained(data, "MultiTaskRanker", "counts", epochs=1, ranker_input="item_statistics")
+    world, asked = small_world(), asked_after(small_world(), N_REQUESTS - 1)
+    items = np.tile(np.arange(30), (40, 1))
+    scores = CheckpointRanker(opened(path, data), world).score(asked, items)
+    assert scores.shape == (40, 30, 4)
+    assert np.isfinite(scores).all()
+
+
 def test_a_fusion_that_learned_nothing_is_to_be_named(data: Path) -> None:
     path = trained(data, "Upstream", "plain")
     with pytest.raises(InputError, match=r"the score_fusion reciprocal_rank there learned nothin"):

@@ -26,6 +26,7 @@ class Fusion:
     """
 
     teaches_history = False
+    teaches_state = True
 
     @dataclass(frozen=True)
     class Settings:

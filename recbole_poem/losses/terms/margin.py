@@ -20,6 +20,7 @@ class Margin:
     """Pairwise hinge between the target and its hard negatives (POEM's margin loss)."""
 
     teaches_history = False
+    teaches_state = True
 
     @dataclass(frozen=True)
     class Settings:

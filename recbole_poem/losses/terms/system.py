@@ -21,6 +21,7 @@ class System:
     """
 
     teaches_history = False
+    teaches_state = True
 
     @dataclass(frozen=True)
     class Settings:

@@ -24,6 +24,7 @@ class SystemOrder:
     """
 
     teaches_history = False
+    teaches_state = True
 
     @dataclass(frozen=True)
     class Settings:

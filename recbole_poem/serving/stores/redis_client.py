@@ -6,7 +6,8 @@ for the time-out, and then asked again.
 
 import time
 from logging import getLogger
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Mapping, Sequence, TypeVar
+from uuid import uuid4
 
 import redis
 from redis.backoff import NoBackoff
@@ -81,3 +82,29 @@ class RedisClient:
             getLogger().warning("store: Redis is back")
         self._n_failures = 0
         return answer
+
+    def add_lists(self, lists: Mapping[str, Sequence[Any]], milliseconds_to_live: int) -> int:
+        """Keep lists under those keys that hold nothing; return how many were kept.
+
+        Each is pushed under a name of its own and then renamed, so that of several servers that
+        begin at once one alone adds it. An empty list is not kept.
+
+        Parameters
+        ----------
+        lists : mapping of keys to elements
+        milliseconds_to_live : int
+            The server forgets a list after so long.
+        """
+        name = f"recbole_poem:being_added:{uuid4()}"
+        filled = {key: elements for key, elements in lists.items() if elements}
+
+        def push(server: Any) -> int:
+            with server.pipeline() as steps:
+                for key, elements in filled.items():
+                    steps.rpush(name, *elements)
+                    steps.pexpire(name, milliseconds_to_live)
+                    steps.renamenx(name, key)
+                    steps.delete(name)
+                return sum(map(bool, steps.execute()[2::4]))
+
+        return self.ask(push, 0) if filled else 0

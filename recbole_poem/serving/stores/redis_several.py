@@ -1,7 +1,6 @@
 """Several rankings of each user in Redis, for a model that reads more than the last one."""
 
 from typing import Any, List, Optional, Sequence
-from uuid import uuid4
 
 from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.ranking import Ranking
@@ -86,29 +85,14 @@ class RedisSeveralStore:
         return self._writer.ask(push, False)
 
     def add_many(self, users: Sequence[str], rankings: Sequence[Sequence[Ranking]]) -> int:
-        """Keep the rankings of those users who have none; return how many users these are.
-
-        They are pushed under a name of their own and then renamed, so that of several servers that
-        begin at once one alone adds them.
-        """
-        name = f"recbole_poem:being_added:{uuid4()}"
+        """Keep the rankings of those users who have none; return how many users these are."""
         contents = {
-            user: [content for content in map(Ranking.to_bytes, of_one[: self._n_rankings])]
+            self._prefix + user: [ranking.to_bytes() for ranking in of_one[: self._n_rankings]]
             for user, of_one in zip(users, rankings)
         }
         kept = {
-            user: of_one
-            for user, of_one in contents.items()
+            key: of_one
+            for key, of_one in contents.items()
             if of_one and max(map(len, of_one)) <= self._max_bytes
         }
-
-        def push(server: Any) -> int:
-            with server.pipeline() as steps:
-                for user, of_one in kept.items():
-                    steps.rpush(name, *of_one)
-                    steps.pexpire(name, self._milliseconds_to_live)
-                    steps.renamenx(name, self._prefix + user)
-                    steps.delete(name)
-                return sum(map(bool, steps.execute()[2::4]))
-
-        return self._writer.ask(push, 0) if kept else 0
+        return self._writer.add_lists(kept, self._milliseconds_to_live)

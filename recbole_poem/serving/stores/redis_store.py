@@ -7,7 +7,6 @@ empty cache and no history.
 from logging import getLogger
 from math import isfinite, nan
 from typing import Any, List, Optional, Sequence, Tuple
-from uuid import uuid4
 
 from recbole_poem.serving.bounds import above_zero
 from recbole_poem.serving.history import History
@@ -153,23 +152,12 @@ class RedisHistories:
         return not rows or self._writer.ask(push, False)
 
     def add_many(self, users: Sequence[str], histories: Sequence[History]) -> int:
-        """Keep the histories of those users who have none; return how many were kept.
-
-        Each is pushed under a name of its own and then renamed, so that of several servers that
-        begin at once one alone adds it.
-        """
-        name = f"recbole_poem:being_added:{uuid4()}"
-
-        def push(server: Any) -> int:
-            with server.pipeline() as steps:
-                for user, history in zip(users, histories):
-                    steps.rpush(name, *_elements(history, self._max_length))
-                    steps.pexpire(name, self._milliseconds_to_live)
-                    steps.renamenx(name, self._prefix + user)
-                    steps.delete(name)
-                return sum(map(bool, steps.execute()[2::4]))
-
-        return self._writer.ask(push, 0)
+        """Keep the histories of those users who have none; return how many were kept."""
+        lists = {
+            self._prefix + user: _elements(history, self._max_length)
+            for user, history in zip(users, histories)
+        }
+        return self._writer.add_lists(lists, self._milliseconds_to_live)
 
 
 def _elements(history: History, number: int) -> List[str]:

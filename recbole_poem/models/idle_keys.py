@@ -1,0 +1,48 @@
+"""Keys that are known, and do nothing beside what else was chosen."""
+
+from typing import Any, Dict, Iterator, List, Tuple
+
+from recbole_poem.models.keys import OF_RANKERS, POEMKeys
+
+#: what a model without a ranking reader has no use for
+_OF_READERS = (
+    "n_rankings", "request_lag", "ranking_training", "request_weight", "grouping", "state_fusion",
+)  # fmt: skip
+_NO_READER = "there is no ranking_reader"
+
+
+def idle_keys(config: Any) -> List[Tuple[str, str]]:
+    """List the keys that the user gave in vain, each with the reason.
+
+    Parameters
+    ----------
+    config : Config
+    """
+    if getattr(config.model_class, "keys", None) is not POEMKeys:
+        return []
+    reasons = _reasons(config)
+    return [
+        (key, reasons[head])
+        for key in config.external_config_dict
+        for head in [key.partition(".")[0]]
+        if head in reasons and key not in config.keys_beside_data
+    ]
+
+
+def _reasons(config: Any) -> Dict[str, str]:
+    """Return why keys do nothing, by the keys."""
+    return dict(_pairs(config))
+
+
+def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
+    source = config.component("ranking_source")
+    if not getattr(source.component, "trains_rankers", False):
+        why = f"the ranking_source {source.name} trains no ranker, as time_blocks does"
+        yield from dict.fromkeys(OF_RANKERS, why).items()
+    stages = {stage.key for stage in config.stages()}
+    if "ranking_reader" not in stages:
+        yield "n_rankings", f"{config.model} reads one ranking"
+    elif config.component("ranking_reader") is None:
+        yield from dict.fromkeys(_OF_READERS, _NO_READER).items()
+    elif config["ranking_training"] == "stacked":
+        yield "request_weight", "it holds for ranking_training: joint"

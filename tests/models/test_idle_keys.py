@@ -1,0 +1,41 @@
+"""What is given in vain is told, with the reason."""
+
+from typing import Any, Dict, List, Tuple
+
+import pytest
+
+from recbole_poem.models.idle_keys import idle_keys
+from recbole_poem.training.config import Config
+
+
+def idle(model: str = "POEM", **keys: Any) -> List[Tuple[str, str]]:
+    return idle_keys(Config(model, "ml-100k", config_dict=keys))
+
+
+@pytest.mark.parametrize("key", ["ranker", "ranker_optimizer", "ranker.name"])
+def test_a_ranker_that_nothing_trains_is_told(key: str) -> None:
+    value = {"ranker_optimizer": "pub"}.get(key, "ektm")
+    why = "the ranking_source item_to_item trains no ranker, as time_blocks does"
+    assert idle(**{key: value}) == [(key, why)]
+    assert idle(**{key: value}, ranking_source="time_blocks") == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ({"n_rankings": 3, "ranking_reader": "none"}, "there is no ranking_reader"),
+        ({"state_fusion": "residual", "ranking_reader": "none"}, "there is no ranking_reader"),
+        ({"request_weight": 2}, "it holds for ranking_training: joint"),
+    ],
+)
+def test_keys_of_reading_are_told_where_nothing_is_read(keys: Dict[str, Any], why: str) -> None:
+    assert idle(**keys) == [(next(iter(keys)), why)]
+    assert idle(**{**keys, "ranking_reader": "partial_order", "ranking_training": "joint"}) == []
+
+
+def test_the_ranking_alone_is_one() -> None:
+    assert idle("Upstream", n_rankings=3) == [("n_rankings", "Upstream reads one ranking")]
+
+
+def test_other_models_have_no_such_keys() -> None:
+    assert idle("SASRec", n_layers=2) == []
