@@ -5,8 +5,8 @@ import torch
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.rankers.ranking_requests import RankingRequests
 from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker
+from recbole_poem.rankers.ranking_requests import RankingRequests
 from recbole_poem.serving.loading import Loaded
 from recbole_poem.world.dataset import BEGIN, feedback, item_tokens, user_tokens
 from recbole_poem.world.history import NONE
@@ -48,8 +48,8 @@ class CheckpointRanker:
             )
         if "request_context" in (loaded.config.component("ranker_input") or {}):
             raise InputError(
-                f"{loaded.name}: the ranker reads columns of requests (request_context), which live "
-                "requests of this world do not have; train one without them"
+                f"{loaded.name}: the ranker reads columns of requests (request_context), which "
+                "live requests of this world do not have; train one without them"
             )
         self._model: MultiTaskRanker = loaded.model
         self._world, self._log = world, loaded.dataset.log
