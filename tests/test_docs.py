@@ -137,6 +137,13 @@ def test_the_readme_has_the_components(capsys: pytest.CaptureFixture[str]) -> No
     assert fragment.strip() == printed(capsys, "--short").strip()
 
 
+def test_every_preset_is_listed() -> None:
+    presets = sorted(path.stem for path in (ROOT / "properties" / "preset").iterdir())
+    text = (DOCS / "components.md").read_text(encoding="utf-8").partition("## Presets")[2]
+    listed = [row.split("|")[1] for row in text.splitlines() if row.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", " ".join(listed))) == sorted({*presets, "best"})
+
+
 def test_the_page_of_the_keys_is_what_the_command_prints(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -1,5 +1,6 @@
 """Exposures with clicks, likes and watch times, and tables of users and items beside them."""
 
+from pathlib import Path
 from typing import Any, Dict
 
 import numpy as np
@@ -94,3 +95,15 @@ def write_exposures(write_dataset: Any, log: pd.DataFrame) -> Dict[str, Any]:
     )
     watch = {"play": "play", "duration": "duration", "unit": "ms"}
     return {**keys, "targets": TARGETS, "watch_time": watch}
+
+
+def write_with_context(write_dataset: Any, log: pd.DataFrame) -> Dict[str, Any]:
+    """Write exposures whose requests have a tab, a token, and some of them a battery."""
+    rng = np.random.default_rng(9)
+    if "tab" not in log:
+        log["tab"] = [f"t{tab}" for tab in rng.integers(0, 3, len(log))]
+    log["battery"] = np.where(rng.random(len(log)) < 0.2, np.nan, rng.integers(1, 100, len(log)))
+    keys = write_exposures(write_dataset, log)
+    path = Path(keys["data_path"], "toy", "toy.inter")
+    path.write_text(path.read_text().replace("tab:float", "tab:token", 1))
+    return keys

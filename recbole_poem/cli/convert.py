@@ -28,6 +28,7 @@ def parse(arguments: List[str]) -> argparse.Namespace:
     rec = sets.add_parser("kuairec", help="KuaiRec 2.0")
     flow = sets.add_parser("recflow", help="RecFlow: exposures, and the rankings of two stages")
     tour = sets.add_parser("rectour", help="Expedia RecTour 2021: searches and their lists")
+    movies = sets.add_parser("movielens", help="MovieLens: ML-100K, 1M, 10M, 20M, 25M or 32M")
     beliefs = sets.add_parser("ml-beliefs", help="MovieLens Beliefs 2024: ratings and lists")
     census = sets.add_parser("census", help="Census-Income (KDD), for rankers alone")
     for each, name in (
@@ -35,6 +36,7 @@ def parse(arguments: List[str]) -> argparse.Namespace:
         (rec, "kuairec"),
         (flow, "recflow"),
         (tour, "rectour"),
+        (movies, "ml-1m"),
         (beliefs, "ml-beliefs"),
         (census, "census"),
     ):
@@ -148,7 +150,15 @@ def run(arguments: List[str]) -> int:
     stack.require()
     keys = vars(parse(arguments))
     # pandas is loaded now, after its version has been checked
-    from recbole_poem.data.convert import beliefs, census, kuairand, kuairec, recflow, rectour
+    from recbole_poem.data.convert import (
+        beliefs,
+        census,
+        kuairand,
+        kuairec,
+        movielens,
+        recflow,
+        rectour,
+    )
 
     dataset = keys.pop("dataset")
     if dataset == "table":
@@ -160,6 +170,7 @@ def run(arguments: List[str]) -> int:
         "kuairec": kuairec.convert,
         "recflow": recflow.convert,
         "rectour": rectour.convert,
+        "movielens": movielens.convert,
         "ml-beliefs": beliefs.convert,
         "census": census.convert,
     }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: what the verb does, by the word behind it
 KINDS = {
     "data": "write a data set with its rankings, and what could be known of it",
-    "ab": "let two retrievals live with the same people",
+    "ab": "let two cascades live with the same people",
     "calibrate": "fit the reactions of the world to a log of watch times",
     "dials": "list the dials of the world",
 }
@@ -97,9 +97,13 @@ def _data_parser() -> argparse.ArgumentParser:
 def _ab_parser() -> argparse.ArgumentParser:
     parser = verb_parser(
         "simulate ab",
-        "Simulate: let two retrievals live with the same people, and say what differs. An arm is "
-        "the file of a checkpoint, latest (the youngest of --data), own (the platform's "
-        "sources alone), everything (all videos), best (the fair ceiling).",
+        "Simulate: let two cascades live with the same people, and say what differs. An arm is a "
+        "retrieval before the world's ranking stage: the file of a checkpoint, latest (the "
+        "youngest of --data), own (the platform's sources alone), everything (all videos), best "
+        "(the fair ceiling). Or it is a YAML file that names retrieval, ranker and score_fusion.",
+        "In a file: retrieval: own; ranker: world, or a checkpoint of MultiTaskRanker; "
+        "score_fusion: mean, a block such as {name: reciprocal_rank, weights: {watch_time: 1}}, or "
+        "a checkpoint whose fusion learned.",
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder that `simulate data` wrote")

@@ -17,7 +17,7 @@ VERBS: Dict[str, str] = {
     "benchmark": "train models side by side, and report which is better",
     "compare": "compare two rows of a benchmark, on all test rows or on parts of them",
     "convert": "turn a table of events, or a public data set, into atomic files",
-    "simulate": "a closed-loop world: write its data, test two retrievals in it, fit it to a log",
+    "simulate": "a closed-loop world: write its data, test two cascades in it, fit it to a log",
     "doctor": "check the installation",
     "components": "list the components of every stage, and their settings",
 }

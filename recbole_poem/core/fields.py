@@ -30,6 +30,12 @@ HOUR_STEP = "hour_step"
 
 #: (B, W) int64: the item to predict at each position of a training window; 0 = no target
 TARGET_ID = "target_id"
+#: (B, W) int64: the row of the log behind each position of a training window, target or not;
+#: -1 = none, beyond the window
+NEXT_ROW = "next_row"
+#: (1,) int64: number of the batch, from 0, over all epochs and the same in all processes: the key
+#: of what is drawn for a batch
+BATCH_NUMBER = "batch_number"
 #: (B, R) int64: position in the window of each request that carries a partial-order sequence
 REQUEST_POSITION = "request_position"
 #: (B, R, k) int64: what the ranking of the current request put on top; 0 = none
@@ -41,6 +47,24 @@ SYSTEM_ORDER = "system_order"
 LISTED_SCORE, LISTED_LABEL = "listed_score", "listed_label"
 #: (B, R, n) int64: hard negatives of the target; 0 = none
 HARD_NEGATIVE = "hard_negative"
+#: (B, W) int64: the items of training windows, some of them masked (0) or replaced
+PERTURBED_ITEM = "perturbed_item"
+#: of the rows behind the positions of a window, (B, W) each: the item, int64, 0 = none; what it
+#: earned, float32; whether its session ends with it, bool
+ACTION, REWARD, SESSION_END = "action", "reward", "session_end"
+#: (1,) bool: whether the first of two networks learns from the batch, or the second
+FIRST_LEARNS = "first_learns"
+#: (C,) int64: actions among which the best next one is looked for, where not among all
+NEXT_ACTION = "next_action"
+#: (B, W) float32: rows of the user before the row behind each position, as a share of the most
+HISTORY_LENGTH = "history_length"
+
+#: (B, W, n) int64: negatives of the target at every position, 0 = none: of the term `setrank`, and
+#: of those that draw from the whole catalogue, `gbce` and `sampled_softmax`
+SET_NEGATIVE, BINARY_NEGATIVE = "set_negative", "binary_negative"
+SOFTMAX_NEGATIVE = "softmax_negative"
+#: (n_items,) float32: share of each item in the targets of the training rows
+TARGET_SHARE = "target_share"
 
 #: (K,) int64: negatives of the sampled softmax, shared by the batch
 SAMPLED_NEGATIVE = "sampled_negative"
@@ -51,6 +75,8 @@ RECENT_ITEM = "recent_item"
 RECENT_LABEL = "recent_label"
 #: (B,) int64: seconds since 1970 of the exposure, and since the user's last row; -1 = no last row
 REQUEST_TIME, REQUEST_GAP = "request_time", "request_gap"
+#: (B, C) float64: what is known of the request before anything is shown
+REQUEST_CONTEXT = "request_context"
 #: (B, M) float32: what came of the exposure for each target of a ranker; NaN = not known
 TASK_LABEL = "task_label"
 #: (B, n) int64: items that were not shown, beside each exposure

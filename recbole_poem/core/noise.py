@@ -30,6 +30,10 @@ class Purpose(IntEnum):
     EVALUATION = 9
     WORLD = 10
     SAMPLED_USER = 11
+    POSITION_NEGATIVE = 12
+    MAIN_NETWORK = 13
+    PERTURBED_ITEM = 14
+    NEXT_ACTION = 15
 
 
 def uniform(seed: int, purpose: Purpose, *keys: Union[torch.Tensor, int]) -> torch.Tensor:

@@ -102,7 +102,10 @@ def setting_of(stage: Any, default: Any, meaning: str) -> Any:
     In the dataclass's instance it is a `recbole_poem.core.stage.Choice`, or what else the stage's
     `choose` returns.
     """
-    return dataclasses.field(default=default, metadata={"stage": stage, "meaning": meaning})
+    metadata = {"stage": stage, "meaning": meaning}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def made(of: Type[Any], given: Mapping[str, Any], where: str) -> Any:

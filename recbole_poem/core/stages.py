@@ -14,7 +14,7 @@ TARGETS = Stage(
 )  # fmt: skip
 RANKER_INPUTS = Stage(
     "ranker_input", "rankers.inputs", "what a ranker reads beside its usual features",
-    is_optional=True,
+    Form.SEVERAL,
 )  # fmt: skip
 RANKERS = Stage("ranker", "rankers.networks", "features of an exposure to one output a target")
 RANKER_OPTIMIZERS = Stage(

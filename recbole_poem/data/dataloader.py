@@ -14,7 +14,9 @@ from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.data.interaction import Interaction
 
 from recbole_poem.core.fields import (
+    BATCH_NUMBER,
     DRAW_ID,
+    NEXT_ROW,
     RANKING_DRAW,
     REQUEST_ID,
     REQUEST_POSITION,
@@ -25,7 +27,7 @@ from recbole_poem.core.noise import Purpose, uniform
 from recbole_poem.core.processes import n_processes
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.shared_negatives import SharedNegatives
-from recbole_poem.data.windows import cut_into_windows, gather_windows
+from recbole_poem.data.windows import cut_into_windows, gather_windows, next_rows
 from recbole_poem.log.row_features import field_of
 
 #: from request ids, draw ids and the batch so far to a field of the batch
@@ -116,17 +118,28 @@ class POEMTrainDataLoader(AbstractDataLoader):
                 self._dataset.uid_field: self._dataset.flat[self._dataset.uid_field][start],
                 self.item_list: gather_windows(item, start, length, width),
                 TARGET_ID: target,
+                NEXT_ROW: next_rows(start, length, width),
             }
         )
+        batch[BATCH_NUMBER] = torch.tensor([self._epoch * self._n_batches + self._step_of(index)])
         for name, values in self._dataset.row_windows(start, length, width).items():
             batch[field_of(name)] = values * self._knows(name, start).unsqueeze(1)
         for name, step in self._steps.items():
             batch[name] = gather_windows(step, start + 1, length, width)
         self._add_requests(batch, start, is_target)
         if self._shared_negatives is not None:
-            step = int(index.min()) // (self.step * self._n_processes)
-            batch[SAMPLED_NEGATIVE] = self._shared_negatives.draw(self._epoch, step)
+            drawn = self._shared_negatives.draw(self._epoch, self._step_of(index))
+            batch[SAMPLED_NEGATIVE] = drawn
         return batch
+
+    def _step_of(self, index: torch.Tensor) -> int:
+        """Return the step of the epoch, from 0, whose share of this process are windows `index`."""
+        return int(index.min()) // (self.step * self._n_processes)
+
+    @property
+    def _n_batches(self) -> int:
+        """Steps of an epoch; the number of windows does not depend on the epoch."""
+        return -(-len(self._start) // (self.step * self._n_processes))
 
     def _knows(self, name: str, start: torch.Tensor) -> torch.Tensor:
         """Draw which windows know a row feature, (B,) bool; the others teach to do without."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from recbole.data.dataset import Dataset, SequentialDataset
 from recbole.data.interaction import Interaction
+from scipy import sparse
 
 from recbole_poem.cache.distinct import distinct
 from recbole_poem.cache.rankings import Rankings, stacked
@@ -116,6 +117,8 @@ class POEMDataset(FlatSequentialDataset):
     row_values: Mapping[str, torch.Tensor] = {}
     #: log probability of each item as a sampled negative, (n_items,); None = the softmax is exact
     log_q: Optional[torch.Tensor] = None
+    #: what a history encoder knows of all items, (n_items, n_items); of the training split alone
+    item_graph: Optional[sparse.csr_matrix] = None
     #: names of the M objectives of a ranking
     objectives: Tuple[str, ...] = ()
 

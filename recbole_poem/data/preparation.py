@@ -31,6 +31,7 @@ from recbole_poem.core.workers import open_map
 from recbole_poem.data.dataloader import FieldMaker, POEMTrainDataLoader
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.enough_negatives import check_negatives
+from recbole_poem.data.item_graph import item_graph_of
 from recbole_poem.data.negatives import TrainingData
 from recbole_poem.data.ranking_dataset import ExposureDataLoader, RankingDataset, training_loader
 from recbole_poem.data.request_log import LogMixin, PredictedRowsMixin
@@ -131,6 +132,7 @@ def _poem_train_loader(
         data = TrainingData(config, train, train.log, parallel_map)
         for term in terms:
             fields.update(term.component.fields(term.settings, data))
+    train.item_graph = item_graph_of(config, train.log)
     shared = _shared_negatives(config, train.log)
     train.log_q = shared.log_q if shared is not None else None
     return POEMTrainDataLoader(config, train, fields, reads, shared, shuffle=config["shuffle"])

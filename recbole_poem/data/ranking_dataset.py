@@ -11,6 +11,7 @@ from recbole.data.interaction import Interaction
 from recbole_poem.core.fields import (
     RECENT_ITEM,
     RECENT_LABEL,
+    REQUEST_CONTEXT,
     REQUEST_GAP,
     REQUEST_ID,
     REQUEST_TIME,
@@ -21,6 +22,7 @@ from recbole_poem.core.noise import Purpose, uniform
 from recbole_poem.data.dataset import FlatSequentialDataset
 from recbole_poem.log.exposures import Exposures, exposures
 from recbole_poem.log.requests import RequestLog
+from recbole_poem.rankers.request_columns import context_of
 from recbole_poem.rankers.targets import targets_of
 
 
@@ -64,10 +66,10 @@ def exposures_of(config: Any, log: RequestLog) -> Exposures:
     Raises
     ------
     InputError
-        For targets that the log cannot answer.
+        For targets that the log cannot answer, and columns of requests that it does not have.
     """
-    targets = targets_of(config, log)
-    return exposures(log, targets, config["MAX_ITEM_LIST_LENGTH"], config["time_unit"])
+    targets, n_recent = targets_of(config, log), config["MAX_ITEM_LIST_LENGTH"]
+    return exposures(log, targets, n_recent, config["time_unit"], context_of(config, log))
 
 
 class ExposureDataLoader(AbstractDataLoader):
@@ -120,6 +122,7 @@ class ExposureDataLoader(AbstractDataLoader):
             RECENT_LABEL: of.recent_labels(rows),
             REQUEST_TIME: of.seconds[rows],
             REQUEST_GAP: of.gap[rows],
+            REQUEST_CONTEXT: of.context[rows],
             TASK_LABEL: of.labels[rows],
         }
         batch = Interaction({name: torch.from_numpy(values) for name, values in columns.items()})

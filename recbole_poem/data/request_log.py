@@ -1,6 +1,6 @@
 """Data sets that keep the log, whose rows are requests: a condition says which are predicted."""
 
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterable, List
 
 import numpy as np
 import pandas as pd
@@ -78,9 +78,15 @@ class LogMixin(TimeOrderMixin):
             n_items=self.item_num,
             training=np.zeros(len(order), dtype=bool),
             watch_time=parse_watch_time(self.config["watch_time"]),
+            tokens={field: columns[field] for field in self._other_tokens(columns)},
         )
         if self.splits_by_time:
             self.log = self.log.with_training_before(self.cuts().valid)
+
+    def _other_tokens(self, names: Iterable[str]) -> List[str]:
+        """List the token columns among some, users and items left out."""
+        ids = (self.uid_field, self.iid_field)
+        return [f for f in names if f not in ids and self.field2type[f] == FeatureType.TOKEN]
 
     def _target_rows(self) -> np.ndarray:
         """Mark the rows to predict: not the first of their user, and positive, (R,) bool."""

@@ -31,6 +31,12 @@ def gather_windows(
     return window.masked_fill(~inside.view(*inside.shape, *[1] * (window.dim() - 2)), 0)
 
 
+def next_rows(start: torch.Tensor, length: torch.Tensor, width: int) -> torch.Tensor:
+    """Return the row behind each position of windows (B,), (B, width) int64; -1 beyond them."""
+    offset = torch.arange(width)
+    return torch.where(offset < length.unsqueeze(1), start.unsqueeze(1) + 1 + offset, -1)
+
+
 def cut_into_windows(
     start: np.ndarray, n_targets: np.ndarray, width: int, generator: np.random.Generator
 ) -> Tuple[np.ndarray, np.ndarray]:

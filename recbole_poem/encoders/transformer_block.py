@@ -41,7 +41,7 @@ class TransformerBlock(nn.Module):
         self.query_key_value = nn.Linear(hidden_size, 3 * hidden_size)
         self.output = nn.Linear(hidden_size, hidden_size)
         self.feed_forward_norm = nn.LayerNorm(hidden_size)
-        self.feed_forward = nn.Sequential(
+        self.feed_forward: nn.Module = nn.Sequential(
             nn.Linear(hidden_size, inner_size), nn.GELU(), nn.Linear(inner_size, hidden_size)
         )
         self.dropout = Dropout(dropout)

@@ -5,7 +5,7 @@ and how long ago the user was there last.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, Sequence, Tuple
+from typing import Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class Exposures:
         Seconds since the user's row before; -1 at the user's first row.
     n_recent : int
         H, the number of latest items that a ranker reads.
+    context : (R, C) float64
+        What a ranker knows of each row's request; see `recbole_poem.rankers.request_columns`.
     """
 
     log: RequestLog
@@ -47,6 +49,7 @@ class Exposures:
     seconds: np.ndarray
     gap: np.ndarray
     n_recent: int
+    context: np.ndarray
 
     @property
     def labelled(self) -> np.ndarray:
@@ -94,7 +97,11 @@ class Exposures:
 
 
 def exposures(
-    log: RequestLog, targets: Sequence[Labels], n_recent: int, time_unit: str
+    log: RequestLog,
+    targets: Sequence[Labels],
+    n_recent: int,
+    time_unit: str,
+    context: Optional[np.ndarray] = None,
 ) -> Exposures:
     """Label the rows of a log.
 
@@ -107,16 +114,20 @@ def exposures(
         H.
     time_unit : str
         Of the log's time, ``s`` or ``ms``.
+    context : (R, C) float64, optional
+        See `Exposures`; nothing is known where it is not given.
 
     Raises
     ------
     InputError
-        Naming the target, for one without any label, and for what else it finds wrong.
+        Naming the target, for one without any label or whose labels are all alike, and for what
+        else it finds wrong.
     """
     seconds = seconds_of(log, time_unit)
     gap = np.where(log.position > 0, np.diff(seconds, prepend=seconds[:1]), -1)
     labels = np.stack([_labels(log, target) for target in targets], axis=1).astype(np.float32)
-    return Exposures(log, labels, seconds, gap, n_recent)
+    context = np.empty((len(log), 0)) if context is None else context
+    return Exposures(log, labels, seconds, gap, n_recent, context)
 
 
 def seconds_of(log: RequestLog, time_unit: str) -> np.ndarray:
@@ -128,4 +139,9 @@ def _labels(log: RequestLog, target: Labels) -> np.ndarray:
     labels = target.labels(log)
     if np.isnan(labels).all():
         raise InputError(f"targets.{target.name}: no row of the log has a label")
+    known = labels[~np.isnan(labels)]
+    if known.min() == known.max():
+        raise InputError(
+            f"targets.{target.name}: all {len(known)} labelled rows have the label {known[0]:g}"
+        )
     return labels

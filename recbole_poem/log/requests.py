@@ -5,7 +5,7 @@ is the rows of the same user before it. Every part of the cascade addresses a re
 of its row, so a request id is an integer in ``[0, len(log))``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Dict, Optional, Tuple
 
 import numpy as np
@@ -33,6 +33,8 @@ class RequestLog:
         Rows that similarities, graphs, normalisers and rankers may be estimated from.
     watch_time : WatchTime or None
         Which of the columns tell play time and duration, where the configuration says so.
+    tokens : dict of (R,) int64
+        Every other token column of the ``.inter`` file, by field name: internal ids, 0 = none.
     """
 
     user: np.ndarray
@@ -44,6 +46,7 @@ class RequestLog:
     n_items: int
     training: np.ndarray
     watch_time: Optional[WatchTime] = None
+    tokens: Dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.item)

@@ -9,6 +9,8 @@ from typing import Iterable, NamedTuple, Optional, Tuple
 import torch
 import torch.nn.functional as F
 
+from recbole_poem.logits.products import products_of
+
 
 class Calendar(NamedTuple):
     """Trends of P kinds, which change from one step of time to the next.
@@ -99,10 +101,10 @@ def plus(interest: Interest, item: torch.Tensor, logit: torch.Tensor) -> Interes
     )
 
 
-def of_state(state: torch.Tensor, step: torch.Tensor) -> Interest:
-    """Return the interest of states (T, K, d) at their steps (T, C), and nothing else."""
+def of_state(state: torch.Tensor, step: Optional[torch.Tensor] = None) -> Interest:
+    """Return the interest of states (T, K, d) at their steps (T, C), if any, and nothing else."""
     nothing = state.new_zeros(state.shape[0], 0)
-    return Interest(state, step, nothing.long(), nothing)
+    return Interest(state, nothing.long() if step is None else step, nothing.long(), nothing)
 
 
 def best_matching(interest: Interest, items: Items, wanted: torch.Tensor) -> Interest:
@@ -145,6 +147,12 @@ def logits_of(interest: Interest, items: Items, chosen: torch.Tensor) -> torch.T
     else:
         logits = torch.einsum("tkd,tpd->tkp", interest.state, embedding).amax(dim=1)
     return logits + _added(interest, items, chosen)
+
+
+def logits_of_many(interest: Interest, items: Items, chosen: torch.Tensor) -> torch.Tensor:
+    """Score as `logits_of` does, for requests of one interest and many items (T, P) of each."""
+    products = products_of(interest.state[:, 0], items.embedding, chosen)
+    return products + _added(interest, items, chosen)
 
 
 def shared_logits(interest: Interest, items: Items, shared: torch.Tensor) -> torch.Tensor:

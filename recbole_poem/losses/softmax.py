@@ -61,9 +61,21 @@ def sampled_log_probability(
     positive_logit = logits_of(interest, items, positives)[row, column] - log_q[positive]
     negative_logit = (shared_logits(interest, items, negatives) - log_q[negatives])[row]  # (E, K)
     negative_logit = negative_logit.masked_fill(positive.unsqueeze(1) == negatives, -torch.inf)
-    logits = torch.cat([positive_logit.unsqueeze(1), negative_logit], dim=1)
-    log_probability = logits.log_softmax(dim=-1)[:, 0]
+    log_probability = log_share(positive_logit, negative_logit)
     return log_probability.new_zeros(positives.shape).index_put((row, column), log_probability)
+
+
+def log_share(positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
+    """Return ``log(exp(p) / (exp(p) + sum_j exp(n_j)))``.
+
+    Parameters
+    ----------
+    positive : (...)
+    negative : (..., n)
+        -inf takes no part.
+    """
+    logits = torch.cat([positive.unsqueeze(-1), negative], dim=-1)
+    return logits.log_softmax(dim=-1)[..., 0]
 
 
 def margin_loss(

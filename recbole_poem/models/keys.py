@@ -108,8 +108,8 @@ def check_poem(config: Any) -> None:
     _check_fusion(config, losses or {})
     if losses and stacked and not any(term.component.teaches_history for term in losses.values()):
         raise InputError(
-            "losses: with ranking_training stacked the history learns from feedback, which is not "
-            "among them; add it, or set ranking_training: joint"
+            "losses: with ranking_training stacked the history learns from a loss of its own, such "
+            "as feedback, and none is among them; add it, or set ranking_training: joint"
         )
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, ClassVar, Dict, List, Optional, Tuple
 
 import torch
+import torch.nn.functional as F
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
@@ -35,6 +36,7 @@ from recbole_poem.core.stages import (
     STATE_FUSIONS,
     TARGETS,
 )
+from recbole_poem.encoders.history import KnowsItemGraph
 from recbole_poem.encoders.positions import Rows
 from recbole_poem.encoders.sizes import Sizes, initialise
 from recbole_poem.log.row_features import features_of, field_of
@@ -78,9 +80,10 @@ class POEM(SequentialRecommender):
         self.row_features = features_of(config)
 
         sizes, std = Sizes.of(config, self.max_seq_length), config["initializer_range"]
-        history_encoder = partial(chosen("history_encoder").make, sizes, self.row_features)
+        history_encoder = partial(self._history_encoder, config, sizes, dataset.item_graph)
         self.item_embedding = nn.Embedding(self.n_items, sizes.hidden_size, padding_idx=0)
         self.history_encoder = history_encoder()
+        self.knows_graph = isinstance(self.history_encoder, KnowsItemGraph)
         self.ranking_side: Optional[RankingSide] = None
         if self.reads_rankings(config):
             fusion = score_fusion_of(config, dataset, sizes.hidden_size)
@@ -95,6 +98,8 @@ class POEM(SequentialRecommender):
         self.learned_losses = nn.ModuleDict(
             {name: term for name, term in self.losses.items() if isinstance(term, nn.Module)}
         )
+        #: whether a batch may say nothing of some weights, which then stay
+        self.spares_weights = len(self.learned_losses) > 0
         is_stacked = config["ranking_training"] == "stacked"
         self.is_stacked = is_stacked and self.ranking_side is not None
         is_joint = self.ranking_side is not None and not is_stacked
@@ -104,6 +109,13 @@ class POEM(SequentialRecommender):
         if self.ranking_side is not None:
             self.ranking_side.reset_parameters(std)
         self.logit_terms.reset_parameters(std)
+
+    def _history_encoder(self, config: Any, sizes: Sizes, graph: Any) -> Any:
+        """Make a history encoder, which may know all items by a graph."""
+        encoder = config.component("history_encoder").make(sizes, self.row_features)
+        if isinstance(encoder, KnowsItemGraph) and graph is not None:
+            encoder.know(graph)
+        return encoder
 
     @staticmethod
     def reads_rankings(config: Any) -> bool:
@@ -130,6 +142,14 @@ class POEM(SequentialRecommender):
 
     # -- the parts of a score -------------------------------------------------------------------
 
+    def table(self) -> torch.Tensor:
+        """Return what rows are read from, (n_items, d): embeddings, or what a graph makes of them.
+
+        Whoever needs it several times makes it once, and hands it on.
+        """
+        embedding = self.item_embedding.weight
+        return self.history_encoder.table(embedding) if self.knows_graph else embedding
+
     def scoring_items(self) -> Items:
         """Return what the catalogue is scored by."""
         embedding = self.history_encoder.scoring(self.item_embedding.weight)
@@ -143,10 +163,33 @@ class POEM(SequentialRecommender):
         """Return the steps of targets `of` (...) in the C calendars of the mode, (..., C)."""
         return self.logit_terms.steps(batch, of)
 
-    def states(self, batch: Interaction, seen: Optional[torch.Tensor] = None) -> torch.Tensor:
-        """Return the history states at every position, (B, W, K, d), of other items if given."""
-        items = self.item_embedding(batch[self.ITEM_SEQ] if seen is None else seen)
+    def states(
+        self,
+        batch: Interaction,
+        table: Optional[torch.Tensor] = None,
+        seen: Optional[torch.Tensor] = None,
+    ) -> torch.Tensor:
+        """Return the history states at every position, (B, W, K, d), of other items if given.
+
+        See `table`.
+        """
+        table = self.table() if table is None else table
+        items = self._rows_of(table, batch[self.ITEM_SEQ] if seen is None else seen)
         states: torch.Tensor = self.history_encoder(items, self.rows(batch))
+        return states
+
+    def _rows_of(self, table: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """Look items (...) up in a table; padding learns nothing, as in `item_embedding`."""
+        return F.embedding(items, table, padding_idx=self.item_embedding.padding_idx)
+
+    def last_states(self, rows: Interaction, table: Optional[torch.Tensor] = None) -> torch.Tensor:
+        """Return the history states of prediction rows, (B, K, d); their mean is who asks.
+
+        See `scoring_items` of the `table`.
+        """
+        table = self.table() if table is None else table
+        items, last = self._rows_of(table, rows[self.ITEM_SEQ]), rows[self.ITEM_SEQ_LEN] - 1
+        states: torch.Tensor = self.history_encoder.at(items, self.rows(rows), last)
         return states
 
     def interest(
@@ -195,8 +238,8 @@ class POEM(SequentialRecommender):
         """Names of the parts of the loss."""
         return names_of_parts(self)
 
-    def forward(self, interaction: Interaction) -> Interest:
-        """Return the interest of prediction rows.
+    def forward(self, interaction: Interaction, table: Optional[torch.Tensor] = None) -> Interest:
+        """Return the interest of prediction rows; see `table`.
 
         Raises
         ------
@@ -208,13 +251,14 @@ class POEM(SequentialRecommender):
                 f"hide_target: rows without '{self.ITEM_ID}' have no target to hide; this control "
                 "is for evaluation, leave it off to recommend"
             )
+        table = self.table() if table is None else table
         seen, last = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN] - 1
-        history = self.history_encoder.at(self.item_embedding(seen), self.rows(interaction), last)
-        items, read = self.scoring_items(), None
+        history, read = self.last_states(interaction, table), None
         if self.ranking_side is not None:
-            table, context = self.item_embedding.weight, history.mean(dim=1)
+            context = history.mean(dim=1)
             read = self.ranking_side.of_rows(table, interaction, context)
-        return self.interest(history, self.steps(interaction, last), seen, read, items)
+        steps, scoring = self.steps(interaction, last), self.scoring_items()
+        return self.interest(history, steps, seen, read, scoring)
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the whole catalogue for prediction rows, (B, n_items)."""

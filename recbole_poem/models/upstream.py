@@ -46,7 +46,9 @@ class Upstream(SequentialRecommender):
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
+        #: names of what a ranking's scores mean, for whoever brings rankings to a checkpoint
         self.objectives = list(dataset.objectives)
+        self.other_parameter_name = ["objectives"]
         self.n_processes = n_processes(config)
         self.score_fusion = score_fusion_of(config, dataset, context_size=0)
         self.losses = {name: term.make() for name, term in self.loss_terms(config).items()}

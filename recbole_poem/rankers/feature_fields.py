@@ -42,7 +42,7 @@ class TokenField(nn.Module):
         super().__init__()
         _check_tokens(field, n_dimensions=1)
         self.register_buffer("values", field.values, persistent=False)
-        self.embedding = _embedding(field, size)
+        self.embedding = embedding_of(field, size)
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Embed table rows (U,) as (U, d)."""
@@ -58,7 +58,7 @@ class TokenSequenceField(nn.Module):
         super().__init__()
         _check_tokens(field, n_dimensions=2)
         self.register_buffer("values", field.values, persistent=False)
-        self.embedding = _embedding(field, size)
+        self.embedding = embedding_of(field, size)
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Embed table rows (U,) as (U, d)."""
@@ -154,14 +154,19 @@ def standardised(field: Field) -> Tuple[torch.Tensor, torch.Tensor]:
     if values.dim() != 1 or values.isinf().any():
         raise InputError(f"field {field.name}: a float is one finite number (or NaN) a row")
     known = ~values.isnan()
-    compressed = values[known].sign() * values[known].abs().log1p()
+    told = compressed(values[known])
     numbers = torch.zeros_like(values)
-    if len(compressed) > 0:
-        deviation = compressed.std(unbiased=False)
-        centred = compressed - compressed.mean()
+    if len(told) > 0:
+        deviation = told.std(unbiased=False)
+        centred = told - told.mean()
         # a constant column differs from its mean by rounding errors alone
         numbers[known] = centred / deviation if deviation > 1e-9 else 0.0
     return numbers, known
+
+
+def compressed(numbers: torch.Tensor) -> torch.Tensor:
+    """Return sign(x) log(1 + |x|) of numbers x of any shape, whose tails are heavy."""
+    return numbers.sign() * numbers.abs().log1p()
 
 
 def masked_softmax(logits: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
@@ -188,7 +193,8 @@ def _check_tokens(field: Field, n_dimensions: int) -> None:
         raise InputError(f"field {field.name}: tokens must be there, and none below 0")
 
 
-def _embedding(field: Field, size: int) -> nn.Embedding:
+def embedding_of(field: Field, size: int) -> nn.Embedding:
+    """Return a new embedding of the tokens of a field; no token is the zero vector."""
     embedding = nn.Embedding(int(field.values.max()) + 1, size, padding_idx=0)
     nn.init.normal_(embedding.weight, std=INITIAL_SCALE)
     with torch.no_grad():

@@ -7,7 +7,8 @@ interest are given beside them, since an MLP learns a dot product poorly (Rendle
 2020).
 """
 
-from typing import Dict, NamedTuple, Optional, Sequence, Tuple, Type
+from types import MappingProxyType
+from typing import Dict, List, Mapping, Sequence, Tuple, Type, cast
 
 import torch
 from torch import nn
@@ -21,38 +22,13 @@ from recbole_poem.rankers.feature_fields import (
     masked_average,
     masked_softmax,
 )
-from recbole_poem.rankers.inputs import Found, RankerInput, States
+from recbole_poem.rankers.inputs import RankerInput, States
+from recbole_poem.rankers.ranking_requests import RankingRequests
 
 #: Gap slots: 0 = no earlier request, else 1 + floor(log2(1 + seconds)); the last is 34 years.
 N_GAP_SLOTS = 32
 _HOUR, _DAY = 3600, 86400
-
-
-class RankingRequests(NamedTuple):
-    """R requests of N candidates each; an exposure to learn from is a request with N = 1.
-
-    Attributes
-    ----------
-    user : (R,) int64
-        Rows of the user table.
-    candidates : (R, N) int64
-        Rows of the item table.
-    history : (R, H) int64
-        Rows of the item table; 0 = none.
-    time : (R,) int64
-        Seconds since 1970-01-01 UTC.
-    gap : (R,) int64
-        Seconds since the user's last request; negative where there was none.
-    history_labels : (R, H, M) float32
-        What came of the recent items for each target; NaN = not known.
-    """
-
-    user: torch.Tensor
-    candidates: torch.Tensor
-    history: torch.Tensor
-    time: torch.Tensor
-    gap: torch.Tensor
-    history_labels: torch.Tensor
+_NO_INPUTS: Mapping[str, RankerInput] = MappingProxyType({})
 
 
 class MeanPooling(nn.Module):
@@ -155,8 +131,8 @@ class RankingFeatures(nn.Module):
         Seconds that the users' clocks are ahead of UTC (28,800 in China).
     actions : sequence of int
         The targets that are yes/no answers: columns of the labels.
-    more : RankerInput, optional
-        Whose features stand behind the others.
+    inputs : mapping from names to RankerInput
+        Whose features stand behind the others, in their order.
 
     Attributes
     ----------
@@ -178,7 +154,7 @@ class RankingFeatures(nn.Module):
         pooling: str,
         utc_offset: int,
         actions: Sequence[int],
-        more: Optional[RankerInput] = None,
+        inputs: Mapping[str, RankerInput] = _NO_INPUTS,
     ) -> None:
         super().__init__()
         if pooling not in POOLINGS:
@@ -187,38 +163,32 @@ class RankingFeatures(nn.Module):
         self.items = TableEncoder(item_fields, embedding_size, hidden_size)
         self.pooling = POOLINGS[pooling](hidden_size, actions)
         self.time = TimeEncoder(embedding_size, utc_offset)
-        self.more = more
+        self.inputs = nn.ModuleDict(inputs)  # type: ignore[arg-type]
         own_size = 5 * hidden_size + self.time.output_size
-        self.output_size = own_size + (0 if more is None else more.output_size)
+        self.output_size = own_size + sum(each.output_size for each in inputs.values())
 
     def forward(self, requests: RankingRequests) -> torch.Tensor:
         """Compute the features (R, N, F) of `requests`."""
-        user, states = self._states(requests)
-        candidates = states.candidates
-        told = states.history, states.in_history, candidates, requests.history_labels
-        interest = self.pooling(*told)  # (R, N, d)
+        inputs = cast(Sequence[RankerInput], self.inputs.values())
+        found = [each.find(requests) for each in inputs]
+        own = [requests.user.unsqueeze(1)], [requests.candidates, requests.history]
+        user, *users = _encoded(self.users, own[0] + [of.users for of in found])
+        candidates, history, *items = _encoded(self.items, own[1] + [of.items for of in found])
+        in_history = requests.history > 0
+        interest = self.pooling(history, in_history, candidates, requests.history_labels)
         user = user.expand_as(candidates)
         time = self.time(requests.time, requests.gap).unsqueeze(1)
         features = [user, candidates, interest, user * candidates, interest * candidates]
         features.append(time.expand(-1, candidates.shape[1], -1))
-        if self.more is not None:
-            features.append(self.more(states))
+        for each, of_users, of_items, of in zip(inputs, users, items, found):
+            states = States(candidates, history, in_history, of_users, of_items, of)
+            features.append(each(requests, states))
         return torch.cat(features, dim=-1)
 
-    def _states(self, requests: RankingRequests) -> Tuple[torch.Tensor, States]:
-        """Encode the users (R, 1, d) and all else that has to do with their requests."""
-        user, candidates, history, time, _, _ = requests
-        if self.more is None:
-            nothing = history[:, :0]
-            found = Found(nothing, nothing)
-        else:
-            found = self.more.find(user, time)
-        users = self.users(torch.cat([user.unsqueeze(1), found.users], dim=1))
-        items = self.items(torch.cat([candidates, history, found.items], dim=1))
-        sizes = [each.shape[1] for each in (candidates, history, found.items)]
-        of_candidates, of_history, of_found = items.split(sizes, dim=1)
-        states = States(of_candidates, of_history, history > 0, users[:, 1:], of_found, found)
-        return users[:, :1], states
+
+def _encoded(table: TableEncoder, rows: List[torch.Tensor]) -> Tuple[torch.Tensor, ...]:
+    """Encode several rows a request, (R, k) each, at once: (R, k, d) each."""
+    return table(torch.cat(rows, dim=1)).split([each.shape[1] for each in rows], dim=1)
 
 
 class TimeEncoder(nn.Module):

@@ -1,14 +1,16 @@
 """The ranking stage as a neural network: one output per target from features of an exposure.
 
 The features are of the user, the candidate, the user's recent items and the time, and those that a
-component of the stage ``ranker_input`` adds. A component of the stage ``ranker`` makes outputs of
+components of the stage ``ranker_input`` add. A component of the stage ``ranker`` makes outputs of
 them. The model learns from exposures, and predicts for every candidate of a request what an
 exposure would come to: the scores that POEM reads from the request cache
 (``ranking_source: time_blocks``).
 """
 
-from typing import Any, ClassVar, List, Optional, Tuple
+from functools import partial
+from typing import Any, ClassVar, Dict, List, Optional, Tuple
 
+import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
@@ -18,6 +20,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import (
     RECENT_ITEM,
     RECENT_LABEL,
+    REQUEST_CONTEXT,
     REQUEST_GAP,
     REQUEST_TIME,
     TASK_LABEL,
@@ -28,10 +31,13 @@ from recbole_poem.core.stage import Stage
 from recbole_poem.core.stages import RANKER_INPUTS, RANKER_OPTIMIZERS, RANKERS, TARGETS
 from recbole_poem.log.exposures import seconds_of
 from recbole_poem.rankers.feature_fields import Field
-from recbole_poem.rankers.features import RankingFeatures, RankingRequests
+from recbole_poem.rankers.features import RankingFeatures
 from recbole_poem.rankers.inputs import Known, RankerInput
+from recbole_poem.rankers.item_times import item_times
 from recbole_poem.rankers.keys import RankerKeys
 from recbole_poem.rankers.networks import KnowsTargets, OwnLosses, RowLosses
+from recbole_poem.rankers.ranking_requests import RankingRequests
+from recbole_poem.rankers.request_columns import request_fields
 from recbole_poem.rankers.target_loss import LabelLosses, averaged, predictions
 from recbole_poem.rankers.targets import targets_of
 from recbole_poem.rankers.targets.binary import actions_of
@@ -69,7 +75,7 @@ class MultiTaskRanker(SequentialRecommender):
             config["pooling"],
             config["utc_offset"],
             actions_of(self.targets),
-            self._input(config, dataset),
+            self._inputs(config, dataset),
         )
         self.network = config.component("ranker").make(self.features.output_size, len(self.targets))
         if isinstance(self.network, KnowsTargets):
@@ -91,19 +97,24 @@ class MultiTaskRanker(SequentialRecommender):
         fields = table_fields(dataset, id_field, table)
         return fields if self._knows_ids else fields[1:] or fields
 
-    def _input(self, config: Any, dataset: Any) -> Optional[RankerInput]:
-        choice, log = config.component("ranker_input"), dataset.log
-        if choice is None:
-            return None
+    def _inputs(self, config: Any, dataset: Any) -> Dict[str, RankerInput]:
+        """Make what is read beside the usual features, by their names."""
+        choices, log = config.component("ranker_input"), dataset.log
+        if not choices:
+            return {}
+        labels = [target.labels(log) for target in self.targets]
         known = Known(
             log,
             seconds_of(log, config["time_unit"]),
-            self.targets[0].labels(log) > 0,
+            labels[0] > 0,
+            np.stack(labels, axis=1)[:, actions_of(self.targets)],
             table_fields(dataset, self.USER_ID, dataset.user_feat)[1:],
+            request_fields(config, log),
+            dataset.num,
+            partial(item_times, dataset, config["time_unit"], config["utc_offset"]),
             config["seed"],
         )
-        made: RankerInput = choice.make(known, config["hidden_size"])
-        return made
+        return {name: choice.make(known, config["hidden_size"]) for name, choice in choices.items()}
 
     @property
     def learner(self) -> Any:
@@ -163,6 +174,7 @@ class MultiTaskRanker(SequentialRecommender):
             time=interaction[REQUEST_TIME],
             gap=interaction[REQUEST_GAP],
             history_labels=interaction[RECENT_LABEL],
+            context=interaction[REQUEST_CONTEXT],
         )
 
 

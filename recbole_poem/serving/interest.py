@@ -88,7 +88,10 @@ class _Fields(torch.nn.Module):
     def __init__(self, model: POEM, fields: List[str]) -> None:
         super().__init__()
         self._model, self._names = model, fields
+        with torch.no_grad():  # the items do not change: what is made of all of them is made once
+            self.register_buffer("_table", model.table())
 
     def forward(self, *values: torch.Tensor) -> Tuple[torch.Tensor, ...]:
         """Return the parts of the interest."""
-        return tuple(self._model(Interaction(dict(zip(self._names, values)))))
+        batch = Interaction(dict(zip(self._names, values)))
+        return tuple(self._model(batch, self._table))

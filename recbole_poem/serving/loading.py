@@ -69,15 +69,49 @@ def open_checkpoint(
         If the file is missing, cut short, foreign, does not fit its data set any more, or is of a
         model that is not sequential.
     """
+    found = _read(path, config_dict)
+    config = found.config
+    if not issubclass(config.model_class, SequentialRecommender):
+        name = config.model_class.__name__
+        raise InputError(f"{path}: {name} is not sequential, it knows its users by number alone")
+    if issubclass(config.model_class, Upstream):
+        name = config.model_class.__name__
+        raise InputError(f"{path}: {name} is the ranking stage itself, it reads no history")
+    return _loaded(found, former)
+
+
+@recbole_warnings.ignored()
+def open_part(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Loaded:
+    """Load a checkpoint for a part of its model, as `open_checkpoint`; it need not recommend.
+
+    Raises
+    ------
+    InputError
+        As `open_checkpoint`, but for models that cannot answer.
+    """
+    return _loaded(_read(path, config_dict))
+
+
+class _Read(NamedTuple):
+    """A checkpoint as it was read: its file, content, configuration now, and name."""
+
+    path: str
+    state: Dict[str, Any]
+    config: Config
+    name: str
+
+
+def _read(path: str, config_dict: Optional[Dict[str, Any]]) -> _Read:
     state, digest = checkpoint.read(path), _digest(path)
     given = laid({**state["keys"], "hide_target": False}, config_dict or {})
     given = {key: value for key, value in given.items() if key != "nproc"}
     name = given.pop("model")
     config = Config(name, given.pop("dataset"), config_dict=given)
-    if not issubclass(config.model_class, SequentialRecommender):
-        raise InputError(f"{path}: {name} is not sequential, it knows its users by number alone")
-    if issubclass(config.model_class, Upstream):
-        raise InputError(f"{path}: {name} is the ranking stage itself, it reads no history")
+    return _Read(path, state, config, f"{Path(path).name} {digest}")
+
+
+def _loaded(found: _Read, former: Optional[Loaded] = None) -> Loaded:
+    path, state, config, name = found
     files = states(Path(config["data_path"]))
     if former is not None and former.files == files and _is_same(former, config, state["tokens"]):
         train = former.dataset
@@ -90,7 +124,7 @@ def open_checkpoint(
         train.objectives = tuple(map(str, names))
     model = with_terms(config.model_class, config)(config, train).to(config["device"])
     load_weights(model, state, path, train)
-    return Loaded(config, model.eval(), train, f"{Path(path).name} {digest}", files)
+    return Loaded(config, model.eval(), train, name, files)
 
 
 def _is_same(former: Loaded, config: Config, tokens: Mapping[str, torch.Tensor]) -> bool:

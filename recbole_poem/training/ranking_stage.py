@@ -28,8 +28,9 @@ from recbole_poem.data.ranking_dataset import (
 )
 from recbole_poem.log.exposures import Exposures
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.rankers.features import RankingRequests
 from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker, table_fields
+from recbole_poem.rankers.ranking_requests import RankingRequests
+from recbole_poem.rankers.request_columns import context_of
 from recbole_poem.rankers.trainer import measures
 from recbole_poem.training import checkpoint
 from recbole_poem.training.config import Config
@@ -105,7 +106,7 @@ class TrainedRanker:
         of, device = self.exposures, next(self.model.parameters()).device
         columns = (
             of.log.user[requests], items, of.recent(requests), of.seconds[requests],
-            of.gap[requests], of.recent_labels(requests),
+            of.gap[requests], of.recent_labels(requests), of.context[requests],
         )  # fmt: skip
         batch = RankingRequests(*(torch.from_numpy(column).to(device) for column in columns))
         return self.model.score(batch).cpu().numpy()
@@ -195,11 +196,12 @@ def keys_with_effect(config: Config) -> Dict[str, Any]:
 
 
 def table_digest(config: Config, dataset: Any) -> str:
-    """Hash the tables of users and items that a ranker reads."""
+    """Hash what a ranker reads of users and items, and of requests before anything is shown."""
     digest = hashlib.blake2b(digest_size=16)
     tables = ((dataset.uid_field, dataset.user_feat), (dataset.iid_field, dataset.item_feat))
     for id_field, table in tables:
         for field in table_fields(dataset, id_field, table):
             digest.update(json.dumps([field.name, field.kind, list(field.values.shape)]).encode())
             digest.update(field.values.numpy().tobytes())
+    digest.update(context_of(config, dataset.log).tobytes())
     return digest.hexdigest()

@@ -30,6 +30,7 @@ from recbole_poem.training import checkpoint
 from recbole_poem.training.collector import PlainCollector
 from recbole_poem.training.progress import Progress, Quiet
 from recbole_poem.training.restoring import check_ids, data_of, load_optimizer, load_weights
+from recbole_poem.training.spared import Spared
 from recbole_poem.training.weight_average import WeightAverage
 
 
@@ -83,6 +84,8 @@ class TrainingMixin(Trainer):
     def __init__(self, config: Any, model: Any) -> None:
         decay = config["ema_decay"]  # before RecBole's trainer builds its optimizers
         self._average = WeightAverage(model, decay) if decay else None
+        spares = getattr(model, "spares_weights", False) and not config["single_spec"]
+        self._spared = Spared(model) if spares else None
         super().__init__(config, model)
         self.eval_collector = PlainCollector(config)
         # two runs may start within the same second, and processes of one run in different ones
@@ -99,6 +102,8 @@ class TrainingMixin(Trainer):
         optimizer = super()._build_optimizer(**kwargs)
         if self._average is not None:
             self._average.follow(optimizer)
+        if self._spared is not None:
+            self._spared.follow(optimizer)
         return optimizer
 
     def _averaged(self) -> ContextManager[None]:
@@ -136,6 +141,8 @@ class TrainingMixin(Trainer):
 
         def learn_and_tell(batch: Any) -> Any:
             loss = learn(batch)
+            if self._spared is not None:
+                self._spared.learned(loss)
             self.progress.learned()
             return loss
 

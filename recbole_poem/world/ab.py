@@ -1,4 +1,4 @@
-"""A closed-loop A/B test: retrievals for the same people, who live on from the same moment.
+"""A closed-loop A/B test: cascades for the same people, who live on from the same moment.
 
 The world first lives through what its data set was written from, so that people have their
 histories. Then it is copied, and each copy goes on with one of the arms. All draw the same chances
@@ -13,13 +13,14 @@ import numpy as np
 from tqdm import tqdm
 
 from recbole_poem.core.workers import Map
+from recbole_poem.world.cascade import Cascade
 from recbole_poem.world.life import blocks
 from recbole_poem.world.loop import Lives, Served, Until
-from recbole_poem.world.retrieval import Beside, Retrieval
+from recbole_poem.world.retrieval import Beside
 from recbole_poem.world.world import World
 
-#: makes the retrieval of an arm, in whatever process the block of users lives
-Arm = Callable[[World], Retrieval]
+#: makes the cascade of an arm, in whatever process the block of users lives
+Arm = Callable[[World], Cascade]
 
 #: what is counted of each user and day, in this order
 COUNTED = ("watch_seconds", "exposures", "long_views", "requests", "sessions")
@@ -125,13 +126,14 @@ def _block(
         watched += served.seconds.sum(axis=1)
     watched /= np.maximum((lives.clock - start) / _DAY, 1.0)
     return watched, {
-        name: _outcome(world, users, lives.twin(), arm(world), days) for name, arm in arms.items()
+        name: _outcome(world, users, lives, arm(world), days) for name, arm in arms.items()
     }
 
 
 def _outcome(
-    world: World, users: np.ndarray, lives: Lives, retrieval: Retrieval, days: int
+    world: World, users: np.ndarray, before: Lives, cascade: Cascade, days: int
 ) -> Outcome:
+    lives, retrieval = before.twin(cascade.stage), cascade.retrieval
     start = lives.clock.copy()
     counts = np.zeros((len(users), days, len(COUNTED)))
     sent = np.zeros((len(users), days))

@@ -21,7 +21,7 @@ from recbole_poem.benchmark.report.document import (
     signed,
 )
 from recbole_poem.core.files import whole_file, writing
-from recbole_poem.world.comparison import CEILING, FLOOR, Curves, Line
+from recbole_poem.world.comparison import CEILING, FLOOR, SHOWN, Curves, Line
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#1f6fb4", "#d9591c", "#2c8a4b", "#5f6b7a"
 HEADER = ("metric", "A", "B", "B less A", "95 % interval", "relative")
@@ -63,8 +63,13 @@ def cells(line: Line) -> Tuple[str, ...]:
 
 def verdict(report: Report) -> str:
     """Return what the test says of watch time, in a sentence."""
-    line = report.lines[0]
-    found = line.found
+    found = report.lines[0].found
+    shown = next(line.found for line in report.lines if line.name == SHOWN)
+    if shown.a == shown.b == 0:
+        return (
+            "Nobody was shown anything in the test: all that A and B found had been shown before "
+            "or was gone; give the world more videos (simulate data --items)."
+        )
     moved = (
         "the same watch time as"
         if found.low == found.high == 0

@@ -1,81 +1,69 @@
-"""The arms of a test, by their names on a command line: words, or files of checkpoints.
+"""The arms of a test, by their names on a command line.
 
-An arm is made in the process where its block of users lives, so it holds names and no model.
+A name is a word, the file of a checkpoint that is a retrieval, or a YAML file of a cascade::
+
+    retrieval: own                                      # or everything, best, a checkpoint
+    ranker: saved/MultiTaskRanker-....pth               # or world
+    score_fusion: {name: reciprocal_rank, weights: {watch_time: 1}} # or mean, a checkpoint
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from threading import Lock
-from typing import Dict, Tuple
+from typing import Any, Dict, Mapping
 
-from recbole_poem.core.errors import InputError
-from recbole_poem.serving.recommender import Recommender
+from recbole_poem.core.config_files import read_yaml
+from recbole_poem.core.errors import InputError, nearest
 from recbole_poem.world.ab import Arm
-from recbole_poem.world.best_retrieval import BestRetrieval
-from recbole_poem.world.checkpoint_retrieval import CheckpointRetrieval
-from recbole_poem.world.retrieval import Beside, Everything, Retrieval
+from recbole_poem.world.cascade import Cascade, RankingStage, WorldRanker
+from recbole_poem.world.makers import (
+    MEAN,
+    RETRIEVALS,
+    WORLD,
+    OrderMaker,
+    RankerMaker,
+    RetrievalMaker,
+    mean,
+    order_of,
+    ranker_of,
+    retrieval_of,
+)
 from recbole_poem.world.world import World
 
-_LOADING = Lock()
-
-
-def own(world: World) -> Retrieval:
-    """Return the platform's own sources, alone."""
-    return world.sources()
-
-
-def everything(world: World) -> Retrieval:
-    """Return all videos."""
-    return Everything(world.n_items)
-
-
-def best(world: World) -> Retrieval:
-    """Return the fair ceiling."""
-    return BestRetrieval(world)
-
-
-WORDS: Dict[str, Arm] = {"own": own, "everything": everything, "best": best}
+#: how the file of a cascade ends
+SUFFIXES = (".yaml", ".yml")
+#: the parts of a cascade, with what stands where a file does not name them; None = it has to
+PARTS = {"retrieval": None, "ranker": WORLD, "score_fusion": MEAN}
 
 
 @dataclass(frozen=True)
-class OfCheckpoint:
-    """A trained model, alone or beside the platform's own sources.
+class CascadeOf:
+    """An arm by the makers of its parts; the ranking stage is the world's own as a rule.
 
     Attributes
     ----------
-    path : str
-        Of its file.
-    data_path : str
-        Folder that holds the folder of its data set.
-    n_candidates : int
-        R, from 1.
-    alone : bool
+    retrieval : RetrievalMaker
+    ranker : RankerMaker
+    order : OrderMaker
     """
 
-    path: str
-    data_path: str
-    n_candidates: int
-    alone: bool
+    retrieval: RetrievalMaker
+    ranker: RankerMaker = WorldRanker
+    order: OrderMaker = mean
 
-    def __call__(self, world: World) -> Retrieval:
-        """Return the retrieval.
+    def __call__(self, world: World) -> Cascade:
+        """Make the arm.
 
         Raises
         ------
         InputError
-            If the checkpoint cannot answer, or reads what this world does not have.
+            If a part cannot be made, or fits neither this world nor the other parts.
         """
-        with _LOADING:  # once in a process, however many threads ask
-            recommender, turn = _loaded(self.path, self.data_path)
-        found = CheckpointRetrieval(recommender, world, self.n_candidates, turn)
-        return found if self.alone else Beside(found, world.sources())
+        ranker = self.ranker(world)
+        stage = RankingStage(ranker, self.order(world, ranker.objectives))
+        return Cascade(self.retrieval(world, ranker.objectives), stage)
 
 
-@lru_cache(maxsize=4)
-def _loaded(path: str, data_path: str) -> Tuple[Recommender, Lock]:
-    """Return a recommender, and the lock of whoever asks it: it answers one thread at a time."""
-    return Recommender.load(path, {"data_path": data_path}), Lock()
+WORDS: Dict[str, Arm] = {name: CascadeOf(maker) for name, maker in RETRIEVALS.items()}
 
 
 def arm_of(name: str, data: Path, n_candidates: int, alone: bool) -> Arm:
@@ -84,7 +72,8 @@ def arm_of(name: str, data: Path, n_candidates: int, alone: bool) -> Arm:
     Parameters
     ----------
     name : str
-        One of `WORDS`, whose retrieval always stands alone; or a checkpoint's path.
+        One of `WORDS`, whose retrieval always stands alone; a checkpoint's path; or that of a file
+        of a cascade, see the module. Paths in it begin where the command runs.
     data : Path
         Folder of the data set.
     n_candidates : int
@@ -95,13 +84,38 @@ def arm_of(name: str, data: Path, n_candidates: int, alone: bool) -> Arm:
     Raises
     ------
     InputError
-        If it is neither.
+        If it is none of these, or the file names what is no part of a cascade.
     """
-    if name in WORDS:
-        return WORDS[name]
-    if not Path(name).is_file():
-        raise InputError(
-            f"'{name}' is neither the file of a checkpoint nor one of the arms {', '.join(WORDS)}"
-        )
-    path, data_path = Path(name).resolve(), data.resolve().parent
-    return OfCheckpoint(str(path), str(data_path), n_candidates, alone)
+    if not name.endswith(SUFFIXES):
+        if name not in WORDS and not Path(name).is_file():
+            raise InputError(
+                f"'{name}' is neither the file of a checkpoint or cascade nor one of the arms "
+                f"{', '.join(WORDS)}"
+            )
+        data_path = str(data.resolve().parent)
+        return CascadeOf(retrieval_of(name, data_path, n_candidates, alone, "arm"))
+    return cascade_of(read_yaml(Path(name)), data, n_candidates, alone, name)
+
+
+def cascade_of(
+    given: Mapping[str, Any], data: Path, n_candidates: int, alone: bool, where: str
+) -> CascadeOf:
+    """Return the arm of what a file of a cascade holds; `where` names it, see `arm_of`.
+
+    Raises
+    ------
+    InputError
+        For what is no part of a cascade, and a part that there is not.
+    """
+    data_path = str(data.resolve().parent)
+    for part in given:
+        if part not in PARTS:
+            raise InputError(f"{where}: '{part}' is no part of a cascade{nearest(part, PARTS)}")
+    if "retrieval" not in given:
+        raise InputError(f"{where}: retrieval is missing; name one, such as retrieval: own")
+    retrieval, ranker, fusion = ({**PARTS, **given}[part] for part in PARTS)
+    return CascadeOf(
+        retrieval_of(retrieval, data_path, n_candidates, alone, f"{where}: retrieval"),
+        ranker_of(ranker, data_path, f"{where}: ranker"),
+        order_of(fusion, data_path, f"{where}: score_fusion"),
+    )

@@ -37,6 +37,8 @@ class Draw(IntEnum):
     REACTION = 16
     LEAVING = 17
     CENTRE = 18
+    CLUE_SIDE = 19
+    CLUE_NOISE = 20
 
 
 class Chance(NamedTuple):

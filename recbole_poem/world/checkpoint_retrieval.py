@@ -1,7 +1,7 @@
 """A trained checkpoint as the retrieval of a world: it gets what a service gets, and no more."""
 
 from threading import Lock
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from recbole_poem.core.errors import InputError, nearest
 from recbole_poem.serving.query import Answer, Query
 from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.recommender import Recommender
-from recbole_poem.world.dataset import BEGIN, item_tokens
 from recbole_poem.world.history import NONE
+from recbole_poem.world.queries import Queries
 from recbole_poem.world.retrieval import Asked
 from recbole_poem.world.world import World
 
@@ -26,6 +26,8 @@ class CheckpointRetrieval:
         Of a checkpoint that was trained on a data set of this world, or of one with the same videos
         and scores.
     world : World
+    objectives : sequence of str
+        Names of the scores that the ranking stage gives.
     n_candidates : int
         R, how many are asked for.
     turn : Lock, optional
@@ -34,32 +36,30 @@ class CheckpointRetrieval:
     Raises
     ------
     InputError
-        If the model reads scores that the world's ranking stage does not give, or several previous
+        If the model reads scores that the ranking stage does not give, or several previous
         rankings.
     """
 
     def __init__(
-        self, recommender: Recommender, world: World, n_candidates: int, turn: Optional[Lock] = None
+        self,
+        recommender: Recommender,
+        world: World,
+        objectives: Sequence[str],
+        n_candidates: int,
+        turn: Optional[Lock] = None,
     ) -> None:
         self._recommender, self._n, self._turn = recommender, n_candidates, turn or Lock()
         self._catalogue = world.catalogue
-        self._tokens = item_tokens(world.n_items)
+        self._queries = Queries(world.n_items, recommender.config)
+        self._tokens = self._queries.tokens
         self._id = {token: item for item, token in enumerate(self._tokens.tolist())}
         self._objectives = list(recommender.objectives)
-        for name in self._objectives:
-            if name not in world.objectives:
-                raise InputError(
-                    f"{recommender.checkpoint}: the model reads the score '{name}', which the "
-                    f"world's ranking stage does not give{nearest(name, world.objectives)}"
-                )
+        self._columns = columns_of(self._objectives, objectives, recommender.checkpoint)
         if recommender.needs.n_rankings > 1:
             raise InputError(
                 f"{recommender.checkpoint}: n_rankings is {recommender.needs.n_rankings}, and a "
                 "world keeps the last ranking of a user alone; train with n_rankings: 1"
             )
-        # a model that learnt from long views alone has no other rows in its histories
-        self._long_views_alone = "long_view" in (recommender.config["val_interval"] or {})
-        self._columns = [world.objectives.index(name) for name in self._objectives]
 
     def candidates(self, asked: Asked) -> np.ndarray:
         """Return (B, R) videos, best first; see `Retrieval.candidates`.
@@ -89,16 +89,13 @@ class CheckpointRetrieval:
             ) from error
 
     def _query(self, asked: Asked, row: int) -> Query:
-        item, time, long_view = (column[row] for column in asked.history)
-        there = (item != NONE) & (long_view | ~self._long_views_alone)
-        history = self._tokens[item[there]].tolist()
+        query = self._queries.of(asked, row)
         gone = ~self._catalogue.there(np.arange(len(self._tokens)), asked.time[row])
-        return Query(
-            history, self._ranking(asked, row, history), k=self._n,
-            times=(BEGIN + time[there]).tolist(),
+        return query._replace(
+            ranking=self._ranking(asked, row, list(query.history)),
+            k=self._n,
             deny=self._tokens[asked.taken[row] | gone].tolist(),
-            time=float(BEGIN + asked.time[row]),
-        )  # fmt: skip
+        )
 
     def _ranking(self, asked: Asked, row: int, history: List[str]) -> Optional[Ranking]:
         """Return the ranking of the request before, less what the history holds."""
@@ -108,3 +105,20 @@ class CheckpointRetrieval:
         items: List[str] = self._tokens[asked.ranked[row, there]].tolist()
         scores = asked.scores[row][there][:, self._columns]
         return Ranking.of(items, self._objectives, scores).without(history)
+
+
+def columns_of(read: Sequence[str], given: Sequence[str], checkpoint: str) -> List[int]:
+    """Return the places of the scores that a model reads among those that a ranking stage gives.
+
+    Raises
+    ------
+    InputError
+        Naming the checkpoint, and the score that is not given.
+    """
+    for name in read:
+        if name not in given:
+            raise InputError(
+                f"{checkpoint}: the model reads the score '{name}', which the ranking stage does "
+                f"not give{nearest(name, given)}"
+            )
+    return [list(given).index(name) for name in read]

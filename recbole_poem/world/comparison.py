@@ -11,6 +11,10 @@ from recbole_poem.world.paired import Difference, disjoint, linearised, paired, 
 CEILING, FLOOR = "best", "own"
 
 
+#: the line that tells whether anybody was shown anything
+SHOWN = "exposures per session"
+
+
 class Line(NamedTuple):
     """A metric of both arms.
 
@@ -96,7 +100,8 @@ def _ratios(days: int) -> Dict[str, Callable[[Outcome], Ratio]]:
     found: Dict[str, Callable[[Outcome], Ratio]] = {
         "watch time, s per user and day": lambda of: _each(_per_day(of)),
         "long views per user and day": lambda of: _each(of.by_day("long_views").mean(axis=1)),
-        "exposures per session": lambda of: (_sum(of, "exposures"), _sum(of, "sessions")),
+        "requests per user and day": lambda of: _each(of.by_day("requests").mean(axis=1)),
+        SHOWN: lambda of: (_sum(of, "exposures"), _sum(of, "sessions")),
         "pass-through, share of exposures sent by the arm": lambda of: (
             of.sent.sum(axis=1), _sum(of, "exposures"),
         ),

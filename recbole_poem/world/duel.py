@@ -5,12 +5,13 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any, Dict, Tuple
 
+from recbole_poem.core.config_files import read_yaml
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import ORACLE
 from recbole_poem.core.workers import Map
 from recbole_poem.world.ab import Arm, Tested, run_test
 from recbole_poem.world.ab_report import Report
-from recbole_poem.world.arms import WORDS, arm_of
+from recbole_poem.world.arms import SUFFIXES, WORDS, arm_of
 from recbole_poem.world.comparison import CEILING, FLOOR, ceiling_share, compare, curves
 from recbole_poem.world.settings import world_settings
 from recbole_poem.world.world import World
@@ -51,15 +52,19 @@ def duel(
     """
     world, before = read_world(data)
     arms: Dict[str, Arm] = {CEILING: WORDS[CEILING], FLOOR: WORDS[FLOOR]}
-    names = {}
+    names, cascades = {}, {}
     for side, name in (("a", a), ("b", b)):
         names[side] = name if name in WORDS else side.upper()
+        if name.endswith(SUFFIXES):
+            cascades[f"cascade of {side.upper()}"] = str(read_yaml(Path(name)))
         arms[names[side]] = arm_of(name, data, n_candidates, alone)
+        arms[names[side]](world)  # what cannot be is said before anybody lives
     tested = run_test(world, arms, before, days, run, show_progress)
     about: Dict[str, Any] = {
         "a": a, "b": b, "data": str(data), "users": world.n_users, "days": days,
         "candidates of a checkpoint": n_candidates,
         "beside a checkpoint": "nothing" if alone else "the platform's own sources",
+        **cascades,
     }  # fmt: skip
     _warn_of_exhaustion(tested)
     shares = {side.upper(): ceiling_share(tested, name) for side, name in names.items()}

@@ -1,4 +1,4 @@
-"""What each user was shown and got to see: the history that a retrieval gets."""
+"""What each user was shown, got to see and did: the history that a retrieval and a ranker get."""
 
 from typing import NamedTuple
 
@@ -6,6 +6,8 @@ import numpy as np
 
 LENGTH = 200  # of the history that is handed over; what is older is forgotten
 NONE = -1  # in place of a video: there is none
+#: the reactions that every world has, before all others
+LABELS = ("click", "long_view")
 
 
 class History(NamedTuple):
@@ -16,19 +18,29 @@ class History(NamedTuple):
     item : (B, H) int
     time : (B, H) float
         When each began, in seconds since the world began.
-    long_view : (B, H) bool
-        Whether it was watched for long.
+    seconds : (B, H) float
+        Watched.
+    reactions : (B, H, K) bool
+        In the order of `recbole_poem.world.world.World.reactions`: `LABELS` first.
     """
 
     item: np.ndarray
     time: np.ndarray
-    long_view: np.ndarray
+    seconds: np.ndarray
+    reactions: np.ndarray
 
     @classmethod
-    def empty(cls, n_users: int) -> "History":
+    def empty(cls, n_users: int, n_reactions: int) -> "History":
         """Return the history of users who have seen nothing."""
         shape = n_users, LENGTH
-        return cls(np.full(shape, NONE), np.zeros(shape), np.zeros(shape, dtype=bool))
+        happened = np.zeros((*shape, n_reactions), dtype=bool)
+        return cls(np.full(shape, NONE), np.zeros(shape), np.zeros(shape), happened)
+
+    @property
+    def long_view(self) -> np.ndarray:
+        """(B, H) bool, whether it was watched for long."""
+        watched: np.ndarray = self.reactions[..., LABELS.index("long_view")]
+        return watched
 
     def copy(self) -> "History":
         """Return one that goes on apart from this one."""
@@ -51,6 +63,6 @@ class History(NamedTuple):
             So many of each list, from its beginning.
         """
         kept = np.arange(LENGTH)[None, :] + n_seen[:, None]
+        rows = np.arange(len(places))[:, None]
         for column, new in zip(self, more):
-            both = np.concatenate([column[places], new], axis=1)
-            column[places] = np.take_along_axis(both, kept, axis=1)
+            column[places] = np.concatenate([column[places], new], axis=1)[rows, kept]

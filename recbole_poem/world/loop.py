@@ -11,12 +11,12 @@ from typing import Dict, Iterator, NamedTuple, Optional
 import numpy as np
 from scipy.special import expit
 
+from recbole_poem.world.cascade import RankingStage, of_world
 from recbole_poem.world.chance import Draw
 from recbole_poem.world.clock import first_times, next_times
 from recbole_poem.world.history import NONE, History
 from recbole_poem.world.lists import make_list
 from recbole_poem.world.people import next_context
-from recbole_poem.world.ranking_stage import fused, score
 from recbole_poem.world.reactions import labels, other_reactions, watch_seconds
 from recbole_poem.world.retrieval import Asked, Mind, Retrieval
 from recbole_poem.world.world import World
@@ -90,6 +90,8 @@ class Until:
 class Lives:
     """What changes of some users: contexts, boredom, what was seen, the last ranking, the clocks.
 
+    They begin with the world's own ranking stage, and `twin` may give them another one.
+
     Parameters
     ----------
     world : World
@@ -104,7 +106,7 @@ class Lives:
 
     def __init__(self, world: World, users: np.ndarray) -> None:
         settings, n = world.settings, len(users)
-        self._world, self._users = world, users
+        self._world, self._users, self._stage = world, users, of_world(world)
         d, categories = settings.catalogue.dimensions, settings.catalogue.categories
         n_contexts = settings.ranking_stage.staleness + 1
         self._contexts = np.zeros((n_contexts, n, d))  # the latest first
@@ -113,17 +115,32 @@ class Lives:
         self._number = np.zeros(n, dtype=np.int64)
         self.clock = np.floor(first_times(world.chance, users))
         self._taken = np.zeros((n, settings.catalogue.items), dtype=bool)
-        self._ranked = np.full((n, settings.list.candidates), NONE)
-        self._scores = np.zeros((n, settings.list.candidates, len(world.objectives)))
-        self._history = History.empty(n)
+        self._history = History.empty(n, len(world.reactions))
+        self._forget_rankings()
 
-    def twin(self) -> "Lives":
-        """Return a copy that lives on apart from this one, with the same chances."""
+    def twin(self, stage: Optional[RankingStage] = None) -> "Lives":
+        """Return a copy that lives on apart from this one, with the same chances.
+
+        Parameters
+        ----------
+        stage : RankingStage, optional
+            Of the copy; default: the same. What another ranker said before is forgotten, as its
+            scores mean something else.
+        """
         twin = copy.copy(self)  # the world itself does not change
         for name, value in vars(self).items():
             if isinstance(value, (np.ndarray, History)):
                 setattr(twin, name, value.copy())
+        if stage is not None:
+            twin._stage = stage
+            if stage.ranker != self._stage.ranker:
+                twin._forget_rankings()
         return twin
+
+    def _forget_rankings(self) -> None:
+        shape = len(self._users), self._world.settings.list.candidates
+        self._ranked = np.full(shape, NONE)
+        self._scores = np.zeros((*shape, len(self._stage.ranker.objectives)))
 
     def go(self, retrieval: Retrieval, until: Until) -> Iterator[Served]:
         """Let the users live on, round by round: in each every one who is there asks once.
@@ -168,9 +185,12 @@ class Lives:
             self._world.settings.people, self._world.chance, user, number, former[0]
         )
         self._contexts[:, present] = np.concatenate([context[None], former[:-1]])
+        # as old as the stage has it; of the first requests there is nothing older than the first
+        age = np.minimum(number, self._world.settings.ranking_stage.staleness)
+        mind = Mind(context, self._bored[present], self._contexts[age, present])
         return Asked(
             user, number, self.clock[present], self._history.of(present), self._ranked[present],
-            self._scores[present], self._taken[present], Mind(context, self._bored[present]),
+            self._scores[present], self._taken[present], mind,
         )  # fmt: skip
 
     def answer(self, present: np.ndarray, asked: Asked, candidates: np.ndarray) -> Served:
@@ -186,8 +206,8 @@ class Lives:
         """
         world, settings = self._world, self._world.settings
         fitting = self._fitting(asked, candidates)
-        ranked, scores = self._ranking(present, asked, fitting)
-        shown = make_list(settings.list, world.catalogue, ranked, fused(scores))
+        ranked, scores, by = self._ranking(asked, fitting)
+        shown = make_list(settings.list, world.catalogue, ranked, by)
         real = np.where(shown == NONE, 0, shown)
         utility = world.people.utility(
             world.catalogue, asked.user, asked.mind.context, asked.mind.bored, real
@@ -201,8 +221,9 @@ class Lives:
         spent = np.where(seen, seconds + _SECONDS_BETWEEN, 0.0)
         end = asked.time + spent.sum(axis=1)
         served = Served(
-            asked.user, asked.request, asked.time, *asked.mind, fitting, ranked, scores, shown,
-            seen, np.floor(asked.time[:, None] + np.cumsum(spent, axis=1) - spent),
+            asked.user, asked.request, asked.time, asked.mind.context, asked.mind.bored, fitting,
+            ranked, scores, shown, seen,
+            np.floor(asked.time[:, None] + np.cumsum(spent, axis=1) - spent),
             np.where(seen, seconds, 0.0), utility,
             {name: value & seen for name, value in found.items()}, left,
         )  # fmt: skip
@@ -217,26 +238,18 @@ class Lives:
         return np.where(fits, items, NONE)
 
     def _ranking(
-        self, present: np.ndarray, asked: Asked, items: np.ndarray
-    ) -> "tuple[np.ndarray, np.ndarray]":
-        """Return the N best candidates by fused score, best first, and their scores."""
-        world, n = self._world, self._world.settings.list.candidates
-        stage = world.settings.ranking_stage
-        real = np.where(items == NONE, 0, items)
-        # as old as the stage has it; of the first requests there is nothing older than the first
-        context = self._contexts[np.minimum(asked.request, stage.staleness), present]
-        scores = score(
-            stage, world.chance, world.people, world.catalogue, asked.user, asked.request, context,
-            real,
-        )  # fmt: skip
-        by = np.where(items == NONE, -np.inf, fused(scores))
-        best = best_places(by, real, n)
-        ranked = np.full((len(present), n), NONE)
-        kept = np.zeros((len(present), n, scores.shape[2]))
-        ranked[:, : best.shape[1]] = np.take_along_axis(items, best, 1)
-        kept[:, : best.shape[1]] = np.take_along_axis(scores, best[..., None], 1)
-        kept[ranked == NONE] = 0
-        return ranked, kept
+        self, asked: Asked, items: np.ndarray
+    ) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
+        """Return the N best candidates, best first, their scores, and what they are ordered by."""
+        n, found = self._world.settings.list.candidates, self._stage.ranker.score(asked, items)
+        best, fused = self._stage.order.best(asked, items, found, n)
+        ranked, by = np.full((len(items), n), NONE), np.zeros((len(items), n))
+        scores = np.zeros((len(items), n, found.shape[2]))
+        k = best.shape[1]
+        ranked[:, :k], by[:, :k] = np.take_along_axis(items, best, 1), fused
+        scores[:, :k] = np.take_along_axis(found, best[..., None], 1)
+        scores[ranked == NONE] = 0
+        return ranked, scores, by
 
     def _walk(
         self, present: np.ndarray, asked: Asked, shown: np.ndarray, long_view: np.ndarray
@@ -266,33 +279,11 @@ class Lives:
         np.add.at(bored, (row, self._world.catalogue.category[item]), 1.0)
         self._bored[present], self._satisfaction[present] = bored, satisfaction
         self._ranked[present], self._scores[present] = served.ranked, served.scores
-        lists = History(served.shown, served.began, served.reactions["long_view"])
+        reactions = [served.reactions[name] for name in self._world.reactions]
+        lists = History(served.shown, served.began, served.seconds, np.stack(reactions, axis=-1))
         self._history.add(present, lists, served.seen.sum(axis=1))
         self.clock[present] = next_times(
             settings.clock, self._world.chance, served.user, served.request, end, served.left,
             satisfaction,
         )  # fmt: skip
         self._number[present] += 1
-
-
-def best_places(by: np.ndarray, items: np.ndarray, n: int) -> np.ndarray:
-    """Return the places of the `n` highest values of each row, highest first.
-
-    Of equal values the smaller id is first, wherever it stood.
-
-    Parameters
-    ----------
-    by : (B, R) float
-    items : (B, R) int
-    n : int
-
-    Returns
-    -------
-    (B, min(n, R)) int
-    """
-    if by.shape[1] > n:
-        best = np.argpartition(-by, n - 1, axis=1)[:, :n]
-    else:
-        best = np.broadcast_to(np.arange(by.shape[1]), by.shape)
-    ids, values = (np.take_along_axis(of, best, axis=1) for of in (items, by))
-    return np.take_along_axis(best, np.lexsort((ids, -values), axis=1), axis=1)

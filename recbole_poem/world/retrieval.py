@@ -26,10 +26,13 @@ class Mind(NamedTuple):
         z.
     bored : (B, C) float
         By category.
+    of_stage : (B, d) float
+        z, as old as the world's own ranking stage has it.
     """
 
     context: np.ndarray
     bored: np.ndarray
+    of_stage: np.ndarray
 
 
 class Asked(NamedTuple):
@@ -49,7 +52,7 @@ class Asked(NamedTuple):
     taken : (B, I) bool
         What the user was shown; the platform leaves it out, whoever sends it.
     mind : Mind
-        For oracles alone.
+        For oracles and the world's own ranking stage alone.
     """
 
     user: np.ndarray

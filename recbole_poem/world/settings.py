@@ -7,6 +7,7 @@ from recbole_poem.core.errors import InputError, nearest
 from recbole_poem.core.settings import FROM_0, at_least, default_of, made, one_of, setting
 from recbole_poem.world.catalogue import CatalogueSettings
 from recbole_poem.world.clock import ClockSettings
+from recbole_poem.world.clues import CluesSettings
 from recbole_poem.world.people import PeopleSettings
 from recbole_poem.world.ranking_stage import RankingStageSettings
 from recbole_poem.world.reactions import ReactionSettings
@@ -50,6 +51,7 @@ class WorldSettings:
     list: ListSettings = field(default_factory=ListSettings)
     reactions: ReactionSettings = field(default_factory=ReactionSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
+    clues: CluesSettings = field(default_factory=CluesSettings)
 
 
 PARTS: Dict[str, Any] = {
@@ -60,6 +62,7 @@ PARTS: Dict[str, Any] = {
     "list": ListSettings,
     "reactions": ReactionSettings,
     "clock": ClockSettings,
+    "clues": CluesSettings,
 }
 
 

@@ -5,6 +5,7 @@ from typing import List
 
 from recbole_poem.world.catalogue import Catalogue, make_catalogue
 from recbole_poem.world.chance import Chance
+from recbole_poem.world.history import LABELS
 from recbole_poem.world.people import People, make_people
 from recbole_poem.world.retrieval import Everything, Retrieval, Sources
 from recbole_poem.world.settings import WorldSettings
@@ -54,6 +55,11 @@ class World:
     def objectives(self) -> List[str]:
         """Names of the M scores of a ranking."""
         return list(self.settings.ranking_stage.objectives)
+
+    @property
+    def reactions(self) -> List[str]:
+        """Names of the K reactions to a video."""
+        return [*LABELS, *self.settings.reactions.others]
 
     def sources(self) -> Sources:
         """Return the platform's own retrieval, as its dials have it."""

@@ -16,7 +16,7 @@ N_FEATURES = 5 * SIZE + 3 * 16
 
 def weights_of(config: Any) -> int:
     networks, n_features = [], N_FEATURES
-    if config.component("ranker_input") is not None:  # rar: six vectors of two attentions
+    if config.component("ranker_input"):  # rar: six vectors of two attentions
         networks, n_features = [SetToSet(SIZE), SetToSet(SIZE)], n_features + 6 * SIZE
     networks.append(config.component("ranker").make(n_features, len(config["targets"])))
     return sum(weight.numel() for network in networks for weight in network.parameters())

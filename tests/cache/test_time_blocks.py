@@ -20,7 +20,7 @@ from toy_stage import (
 )
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.rankers.features import RankingRequests
+from recbole_poem.rankers.ranking_requests import RankingRequests
 from recbole_poem.training import ranking_stage
 from recbole_poem.training.quick_start import load, run_recbole_poem
 

@@ -1,5 +1,6 @@
 """``recbole-poem simulate``: options and dials, what it prints, and what it refuses."""
 
+import json
 import shlex
 from pathlib import Path
 from typing import List
@@ -97,6 +98,23 @@ def test_data_are_written_and_two_arms_live_in_their_world(
     said = capsys.readouterr().out
     assert "B (own) has the same watch time as A (own): +0.00 s per user and day" in said
     assert Path("ab/report.html").is_file() and Path("ab/result.json").is_file()
+
+
+def test_an_arm_may_be_a_file_of_a_cascade(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "data", "--output", "sets/w", *LITTLE]) == 0
+    capsys.readouterr()
+    Path("c.yaml").write_text("retrieval: own\nscore_fusion: mean\n")
+    words = ["simulate", "ab", "--data=sets/w", "--a=own", "--b=c.yaml", "--days=1"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "B (c.yaml) has the same watch time as A (own): +0.00 s per user and day" in said
+    record = json.loads(Path("ab/result.json").read_text())
+    assert record["cascade of B"] == "{'retrieval': 'own', 'score_fusion': 'mean'}"
+    Path("c.yaml").write_text("retrieval: own\nscore_fuson: mean\n")
+    assert main(words) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "recbole_poem: c.yaml: 'score_fuson' is no part of a cascade; the nearest is 'score_fusion'"
+    )
 
 
 def test_the_latest_checkpoint_of_the_world_may_be_an_arm(

@@ -10,6 +10,7 @@ from conftest import random_log
 from toy_caches import padded
 
 from recbole_poem.core.fields import (
+    BATCH_NUMBER,
     CACHE_ITEM,
     CACHE_SCORE,
     DRAW_ID,
@@ -168,6 +169,7 @@ def test_shares_of_the_processes_make_up_the_batches_of_one(
         ]
         for part in parts:
             assert torch.equal(part[SAMPLED_NEGATIVE], batch[SAMPLED_NEGATIVE])
+            assert part[BATCH_NUMBER].tolist() == [2 * len(whole) + step]
         for field in (DRAW_ID, HARD_NEGATIVE, CACHE_ITEM):
             assert torch.equal(_by_request(parts, field), _by_request([batch], field)), field
         targets = [sum(int((part[TARGET_ID] > 0).sum()) for part in ps) for ps in (parts, [batch])]

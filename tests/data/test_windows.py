@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_poem.data.windows import cut_into_windows, gather_windows
+from recbole_poem.data.windows import cut_into_windows, gather_windows, next_rows
 
 
 @given(
@@ -42,3 +42,8 @@ def test_cuts_move_from_draw_to_draw() -> None:
         for s in range(40)
     }
     assert draws == {(5, 5, 3), (4, 5, 4), (3, 5, 5)}
+
+
+def test_the_row_behind_each_position_is_the_next_one() -> None:
+    rows = next_rows(torch.tensor([3, 10, 0]), torch.tensor([2, 4, 0]), width=4)
+    assert rows.tolist() == [[4, 5, -1, -1], [11, 12, 13, 14], [-1, -1, -1, -1]]

@@ -11,8 +11,8 @@ from recbole_poem.encoders.history.transformer import Transformer
 from recbole_poem.encoders.sizes import Sizes
 
 FIVE_SLOTS = {"gap": SimpleNamespace(n_slots=5)}
-STATES = ["transformer", "mixture"]
-SETTINGS = {"transformer": {}, "mixture": {"temperature": 0.1, "item_dropout": 0.2}}
+STATES = ["transformer", "mixture", "ligr", "hstu"]
+SETTINGS = {"mixture": {"temperature": 0.1, "item_dropout": 0.2}}
 
 
 def history_encoder(
@@ -20,7 +20,7 @@ def history_encoder(
 ) -> Transformer:
     torch.manual_seed(0)
     sizes = Sizes(8, 10, n_layers, 2, 16, 0.3, 0.3, seed=0)
-    chosen = HISTORY_ENCODERS.choose({"name": state, **SETTINGS[state]}, "history_encoder")
+    chosen = HISTORY_ENCODERS.choose({"name": state, **SETTINGS.get(state, {})}, "history_encoder")
     encoder = chosen.make(sizes, features or {}).eval()
     if state == "mixture":
         torch.nn.init.normal_(encoder.gain)

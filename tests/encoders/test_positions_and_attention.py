@@ -29,17 +29,65 @@ def encoder_of(name: str, features: Any = FEATURES, position: str = "clock") -> 
     return chosen.make(SIZES, features).eval()
 
 
+def awake(name: str, position: Any) -> Any:
+    """Return an encoder that tells all it is told: nothing is left at zero."""
+    reads = POSITIONS.choose(position, "position").component.reads
+    encoder = encoder_of(name, {feature: FEATURES[feature] for feature in reads}, position)
+    encoder.reset_parameters(0.5)
+    for parameter in encoder.tokens.position.parameters():
+        torch.nn.init.normal_(parameter)
+    return encoder
+
+
+#: every position that is registered, and the arms of some
+EVERY = [
+    "clock",
+    *POSITIONS.components(),
+    {"name": "rote", "combine": "heads", "levels": {"day": 1, "minute": 1}},
+    {"name": "interpos", "combine": "mlp", "gaps": "days"},
+]
+
+
 @pytest.mark.usefixtures("_clock")
-@pytest.mark.parametrize("name", ["transformer", "mixture"])
-def test_a_position_says_the_same_in_a_window_and_at_one_place(name: str) -> None:
-    encoder, items, rows = encoder_of(name), torch.randn(2, 6, 8), {"time": SECONDS}
+@pytest.mark.parametrize("position", EVERY, ids=str)
+@pytest.mark.parametrize("name", ["transformer", "mixture", "ligr", "hstu"])
+def test_a_position_says_the_same_in_a_window_and_at_one_place(name: str, position: Any) -> None:
+    encoder, items, rows = awake(name, position), torch.randn(2, 6, 8), {"time": SECONDS}
     place = torch.tensor([3, 5])
     expected = encoder(items, rows)[torch.arange(2), place]
-    torch.testing.assert_close(encoder.at(items, rows, place), expected)
+    torch.testing.assert_close(encoder.at(items, rows, place), expected, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.usefixtures("_clock")
-@pytest.mark.parametrize("name", ["transformer", "mixture"])
+@pytest.mark.parametrize("position", EVERY, ids=str)
+@pytest.mark.parametrize("name", ["transformer", "mixture", "ligr", "hstu"])
+def test_what_stands_behind_a_row_says_nothing_of_it(name: str, position: Any) -> None:
+    """Padding has time 0 and no item; whatever stands there, states before it are the same."""
+    encoder, items, time = awake(name, position), torch.randn(2, 6, 8), 1.6e9 + 1e4 * SECONDS
+    short = encoder(items[:, :4], {"time": time[:, :4]})
+    for behind in (0.0, 1.0):
+        padded, times = items.clone(), time.clone()
+        padded[:, 4:] *= behind
+        times[:, 4:] *= behind
+        found = encoder(padded, {"time": times})[:, :4]
+        torch.testing.assert_close(found, short, atol=1e-5, rtol=1e-4)
+
+
+def test_every_position_says_something() -> None:
+    """Two rows that change their places, with their times, give the last one another state."""
+    items, time = torch.randn(2, 6, 8), 1.6e9 + 1e4 * SECONDS
+    order = torch.tensor([1, 0, 2, 3, 4, 5])
+    for name in POSITIONS.components():
+        encoder = awake("transformer", name)
+        states = [
+            encoder(items[:, turn], {"time": time[:, turn]})[:, -1]
+            for turn in (torch.arange(6), order)
+        ]
+        assert not torch.allclose(*states, atol=1e-3), name
+
+
+@pytest.mark.usefixtures("_clock")
+@pytest.mark.parametrize("name", ["transformer", "mixture", "ligr", "hstu"])
 def test_times_have_a_say_from_their_own_row_on_and_only_relatively(name: str) -> None:
     encoder, items = encoder_of(name), torch.randn(2, 6, 8)
     plain = encoder(items, {"time": SECONDS})

@@ -10,6 +10,7 @@ from recbole_poem.logits.scoring import (
     all_logits,
     best_matching,
     logits_of,
+    logits_of_many,
     of_state,
     plus,
     shared_logits,
@@ -49,6 +50,9 @@ def test_every_way_to_score_gives_the_sum_of_the_definition(
     torch.testing.assert_close(all_logits(interest, items), expected)
     chosen = torch.randint(0, 7, (3, 5), generator=generator)
     torch.testing.assert_close(logits_of(interest, items, chosen), expected.gather(1, chosen))
+    if n_interests == 1:
+        many = logits_of_many(interest, items, chosen)
+        torch.testing.assert_close(many, expected.gather(1, chosen))
     torch.testing.assert_close(shared_logits(interest, items, chosen[0]), expected[:, chosen[0]])
 
 

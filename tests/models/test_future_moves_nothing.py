@@ -1,7 +1,8 @@
 """What comes after a request moves nothing that answers it, of any component, in either split.
 
 The weights of a model are another matter: leave-one-out, they are learned from rows of others that
-may be later. So here they are what the seed makes them.
+may be later. So here they are what the seed makes them. An item graph is a part of them, and both
+models get that of one log.
 """
 
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ RAW = {"ranking_source": {"name": "drawn", "n_candidates": 8, "raw_scores": True
 #: what reads it
 BESIDE: Dict[str, Dict[str, Any]] = {
     "time": {"history_encoder.position": "clock"},
+    "gimirec": {"row_features": ["gap", "time"]},
     "fusion": {"score_fusion": "umre", **RAW},
     **{name: {"losses.fusion": True, **RAW} for name in ("umre", "harmonrank")},
 }
@@ -162,10 +164,14 @@ def check_no_future(write_dataset: Any, keys: Dict[str, Any]) -> None:
     log = world()
     now = log["timestamp"].max() - 3 * 86400
     later = changed_from(log, log["timestamp"] >= now)
-    (times, one), (_, two) = (
-        scores_of(assemble(Config(config_dict={**write_dataset(frame, name=name), **keys})))
+    experiments = [
+        assemble(Config(config_dict={**write_dataset(frame, name=name), **keys}))
         for name, frame in (("one", log), ("two", later))
-    )
+    ]
+    graph = getattr(experiments[0].train_data._dataset, "item_graph", None)
+    if graph is not None and "eval_args" not in keys:
+        experiments[1].model.history_encoder.know(graph)
+    (times, one), (_, two) = map(scores_of, experiments)
     before = times < now
     assert min(before.sum(), (~before).sum()) > 10
     assert torch.equal(one[before], two[before])
@@ -231,7 +237,10 @@ def test_rankings_of_a_split_by_time_know_nothing_that_came_later(write_dataset:
 
 def trained_on(experiment: Experiment) -> List[torch.Tensor]:
     """Return all that the batches of an epoch hold, and what was counted beside them."""
-    counted = [trends.logit for trends in experiment.train_data._dataset.trends.values()]
+    dataset = experiment.train_data._dataset
+    counted = [trends.logit for trends in dataset.trends.values()]
+    if dataset.item_graph is not None:
+        counted.append(torch.from_numpy(dataset.item_graph.toarray()))
     batches = [batch[field] for batch in experiment.train_data for field in batch.interaction]
     return batches + counted
 
@@ -240,7 +249,7 @@ def trained_on(experiment: Experiment) -> List[torch.Tensor]:
 @pytest.mark.parametrize(
     "keys",
     [
-        *cases(LOSSES, LOGIT_TERMS, ROW_FEATURES),
+        *cases(LOSSES, LOGIT_TERMS, ROW_FEATURES, HISTORY_ENCODERS),
         *(
             pytest.param(
                 {"losses": {"feedback": {}, "margin": {"negatives": name}}}, id=f"negatives-{name}"

@@ -10,8 +10,8 @@ from toy_exposures import TARGETS, TINY, TINY_NETWORK, exposure_log, write_expos
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import TASK_LABEL, UNEXPOSED_ITEM
-from recbole_poem.rankers.features import RankingRequests
 from recbole_poem.rankers.multi_task_ranker import table_fields
+from recbole_poem.rankers.ranking_requests import RankingRequests
 from recbole_poem.rankers.target_loss import target_losses
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble

@@ -9,8 +9,8 @@ from toy_exposures import TINY, TINY_NETWORK, exposure_log, write_exposures
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import RECENT_ITEM, RECENT_LABEL, REQUEST_GAP, REQUEST_TIME
-from recbole_poem.rankers.features import RankingRequests
 from recbole_poem.rankers.inputs.rar import SetToSet
+from recbole_poem.rankers.ranking_requests import RankingRequests
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import load, run_recbole_poem
@@ -111,7 +111,7 @@ def test_it_reads_training_rows_that_came_to_something_for_the_first_target(
     keys: Dict[str, Any],
 ) -> None:
     experiment = assemble(Config(config_dict=keys))
-    log, alike = experiment.dataset.log, experiment.model.features.more.look_alikes
+    log, alike = experiment.dataset.log, experiment.model.features.inputs["rar"].look_alikes
     assert not log.training.all()
     clicked = log.training & (log.values["click"] == 1)
     pairs = torch.stack([alike.users, alike.items], dim=1)[alike.items > 0]
@@ -121,7 +121,7 @@ def test_it_reads_training_rows_that_came_to_something_for_the_first_target(
 def test_what_it_finds_lies_before_the_request_and_is_of_others(keys: Dict[str, Any]) -> None:
     experiment = assemble(Config(config_dict=keys))
     log, requests = experiment.dataset.log, requests_of(next(iter(experiment.train_data)))
-    found = experiment.model.features.more.find(requests.user, requests.time)
+    found = experiment.model.features.inputs["rar"].find(requests)
     assert found.users.shape == (len(requests.user), 8)
     assert found.items.shape == (len(requests.user), 16)
     clicked = log.training & (log.values["click"] == 1)
@@ -136,7 +136,7 @@ def test_what_it_finds_lies_before_the_request_and_is_of_others(keys: Dict[str, 
 def test_a_run_saves_and_loads(keys: Dict[str, Any]) -> None:
     result = run_recbole_poem(config_dict={**keys, "epochs": 1})
     loaded = load(result["model_file"])
-    assert type(loaded.model.features.more).__name__ == "RecallAugmented"
+    assert type(loaded.model.features.inputs["rar"]).__name__ == "RecallAugmented"
     assert loaded.evaluate("test") == result["test_result"]
 
 
@@ -164,7 +164,11 @@ def test_users_alike_tell_what_a_user_without_features_will_click(write_dataset:
 
 
 def test_bad_settings_end_in_one_sentence(keys: Dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"^ranker_input\.tables: expected 4, 8 or 16, not 5$"):
+    with pytest.raises(
+        InputError, match=r"^ranker_input\.rar\.tables: expected 4, 8 or 16, not 5$"
+    ):
         Config(config_dict={**keys, "ranker_input": {"name": "rar", "tables": 5}})
-    with pytest.raises(InputError, match=r"^ranker_input\.users: expected a whole number from 1"):
+    with pytest.raises(
+        InputError, match=r"^ranker_input\.rar\.users: expected a whole number from 1"
+    ):
         Config(config_dict={**keys, "ranker_input": {"name": "rar", "users": 0}})

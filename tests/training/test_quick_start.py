@@ -253,7 +253,7 @@ def test_recboles_tuning_finds_the_better_value(write_dataset: Any, tmp_path: Pa
         ({"model": "Pop", "mask_seen": "maybe"}, "mask_seen: expected True or False"),
         (
             {"preset": "fastest"},
-            "preset: expected best or one of a2gen, comirec, cwm, d2co, ektm, harmonrank, paper, ",
+            "preset: expected best or one of a2gen, cape, comirec, cwm, d2co, ektm, esasrec, ",
         ),
         ({"threads": 0}, "threads: expected a whole number from 1"),
         ({"seed": -1}, "seed: expected a whole number from 0"),

@@ -35,7 +35,8 @@ def test_a_preset_is_one_stage_for_the_ranker_and_for_poem(
             key for key in plain.final_config_dict if config[key] != plain[key]
         } - {"preset"}  # fmt: skip
         assert keys_that_differ == {changed}
-        assert config.component(changed).name == preset
+        chosen = config.component(changed)
+        assert (chosen[preset] if preset == "rar" else chosen).name == preset
 
 
 def test_a_preset_of_another_model_is_refused(keys: Dict[str, Any]) -> None:
@@ -76,7 +77,7 @@ def test_each_ranker_scores_the_candidates_of_time_blocks(keys: Dict[str, Any]) 
 
 def test_an_input_goes_with_a_ranker_in_time_blocks(keys: Dict[str, Any]) -> None:
     paths = set()
-    for given in ({}, {"ranker_input": "rar"}, {"preset": "rar", "ranker_input.users": 2}):
+    for given in ({}, {"ranker_input": "rar"}, {"preset": "rar", "ranker_input.rar.users": 2}):
         given = {**keys, **TINY_POEM, "model": "Upstream", "ranker": "ektm", **given}
         cache = load(run_recbole_poem(config_dict=given)["model_file"]).train_data._dataset.cache
         assert cache.objectives == ("click", "like", "seconds", "retrieval")

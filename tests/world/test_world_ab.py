@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from toy_world import small_world
 from recbole_poem.core.errors import InputError
 from recbole_poem.world.ab import run_test
 from recbole_poem.world.ab_report import cells, verdict, write_report
-from recbole_poem.world.arms import WORDS, arm_of
+from recbole_poem.world.arms import WORDS, CascadeOf, arm_of
 from recbole_poem.world.comparison import compare, curves
 from recbole_poem.world.dataset import write_dataset
 from recbole_poem.world.duel import duel, read_world
@@ -18,7 +19,7 @@ from recbole_poem.world.retrieval import Beside, Everything
 from recbole_poem.world.world import World
 
 
-def twins(world: World) -> Beside:
+def twins(world: World, objectives: Sequence[str]) -> Beside:
     """Put all videos beside the sources: the first had sent whatever is shown."""
     return Beside(Everything(world.n_items), world.sources())
 
@@ -50,13 +51,18 @@ def test_the_ceiling_is_above_the_sources_and_regrets_nothing() -> None:
 
 def test_metrics_are_those_of_a_slow_count() -> None:
     world = small_world()
-    tested = run_test(world, {"A": WORDS["own"], "B": twins, "best": WORDS["best"]}, 2, 7)
+    tested = run_test(
+        world, {"A": WORDS["own"], "B": CascadeOf(twins), "best": WORDS["best"]}, 2, 7
+    )
     one = tested.outcomes["A"]
     lines = {line.name: line.found for line in compare(tested, "A", "B")}
     exposures, sessions = one.by_day("exposures").sum(), one.by_day("sessions").sum()
     assert lines["exposures per session"].a == pytest.approx(exposures / sessions)
     assert lines["watch time, s per user and day"].a == pytest.approx(
         one.by_day("watch_seconds").sum() / (40 * 7)
+    )
+    assert lines["requests per user and day"].a == pytest.approx(
+        one.by_day("requests").sum() / (40 * 7)
     )
     assert lines["pass-through, share of exposures sent by the arm"].b == 1
     assert lines["coverage, share of videos shown"].a == (one.shown > 0).mean()
@@ -89,6 +95,24 @@ def test_a_duel_reads_the_world_of_a_data_set_and_reports(tmp_path: Path) -> Non
     assert cells(report.lines[0])[0] == "watch time, s per user and day"
 
 
+def test_where_everything_has_been_shown_a_test_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "w"
+    world = small_world(catalogue__items=14, clock__leaving=-20.0)  # everybody stays to the end
+    write_dataset(world, 5, data, show_progress=False)
+    report = duel(data, "own", "everything", days=2, n_candidates=10, alone=False)
+    assert verdict(report) == (
+        "Nobody was shown anything in the test: all that A and B found had been shown before or "
+        "was gone; give the world more videos (simulate data --items)."
+    )
+    assert "at the end a user had seen 100 % of all videos" in caplog.text
+    # who is shown the same for another reason is told so
+    write_dataset(small_world(), 2, tmp_path / "v", show_progress=False)
+    other = duel(tmp_path / "v", "own", "own", 1, 10, False)
+    assert verdict(other).startswith("B (own) has the same watch time as A (own): +0.00 s")
+
+
 def test_a_world_is_read_as_it_was_written(tmp_path: Path) -> None:
     world = small_world(ranking_stage__knowledge=0.25, seed=5)
     write_dataset(world, 3, tmp_path / "w", show_progress=False)
@@ -99,6 +123,6 @@ def test_a_world_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_what_is_no_arm_is_refused() -> None:
-    words = "'ow' is neither the file of a checkpoint nor one of the arms own, everything, best"
+    words = "'ow' is neither the file of a checkpoint or cascade nor one of the arms own, every"
     with pytest.raises(InputError, match=words):
         arm_of("ow", Path("data"), 10, alone=False)

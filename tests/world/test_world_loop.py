@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from toy_world import life_in, small_world
 
 from recbole_poem.core.workers import open_map
+from recbole_poem.world.cascade import best_places
 from recbole_poem.world.catalogue import Catalogue
 from recbole_poem.world.history import LENGTH, NONE, History
 from recbole_poem.world.life import Life, blocks, lived, usual_life
 from recbole_poem.world.lists import make_list
-from recbole_poem.world.loop import Lives, Until, best_places
+from recbole_poem.world.loop import Lives, Until
 from recbole_poem.world.ranking_stage import fused
 from recbole_poem.world.retrieval import Asked, without_doubles
 from recbole_poem.world.settings import ListSettings
@@ -221,11 +222,12 @@ def test_of_equal_values_the_smaller_id_is_first() -> None:
 
 def test_a_history_keeps_the_latest_in_their_order() -> None:
     rng = np.random.default_rng(0)
-    history, expected = History.empty(3), {user: [] for user in range(3)}
+    history, expected = History.empty(3, 3), {user: [] for user in range(3)}
     for _ in range(120):
         places = rng.permutation(3)[: rng.integers(1, 4)]
         item, n_seen = rng.integers(0, 99, (len(places), 4)), rng.integers(0, 5, len(places))
-        more = History(item, item * 2.0, item % 2 == 0)
+        happened = np.stack([item > 50, item % 2 == 0, item % 3 == 0], axis=-1)
+        more = History(item, item * 2.0, item * 3.0, happened)
         history.add(places, more, n_seen)
         for row, place in enumerate(places):
             expected[place] += item[row, : n_seen[row]].tolist()
@@ -233,7 +235,10 @@ def test_a_history_keeps_the_latest_in_their_order() -> None:
         latest = seen[-LENGTH:]
         assert history.item[user].tolist() == [NONE] * (LENGTH - len(latest)) + latest
         assert history.time[user][-3:].tolist() == [2.0 * item for item in latest[-3:]]
+        assert history.seconds[user][-3:].tolist() == [3.0 * item for item in latest[-3:]]
         assert history.long_view[user][-3:].tolist() == [item % 2 == 0 for item in latest[-3:]]
+        third = history.reactions[user, -3:, 2].tolist()
+        assert third == [item % 3 == 0 for item in latest[-3:]]
 
 
 def test_the_platform_fuses_by_the_mean_of_the_scores() -> None:

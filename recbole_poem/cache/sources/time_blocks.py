@@ -12,6 +12,7 @@ from recbole_poem.cache.sources.item_to_item import RetrievalSettings, retrieval
 from recbole_poem.core.settings import Range, at_least, setting
 from recbole_poem.core.stages import RANKING_SOURCES
 from recbole_poem.data.ranking_dataset import exposures_of
+from recbole_poem.rankers.request_columns import request_fields
 from recbole_poem.training import checkpoint
 
 # the one way up from this room: a ranker is a model, and is trained as all models are
@@ -55,6 +56,7 @@ class TimeBlocks(BlockRanker):
             **settings.training,
         }
         of_ranker = ranker_config(config, own, "ranking_source.training")
+        request_fields(config, dataset.log)  # refuses what the run itself says came of a row
         exposures = exposures_of(of_ranker, dataset.log)
         depends_on = {
             "ranker": keys_with_effect(of_ranker),

@@ -1,10 +1,13 @@
 """History encoders: what makes states of a history, and says what they are scored with."""
 
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
+from scipy import sparse
 
 from recbole_poem.encoders.positions import Rows
+from recbole_poem.log.clock import Clock
+from recbole_poem.log.requests import RequestLog
 
 
 class HistoryEncoder(Protocol):
@@ -42,3 +45,28 @@ class HistoryEncoder(Protocol):
 
     def reset_parameters(self, std: float) -> None:
         """Begin with weights of this standard deviation."""
+
+
+@runtime_checkable
+class KnowsItemGraph(Protocol):
+    """A history encoder that knows all items by a graph beside.
+
+    The graph is a part of its state, so that a checkpoint holds it.
+    """
+
+    @staticmethod
+    def graph_of(settings: Any, log: RequestLog, clock: Clock) -> sparse.csr_matrix:
+        """Return a graph (n_items, n_items) of a log's training rows, by the settings.
+
+        It may not depend on other rows.
+        """
+
+    def know(self, graph: sparse.csr_matrix) -> None:
+        """Take the graph; without it, that of a checkpoint is loaded."""
+
+    def table(self, embedding: torch.Tensor) -> torch.Tensor:
+        """Return what rows hold of items, of the embeddings of all of them; both (n_items, d).
+
+        The rows of histories and of rankings are read from it. `scoring` is given the embeddings.
+        Nothing in it is drawn at random.
+        """

@@ -113,7 +113,13 @@ class SelfAttention(nn.Module):
         -------
         (B, Q, K, d)
         """
-        score = self.score(torch.tanh(self.hidden(self.tokens(items, rows))))  # (B, W, K)
+        return self.mixed(items, self.tokens(items, rows), may_read)
+
+    def mixed(
+        self, items: torch.Tensor, tokens: torch.Tensor, may_read: torch.Tensor
+    ) -> torch.Tensor:
+        """Return interests of items (B, W, d) that their tokens (B, W, d) weigh; see `forward`."""
+        score = self.score(torch.tanh(self.hidden(tokens)))  # (B, W, K)
         score = score.transpose(1, 2).unsqueeze(1)  # (B, 1, K, W)
         weights = score.masked_fill(~may_read.unsqueeze(2), -torch.inf).softmax(dim=3)
         n_places, n_interests = weights.shape[1:3]

@@ -45,11 +45,13 @@ class Transformer(nn.Module):
         super().__init__()
         self.tokens = Tokens(settings.position, sizes, features)
         self.dropout = Dropout(sizes.dropout)
-        self.blocks = nn.ModuleList(
-            TransformerBlock(attention=settings.attention.make(sizes), **sizes.block)
-            for _ in range(sizes.n_layers)
-        )
-        self.norm = nn.LayerNorm(sizes.hidden_size)
+        self.blocks = nn.ModuleList(self.block(settings, sizes) for _ in range(sizes.n_layers))
+        self.norm: nn.Module = nn.LayerNorm(sizes.hidden_size)
+
+    @staticmethod
+    def block(settings: Any, sizes: Sizes) -> nn.Module:
+        """Make one of the blocks; each has `forward` and `at`, as `TransformerBlock` has."""
+        return TransformerBlock(attention=settings.attention.make(sizes), **sizes.block)
 
     def reset_parameters(self, std: float) -> None:
         """Begin with weights of this standard deviation."""

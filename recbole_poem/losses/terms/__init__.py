@@ -1,17 +1,38 @@
 """Loss terms: each names the fields of a batch that it needs, and returns a weighted part."""
 
-from typing import Any, Callable, Dict, NamedTuple, Optional, Protocol
+from typing import Any, Callable, Dict, NamedTuple, Optional, Protocol, Tuple
 
 import torch
 from recbole.data.interaction import Interaction
 
+from recbole_poem.encoders.positions import Rows
 from recbole_poem.fusion.scores import LearnedFusion
 from recbole_poem.logits.scoring import Interest, Items
 
-#: from request ids (B, R), draw ids (B, R) and the batch so far to a field of the batch
+#: from request ids (B, R), draw ids (B, R) and the batch so far to a field of the batch; the batch
+#: has the items and targets of its windows, the rows behind their positions, and its number
 FieldMaker = Callable[[torch.Tensor, torch.Tensor, Interaction], torch.Tensor]
-#: log probability of positives (T, P), 0 = none, of an interest of T requests: (T, P)
-LogProbability = Callable[[Interest, torch.Tensor], torch.Tensor]
+#: windows (P,) and positions in them (P,): where in a batch P positions are
+Places = Tuple[torch.Tensor, torch.Tensor]
+
+
+class LogProbability(Protocol):
+    """The softmax over the catalogue, exact or sampled as the keys say."""
+
+    def __call__(
+        self, interest: Interest, wanted: torch.Tensor, by: Optional[Items] = None
+    ) -> torch.Tensor:
+        """Return the log probability (T, P) of positives.
+
+        Parameters
+        ----------
+        interest : Interest
+            Of T requests.
+        wanted : (T, P) int64
+            0 = none.
+        by : Items, optional
+            What scores the catalogue; default: the model's.
+        """
 
 
 class Learnt(NamedTuple):
@@ -26,10 +47,13 @@ class Learnt(NamedTuple):
         Of the Q requests.
     target : (Q,) int64
         What was consumed at them.
+    places : Places
+        Where the requests are; a field (B, W, ...) gives their part of it by these.
     others : Interest or None
         Of the T positions that carry no request, and their targets (T,); None where these are
         learned from elsewhere.
     other_target : (T,) int64
+    other_places : Places
     items : Items
     log_probability : callable
     request_weight : float
@@ -45,14 +69,20 @@ class Learnt(NamedTuple):
     encode : callable or None
         From item ids (B, W), in the place of the batch's, to their history states (B, W, K, d), by
         the same weights with a new dropout; None as `history`.
+    seen : (B, W) int64 or None
+        Items of the histories, 0 = padding; None as `history`.
+    rows : Rows or None
+        Their row features; None as `history`.
     """
 
     batch: Interaction
     asks: torch.Tensor
     asking: Interest
     target: torch.Tensor
+    places: Places
     others: Optional[Interest]
     other_target: torch.Tensor
+    other_places: Places
     items: Items
     log_probability: LogProbability
     request_weight: float
@@ -61,6 +91,8 @@ class Learnt(NamedTuple):
     context: Optional[torch.Tensor] = None
     history: Optional[torch.Tensor] = None
     encode: Optional[Callable[[torch.Tensor], torch.Tensor]] = None
+    seen: Optional[torch.Tensor] = None
+    rows: Optional[Rows] = None
 
 
 class LossTerm(Protocol):

@@ -1,7 +1,7 @@
 """What the user consumed is what the model is to find."""
 
 from dataclasses import dataclass
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import torch
 
@@ -43,11 +43,19 @@ class Feedback:
 
     def __call__(self, learnt: Learnt, log_probability: torch.Tensor) -> torch.Tensor:
         """Average over the requests, each `request_weight` times, and over the other positions."""
-        loss = -log_probability[:, 0]
-        weight = torch.full_like(loss, learnt.request_weight)
-        if learnt.others is not None:
-            target = learnt.other_target.unsqueeze(1)
-            other = -learnt.log_probability(learnt.others, target)[:, 0]
-            loss = torch.cat([loss, other])
-            weight = torch.cat([weight, torch.ones_like(other)])
-        return self.weight * weighted_mean(loss, weight, learnt.n_processes)
+        return self.weight * weighted_mean(*errors(learnt, log_probability), learnt.n_processes)
+
+
+def errors(learnt: Learnt, log_probability: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Return the cross-entropy of each target, and its weight, (Q + T,) each.
+
+    Those of the requests come first, of their log probabilities (Q, 1), then those of the others.
+    """
+    loss = -log_probability[:, 0]
+    weight = torch.full_like(loss, learnt.request_weight)
+    if learnt.others is not None:
+        target = learnt.other_target.unsqueeze(1)
+        other = -learnt.log_probability(learnt.others, target)[:, 0]
+        loss = torch.cat([loss, other])
+        weight = torch.cat([weight, torch.ones_like(other)])
+    return loss, weight

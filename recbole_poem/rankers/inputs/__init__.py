@@ -1,17 +1,18 @@
-"""What a ranker reads beside its usual features: users and items that have to do with a request.
+"""What a ranker reads beside its usual features: whom and what else a request has to do with.
 
-An input is an ``nn.Module`` made as ``component(settings, known, hidden_size)``. It finds users and
-items for each request (``find``). The tables of the ranker encode them, and the input makes
-features of their states, which stand behind the others.
+An input is an ``nn.Module`` made as ``component(settings, known, hidden_size)``. It may find users
+and items for each request (``find``), whose states the tables of the ranker then make. It makes
+features of the candidates, which stand behind the others. A ranker may have several inputs.
 """
 
-from typing import NamedTuple, Protocol, Sequence
+from typing import Callable, NamedTuple, Protocol, Sequence
 
 import numpy as np
 import torch
 
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.rankers.feature_fields import Field
+from recbole_poem.rankers.ranking_requests import RankingRequests
 
 
 class Known(NamedTuple):
@@ -25,15 +26,28 @@ class Known(NamedTuple):
         Time of each row since 1970.
     liked : (R,) bool
         Rows that came to something for the first target.
+    answers : (R, T) float
+        What the targets that are yes/no answers say of each row: 1, 0, or NaN = not known.
     user_columns : sequence of Field
         Columns of the users, their id not among them.
+    request_columns : sequence of Field
+        What requests know, (R,) each; see `recbole_poem.rankers.request_columns`.
+    n_tokens : function
+        From the name of a token column to the number of its tokens, padding among them.
+    uploaded : function
+        From the name of a column of the items to when each of them came, (n_items,) float64, in
+        seconds since 1970; NaN = not known.
     seed : int
     """
 
     log: RequestLog
     seconds: np.ndarray
     liked: np.ndarray
+    answers: np.ndarray
     user_columns: Sequence[Field]
+    request_columns: Sequence[Field]
+    n_tokens: Callable[[str], int]
+    uploaded: Callable[[str], np.ndarray]
     seed: int
 
 
@@ -84,11 +98,17 @@ class RankerInput(Protocol):
 
     output_size: int
 
-    def find(self, user: torch.Tensor, time: torch.Tensor) -> Found:
-        """Find users and items for requests of users (R,) at times (R,), int64 seconds.
+    def find(self, requests: RankingRequests) -> Found:
+        """Find users and items for R requests.
 
-        Nothing that happened at the time or later has a say.
+        Nothing that happened at their time or later has a say.
         """
 
-    def __call__(self, states: States) -> torch.Tensor:
-        """Make features of them, (R, N, output_size)."""
+    def __call__(self, requests: RankingRequests, states: States) -> torch.Tensor:
+        """Make features of the candidates, (R, N, output_size)."""
+
+
+def nobody(requests: RankingRequests) -> Found:
+    """Return what an input finds that looks for no users and no items."""
+    nothing = requests.user.new_zeros(len(requests.user), 0)
+    return Found(nothing, nothing)

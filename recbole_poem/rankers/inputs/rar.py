@@ -35,6 +35,7 @@ from recbole_poem.core.stages import RANKER_INPUTS
 from recbole_poem.rankers.feature_fields import masked_average, masked_softmax
 from recbole_poem.rankers.inputs import Found, Known, States
 from recbole_poem.rankers.look_alikes import LikedRows, LookAlikes
+from recbole_poem.rankers.ranking_requests import RankingRequests
 
 _DIVISOR = Range(lambda v: is_whole_number(v) and v in (4, 8, 16), "4, 8 or 16")
 
@@ -80,13 +81,13 @@ class RecallAugmented(nn.Module):
         self.with_items = SetToSet(hidden_size)
         self.output_size = 6 * hidden_size
 
-    def find(self, user: torch.Tensor, time: torch.Tensor) -> Found:
-        """Find the look-alikes of users (R,) at times (R,), (R, k), and their items (R, k n)."""
-        states = self.look_alikes(user, time, self._n_users)
+    def find(self, requests: RankingRequests) -> Found:
+        """Find the look-alikes of the users at the time, (R, k), and their items (R, k n)."""
+        states = self.look_alikes(requests.user, requests.time, self._n_users)
         items = self.look_alikes.latest_items(states, self._n_items)
         return Found(self.look_alikes.users_of(states), items.flatten(1))
 
-    def forward(self, states: States) -> torch.Tensor:
+    def forward(self, requests: RankingRequests, states: States) -> torch.Tensor:
         """Make features of both sets, (R, N, 6 d)."""
         own = (states.candidates, states.history, states.in_history)
         users = self.with_users(*own, states.users, states.found.users > 0)

@@ -56,8 +56,7 @@ class Binary:
         Raises
         ------
         InputError
-            For a column that is not there or is estimated from later rows, and for a log that has
-            one answer only.
+            For a column that is not there or is estimated from later rows.
         """
         feedback = self.settings.feedback
         conditions = feedback if isinstance(feedback, list) else [feedback]
@@ -68,13 +67,7 @@ class Binary:
                 f"{key}: {', '.join(estimated)} is estimated from many rows, later ones too, and a "
                 "label has to stand when its row does; use watch_ratio or long_view"
             )
-        labels = _answers(log, conditions, key)
-        known = labels[~np.isnan(labels)]
-        if len(known) and known.min() == known.max():
-            raise InputError(
-                f"targets.{self.name}: all {len(known)} labelled rows have the label {known[0]:.0f}"
-            )
-        return labels
+        return _answers(log, conditions, key)
 
     def loss(self, output: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         """Return the binary cross-entropy of each row: logits (B,), labels (B,) in [0, 1]."""
