@@ -8,6 +8,7 @@ import pytest
 import torch
 from conftest import random_log
 
+from recbole_poem import Recommender, load, run_recbole_poem
 from recbole_poem.core.errors import InputError
 from recbole_poem.rerankers import Context
 from recbole_poem.rerankers.lookahead import Lookahead, continuation_rates
@@ -149,3 +150,25 @@ def test_it_stands_in_an_evaluation(keys: Dict[str, Any]) -> None:
     # the same ten items are on top in another order
     mine, usual = experiment.evaluate("test"), plain.evaluate("test")
     assert mine["hit@10"] == usual["hit@10"]
+
+
+def test_it_answers_as_it_was_evaluated(keys: Dict[str, Any]) -> None:
+    tiny = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "n_heads": 1, "epochs": 1}
+    settings = {"length": 5, "pool": 10, "session_minutes": 0.05, "prior": 0.5}
+    given = {**keys, **tiny, "rerankers": {"lookahead": settings}}
+    result = run_recbole_poem("SASRec", config_dict=given)
+    recommender = Recommender.load(result["model_file"])
+    experiment = load(result["model_file"])
+    log = experiment.test_data._dataset.log
+    trained = continuation_rates(log, 3.0, 0.5)
+    served = recommender._loaded.dataset.log
+    assert np.array_equal(continuation_rates(served, 3.0, 0.5), trained)
+    assert 0 < trained[1:].std()  # else any order would do
+    plain = Recommender.load(result["model_file"], {"rerankers": "none"})
+    history = [list(experiment.dataset.field2id_token["item_id"][[3, 5, 7]])]
+    mine, usual = (each.recommend(history, k=10) for each in (recommender, plain))
+    assert sorted(mine["item"]) == sorted(usual["item"])
+    ids = [experiment.dataset.token2id("item_id", token) for token in usual["item"]]
+    scores = torch.tensor(usual["score"].to_numpy()).unsqueeze(0)
+    placed = made(experiment, **settings).rerank(Context(), torch.tensor([ids]), scores)
+    assert mine["item"].tolist() == [usual["item"][column] for column in placed.order[0].tolist()]
