@@ -99,6 +99,30 @@ def read_outcomes(
     return items, np.stack(labels, axis=-1)
 
 
+def read_passed_over(
+    cache: RequestCache, log: RequestLog, requests: np.ndarray, taken: np.ndarray, k: int
+) -> np.ndarray:
+    """Read what the rankings of `requests` had on top when they came, and no row of theirs took.
+
+    Parameters
+    ----------
+    requests : (...,) int64
+        Request ids; -1 stands for no request.
+    taken : (R,) bool
+        Rows of the log that took what they hold, and did not skip it.
+    k : int
+        Candidates from the top of each ranking.
+
+    Returns
+    -------
+    (..., k) int64
+        Best first; 0 in the place of what was taken, and where there is no candidate.
+    """
+    first = np.where(requests >= 0, cache.request_start[requests], requests)
+    items, was_taken = read_outcomes(cache, log, first, taken[None])
+    return np.where(was_taken[..., 0], 0, items)[..., :k]
+
+
 def _rows(begin: np.ndarray, end: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """List the rows ``begin .. end - 1`` (...) of the log: which of the requests, and which row."""
     begin, length = begin.ravel(), (end - begin).ravel()

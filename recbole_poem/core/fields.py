@@ -45,6 +45,8 @@ SYSTEM_ORDER = "system_order"
 #: (B, R, N, M) float32: scores of the ranking of the current request, and (B, R, N, L) int8: what
 #: came of its candidates, 1 or 0 a label; -1 = no candidate
 LISTED_SCORE, LISTED_LABEL = "listed_score", "listed_label"
+#: (B, R, k) int64: what the ranking of the current request had on top, and nobody took; 0 = none
+PASSED_OVER = "passed_over"
 #: (B, R, n) int64: hard negatives of the target; 0 = none
 HARD_NEGATIVE = "hard_negative"
 #: (B, W) int64: the items of training windows, some of them masked (0) or replaced

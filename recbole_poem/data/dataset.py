@@ -15,7 +15,13 @@ from scipy import sparse
 
 from recbole_poem.cache.distinct import distinct
 from recbole_poem.cache.rankings import Rankings, stacked
-from recbole_poem.cache.reading import read_items, read_outcomes, read_rankings, written_at
+from recbole_poem.cache.reading import (
+    read_items,
+    read_outcomes,
+    read_passed_over,
+    read_rankings,
+    written_at,
+)
 from recbole_poem.cache.request_cache import RequestCache
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import (
@@ -210,6 +216,15 @@ class POEMDataset(FlatSequentialDataset):
             raise RuntimeError("the data set has no request cache; call attach() first")
         items, labels = read_outcomes(self.cache, self.log, requests, meets)
         return torch.from_numpy(np.where(items[..., None] > 0, labels, -1).astype(np.int8))
+
+    def passed_over(self, requests: np.ndarray, taken: np.ndarray, k: int) -> torch.Tensor:
+        """Return what the rankings of `requests` (...) had on top, and none of `taken` (R,) took.
+
+        They are labels, (..., k) int64, 0 = none; see `recbole_poem.cache.reading`.
+        """
+        if self.cache is None:
+            raise RuntimeError("the data set has no request cache; call attach() first")
+        return torch.from_numpy(read_passed_over(self.cache, self.log, requests, taken, k))
 
     def row_windows(
         self, start: torch.Tensor, length: torch.Tensor, width: int

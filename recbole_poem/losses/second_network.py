@@ -33,6 +33,12 @@ class SecondNetwork(nn.Module):
         initialise(self.item_embedding, parts.initial_std)
         self.history_encoder.reset_parameters(parts.initial_std)
 
+    def become(self, item_embedding: nn.Embedding, history_encoder: HistoryEncoder) -> None:
+        """Take the weights of another network of the same kind as they are now."""
+        self.item_embedding.load_state_dict(item_embedding.state_dict())
+        encoder = cast(nn.Module, self.history_encoder)
+        encoder.load_state_dict(cast(nn.Module, history_encoder).state_dict())
+
     def forward(self, learnt: Learnt) -> torch.Tensor:
         """Return its history states at every position of the windows, (B, W, K, d)."""
         seen = cast(torch.Tensor, learnt.seen)

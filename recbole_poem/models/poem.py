@@ -43,6 +43,7 @@ from recbole_poem.log.row_features import features_of, field_of
 from recbole_poem.logits.added import LogitTerms
 from recbole_poem.logits.scoring import Interest, Items, all_logits, logits_of, of_state
 from recbole_poem.losses.parts import Parts, term_of
+from recbole_poem.losses.terms import FollowsEpochs
 from recbole_poem.models.fusing import score_fusion_of
 from recbole_poem.models.keys import POEMKeys, check_poem
 from recbole_poem.models.learning import calculate_parts, names_of_parts
@@ -232,6 +233,9 @@ class POEM(SequentialRecommender):
         """Tell what learns by epochs that another one begins."""
         if self.ranking_side is not None:
             self.ranking_side.begin_epoch()
+        for term in self.losses.values():
+            if isinstance(term, FollowsEpochs):
+                term.begin_epoch(self.item_embedding, self.history_encoder)
 
     @property
     def loss_names(self) -> List[str]:

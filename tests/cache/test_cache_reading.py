@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from toy_caches import cache_of, padded
 from toy_logs import random_log
 
-from recbole_poem.cache.reading import read_items, read_latest, read_outcomes, read_rankings
+from recbole_poem.cache.reading import (
+    read_items,
+    read_latest,
+    read_outcomes,
+    read_passed_over,
+    read_rankings,
+)
 
 
 def memory_cache(log, seed, shared=False):
@@ -99,3 +105,23 @@ def test_outcomes_equal_a_loop_over_the_requests(seed, shared):
         for label, counts in enumerate(meets):
             came = {log.item[r] for r in rows if counts[r]}
             assert labels[at][:, label].tolist() == [item in came for item in items[at]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), shared=st.booleans(), k=st.integers(1, 8))
+def test_what_was_passed_over_equals_a_loop_over_the_requests(seed, shared, k):
+    """Rows before the request's own one count as well: what they took was not passed over."""
+    log = random_log(seed, n_users=5, n_items=9, longest=7)
+    cache = memory_cache(log, seed, shared)
+    whole, _ = padded(cache)
+    rng = np.random.default_rng(seed)
+    requests, taken = rng.integers(-1, len(log), (4, 5)), rng.random(len(log)) < 0.7
+    found = read_passed_over(cache, log, requests, taken, k)
+    for at in np.ndindex(4, 5):
+        request = requests[at]
+        if request < 0:
+            assert not found[at].any()
+            continue
+        same = [r for r in range(len(log)) if cache.number[r] == cache.number[request]]
+        took = {log.item[r] for r in same if taken[r]}
+        assert found[at].tolist() == [0 if i in took else i for i in whole[request][:k]]

@@ -46,7 +46,7 @@ def test_every_form_is_read_in_its_order() -> None:
         ),
         (
             {"click": {"target": "ordinal", "feedback": CLICK}},
-            r"^targets\.click: there is no 'ordinal'; known are binary, cwm, d2co, watch_time$",
+            r"^targets\.click: there is no 'ordinal'; known are binary, cwm, d2co, stcrank, w",
         ),
         ({"click": {"target": ["binary"]}}, r"^targets\.click: there is no '\['binary'\]'"),
         (

@@ -1,10 +1,21 @@
 """Loss terms: each names the fields of a batch that it needs, and returns a weighted part."""
 
-from typing import Any, Callable, Dict, NamedTuple, Optional, Protocol, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Tuple,
+    runtime_checkable,
+)
 
 import torch
 from recbole.data.interaction import Interaction
+from torch import nn
 
+from recbole_poem.encoders.history import HistoryEncoder
 from recbole_poem.encoders.positions import Rows
 from recbole_poem.fusion.scores import LearnedFusion
 from recbole_poem.logits.scoring import Interest, Items
@@ -127,3 +138,11 @@ class LossTerm(Protocol):
 
     def __call__(self, learnt: Learnt, log_probability: torch.Tensor) -> torch.Tensor:
         """Return the weighted part of the loss, of the log probabilities (Q, P) asked for."""
+
+
+@runtime_checkable
+class FollowsEpochs(Protocol):
+    """A loss term that is told when an epoch begins, and what the model is then."""
+
+    def begin_epoch(self, item_embedding: nn.Embedding, history_encoder: HistoryEncoder) -> None:
+        """Look at the weights of the model before another epoch moves them."""

@@ -152,10 +152,11 @@ def check_columns(config: Any, log: RequestLog) -> None:
         Naming the target and the column.
     """
     for name, choice in (config.component("targets") or {}).items():
-        keys = ("targets", f"targets.{name}", f"targets.{name}.feedback")
-        if not any(map(config.is_given, keys)):
-            continue
-        feedback = getattr(choice.settings, "feedback", None) or []
-        for condition in feedback if isinstance(feedback, list) else [feedback]:
-            for column in condition:
-                check_column(log, column, f"targets.{name}.feedback")
+        for setting_name in ("feedback", "other"):
+            key = f"targets.{name}.{setting_name}"
+            if not any(map(config.is_given, ("targets", f"targets.{name}", key))):
+                continue
+            feedback = getattr(choice.settings, setting_name, None) or []
+            for condition in feedback if isinstance(feedback, list) else [feedback]:
+                for column in condition:
+                    check_column(log, column, key)

@@ -58,16 +58,7 @@ class Binary:
         InputError
             For a column that is not there or is estimated from later rows.
         """
-        feedback = self.settings.feedback
-        conditions = feedback if isinstance(feedback, list) else [feedback]
-        key = f"targets.{self.name}.feedback"
-        estimated = [name for each in conditions for name in estimated_labels(log, each)]
-        if estimated:
-            raise InputError(
-                f"{key}: {', '.join(estimated)} is estimated from many rows, later ones too, and a "
-                "label has to stand when its row does; use watch_ratio or long_view"
-            )
-        return _answers(log, conditions, key)
+        return answers_to(log, self.settings.feedback, f"targets.{self.name}.feedback")
 
     def loss(self, output: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         """Return the binary cross-entropy of each row: logits (B,), labels (B,) in [0, 1]."""
@@ -99,7 +90,33 @@ def actions_of(targets: Sequence[Target]) -> List[int]:
     return [number for number, target in enumerate(targets) if isinstance(target, Binary)]
 
 
-def _answers(log: RequestLog, conditions: List[Any], key: str) -> np.ndarray:
+def answers_to(log: RequestLog, feedback: Any, key: str) -> np.ndarray:
+    """Return 1 where a condition holds, 0 where the log rules out all of them, NaN elsewhere.
+
+    Parameters
+    ----------
+    log : RequestLog
+        R rows.
+    feedback : condition or list of conditions
+    key : str
+        The configuration key that they stand under, for the error.
+
+    Returns
+    -------
+    (R,) float64
+
+    Raises
+    ------
+    InputError
+        For a column that is not there or is estimated from later rows.
+    """
+    conditions = feedback if isinstance(feedback, list) else [feedback]
+    estimated = [name for each in conditions for name in estimated_labels(log, each)]
+    if estimated:
+        raise InputError(
+            f"{key}: {', '.join(estimated)} is estimated from many rows, later ones too, and a "
+            "label has to stand when its row does; use watch_ratio or long_view"
+        )
     positive = np.zeros(len(log), dtype=bool)
     negative = np.ones(len(log), dtype=bool)
     for condition in conditions:
