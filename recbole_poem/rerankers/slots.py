@@ -86,7 +86,10 @@ def filled(
     left = alone.clamp_min(torch.finfo(alone.dtype).min)  # -inf = has its place
     row = torch.arange(len(alone), device=alone.device)
     chosen = torch.empty(len(alone), length, dtype=torch.int64, device=alone.device)
+    best = row
     for place in range(length):
+        if place > 0:
+            above.place(vector[row, best], None if category is None else category[row, best])
         worth = left
         for weight, feature in zip(weights, above.features()):
             if weight != 0:
@@ -94,5 +97,4 @@ def filled(
         best = worth.argmax(dim=1)
         chosen[:, place] = best
         left[row, best] = -torch.inf
-        above.place(vector[row, best], None if category is None else category[row, best])
     return chosen
