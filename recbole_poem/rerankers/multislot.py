@@ -11,12 +11,15 @@ j over the items above. A test checks the linear time, and that the list does no
 order of the candidates. With ``max_similarity`` below 0 alone it is maximal marginal relevance
 (Carbonell and Goldstein, SIGIR 1998).
 
-A weight that is not given is learned from the training rows, see `logged_lists`: users choose among
+A weight that is ~ is learned from the training rows, see `logged_lists`: users choose among
 candidates by the features above, by how like a candidate is to what they had before the list, and
 by popularity. The last two stand for the score, which the lists of a log do not have, and are
 dropped. As all candidates of a slot share it, neither the slot nor what it does to a ranker's lists
-can pass for a preference; nor can it change the best of a slot. So a learned weight is in the
-unit of a log probability, as the score of a softmax is.
+can pass for a preference; nor can it change the best of a slot. A learned weight is in the unit of
+a log probability, as the score of a softmax is.
+
+What stands above in a log was taken, and what stands above in a list may have been passed over.
+Where users stay with what they have just taken, weights are learned that make lists more alike.
 """
 
 from dataclasses import dataclass
@@ -81,13 +84,13 @@ class MultiSlot:
 
         score: float = setting(1.0, ABOVE_0, "weight of the model's score")
         max_similarity: Optional[float] = setting(
-            None, _LEARNED, "weight of the likeness to the likest item above"
+            -0.3, _LEARNED, "weight of the likeness to the likest item above"
         )
         mean_similarity: Optional[float] = setting(
-            None, _LEARNED, "weight of the mean likeness to the items above"
+            0.0, _LEARNED, "weight of the mean likeness to the items above"
         )
         same_category: Optional[float] = setting(
-            None, _LEARNED, "weight of the share of the items above that share a category"
+            0.0, _LEARNED, "weight of the share of the items above that share a category"
         )
         freshness: Optional[float] = setting(
             0.0, _LEARNED, "weight of when an item came: 0 = with the first training row, 1 = last"
