@@ -28,11 +28,12 @@ def sides(experiment: Any, pool: int) -> Dict[str, Callable[[], Any]]:
     draws = torch.Generator().manual_seed(0)
     dataset = experiment.test_data._dataset
     n_items = dataset.item_num
-    score = torch.randn(BATCH, pool, generator=draws).sort(descending=True).values
+    unsorted = torch.randn(BATCH, pool, generator=draws)
+    score = unsorted.sort(descending=True).values
     item = torch.rand(BATCH, n_items - 1, generator=draws).argsort(dim=1)[:, :pool] + 1
     state = torch.randn(BATCH, 1, SIZE, generator=draws)
     context = Context(state, torch.randn(n_items, SIZE, generator=draws))
-    found: Dict[str, Callable[[], Any]] = {SORTING: lambda: score.sort(descending=True)}
+    found: Dict[str, Callable[[], Any]] = {SORTING: lambda: unsorted.sort(descending=True)}
     for name, component in RERANKERS.components().items():
         made = component(component.Settings(pool=pool), experiment.config, dataset)
         if hasattr(made, "observe"):

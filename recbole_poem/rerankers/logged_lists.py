@@ -2,8 +2,8 @@
 
 Up to m training rows of a session, one after the other, are a list, and the items of the rows
 before a row stand above it. The candidates of a row are what was taken there, and items that were
-taken elsewhere, drawn as often as they are taken. A log of what users took has no lists that were
-shown, and this is as near as it comes.
+taken elsewhere, drawn as often as they are taken. A log of what users took alone has no lists that
+were shown, and this is as near as it comes.
 
 An item that the user had before is no candidate, nor is one that nobody took before the row. What a
 user likes anyhow shows in the rows before the list, so a user's first list teaches nothing.
@@ -53,6 +53,7 @@ class _Rows(NamedTuple):
         The first row of each row's user.
     slot : (R,) int64
         Place of each row on its list, from 0.
+    taken : (R,) bool
     """
 
     user: np.ndarray
@@ -60,6 +61,7 @@ class _Rows(NamedTuple):
     time: np.ndarray
     first: np.ndarray
     slot: np.ndarray
+    taken: np.ndarray
 
 
 def births(log: RequestLog) -> np.ndarray:
@@ -84,13 +86,21 @@ def freshness(log: RequestLog) -> np.ndarray:
 
 
 def lessons_of(
-    log: RequestLog, length: int, session: float, n_lessons: int, n_others: int, seed: int
+    log: RequestLog,
+    taken: np.ndarray,
+    length: int,
+    session: float,
+    n_lessons: int,
+    n_others: int,
+    seed: int,
 ) -> Lessons:
     """Cut the training rows of a log into lists, and draw places of them.
 
     Parameters
     ----------
     log : RequestLog
+    taken : (R,) bool
+        Rows whose items were taken; the others were shown, and stand above as well.
     length : int
         m, places of a list.
     session : float
@@ -101,17 +111,19 @@ def lessons_of(
         N, candidates that were not taken.
     seed : int
     """
-    rows = _rows_of(log, length, session)
+    rows = _rows_of(log, taken, length, session)
     begin = np.arange(len(rows.slot)) - rows.slot
     pair = rows.user * log.n_items + rows.item
     known, first_taken = np.unique(pair, return_index=True)  # the first of each in time
     born = births(log)
     is_new = first_taken[np.searchsorted(known, pair)] == np.arange(len(pair))
-    teaches = np.flatnonzero(is_new & (begin > rows.first) & (born[rows.item] < rows.time))
+    known_by_then = born[rows.item] < rows.time
+    teaches = np.flatnonzero(rows.taken & is_new & (begin > rows.first) & known_by_then)
     chance = np.random.default_rng(seed)
     if len(teaches) > n_lessons:
         teaches = np.sort(chance.choice(teaches, n_lessons, replace=False))
-    others = rows.item[chance.integers(0, max(1, len(rows.item)), (len(teaches), n_others))]
+    popular = rows.item[rows.taken]
+    others = popular[chance.integers(0, max(1, len(popular)), (len(teaches), n_others))]
     asked = rows.user[teaches, None] * log.n_items + others
     at = np.searchsorted(known, asked).clip(max=max(0, len(known) - 1))
     had = (known[at] == asked) & (first_taken[at] <= teaches[:, None])
@@ -131,13 +143,14 @@ def lessons_of(
     )
 
 
-def _rows_of(log: RequestLog, length: int, session: float) -> _Rows:
+def _rows_of(log: RequestLog, taken: np.ndarray, length: int, session: float) -> _Rows:
     kept = np.flatnonzero(log.training)
     user, time = log.user[kept], log.time[kept]
     row, first = np.arange(len(kept)), first_rows(user)
     begins = (row == first) | (np.diff(time, prepend=-np.inf) > session)
     of_session = np.maximum.accumulate(np.where(begins, row, 0)) if len(row) else row
-    return _Rows(user, log.item[kept], time, first, (row - of_session) % length)
+    slot = (row - of_session) % length
+    return _Rows(user, log.item[kept], time, first, slot, taken[kept])
 
 
 def _earlier(rows: _Rows, begin: np.ndarray, n_items: int) -> sparse.csr_matrix:

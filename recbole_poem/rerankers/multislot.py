@@ -38,6 +38,7 @@ from recbole_poem.core.stages import RERANKERS
 from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.categories import read_categories
 from recbole_poem.data.request_log import RequestLogMixin
+from recbole_poem.log.feedback import positive_rows
 from recbole_poem.rerankers import Context, Placed
 from recbole_poem.rerankers.choices import choice_weights
 from recbole_poem.rerankers.logged_lists import Lessons, freshness, lessons_of
@@ -67,7 +68,8 @@ class MultiSlot:
     ----------
     settings : Settings
     config : Config
-        Whose ``seed`` draws the rows that weights are learned from.
+        Whose ``seed`` draws the rows that weights are learned from, and whose ``positive_feedback``
+        says which rows were taken.
     dataset : Dataset
         Whose items have the categories of the key ``category_field``, where any are read, and whose
         log teaches weights and ages.
@@ -116,6 +118,7 @@ class MultiSlot:
         self._check_learned(config, dataset)
         # its log is there when the data are split, and this is made before as well
         self._dataset, self._seed = dataset, int(config["seed"])
+        self._condition = config["positive_feedback"]
         self._session = settings.session_minutes * 60 * PER_SECOND[config["time_unit"]]
         self._category: Optional[torch.Tensor] = None
         if not self.reads_states or self._given["same_category"] != 0:
@@ -187,10 +190,10 @@ class MultiSlot:
 
     def _learned(self) -> Dict[str, float]:
         """Return the weights that are not given."""
-        settings = self._settings
+        settings, log = self._settings, self._dataset.log
         lessons = lessons_of(
-            self._dataset.log, settings.length, self._session, settings.n_rows, settings.n_others,
-            self._seed,
+            log, positive_rows(log, self._condition, "positive_feedback"), settings.length,
+            self._session, settings.n_rows, settings.n_others, self._seed,
         )  # fmt: skip
         if len(lessons.slot) == 0:
             getLogger().warning(

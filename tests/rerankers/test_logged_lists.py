@@ -17,10 +17,10 @@ def log_of(*rows: Any, training: Any = None) -> RequestLog:
     )
 
 
-def lessons(log: RequestLog, length: int = 3, **more: Any) -> Lessons:
-    return lessons_of(
-        log, length, **{"session": 10, "n_lessons": 999, "n_others": 50, "seed": 0, **more}
-    )
+def lessons(log: RequestLog, length: int = 3, taken: Any = None, **more: Any) -> Lessons:
+    taken = np.ones(len(log), bool) if taken is None else np.array(taken)
+    given = {"session": 10, "n_lessons": 999, "n_others": 50, "seed": 0, **more}
+    return lessons_of(log, taken, length, **given)
 
 
 #: another user takes all items first, each once
@@ -53,6 +53,15 @@ def test_candidates_are_new_to_the_user_and_not_to_the_log() -> None:
     assert possible == {4, 5, 6, 7, 8, 9, 10}
     impossible = set(found.item[row][~found.candidate[row]].tolist())
     assert impossible == {1, 2, 3, 4, 11}  # it was drawn beside itself
+
+
+def test_what_was_shown_and_not_taken_stands_above_and_is_not_drawn() -> None:
+    taken = [item != 9 for _, item, _ in FIRST] + [item not in (3, 6) for _, item, _ in SECOND]
+    found = lessons(log_of(*FIRST, *SECOND), taken=taken)
+    assert found.item[:, 0].tolist() == [4, 5, 7]
+    assert found.above.tolist() == [[3, 0], [3, 4], [6, 0]]
+    assert 9 not in found.item
+    assert not found.candidate[found.item == 3].any()  # it was shown by then
 
 
 def test_a_repeat_teaches_nothing() -> None:
