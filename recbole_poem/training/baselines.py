@@ -19,7 +19,7 @@ from recbole_poem.models.upstream import Upstream
 from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker
 from recbole_poem.rerankers.chain import chain_of
 from recbole_poem.training.experiment import Experiment
-from recbole_poem.training.trainer import training_split
+from recbole_poem.training.loaders import training_split
 
 
 class Popularity(nn.Module):

@@ -22,7 +22,7 @@ from recbole_poem.training.checks.columns import check_columns
 from recbole_poem.training.config import Config
 from recbole_poem.training.registry import get_dataset, get_trainer
 from recbole_poem.training.restoring import tokens_of
-from recbole_poem.training.trainer import seed_everything
+from recbole_poem.training.seeding import seed_everything
 
 
 class Experiment(NamedTuple):

@@ -20,11 +20,12 @@ from recbole_poem.models.idle_keys import idle_keys
 from recbole_poem.training import checkpoint
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment, Preparation, assemble, prepare
+from recbole_poem.training.loaders import training_split
 from recbole_poem.training.progress import EpochLines
 from recbole_poem.training.registry import get_trainer
 from recbole_poem.training.restoring import check_same_data, load_weights
 from recbole_poem.training.several_processes import run_on_several
-from recbole_poem.training.trainer import TrainingMixin, training_split
+from recbole_poem.training.trainer import TrainingMixin
 from recbole_poem.training.words import model_words, protocol_words
 
 

@@ -37,7 +37,7 @@ from recbole_poem.training.config import Config
 from recbole_poem.training.properties import PROPERTIES
 from recbole_poem.training.registry import get_trainer
 from recbole_poem.training.restoring import load_weights
-from recbole_poem.training.trainer import seed_everything
+from recbole_poem.training.seeding import seed_everything
 
 #: Stages that are a ranker's.
 _STAGES = ("targets", "ranker_input", "ranker", "ranker_optimizer")

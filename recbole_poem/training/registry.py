@@ -31,7 +31,8 @@ from recbole_poem.models.pop import Pop
 from recbole_poem.models.upstream import Upstream
 from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker
 from recbole_poem.rankers.trainer import RankingTrainer
-from recbole_poem.training.trainer import TrainingMixin, WrapForDevice
+from recbole_poem.training.several_processes import WrapForDevice
+from recbole_poem.training.trainer import TrainingMixin
 
 #: The plugin's models by the name that ``--model`` takes.
 MODELS: Dict[str, Type[AbstractRecommender]] = {

@@ -7,11 +7,25 @@ from typing import Any, Callable, Dict
 import torch
 import torch.distributed
 import torch.multiprocessing
+from recbole.trainer.trainer import AbstractTrainer
+from torch.nn.parallel import DistributedDataParallel
 
 from recbole_poem.core.errors import InputError
 
 #: from the keys of a process to its result
 Run = Callable[[Dict[str, Any]], Dict[str, Any]]
+
+
+class WrapForDevice(AbstractTrainer):
+    """Stands behind RecBole's `Trainer` and wraps the model for several processes on the CPU."""
+
+    def __init__(self, config: Any, model: Any) -> None:
+        if config["single_spec"] or config["device"].type == "cuda":
+            super().__init__(config, model)
+            return
+        self.config, self.model = config, model
+        # RecBole passes device_ids, which the CPU must not have (trainer/trainer.py:63)
+        self.distributed_model = DistributedDataParallel(model)
 
 
 def run_on_several(run: Run, config_dict: Dict[str, Any]) -> Dict[str, Any]:

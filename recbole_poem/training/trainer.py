@@ -4,21 +4,14 @@ The mixin works over any of RecBole's trainers. Every random number of a trainin
 function of the seed and the epoch, so a resumed run repeats what an uninterrupted one does.
 """
 
-import sys
 from contextlib import nullcontext
 from logging import getLogger
-from typing import Any, Callable, ContextManager, Dict, List, Optional, Tuple
+from typing import Any, Callable, ContextManager, Dict, Optional, Tuple
 from uuid import uuid4
 
 import torch
 import torch.distributed
-from recbole.data.dataloader import KnowledgeBasedDataLoader
-from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
-from recbole.data.dataset import Dataset
 from recbole.trainer import Trainer
-from recbole.trainer.trainer import AbstractTrainer
-from recbole.utils import init_seed
-from torch.nn.parallel import DistributedDataParallel
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.noise import Purpose, own_streams
@@ -28,42 +21,12 @@ from recbole_poem.rerankers.chain import Chain, chain_of
 from recbole_poem.rerankers.lists import Lists, in_time_order
 from recbole_poem.training import checkpoint
 from recbole_poem.training.collector import PlainCollector
+from recbole_poem.training.loaders import loaders_of, training_split
 from recbole_poem.training.progress import Progress, Quiet
 from recbole_poem.training.restoring import check_ids, data_of, load_optimizer, load_weights
+from recbole_poem.training.seeding import seed_everything
 from recbole_poem.training.spared import Spared
 from recbole_poem.training.weight_average import WeightAverage
-
-
-def seed_everything(seed: int, reproducibility: bool) -> None:
-    """Seed Python, numpy, torch and, if it is loaded, DGL; RecBole's `init_seed` leaves it out."""
-    init_seed(seed % 2**32, reproducibility)
-    dgl = sys.modules.get("dgl")  # it takes seconds to load, and most models do without
-    if dgl is not None:
-        dgl.seed(seed % 2**31)
-
-
-class WrapForDevice(AbstractTrainer):
-    """Stands behind RecBole's `Trainer` and wraps the model for several processes on the CPU."""
-
-    def __init__(self, config: Any, model: Any) -> None:
-        if config["single_spec"] or config["device"].type == "cuda":
-            super().__init__(config, model)
-            return
-        self.config, self.model = config, model
-        # RecBole passes device_ids, which the CPU must not have (trainer/trainer.py:63)
-        self.distributed_model = DistributedDataParallel(model)
-
-
-def _loaders(train_data: Any) -> List[AbstractDataLoader]:
-    """List the loaders that draw an epoch's order; RecBole's knowledge-based one holds two."""
-    if isinstance(train_data, KnowledgeBasedDataLoader):
-        return [train_data.general_dataloader, train_data.kg_dataloader]
-    return [train_data]
-
-
-def training_split(train_data: Any) -> Dataset:
-    """Return the data set whose rows a training loader gives."""
-    return _loaders(train_data)[0]._dataset
 
 
 class TrainingMixin(Trainer):
@@ -129,7 +92,7 @@ class TrainingMixin(Trainer):
     ) -> Any:
         seed = self.config["seed"] * 1_000_003 + epoch_idx
         seed_everything(seed * 1_009 + self.config["local_rank"], self.config["reproducibility"])
-        for loader in _loaders(train_data):
+        for loader in loaders_of(train_data):
             loader.generator.manual_seed(seed)
         set_epoch = getattr(train_data, "set_epoch", None)
         if set_epoch is not None:
