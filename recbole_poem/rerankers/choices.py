@@ -1,6 +1,9 @@
 """Weights of what people choose by: the conditional logit of McFadden (1974).
 
-The first of N candidates is chosen with the probability ``exp(x_1 w + c_1) / sum_j exp(x_j w + c_j)``.
+The first of N candidates is chosen with the probability
+
+    exp(x_1 w + c_1) / sum_j exp(x_j w + c_j).
+
 What all candidates of a choice share cancels: their place on the list, for one.
 """
 

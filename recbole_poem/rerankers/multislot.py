@@ -181,12 +181,13 @@ class MultiSlot:
         return Placed(_with_the_rest(chosen, item.shape[1]), score)
 
     def _compared(self, context: Context, device: torch.device) -> _Vectors:
-        category = None if self._category is None else self._category.to(device)
-        if self.reads_states:
-            assert context.embedding is not None
-            return _Vectors(F.normalize(context.embedding, dim=1), category)
-        assert category is not None
-        return _Vectors(F.normalize(category, dim=1), category)
+        """Return the vectors of all items, and their categories where those are weighed."""
+        vector = context.embedding if self.reads_states else self._category
+        assert vector is not None
+        category = self._category if self._given["same_category"] != 0 else None
+        if category is not None:
+            category = category.to(device)
+        return _Vectors(F.normalize(vector.to(device), dim=1), category)
 
     def _learned(self) -> Dict[str, float]:
         """Return the weights that are not given."""

@@ -114,7 +114,9 @@ def test_beyond_the_list_the_order_stays_and_what_is_excluded_comes_last(
 
 
 @pytest.mark.parametrize("alike", [True, False])
-def test_what_users_like_above_is_learned(keys: Dict[str, Any], write_dataset: Any, alike: bool) -> None:
+def test_what_users_like_above_is_learned(
+    keys: Dict[str, Any], write_dataset: Any, alike: bool
+) -> None:
     given = {**keys, **write_dataset(session_log(alike), item=ITEMS)}
     weights = made(experiment_of(given), **LEARNED)._weights
     of_one_above = sum(weights[:3])  # all three features are 1 or 0 then
@@ -138,9 +140,11 @@ def test_new_items_come_first_where_they_are_wanted(keys: Dict[str, Any]) -> Non
     for one, time in zip(log.item[log.training], log.time[log.training]):
         born[int(one)] = min(time, born.get(int(one), np.inf))
     item, _ = candidates(1)
-    order = made(experiment, **PLAIN, freshness=1.0).rerank(
-        Context(), item, torch.zeros(item.shape)
-    ).order
+    order = (
+        made(experiment, **PLAIN, freshness=1.0)
+        .rerank(Context(), item, torch.zeros(item.shape))
+        .order
+    )
     times = [born.get(int(one), np.inf) for one in item[0, order[0, :10]]]
     assert times == sorted(times, reverse=True)
     assert times[0] > times[-1]
@@ -165,7 +169,13 @@ def test_embeddings_of_the_model_may_say_what_is_alike(keys: Dict[str, Any]) -> 
 
 def test_answers_are_the_lists_of_the_evaluation(keys: Dict[str, Any]) -> None:
     rerankers = {"multislot": LEARNED}
-    given = {**keys, "rerankers": rerankers, "mask_seen": True, "model": "SASRec", "loss_type": "CE"}
+    given = {
+        **keys,
+        "rerankers": rerankers,
+        "mask_seen": True,
+        "model": "SASRec",
+        "loss_type": "CE",
+    }
     path = str(run_recbole_poem(config_dict=given)["model_file"])
     experiment = load(path)
     trainer = get_trainer(experiment.config)(experiment.config, experiment.model)
