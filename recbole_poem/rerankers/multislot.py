@@ -25,7 +25,7 @@ Where users stay with what they have just taken, weights are learned that make l
 from dataclasses import dataclass
 from functools import cached_property
 from logging import getLogger
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
@@ -47,17 +47,6 @@ from recbole_poem.rerankers.slots import Above, filled
 _CELLS = 2**22  # numbers of candidates that are held at once: 16 MiB
 _LEARNED = or_nothing(NUMBER, "to learn it")
 _FEATURES = ("max_similarity", "mean_similarity", "same_category", "freshness")
-
-
-class _Vectors(NamedTuple):
-    """What the candidates are compared by; see `recbole_poem.rerankers.slots.Above`."""
-
-    vector: torch.Tensor
-    category: Optional[torch.Tensor]
-
-    def of(self, item: torch.Tensor) -> "_Vectors":
-        """Return those of some items."""
-        return _Vectors(self.vector[item], None if self.category is None else self.category[item])
 
 
 @RERANKERS.register("multislot")
@@ -82,7 +71,7 @@ class MultiSlot:
 
     @dataclass(frozen=True)
     class Settings:
-        """The weights, what they weigh, and how those are learned that are not given."""
+        """The weights, what they weigh, and how those that are ~ are learned."""
 
         score: float = setting(1.0, ABOVE_0, "weight of the model's score")
         max_similarity: Optional[float] = setting(
@@ -165,29 +154,34 @@ class MultiSlot:
 
     def rerank(self, context: Context, item: torch.Tensor, score: torch.Tensor) -> Placed:
         """Place the items; the scores are handed out anew, in the order of the list."""
-        vectors = self._compared(context, item.device)
         length = min(self._settings.length, item.shape[1])
         # of candidates that are worth the same the one with the smallest number is the best
         by_id, column = item.sort(dim=1)
         alone = self._settings.score * score.gather(1, column)
         if self._weights[3] != 0:
             alone = alone + self._weights[3] * self._fresh.to(item.device)[by_id]
-        step = max(1, _CELLS // (item.shape[1] * vectors.vector.shape[1]))
+        step = max(1, _CELLS // (item.shape[1] * self._table(context).shape[1]))
         lists = [
-            filled(*vectors.of(items), worth, self._weights[:3], length)
+            filled(*self._compared(context, items), worth, self._weights[:3], length)
             for items, worth in zip(by_id.split(step), alone.split(step))
         ]
         chosen = column.gather(1, torch.cat(lists)) if lists else column[:, :length]
         return Placed(_with_the_rest(chosen, item.shape[1]), score)
 
-    def _compared(self, context: Context, device: torch.device) -> _Vectors:
-        """Return the vectors of all items, and their categories where those are weighed."""
-        vector = context.embedding if self.reads_states else self._category
-        assert vector is not None
-        category = self._category if self._given["same_category"] != 0 else None
-        if category is not None:
-            category = category.to(device)
-        return _Vectors(F.normalize(vector.to(device), dim=1), category)
+    def _table(self, context: Context) -> torch.Tensor:
+        """Return what all items are compared by, (n_items, d)."""
+        table = context.embedding if self.reads_states else self._category
+        assert table is not None
+        return table
+
+    def _compared(
+        self, context: Context, item: torch.Tensor
+    ) -> Tuple[torch.Tensor, Optional[torch.Tensor]]:
+        """Return the vectors of items (..., d), and their categories where those are weighed."""
+        vector = F.normalize(self._table(context).to(item.device)[item], dim=-1)
+        if self._given["same_category"] == 0 or self._category is None:
+            return vector, None
+        return vector, self._category.to(item.device)[item]
 
     def _learned(self) -> Dict[str, float]:
         """Return the weights that are not given."""
@@ -216,19 +210,19 @@ class MultiSlot:
 
     def _features(self, lessons: Lessons) -> Tuple[np.ndarray, np.ndarray]:
         """Return the features (T, N, 4), and the likeness to what the user had before (T, N)."""
-        vectors = self._compared(Context(), torch.device("cpu"))
         of_slot = torch.zeros(*lessons.item.shape, 4)
         item, above = torch.from_numpy(lessons.item), torch.from_numpy(lessons.above)
         for slot in range(self._settings.length):
             rows = torch.from_numpy(np.flatnonzero(lessons.slot == slot))
-            seen = Above(*vectors.of(item[rows]))
+            seen = Above(*self._compared(Context(), item[rows]))
             for place in range(slot):
-                seen.place(*vectors.of(above[rows, place]))
+                seen.place(*self._compared(Context(), above[rows, place]))
             of_slot[rows, :, :3] = torch.stack(seen.features(), dim=2)
         of_slot[..., 3] = self._fresh[item]
         number = np.maximum(1, lessons.earlier.sum(axis=1))
-        mean = np.asarray((lessons.earlier @ vectors.vector.numpy()) / number)
-        liked = np.einsum("tnd,td->tn", vectors.vector[item].numpy(), mean)
+        vector = self._compared(Context(), torch.arange(self._dataset.item_num))[0].numpy()
+        mean = np.asarray((lessons.earlier @ vector) / number)
+        liked = np.einsum("tnd,td->tn", vector[lessons.item], mean)
         return of_slot.numpy(), liked
 
 

@@ -167,15 +167,19 @@ def test_embeddings_of_the_model_may_say_what_is_alike(keys: Dict[str, Any]) -> 
     assert placed.order.tolist() == [[0, 2, 1, 3]]
 
 
-def test_answers_are_the_lists_of_the_evaluation(keys: Dict[str, Any]) -> None:
-    rerankers = {"multislot": LEARNED}
-    given = {
-        **keys,
-        "rerankers": rerankers,
-        "mask_seen": True,
-        "model": "SASRec",
-        "loss_type": "CE",
-    }
+SERVED = {
+    "learned": {"model": "SASRec", "loss_type": "CE", "rerankers": {"multislot": LEARNED}},
+    "embeddings": {
+        "model": "POEM",
+        "preset": "comirec",
+        "rerankers": {"multislot": {"max_similarity": -9.0, "similarity": "embeddings"}},
+    },
+}
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_answers_are_the_lists_of_the_evaluation(keys: Dict[str, Any], name: str) -> None:
+    given = {**keys, **SERVED[name], "mask_seen": True}
     path = str(run_recbole_poem(config_dict=given)["model_file"])
     experiment = load(path)
     trainer = get_trainer(experiment.config)(experiment.config, experiment.model)
