@@ -43,6 +43,19 @@ def session_log(alike: bool, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
 
 
+def taste_log() -> pd.DataFrame:
+    """Users of ten sessions of four rows who take one genre more often than not, come what may."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for user in range(200):
+        taste = rng.choice([0.15, 0.85])
+        for place in range(40):
+            item = 2 * rng.integers(100) + int(rng.random() < taste)
+            time = 1e9 + 10**7 * user + 10**5 * (place // 4) + 60 * place
+            rows.append((f"u{user}", f"i{item}", time))
+    return pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+
+
 @pytest.fixture
 def keys(write_dataset: Any) -> Dict[str, Any]:
     return {
@@ -122,6 +135,16 @@ def test_what_users_like_above_is_learned(
     of_one_above = sum(weights[:3])  # all three features are 1 or 0 then
     assert of_one_above == pytest.approx(np.log(4) if alike else -np.log(4), abs=0.4)
     assert weights[3] == 0  # which was given
+
+
+def test_what_a_user_likes_anyhow_is_no_matter_of_the_list(
+    keys: Dict[str, Any], write_dataset: Any
+) -> None:
+    items = "item_id:token\tgenre:token\n" + "".join(f"i{n}\t{n % 2}\n" for n in range(200))
+    given = {**keys, **write_dataset(taste_log(), item=items)}
+    reranker = made(experiment_of(given), max_similarity=0.0, mean_similarity=None)
+    weight = reranker._weights[1]
+    assert abs(weight) < 0.6  # 1.5 if taste were not told from the list
 
 
 def test_a_given_weight_is_kept_and_the_others_make_up_for_it(keys: Dict[str, Any]) -> None:
