@@ -123,14 +123,15 @@ def chain_of(config: Any, dataset: Dataset) -> Chain:
         return Chain([])
     chain = []
     for name, choice in config.component("rerankers").items():
-        if choice.component.reads_states and not issubclass(config.model_class, POEM):
+        made = choice.make(config, dataset)
+        if made.reads_states and not issubclass(config.model_class, POEM):
             raise InputError(
                 f"rerankers.{name}: it reads user states, and {config['model']} gives scores "
                 "alone; leave it out, or take POEM"
             )
         if hasattr(choice.component, "observe"):
             _check_in_time_order(config, name)
-        chain.append(choice.make(config, dataset))
+        chain.append(made)
     return Chain(chain)
 
 
