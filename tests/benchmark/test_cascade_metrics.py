@@ -13,16 +13,16 @@ from recbole_poem.benchmark.cascade_metrics import (
     share_found,
 )
 
-B, I, M, K = 40, 13, 3, 4
+B, N, M, K = 40, 13, 3, 4
 
 
 def drawn(seed: int, share: float = 0.5) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
     rng = np.random.default_rng(seed)
-    scores = rng.integers(0, 6, size=(B, I, M)).astype(float)  # with ties
-    scores[rng.random((B, I)) < 0.2] = -np.inf
+    scores = rng.integers(0, 6, size=(B, N, M)).astype(float)  # with ties
+    scores[rng.random((B, N)) < 0.2] = -np.inf
     there = np.isfinite(scores[..., 0])
-    value = np.where(there, rng.random((B, I)), 0.0)
-    return scores, value, there & (rng.random((B, I)) < share)
+    value = np.where(there, rng.random((B, N)), 0.0)
+    return scores, value, there & (rng.random((B, N)) < share)
 
 
 def slow_pick(by: np.ndarray, sent: np.ndarray, k: int) -> List[int]:
@@ -30,10 +30,10 @@ def slow_pick(by: np.ndarray, sent: np.ndarray, k: int) -> List[int]:
     return sorted(there, key=lambda item: (-by[item], item))[:k]
 
 
-@pytest.mark.parametrize("k", [1, K, I + 5])
+@pytest.mark.parametrize("k", [1, K, N + 5])
 def test_all_figures_are_those_of_a_slow_count(k: int) -> None:
     scores, value, sent = drawn(0)
-    by, every = scores[..., 0], np.ones(I, dtype=bool)
+    by, every = scores[..., 0], np.ones(N, dtype=bool)
     best = best_of(by, k)
     passed, found = pass_through(sent, best), share_found(sent, best)
     regret, overlap = cascade_regret(value, by, sent, k), overlap_by_objective(scores, sent, k)
@@ -80,8 +80,8 @@ def test_by_another_value_a_mistaken_ranker_gains_by_less_choice() -> None:
 
 def test_the_order_of_items_changes_nothing_where_none_are_alike() -> None:
     rng = np.random.default_rng(3)
-    by, value, sent = rng.random((B, I)), rng.random((B, I)), rng.random((B, I)) < 0.4
-    other = rng.permutation(I)
+    by, value, sent = rng.random((B, N)), rng.random((B, N)), rng.random((B, N)) < 0.4
+    other = rng.permutation(N)
     assert cascade_regret(value, by, sent, K) == pytest.approx(
         cascade_regret(value[:, other], by[:, other], sent[:, other], K)
     )
