@@ -53,7 +53,7 @@ def test_figures_of_a_request_are_those_of_a_slow_count() -> None:
         order = sorted(left, key=lambda item: -fused[item])
         of_sent = [item for item in order if item in came]
         values = dict(zip(probe.names, found[row]))
-        assert values["pass_through"] == pytest.approx(len(came & set(order[:12])) / len(came))
+        assert values["pass_through"] == len(came & set(order[:12])) / max(len(came), 1)
         assert values["found"] == len(came & set(order[:4])) / 4
         above = fused - fused[left].min()
         lost = above[order[:4]].sum() - above[of_sent[:4]].sum()
