@@ -13,14 +13,14 @@ ranking was worth no more than the last that did.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 
 from recbole_poem.core.settings import ABOVE_0, at_least, setting
 from recbole_poem.retrieval.posterior import Posterior
-from recbole_poem.world.catalogue import Catalogue
 from recbole_poem.world.cascade import best_places
+from recbole_poem.world.catalogue import Catalogue
 from recbole_poem.world.chance import Draw
 from recbole_poem.world.history import NONE
 from recbole_poem.world.retrieval import Asked
@@ -59,7 +59,7 @@ class Features:
 
     @property
     def n(self) -> int:
-        """d."""
+        """Number of features of a video."""
         return len(self._catalogue.centre) + 4
 
     def of(self, items: np.ndarray, time: np.ndarray) -> np.ndarray:
@@ -95,14 +95,16 @@ class Features:
 
 
 class Lesson(NamedTuple):
-    """What the users of some places did since they asked last.
+    """What users did since they asked last.
 
     Attributes
     ----------
     places : (B,) int
+        Of their beliefs.
     asked : Asked
     item : (B, n) int
         Videos that they saw; `NONE` in front of the first.
+    time : (B, n) float
     reward : (B, n) float
         1 of a long view, else 0.
     """
@@ -121,11 +123,21 @@ class Nominator:
     ----------
     world : World
     settings : NominatorSettings
+    believed : (d,) float, optional
+        Mean of the weights at first, in the order of `Features`; default: 0.
+
+    Attributes
+    ----------
+    beliefs : Posterior
+        Of each user that has asked.
     """
 
-    def __init__(self, world: World, settings: NominatorSettings) -> None:
+    def __init__(
+        self, world: World, settings: NominatorSettings, believed: Optional[np.ndarray] = None
+    ) -> None:
         self._world, self._settings = world, settings
         self._features = Features(world.catalogue, settings.new_days)
+        self._believed = np.zeros(self._features.n) if believed is None else believed
         self._place = np.full(world.n_users, NONE)  # of each user in what follows
         deviation = np.full(self._features.n, settings.spread)
         deviation[0] = settings.level
@@ -185,19 +197,27 @@ class Nominator:
 
     def _welcome(self, n: int) -> None:
         """Make room for so many users more."""
-        self.beliefs = _joined(self.beliefs, Posterior.prior(n, self._deviation))
+        prior = Posterior.prior(n, self._deviation)
+        self.beliefs = _joined(self.beliefs, prior._replace(mean=prior.mean + self._believed))
         self._until = np.append(self._until, np.full(n, -np.inf))
         none = np.full((n, self._settings.candidates), NONE)
         self._sent = np.concatenate([self._sent, none])
 
 
 class SynchronisedNominator(Nominator):
-    """Also learns from what the ranking stage said of what it nominated; see `Nominator`."""
+    """Also learns from what the ranking stage said of what it nominated; see `Nominator`.
 
-    def __init__(self, world: World, settings: NominatorSettings) -> None:
-        super().__init__(world, settings)
+    Attributes
+    ----------
+    ranker : Posterior
+        What a ranker believes for each user, by 1 and the score of a video; see `Said`.
+    """
+
+    def __init__(
+        self, world: World, settings: NominatorSettings, believed: Optional[np.ndarray] = None
+    ) -> None:
+        super().__init__(world, settings, believed)
         self._of_ranker = np.array([settings.level, settings.spread])
-        #: of the ranker, by 1 and the score of a video
         self.ranker = Posterior.prior(0, self._of_ranker)
 
     def _learn(self, lesson: Lesson) -> None:
@@ -215,7 +235,12 @@ class SynchronisedNominator(Nominator):
         self.beliefs = self.beliefs.put(lesson.places, beliefs)
 
     def _synchronised(
-        self, beliefs: Posterior, ranker: Posterior, said: "Said", item: np.ndarray, time: np.ndarray
+        self,
+        beliefs: Posterior,
+        ranker: Posterior,
+        said: "Said",
+        item: np.ndarray,
+        time: np.ndarray,
     ) -> Posterior:
         """Return the beliefs behind what a ranker said of one nomination each, (B,)."""
         score, ranked = (of[:, 0] for of in said.about(item[:, None]))
