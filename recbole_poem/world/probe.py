@@ -22,7 +22,7 @@ from recbole_poem.world.loop import Served
 from recbole_poem.world.retrieval import Asked
 from recbole_poem.world.world import World
 
-EVERY = 16  # rounds
+EVERY = 8  # rounds
 #: the figures of a request, in this order; those of the objectives stand behind them
 PROBED = ("probes", "pass_through", "found", "regret", "regret_seconds")
 
