@@ -105,7 +105,7 @@ def table(of: Dict[str, Dict[str, Any]]) -> str:
 def main() -> None:
     """Let all arms live in each world, and record."""
     options = measure.parser(__doc__).parse_args()
-    users, days, seeds = (24, 1, 1) if options.quick else (256, 7, 2)
+    users, days, seeds = (24, 1, 1) if options.quick else (128, 5, 2)
     arms = {CEILING: WORDS[CEILING], FLOOR: WORDS[FLOOR]}
     pairs = []
     for beliefs, dials in BELIEFS.items():
