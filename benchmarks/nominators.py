@@ -3,7 +3,8 @@
 Users have asked twice when the test begins, so little is known of them. Videos come and go. Both
 nominators stand beside the platform's own sources and differ in one step: the synchronised one is
 corrected by the ranker on what it nominated. Beliefs at first are ``narrow`` (a feature adds
-little), ``wide``, or ``wrong`` (a quarter of the categories is overrated). Differences are paired
+little), ``wide``, or ``wrong`` (a quarter of the categories is overrated). Beside them stands ``random``:
+as many videos, drawn blindly, since more candidates alone help. Differences are paired
 by user: 95 % percentile bootstrap. A world for each of the seeds.
 
 ``--quick``: 24 users, one world, one day.
@@ -19,6 +20,7 @@ import numpy as np
 from recbole_poem.world.ab import Tested, run_test
 from recbole_poem.world.arms import WORDS
 from recbole_poem.world.cascade import Cascade, of_world
+from recbole_poem.world.chance import Draw
 from recbole_poem.world.comparison import CEILING, FLOOR, compare
 from recbole_poem.world.nominator import (
     Features,
@@ -26,7 +28,7 @@ from recbole_poem.world.nominator import (
     NominatorSettings,
     SynchronisedNominator,
 )
-from recbole_poem.world.retrieval import Beside
+from recbole_poem.world.retrieval import Asked, Beside
 from recbole_poem.world.settings import world_settings
 from recbole_poem.world.world import World
 
@@ -48,6 +50,7 @@ LINES = {
     "sent of the list of everything": "sent of the best list",
     "cascade regret, fused": "cascade regret",
 }
+RANDOM = "random"
 UNAPPEALING = "less appealing half, share of exposures"
 
 
@@ -66,6 +69,27 @@ class Explorer:
         believed[1 : 1 + world.settings.catalogue.categories // 4] = self.overrated
         nominator = self.of(world, settings, believed)
         return Cascade(Beside(nominator, world.sources()), of_world(world))
+
+
+class AtRandom:
+    """Sends as many videos as a nominator, whichever can be shown."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def candidates(self, asked: Asked) -> np.ndarray:
+        """Return (B, R) videos."""
+        every = np.arange(self._world.n_items)[None, :]
+        keys = asked.user[:, None], asked.request[:, None], every
+        drawn = self._world.chance.uniform(Draw.NOMINATED, *keys)
+        gone = asked.taken | ~self._world.catalogue.there(every, asked.time[:, None])
+        n = NominatorSettings().candidates
+        return np.argsort(np.where(gone, -1.0, drawn), axis=1)[:, -n:]
+
+
+def at_random(world: World) -> Cascade:
+    """Return the control."""
+    return Cascade(Beside(AtRandom(world), world.sources()), of_world(world))
 
 
 def compared(world: World, tested: Tested, a: str, b: str) -> Dict[str, Any]:
@@ -106,12 +130,12 @@ def main() -> None:
     """Let all arms live in each world, and record."""
     options = measure.parser(__doc__).parse_args()
     users, days, seeds = (24, 1, 1) if options.quick else (128, 5, 2)
-    arms = {CEILING: WORDS[CEILING], FLOOR: WORDS[FLOOR]}
-    pairs = []
+    arms = {CEILING: WORDS[CEILING], FLOOR: WORDS[FLOOR], RANDOM: at_random}
+    pairs = [(FLOOR, RANDOM)]
     for beliefs, dials in BELIEFS.items():
         arms.update({f"{kind}, {beliefs}": Explorer(of, *dials) for kind, of in KINDS.items()})
         naive, synchronised = (f"{kind}, {beliefs}" for kind in KINDS)
-        pairs += [(FLOOR, naive), (FLOOR, synchronised), (naive, synchronised)]
+        pairs += [(RANDOM, naive), (RANDOM, synchronised), (naive, synchronised)]
     results: Dict[str, Any] = {}
     since = time.process_time()
     for seed in range(seeds):
