@@ -3,9 +3,9 @@
 Users have asked twice when the test begins, so little is known of them. Videos come and go. Both
 nominators stand beside the platform's own sources and differ in one step: the synchronised one is
 corrected by the ranker on what it nominated. Beliefs at first are ``narrow`` (a feature adds
-little), ``wide``, or ``wrong`` (a quarter of the categories is overrated). Beside them stands ``random``:
-as many videos, drawn blindly, since more candidates alone help. Differences are paired
-by user: 95 % percentile bootstrap. A world for each of the seeds.
+little), ``wide``, or ``wrong`` (a quarter of the categories is overrated). ``random`` is the
+control: as many videos beside the sources, drawn blindly, since more candidates alone help.
+Differences are paired by user: 95 % percentile bootstrap. A world for each of the seeds.
 
 ``--quick``: 24 users, one world, one day.
 """
