@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from toy_world import small_world
 
+from recbole_poem.retrieval.posterior import Posterior
 from recbole_poem.world.ab import run_test
 from recbole_poem.world.arms import WORDS, arm_of
 from recbole_poem.world.cascade import Cascade, Mean, RankingStage, WorldRanker, of_world
@@ -96,6 +97,45 @@ def test_a_naive_nominator_believes_what_a_slow_regression_finds() -> None:
         inverse = np.linalg.inv(x.T @ x + np.diag(penalty))
         assert nominator.beliefs.mean[user] == pytest.approx(inverse @ x.T @ reward)
         assert nominator.beliefs.covariance[user] == pytest.approx(0.45**2 * inverse)
+
+
+def test_a_synchronised_nominator_takes_the_rankers_word_one_nomination_after_the_other() -> None:
+    world = small_world(catalogue__items=200)
+    nominator = SynchronisedNominator(world, SETTINGS)
+    sent: List[np.ndarray] = []
+
+    class Kept:
+        def candidates(self, asked: Asked) -> np.ndarray:
+            sent.append(nominator.candidates(asked))
+            return sent[-1]
+
+    lives = Lives(world, np.arange(40))
+    first, _ = lives.go(Beside(Kept(), world.sources()), Until(requests=2))
+    features, n_unranked = Features(world.catalogue, SETTINGS.new_days), 0
+    for user in (0, 17, 39):
+
+        def x_of(item: int) -> np.ndarray:
+            return features.of(np.array([[item]]), np.zeros((1, 1)))
+
+        raw = first.scores[user].mean(axis=1)
+        score = dict(zip(first.ranked[user], (raw - raw.mean()) / raw.std()))
+        own = Posterior.prior(1, np.r_[0.5, np.full(9, 0.15)])
+        ranker = Posterior.prior(1, np.array([0.5, 0.15]))
+        for place in np.flatnonzero(first.seen[user]):
+            item = first.shown[user, place]
+            reward = np.array([[float(first.reactions["long_view"][user, place])]])
+            told = reward, np.ones((1, 1), dtype=bool), SETTINGS.noise
+            own = own.observed(x_of(item), *told)
+            ranker = ranker.observed(np.array([[[1.0, score[item]]]]), *told)
+        for item in sent[0][user]:
+            by = np.array([[[1.0, score.get(item, min(score.values()))]]])
+            mean, variance = ranker.value(by)[0], ranker.variance(by)[0]
+            n_unranked += item not in score
+            if item in score or own.value(x_of(item))[0, 0] > mean[0]:
+                own = own.synchronised(x_of(item)[:, 0], mean, variance)
+        assert nominator.beliefs.mean[user] == pytest.approx(own.mean[0])
+        assert nominator.beliefs.covariance[user] == pytest.approx(own.covariance[0])
+    assert 0 < n_unranked < 15
 
 
 def test_a_rankers_word_is_standardised_and_looked_up() -> None:
