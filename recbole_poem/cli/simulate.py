@@ -100,7 +100,8 @@ def _ab_parser() -> argparse.ArgumentParser:
         "Simulate: let two cascades live with the same people, and say what differs. An arm is a "
         "retrieval before the world's ranking stage: the file of a checkpoint, latest (the "
         "youngest of --data), own (the platform's sources alone), everything (all videos), best "
-        "(the fair ceiling). Or it is a YAML file that names retrieval, ranker and score_fusion.",
+        "(the fair ceiling), nominator or naive_nominator (explore beside own, with or without "
+        "the ranker's word). Or it is a YAML file that names retrieval, ranker and score_fusion.",
         "In a file: retrieval: own; ranker: world, or a checkpoint of MultiTaskRanker; "
         "score_fusion: mean, a block such as {name: reciprocal_rank, weights: {watch_time: 1}}, or "
         "a checkpoint whose fusion learned.",

@@ -16,6 +16,7 @@ from recbole_poem.core.workers import Map
 from recbole_poem.world.cascade import Cascade
 from recbole_poem.world.life import blocks
 from recbole_poem.world.loop import Lives, Served, Until
+from recbole_poem.world.probe import EVERY, Probe
 from recbole_poem.world.retrieval import Beside
 from recbole_poem.world.world import World
 
@@ -25,6 +26,7 @@ Arm = Callable[[World], Cascade]
 #: what is counted of each user and day, in this order
 COUNTED = ("watch_seconds", "exposures", "long_views", "requests", "sessions")
 _DAY = 86_400
+_NEW = _DAY  # seconds for which a video is new
 
 
 class Outcome(NamedTuple):
@@ -45,6 +47,12 @@ class Outcome(NamedTuple):
         Whether the user asks on the day behind the last one.
     share_seen : (U,) float
         Share of all videos that each user had seen at the end.
+    new : (U,) float
+        Exposures of videos that had been there for less than a day.
+    probes : (U, F) float
+        Sums over the requests that were looked at; see `recbole_poem.world.probe.Probe.figures`.
+    probed : (F,) str
+        Their names.
     """
 
     counts: np.ndarray
@@ -53,6 +61,9 @@ class Outcome(NamedTuple):
     shown: np.ndarray
     back: np.ndarray
     share_seen: np.ndarray
+    new: np.ndarray
+    probes: np.ndarray
+    probed: np.ndarray
 
     @property
     def days(self) -> int:
@@ -63,6 +74,11 @@ class Outcome(NamedTuple):
         """Return what is counted of each user and day, (U, days)."""
         of: np.ndarray = self.counts[:, :, COUNTED.index(name)]
         return of
+
+    def probe(self, name: str) -> np.ndarray:
+        """Return the sum of a figure over the requests of each user that were looked at, (U,)."""
+        column: np.ndarray = self.probes[:, self.probed.tolist().index(name)]
+        return column
 
     def asked_on(self, day: int) -> np.ndarray:
         """Tell who asked `day` days after the first day of the test, up to `days`: (U,) bool."""
@@ -134,12 +150,14 @@ def _outcome(
     world: World, users: np.ndarray, before: Lives, cascade: Cascade, days: int
 ) -> Outcome:
     lives, retrieval = before.twin(cascade.stage), cascade.retrieval
+    probe = Probe(world, cascade)
     start = lives.clock.copy()
     counts = np.zeros((len(users), days, len(COUNTED)))
     sent = np.zeros((len(users), days))
     categories = np.zeros((len(users), world.settings.catalogue.categories))
-    shown = np.zeros(world.n_items)
-    for served in lives.go(retrieval, Until(days=days)):
+    shown, new = np.zeros(world.n_items), np.zeros(len(users))
+    probes = np.zeros((len(users), len(probe.names)))
+    for number, served in enumerate(lives.go(probe, Until(days=days))):
         row = np.searchsorted(users, served.user)
         day = ((served.time - start[row]) // _DAY).astype(int)
         counts[row, day] += _counted(served)
@@ -150,8 +168,14 @@ def _outcome(
         item, exposure = served.shown[served.seen], np.nonzero(served.seen)[0]
         np.add.at(categories, (row[exposure], world.catalogue.category[item]), 1.0)
         np.add.at(shown, item, 1.0)
+        age = served.time[exposure] - world.catalogue.arrival[item]
+        np.add.at(new, row[exposure], age < _NEW)
+        if number % EVERY == 0:
+            probes[row] += probe.figures(served)
     back = lives.clock < start + (days + 1) * _DAY
-    return Outcome(counts, sent, categories, shown, back, lives.share_seen)
+    return Outcome(
+        counts, sent, categories, shown, back, lives.share_seen, new, probes, np.array(probe.names)
+    )
 
 
 def _counted(served: Served) -> np.ndarray:
@@ -170,6 +194,7 @@ def _together(parts: List[Outcome]) -> Outcome:
     columns = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in Outcome._fields
-        if name != "shown"
+        if name not in ("shown", "probed")
     }
-    return Outcome(shown=np.sum([part.shown for part in parts], axis=0), **columns)
+    shown = np.sum([part.shown for part in parts], axis=0)
+    return Outcome(shown=shown, probed=parts[0].probed, **columns)

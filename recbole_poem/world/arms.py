@@ -2,7 +2,7 @@
 
 A name is a word, the file of a checkpoint that is a retrieval, or a YAML file of a cascade::
 
-    retrieval: own                                      # or everything, best, a checkpoint
+    retrieval: own                                      # or another word, a checkpoint
     ranker: saved/MultiTaskRanker-....pth               # or world
     score_fusion: {name: reciprocal_rank, weights: {watch_time: 1}} # or mean, a checkpoint
 """
@@ -72,8 +72,8 @@ def arm_of(name: str, data: Path, n_candidates: int, alone: bool) -> Arm:
     Parameters
     ----------
     name : str
-        One of `WORDS`, whose retrieval always stands alone; a checkpoint's path; or that of a file
-        of a cascade, see the module. Paths in it begin where the command runs.
+        One of `WORDS`, which `alone` does not reach; a checkpoint's path; or that of a file of a
+        cascade, see the module. Paths in it begin where the command runs.
     data : Path
         Folder of the data set.
     n_candidates : int

@@ -39,6 +39,7 @@ class Draw(IntEnum):
     CENTRE = 18
     CLUE_SIDE = 19
     CLUE_NOISE = 20
+    NOMINATED = 21
 
 
 class Chance(NamedTuple):

@@ -1,15 +1,35 @@
 """What two arms of a test differ in: the metrics of a platform, with paired intervals."""
 
+from functools import partial
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from recbole_poem.world.ab import Outcome, Tested
 from recbole_poem.world.paired import Difference, disjoint, linearised, paired, sequence
+from recbole_poem.world.probe import PROBED
 
 #: names of the arms that are always run beside A and B
 CEILING, FLOOR = "best", "own"
 
+
+#: lines of what a ranking stage would have made of all videos, with the figures of a probe
+PROBES = {
+    "sent of the list of everything, share": "found",
+    "sent that is in the ranking of everything, share": "pass_through",
+    "cascade regret, fused score of a list": "regret",
+    "cascade regret, expected s of a list": "regret_seconds",
+}
+#: what else is to be said of a line
+NOTES = {
+    "cascade regret, fused score of a list": (
+        "what the list of everything has more by the ranking stage's own scores; these may mean "
+        "something else in another arm's ranking stage"
+    ),
+    "cascade regret, expected s of a list": (
+        "below 0 where the ranking stage, left with everything, would choose worse"
+    ),
+}
 
 #: the line that tells whether anybody was shown anything
 SHOWN = "exposures per session"
@@ -67,9 +87,10 @@ def compare(tested: Tested, a: str, b: str) -> List[Line]:
         Names of arms.
     """
     one, other, ceiling = (tested.outcomes[name] for name in (a, b, CEILING))
+    ratios = {**_ratios(one.days), **_new(one, other), **_of_everything(one, other)}
     lines = [
-        Line(name, paired(linearised(*of(one)), linearised(*of(other))))
-        for name, of in _ratios(one.days).items()
+        Line(name, paired(linearised(*of(one)), linearised(*of(other))), NOTES.get(name, ""))
+        for name, of in ratios.items()
     ]
     lines.append(Line("coverage, share of videos shown", _without_interval(_coverage, one, other)))
     regret = [_per_day(ceiling) - _per_day(outcome) for outcome in (one, other)]
@@ -112,6 +133,27 @@ def _ratios(days: int) -> Dict[str, Callable[[Outcome], Ratio]]:
     if days >= 7:
         found["back on day 7"] = lambda of: _each(of.asked_on(7).astype(float))
     return found
+
+
+def _new(one: Outcome, other: Outcome) -> Dict[str, Callable[[Outcome], Ratio]]:
+    """Return the share of new videos, where there are any."""
+    if not (one.new.any() or other.new.any()):
+        return {}
+    return {"new videos, share of exposures": lambda of: (of.new, _sum(of, "exposures"))}
+
+
+def _of_everything(one: Outcome, other: Outcome) -> Dict[str, Callable[[Outcome], Ratio]]:
+    """Return what the ranking stages would have made of all videos.
+
+    Of the objectives those that both rankers score.
+    """
+    objectives = [name for name in one.probed[len(PROBED) :] if name in other.probed]
+    names = {**PROBES, **{f"sent of the best by {name}, share": name for name in objectives}}
+    return {name: partial(_mean_probe, figure) for name, figure in names.items()}
+
+
+def _mean_probe(figure: str, of: Outcome) -> Ratio:
+    return of.probe(figure), of.probe("probes")
 
 
 def _each(values: np.ndarray) -> Ratio:

@@ -20,6 +20,7 @@ from recbole_poem.world.cascade import Fused, Mean, Order, Ranker, WorldRanker
 from recbole_poem.world.checkpoint_ranker import CheckpointRanker
 from recbole_poem.world.checkpoint_retrieval import CheckpointRetrieval
 from recbole_poem.world.learned_order import LearnedOrder
+from recbole_poem.world.nominator import Nominator, NominatorSettings, SynchronisedNominator
 from recbole_poem.world.retrieval import Beside, Everything, Retrieval
 from recbole_poem.world.world import World
 
@@ -49,12 +50,28 @@ def best(world: World, objectives: Sequence[str]) -> Retrieval:
     return BestRetrieval(world)
 
 
+def nominator(world: World, objectives: Sequence[str]) -> Retrieval:
+    """Return a nominator that the ranker corrects, beside the platform's own sources."""
+    return Beside(SynchronisedNominator(world, NominatorSettings()), world.sources())
+
+
+def naive_nominator(world: World, objectives: Sequence[str]) -> Retrieval:
+    """Return a nominator that learns from users alone, beside the platform's own sources."""
+    return Beside(Nominator(world, NominatorSettings()), world.sources())
+
+
 def mean(world: World, objectives: Sequence[str]) -> Order:
     """Return the platform's own order."""
     return Mean()
 
 
-RETRIEVALS: Dict[str, RetrievalMaker] = {"own": own, "everything": everything, "best": best}
+RETRIEVALS: Dict[str, RetrievalMaker] = {
+    "own": own,
+    "everything": everything,
+    "best": best,
+    "nominator": nominator,
+    "naive_nominator": naive_nominator,
+}
 
 
 @dataclass(frozen=True)

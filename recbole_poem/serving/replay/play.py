@@ -14,7 +14,7 @@ service; an evaluation tells it at the end of a slot.
 """
 
 from time import perf_counter
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,8 @@ from recbole_poem.serving.stores.store import RequestStore
 from recbole_poem.training import checkpoint
 from recbole_poem.training.experiment import Experiment
 from recbole_poem.training.quick_start import load
+
+_NO_RANKING = Ranking((), (), np.empty((0, 0), np.float32))
 
 
 def open_experiment(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
@@ -96,7 +98,9 @@ def play(experiment: Experiment, traffic: Traffic, store: RequestStore) -> pd.Da
         ``rank`` of the target (from 1; 0 = not in the list), ``cache_hit`` (whether the store had
         candidates), ``milliseconds`` (reading the store and answering) and, for every cut-off k of
         the key ``topk``, ``pass_through@k`` (share of the best k that are among the best k of the
-        new ranking, in the order of the ranking stage; NaN where there is none).
+        new ranking, in the order of the ranking stage; NaN where there is none) and, for each
+        objective of the ranking, ``overlap@k:objective`` (share of its best k there that are
+        among the best k of the answer).
     """
     player = _Player(experiment, store)
     player.warm(traffic.rows)
@@ -169,14 +173,19 @@ class _Player:
         answer = self._recommender.answer([query])[0].items
         seconds = reading + perf_counter() - begin
         target = self._items[self._log.item[row]]
-        best = self._rankings.at(row).items if self._rankings is not None else ()
+        new = self._rankings.at(row) if self._rankings is not None else _NO_RANKING
         return {
             "row": row,
             "time": self._log.time[row],
             "rank": answer.index(target) + 1 if target in answer else 0,
             "cache_hit": query.ranking is not None and len(query.ranking.items) > 0,
             "milliseconds": 1000 * seconds,
-            **{f"pass_through@{k}": _kept(answer[:k], best[:k]) for k in self._cut_offs},
+            **{f"pass_through@{k}": _kept(answer[:k], new.items[:k]) for k in self._cut_offs},
+            **{
+                f"overlap@{k}:{name}": _kept(best[:k], answer[:k])
+                for name, best in _by_objective(new).items()
+                for k in self._cut_offs
+            },
         }
 
     def _write_back(self, row: int, ranking: Optional[Ranking]) -> None:
@@ -190,6 +199,20 @@ class _Player:
         return str(self._users[self._log.user[row]])
 
 
-def _kept(answer: List[str], best: "tuple[str, ...]") -> float:
+def _by_objective(ranking: Ranking) -> Dict[str, List[str]]:
+    """Return the items of a ranking by each objective alone, best first; the first of equal ones.
+
+    A ranking without items names no objective.
+    """
+    if not ranking.items:
+        return {}
+    order = np.argsort(-np.asarray(ranking.scores), axis=0, kind="stable")
+    return {
+        name: [ranking.items[place] for place in places]
+        for name, places in zip(ranking.objectives, order.T)
+    }
+
+
+def _kept(answer: Sequence[str], best: Sequence[str]) -> float:
     """Return the share of an answer that is among the best; NaN where one of them is empty."""
     return len(set(answer) & set(best)) / len(answer) if answer and best else float("nan")

@@ -40,8 +40,8 @@ def report_of(
         Beside what was played: ``asked_in_training``, how many asked rows the model was trained
         on, and ``training_rows``, how many of all rows played. ``overall`` holds ``requests``,
         ``HR@k``, ``NDCG@k`` and ``pass_through@k`` (null where no request has a ranking) for each
-        cut-off, ``cache_hit_share`` and latencies; ``minutes`` the same for each calendar minute
-        (UTC) with a request.
+        cut-off, ``overlap@k:objective`` where the rankings have scores, ``cache_hit_share`` and
+        latencies; ``minutes`` the same for each calendar minute (UTC) with a request.
     """
     config, log = experiment.config, experiment.train_data._dataset.log
     unit, cut_offs = config["time_unit"], sorted(config["topk"])
@@ -76,6 +76,7 @@ def _judged(found: pd.DataFrame, cut_offs: List[int]) -> pd.DataFrame:
         values[f"HR@{k}"] = hit.astype(float)
         values[f"NDCG@{k}"] = hit / np.log2(rank + 1 + (rank == 0))
         values[f"pass_through@{k}"] = found[f"pass_through@{k}"]
+    values.update(found.filter(like="overlap@"))
     values["cache_hit_share"] = found["cache_hit"].astype(float)
     return pd.DataFrame({**values, "milliseconds": found["milliseconds"]}, index=found.index)
 
@@ -129,6 +130,7 @@ def table(report: Report) -> str:
     for k in report["topk"]:
         hits, gain, kept = (overall[f"{name}@{k}"] for name in ("HR", "NDCG", "pass_through"))
         lines.append(f"{k:>5}  {hits:8.4f}  {gain:8.4f}  {_number(kept):>12}")
+    lines += _overlaps(overall)
     latencies = ", ".join(f"{name[:3]} {overall[name]:.2f} ms" for name in _QUANTILES)
     lines += [
         "",
@@ -138,6 +140,16 @@ def table(report: Report) -> str:
     if report["training_rows"]:
         lines += ["", leak(report)]
     return "\n".join(lines)
+
+
+def _overlaps(overall: Report) -> List[str]:
+    """Return what the answers have of the best by each objective alone, a line a cut-off."""
+    by_cut_off: Dict[str, List[str]] = {}
+    for name, value in overall.items():
+        figure, _, objective = name.partition(":")
+        if figure.startswith("overlap@"):
+            by_cut_off.setdefault(figure, []).append(f"{objective} {_number(value)}")
+    return [f"{figure}: {', '.join(values)}" for figure, values in by_cut_off.items()]
 
 
 def leak(report: Report) -> str:

@@ -181,6 +181,38 @@ def test_pass_through_compares_with_the_best_of_the_new_ranking(keys: Dict[str, 
     assert checked > 5
 
 
+def test_overlap_is_of_the_best_by_each_objective_alone(keys: Dict[str, Any]) -> None:
+    experiment = poem(keys, ranking_source="logged")
+    asked = played(experiment, "test")
+    found = asked.set_index("row")
+    split, checked = experiment.test_data._dataset, 0
+    names = split.cache.objectives
+    assert {f"overlap@5:{name}" for name in names} <= set(found) and len(names) > 1
+    for place in range(len(split.inter_feat)):
+        batch = split[torch.tensor([place])]
+        row = int(batch[REQUEST_ID])
+        left = read_rankings(split.cache, split.log, np.array([row]), lag=0)
+        there = left.items[0] > 0
+        with torch.no_grad():
+            own = experiment.model.full_sort_predict(batch)[0]
+        own[0] = -torch.inf
+        answer = set(own.topk(5).indices.tolist())
+        for column, name in enumerate(names):
+            if not there.any():
+                assert np.isnan(found.loc[row, f"overlap@5:{name}"])
+                continue
+            by_score = zip(-left.scores[0, there, column], range(there.sum()), left.items[0, there])
+            best = [item for _, _, item in sorted(by_score)][:5]
+            share = len(answer & set(best)) / len(best)
+            assert found.loc[row, f"overlap@5:{name}"] == pytest.approx(share)
+            checked += share > 0
+    assert checked > 5
+    report = report_of(experiment, last_hours(experiment, EVERYTHING, "test"), asked, "F", "test")
+    mean = found[f"overlap@5:{names[0]}"].mean()
+    assert report["overall"][f"overlap@5:{names[0]}"] == pytest.approx(mean)
+    assert f"overlap@5: {names[0]} {mean:.4f}, {names[1]}" in table(report)
+
+
 def test_without_a_cache_there_are_no_hits_and_nothing_to_pass(keys: Dict[str, Any]) -> None:
     experiment = open_experiment(trained(keys, model="SASRec", loss_type="CE"))
     found = played(experiment, "test")
