@@ -1,6 +1,6 @@
 """Ranking stages in the closed loop: learned fusions, and rankers that learned other labels.
 
-The plan ``cascades.yaml`` says which world is written, what is trained in it, and which arms live
+The plan ``cascades/cascades.yaml`` says which world is written, what is trained in it, and which arms live
 with the same people. An arm whose ranker or fusion was trained lives once for each seed of the
 training. A user's figure is the mean over seeds, and differences are paired by user: 95 %
 percentile bootstrap, which says nothing of other seeds. So each seed's difference stands beside it.
@@ -26,7 +26,7 @@ from recbole_poem.world.duel import read_world
 from recbole_poem.world.paired import paired
 from recbole_poem.world.world import World
 
-PLAN = Path(__file__).parent / "cascades.yaml"
+PLAN = Path(__file__).parent / "cascades" / "cascades.yaml"
 METRICS = {"watch_seconds": "seconds", "long_views": "long views", "requests": "requests"}
 BLIND = "blind"
 
