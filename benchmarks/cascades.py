@@ -1,8 +1,8 @@
 """Ranking stages in the closed loop: learned fusions, and rankers that learned other labels.
 
-The plan ``cascades/cascades.yaml`` says which world is written, what is trained in it, and which arms live
-with the same people. An arm whose ranker or fusion was trained lives once for each seed of the
-training. A user's figure is the mean over seeds, and differences are paired by user: 95 %
+The plan ``cascades/cascades.yaml`` says which world is written, what is trained in it, and which
+arms live with the same people. An arm whose ranker or fusion was trained lives once for each seed
+of the training. A user's figure is the mean over seeds, and differences are paired by user: 95 %
 percentile bootstrap, which says nothing of other seeds. So each seed's difference stands beside it.
 
 ``--quick``: 24 users, one seed, one epoch, one day.

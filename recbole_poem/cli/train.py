@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 import recbole_poem
 from recbole_poem.cli.command import named_checkpoint, read_arguments, show, verb_parser
@@ -26,8 +26,8 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
         "recbole-poem components the components.",
     )
     add = parser.add_argument
-    add("--model", "-m", help="name of the model (default, without files: POEM)")
-    add("--dataset", "-d", help="name of the data set (default, without files: ml-100k)")
+    add("--model", "-m", help="name of the model (default, where no file names one: POEM)")
+    add("--dataset", "-d", help="name of the data set (default, where no file names one: ml-100k)")
     add("--config_files", help="YAML files, separated by blanks")
     add("--nproc", type=int, default=1, help="processes to train on")
     add(
@@ -56,31 +56,43 @@ def run(arguments: List[str]) -> int:
     if options.resume is not None:
         of_dataset = {} if options.dataset is None else {"dataset": options.dataset}
         keys["resume"] = named_checkpoint(options.resume, {**keys, **of_dataset})
-    files = None if options.config_files is None else options.config_files.split()
-    if files == []:
-        raise InputError("--config_files names no file")
     if options.verbose is not None:
         keys["verbose"] = options.verbose
     # torch and RecBole take seconds to load, and the line above is to come before
     from recbole_poem.cli.outcome import outcome
+    from recbole_poem.core.config_files import read_config_file
     from recbole_poem.core.run_log import end_log
     from recbole_poem.training.quick_start import train
 
-    model, dataset = _names(options)
+    named = {key for file in _files(options) for key in read_config_file(file)}
+    model, dataset = _usual(options, named)
     try:
-        finished = train(model, dataset, files, keys)
+        finished = train(model, dataset, _files(options), keys)
         show(outcome(finished, with_baselines=not options.no_baselines))
     finally:
         end_log()
     return 0
 
 
+def _files(options: argparse.Namespace) -> List[str]:
+    """Return the YAML files that are named."""
+    files: List[str] = (options.config_files or "").split()
+    if options.config_files is not None and not files:
+        raise InputError("--config_files names no file")
+    return files
+
+
 def _names(options: argparse.Namespace) -> Tuple[Optional[str], Optional[str]]:
-    """Return model and data set: what is given, or the usual ones of a run without files."""
+    """Return model and data set: what is given, or the usual ones where nothing else may say."""
+    return _usual(options, set() if options.config_files is None else {"model", "dataset"})
+
+
+def _usual(options: argparse.Namespace, named: Set[str]) -> Tuple[Optional[str], Optional[str]]:
+    """Return what is given, or the usual; None of what a checkpoint or a file has `named`."""
     model, dataset = options.model, options.dataset
-    if options.resume is None and options.config_files is None:
-        model = "POEM" if model is None else model
-        dataset = "ml-100k" if dataset is None else dataset
+    if options.resume is None:
+        model = "POEM" if model is None and "model" not in named else model
+        dataset = "ml-100k" if dataset is None and "dataset" not in named else dataset
     return model, dataset
 
 

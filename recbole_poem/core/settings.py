@@ -63,6 +63,14 @@ def list_of(of: Range, words: str) -> Range:
     return Range(lambda v: isinstance(v, list) and bool(v) and all(map(of.holds, v)), words)
 
 
+def different(of: Range) -> Range:
+    """Return the lists of a range that hold nothing twice."""
+    return Range(
+        lambda v: of.holds(v) and all(v.index(each) == place for place, each in enumerate(v)),
+        f"{of.words}, nothing twice",
+    )
+
+
 def mapping_of(*names: str) -> Range:
     """Return the mappings, not empty, of words to mappings that give each of `names` a number."""
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import NEXT_ROW
 from recbole_poem.core.intervals import is_interval, parse_intervals, within
 from recbole_poem.core.number_types import is_number
@@ -53,7 +54,7 @@ def rewards_of(log: RequestLog, worth: Optional[Mapping[str, Worth]], key: str) 
     Raises
     ------
     InputError
-        For a column that is not there.
+        For a column that is not there, and intervals that overlap.
     """
     if worth is None:
         return np.ones(len(log), dtype=np.float32)
@@ -67,9 +68,13 @@ def _of_column(log: RequestLog, name: str, worth: Worth, key: str) -> np.ndarray
     column = feedback_column(log, name, key)
     if not isinstance(worth, dict):
         return np.nan_to_num(column * worth)
-    rewards = np.zeros(len(log))
+    rewards, told = np.zeros(len(log)), np.zeros(len(log), dtype=bool)
     for interval, reward in worth.items():
-        rewards[within(column, parse_intervals(interval, f"{key}.{name}"))] = reward
+        rows = within(column, parse_intervals(interval, f"{key}.{name}"))
+        if (rows & told).any():
+            value = column[(rows & told).argmax()]
+            raise InputError(f"{key}.{name}: {value:g} lies in two intervals, of which one holds")
+        rewards[rows], told = reward, told | rows
     return rewards
 
 

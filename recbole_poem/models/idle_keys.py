@@ -8,6 +8,8 @@ from recbole_poem.models.keys import OF_RANKERS, POEMKeys
 _OF_READERS = (
     "n_rankings", "request_lag", "ranking_training", "request_weight", "grouping", "state_fusion",
 )  # fmt: skip
+#: and what it has none for where no loss reads rankings either
+_OF_RANKINGS = ("ranking_source", "objectives", "score_fusion", "requests_per_window")
 _NO_READER = "there is no ranking_reader"
 
 
@@ -38,11 +40,17 @@ def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
     source = config.component("ranking_source")
     if not getattr(source.component, "trains_rankers", False):
         why = f"the ranking_source {source.name} trains no ranker, as time_blocks does"
-        yield from dict.fromkeys(OF_RANKERS, why).items()
+        yield from ((key, why) for key in OF_RANKERS if key != "targets")  # data sets name those
     stages = {stage.key for stage in config.stages()}
     if "ranking_reader" not in stages:
         yield "n_rankings", f"{config.model} reads one ranking"
     elif config.component("ranking_reader") is None:
         yield from dict.fromkeys(_OF_READERS, _NO_READER).items()
+        terms = config.component("losses") or {}
+        if not any(term.component.reads_rankings(term.settings) for term in terms.values()):
+            why = f"{_NO_READER}, and no loss reads rankings"
+            yield from dict.fromkeys(_OF_RANKINGS, why).items()
+        if any(term.component.reads_ranking for term in config.component("logit_terms").values()):
+            yield "logit_terms", f"{_NO_READER}, and one of the terms reads rankings"
     elif config["ranking_training"] == "stacked":
         yield "request_weight", "it holds for ranking_training: joint"

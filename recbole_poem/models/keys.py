@@ -95,8 +95,8 @@ def check_poem(config: Any) -> None:
     if size % heads:
         raise InputError(f"hidden_size: {size} is no multiple of n_heads, {heads}")
     losses = config.component("losses")
-    if losses is not None and not losses:
-        raise InputError("losses: there is nothing to learn from; name feedback at least")
+    _check_losses(losses)
+    _check_row_features(config)
     fusion = config.component("state_fusion")
     stacked = config["ranking_training"] == "stacked" and config.component("ranking_reader")
     if fusion is not None and stacked and not fusion.component.is_on_top:
@@ -111,6 +111,39 @@ def check_poem(config: Any) -> None:
             "losses: with ranking_training stacked the history learns from a loss of its own, such "
             "as feedback, and none is among them; add it, or set ranking_training: joint"
         )
+
+
+def _check_losses(losses: Optional[Mapping[str, Any]]) -> None:
+    """Refuse terms of which none tells items from each other."""
+    if losses is None:  # the ranking alone has no such stage
+        return
+    if not losses:
+        raise InputError("losses: there is nothing to learn from; name feedback at least")
+    telling = [name for name, term in losses.items() if term.component.stands_alone]
+    if not telling:
+        raise InputError(
+            f"losses: {' and '.join(losses)} goes beside a loss of the next item, and there is "
+            "none; add feedback"
+        )
+    if all(losses[name].settings.weight == 0 for name in telling):
+        raise InputError(f"losses.{telling[0]}.weight: with 0 there is nothing to learn items from")
+
+
+def _check_row_features(config: Any) -> None:
+    """Refuse an encoder of histories whose row features are not there, before rankings are made."""
+    encoder = config.component("history_encoder")
+    if encoder is None:
+        return
+    position = getattr(encoder.settings, "position", None)
+    if position is None:
+        return
+    there = config.component("row_features") or {}
+    for name in position.component.reads:
+        if name not in there:
+            raise InputError(
+                f"history_encoder.position: {position.name} reads the row feature '{name}', which "
+                f"is not there; set row_features.{name}: True"
+            )
 
 
 def _check_fusion(config: Any, losses: Mapping[str, Any]) -> None:

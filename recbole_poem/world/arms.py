@@ -92,8 +92,8 @@ def arm_of(name: str, data: Path, n_candidates: int, alone: bool) -> Arm:
                 f"'{name}' is neither the file of a checkpoint or cascade nor one of the arms "
                 f"{', '.join(WORDS)}"
             )
-        data_path = str(data.resolve().parent)
-        return CascadeOf(retrieval_of(name, data_path, n_candidates, alone, "arm"))
+        folder = str(data.resolve())
+        return CascadeOf(retrieval_of(name, folder, n_candidates, alone, "arm"))
     return cascade_of(read_yaml(Path(name)), data, n_candidates, alone, name)
 
 
@@ -107,7 +107,7 @@ def cascade_of(
     InputError
         For what is no part of a cascade, and a part that there is not.
     """
-    data_path = str(data.resolve().parent)
+    folder = str(data.resolve())
     for part in given:
         if part not in PARTS:
             raise InputError(f"{where}: '{part}' is no part of a cascade{nearest(part, PARTS)}")
@@ -115,7 +115,7 @@ def cascade_of(
         raise InputError(f"{where}: retrieval is missing; name one, such as retrieval: own")
     retrieval, ranker, fusion = ({**PARTS, **given}[part] for part in PARTS)
     return CascadeOf(
-        retrieval_of(retrieval, data_path, n_candidates, alone, f"{where}: retrieval"),
-        ranker_of(ranker, data_path, f"{where}: ranker"),
-        order_of(fusion, data_path, f"{where}: score_fusion"),
+        retrieval_of(retrieval, folder, n_candidates, alone, f"{where}: retrieval"),
+        ranker_of(ranker, folder, f"{where}: ranker"),
+        order_of(fusion, folder, f"{where}: score_fusion"),
     )

@@ -82,15 +82,15 @@ class OfCheckpoint:
     ----------
     path : str
         Of its file.
-    data_path : str
-        Folder that holds the folder of its data set.
+    data : str
+        Folder of the world's data set, by which it was trained.
     n_candidates : int
         R, from 1.
     alone : bool
     """
 
     path: str
-    data_path: str
+    data: str
     n_candidates: int
     alone: bool
 
@@ -103,7 +103,7 @@ class OfCheckpoint:
             If the checkpoint cannot answer, or reads what this world does not have.
         """
         with _LOADING:
-            recommender, turn = _recommender(self.path, self.data_path)
+            recommender, turn = _recommender(self.path, self.data)
         found = CheckpointRetrieval(recommender, world, objectives, self.n_candidates, turn)
         return found if self.alone else Beside(found, world.sources())
 
@@ -113,7 +113,7 @@ class RankerOf:
     """A trained ranker; see `OfCheckpoint`."""
 
     path: str
-    data_path: str
+    data: str
 
     def __call__(self, world: World) -> Ranker:
         """Return the ranker.
@@ -123,7 +123,7 @@ class RankerOf:
         InputError
             If the checkpoint is none, or of another world.
         """
-        return CheckpointRanker(_part(self.path, self.data_path), world)
+        return CheckpointRanker(_part(self.path, self.data), world)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class OrderOf:
     """A score fusion that a checkpoint learned; see `OfCheckpoint`."""
 
     path: str
-    data_path: str
+    data: str
 
     def __call__(self, world: World, objectives: Sequence[str]) -> Order:
         """Return the order.
@@ -141,7 +141,7 @@ class OrderOf:
         InputError
             If the checkpoint has none, or reads scores that are not given.
         """
-        fusion = ServedFusion(_part(self.path, self.data_path))
+        fusion = ServedFusion(_part(self.path, self.data))
         return LearnedOrder(fusion, world, objectives)
 
 
@@ -189,7 +189,7 @@ class OrderBy:
 
 
 def retrieval_of(
-    name: str, data_path: str, n_candidates: int, alone: bool, where: str
+    name: str, data: str, n_candidates: int, alone: bool, where: str
 ) -> RetrievalMaker:
     """Return the maker of a retrieval.
 
@@ -197,7 +197,7 @@ def retrieval_of(
     ----------
     name : str
         One of `RETRIEVALS`, or the file of a checkpoint.
-    data_path, n_candidates, alone
+    data, n_candidates, alone
         See `OfCheckpoint`.
     where : str
         What names it, for the beginning of an error.
@@ -209,15 +209,15 @@ def retrieval_of(
     """
     if name in RETRIEVALS:
         return RETRIEVALS[name]
-    return OfCheckpoint(_file(name, RETRIEVALS, where), data_path, n_candidates, alone)
+    return OfCheckpoint(_file(name, RETRIEVALS, where), data, n_candidates, alone)
 
 
-def ranker_of(name: str, data_path: str, where: str) -> RankerMaker:
+def ranker_of(name: str, data: str, where: str) -> RankerMaker:
     """Return the maker of a ranker: `WORLD`, or the file of a checkpoint; see `retrieval_of`."""
-    return WorldRanker if name == WORLD else RankerOf(_file(name, [WORLD], where), data_path)
+    return WorldRanker if name == WORLD else RankerOf(_file(name, [WORLD], where), data)
 
 
-def order_of(value: Any, data_path: str, where: str) -> OrderMaker:
+def order_of(value: Any, data: str, where: str) -> OrderMaker:
     """Return the maker of an order.
 
     Parameters
@@ -225,7 +225,7 @@ def order_of(value: Any, data_path: str, where: str) -> OrderMaker:
     value : str or mapping
         `MEAN`, a block of the stage ``score_fusion`` or a component's name, or the file of a
         checkpoint.
-    data_path, where
+    data, where
         See `retrieval_of`.
 
     Raises
@@ -237,7 +237,7 @@ def order_of(value: Any, data_path: str, where: str) -> OrderMaker:
         return mean
     if isinstance(value, str) and value not in SCORE_FUSIONS.components():
         words = [MEAN, *SCORE_FUSIONS.components()]
-        return OrderOf(_file(value, words, where), data_path)
+        return OrderOf(_file(value, words, where), data)
     return OrderBy(SCORE_FUSIONS.blocks(value, where), where)
 
 
@@ -251,17 +251,35 @@ def _file(name: Any, words: Any, where: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _recommender(path: str, data_path: str) -> Tuple[Recommender, Lock]:
+def _recommender(path: str, data: str) -> Tuple[Recommender, Lock]:
     """Return a recommender, and the lock of whoever asks it: it answers one thread at a time."""
-    return Recommender.load(path, {"data_path": data_path}), Lock()
+    recommender = Recommender.load(path, _beside(data))
+    _check_of(recommender.config["dataset"], path, data)
+    return recommender, Lock()
 
 
-def _part(path: str, data_path: str) -> Loaded:
+def _part(path: str, data: str) -> Loaded:
     """Return a checkpoint whose parts answer any number of threads at a time."""
     with _LOADING:
-        return _opened(path, data_path)
+        return _opened(path, data)
 
 
 @lru_cache(maxsize=8)
-def _opened(path: str, data_path: str) -> Loaded:
-    return open_part(path, {"data_path": data_path})
+def _opened(path: str, data: str) -> Loaded:
+    loaded = open_part(path, _beside(data))
+    _check_of(loaded.config["dataset"], path, data)
+    return loaded
+
+
+def _beside(data: str) -> Dict[str, str]:
+    """Return the keys by which a checkpoint finds its data set."""
+    return {"data_path": str(Path(data).parent)}
+
+
+def _check_of(dataset: str, path: str, data: str) -> None:
+    """Refuse what was trained in another world, whose people and videos have the same names."""
+    if dataset != Path(data).name:
+        raise InputError(
+            f"{path}: it was trained on the data set '{dataset}', and the test is of "
+            f"'{Path(data).name}'; train one on that, or name the other folder with --data"
+        )

@@ -247,3 +247,15 @@ def test_a_wheel_carries_its_properties(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.strip() == str(site / "recbole_poem" / "properties")
+
+
+def test_what_a_file_does_not_name_is_the_usual(
+    toy: List[str], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    file = tmp_path / "more.yaml"
+    file.write_text("epochs: 1\n")
+    assert main([*toy, f"--config_files={file}", "--no_baselines"]) == 0
+    assert ["test", "POEM"] in [line.split() for line in capsys.readouterr().out.splitlines()]
+    file.write_text("epochs: 1\nmodel: Pop\n")
+    assert main([*toy, f"--config_files={file}", "--no_baselines"]) == 0
+    assert ["test", "Pop"] in [line.split() for line in capsys.readouterr().out.splitlines()]

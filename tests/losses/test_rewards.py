@@ -36,6 +36,12 @@ def test_intervals_have_rewards_of_their_own() -> None:
     assert earned(worth) == [1, 0.5, 0.5, 0, 0.2]
 
 
+def test_intervals_that_overlap_are_refused() -> None:
+    with pytest.raises(InputError, match=r"rewards\.rating: 4 lies in two intervals, of which one"):
+        earned({"rating": {"[4,inf)": 1, "[3,4]": 0.5}})
+    assert earned({"rating": {"[6,inf)": 1, "[6,7]": 0.5}}) == [0] * 5  # of no row
+
+
 def test_a_column_that_is_not_there_is_named_with_its_key() -> None:
     with pytest.raises(InputError, match=r"^losses\.sqn\.rewards: .* no float column 'stars'"):
         earned({"stars": 1})

@@ -33,6 +33,18 @@ def test_keys_of_reading_are_told_where_nothing_is_read(keys: Dict[str, Any], wh
     assert idle(**{**keys, "ranking_reader": "partial_order", "ranking_training": "joint"}) == []
 
 
+def test_a_model_of_the_history_alone_has_no_use_for_rankings() -> None:
+    why = "there is no ranking_reader, and no loss reads rankings"
+    alone = {"preset": "comirec"}
+    assert idle(**alone) == []
+    assert idle(**alone, score_fusion="normal_scores") == [("score_fusion", why)]
+    assert idle(**alone, score_fusion="normal_scores", losses=["feedback", "system"]) == []
+    why = "there is no ranking_reader, and one of the terms reads rankings"
+    assert idle(**alone, logit_terms="candidate_head") == [("logit_terms", why)]
+    assert idle(**alone, logit_terms="repeat") == []
+    assert idle(targets={"watch": {"target": "watch_time"}}) == []  # data sets name them
+
+
 def test_the_ranking_alone_is_one() -> None:
     assert idle("Upstream", n_rankings=3) == [("n_rankings", "Upstream reads one ranking")]
 

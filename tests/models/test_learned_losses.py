@@ -24,7 +24,7 @@ from recbole_poem.training.quick_start import load
 class Mirror(nn.Module):
     """Another encoder is to say what the model's says of the items the other way round."""
 
-    teaches_history, teaches_state = True, False
+    teaches_history, teaches_state, stands_alone = True, False, False
 
     @dataclass(frozen=True)
     class Settings:

@@ -205,6 +205,7 @@ class Small(Plain):
 
     teaches_history = True
     teaches_state = True
+    stands_alone = True
 
     def __init__(self, settings: Any) -> None:
         self.scale = settings.scale

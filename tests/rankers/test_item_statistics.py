@@ -218,8 +218,12 @@ def test_what_is_no_time_is_refused(
     ("change", "words"),
     [
         ({"uploaded": "lengths"}, r"uploaded: no column 'lengths' of .* the nearest is 'length'"),
-        ({"hours": []}, r"hours: expected a list of hours above 0, not \[\]$"),
-        ({"hours": [0]}, r"hours: expected a list of hours above 0, not \[0\]$"),
+        ({"hours": []}, r"hours: expected a list of hours above 0, nothing twice, not \[\]$"),
+        (
+            {"hours": [24, 24]},
+            r"hours: expected a list of hours above 0, nothing twice, not \[24",
+        ),
+        ({"hours": [0]}, r"hours: expected a list of hours above 0, nothing twice, not \[0\]$"),
         ({"smoothing": 0}, r"smoothing: expected a number above 0, not 0$"),
     ],
 )

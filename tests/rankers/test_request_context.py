@@ -156,7 +156,11 @@ def test_it_tells_who_clicks_what_now(write_dataset: Any) -> None:
         (["battery"], {"positive_feedback": {"battery": "[1,90]"}}, r"battery \(see positive_feed"),
         (["tabs"], {}, r"the .inter file has no token or float column 'tabs' .* nearest is 'tab'"),
         (["user_id"], {}, r"the .inter file has no token or float column 'user_id' among"),
-        ([], {}, r"expected a list of columns of .inter that a request knows, such as \[tab\], no"),
+        (
+            [],
+            {},
+            r"expected a list of columns of .inter that a request knows, such as \[tab\], nothing twice, no",
+        ),
         (None, {}, r"expected a list of columns of .inter that a request knows"),
     ],
 )

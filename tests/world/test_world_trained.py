@@ -239,6 +239,15 @@ def test_columns_of_requests_are_refused_and_statistics_of_items_are_read(data: 
     assert np.isfinite(scores).all()
 
 
+def test_a_checkpoint_of_another_world_is_refused(data: Path, ranker: str, poem: str) -> None:
+    other = data.parent / "other"
+    write_dataset(small_world(seed=5), N_REQUESTS, other, show_progress=False)
+    words = "it was trained on the data set 'little', and the test is of 'other'; train one on that"
+    for parts in ({"ranker": ranker}, {"retrieval": poem}, {"score_fusion": poem}):
+        with pytest.raises(InputError, match=words):
+            made(other, **parts)(small_world(seed=5))
+
+
 def test_a_fusion_that_learned_nothing_is_to_be_named(data: Path) -> None:
     path = trained(data, "Upstream", "plain")
     with pytest.raises(InputError, match=r"the score_fusion reciprocal_rank there learned nothin"):

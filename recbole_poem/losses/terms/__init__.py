@@ -117,6 +117,8 @@ class LossTerm(Protocol):
     teaches_history: bool
     #: whether it acts on the user state of requests; one that does not reads `Learnt.history` alone
     teaches_state: bool
+    #: whether a model learns to tell items by nothing else; others go beside such a term
+    stands_alone: bool
 
     @staticmethod
     def fields(settings: Any, data: Any) -> Dict[str, FieldMaker]:

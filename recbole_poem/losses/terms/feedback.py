@@ -17,6 +17,7 @@ class Feedback:
 
     teaches_history = True
     teaches_state = True
+    stands_alone = True
 
     @dataclass(frozen=True)
     class Settings:

@@ -27,6 +27,7 @@ class Fusion:
 
     teaches_history = False
     teaches_state = True
+    stands_alone = False
 
     @dataclass(frozen=True)
     class Settings:

@@ -66,6 +66,7 @@ class GBCE:
 
     teaches_history = True
     teaches_state = True
+    stands_alone = True
 
     @dataclass(frozen=True)
     class Settings:

@@ -39,6 +39,7 @@ class HistoryLength(nn.Module):
 
     teaches_history = True
     teaches_state = False
+    stands_alone = False
 
     @dataclass(frozen=True)
     class Settings:

@@ -21,6 +21,7 @@ class Margin:
 
     teaches_history = False
     teaches_state = True
+    stands_alone = True
 
     @dataclass(frozen=True)
     class Settings:

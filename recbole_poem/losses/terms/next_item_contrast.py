@@ -26,6 +26,7 @@ class NextItemContrast:
 
     teaches_history = True
     teaches_state = False
+    stands_alone = True
 
     @dataclass(frozen=True)
     class Settings:

@@ -27,6 +27,7 @@ class NoiseRobustness:
 
     teaches_history = True
     teaches_state = False
+    stands_alone = False
 
     @dataclass(frozen=True)
     class Settings:

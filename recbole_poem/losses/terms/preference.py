@@ -53,6 +53,7 @@ class Preference(nn.Module):
 
     teaches_history = True
     teaches_state = False
+    stands_alone = False
 
     @dataclass(frozen=True)
     class Settings:

@@ -43,6 +43,7 @@ class SampledSoftmax(nn.Module):
 
     teaches_history = True
     teaches_state = True
+    stands_alone = True
 
     @dataclass(frozen=True)
     class Settings:

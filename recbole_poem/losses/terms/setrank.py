@@ -67,6 +67,7 @@ class SetRank:
 
     teaches_history = True
     teaches_state = True
+    stands_alone = True
 
     @dataclass(frozen=True)
     class Settings:

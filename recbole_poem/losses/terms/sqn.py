@@ -66,6 +66,7 @@ class SQN(nn.Module):
 
     teaches_history = True
     teaches_state = True
+    stands_alone = True
     #: the key of its settings, for the words of errors
     key: ClassVar[str] = "losses.sqn"
 
@@ -77,7 +78,7 @@ class SQN(nn.Module):
         q_weight: float = setting(1, FROM_0, "of Q-learning against the cross-entropy")
         discount: float = setting(0.5, PROBABILITY, "gamma, of what is earned later")
         rewards: Optional[Dict[str, Any]] = setting(
-            None, REWARDS, "what a row earns, the largest of its columns'; ~ = 1 for every row"
+            None, REWARDS, "what a row earns: of its columns' the farthest from 0; ~ = 1"
         )
         session_gap: Optional[float] = setting(
             None,

@@ -22,6 +22,7 @@ class System:
 
     teaches_history = False
     teaches_state = True
+    stands_alone = True
 
     @dataclass(frozen=True)
     class Settings:

@@ -25,6 +25,7 @@ class SystemOrder:
 
     teaches_history = False
     teaches_state = True
+    stands_alone = True
 
     @dataclass(frozen=True)
     class Settings:

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from recbole_poem.core.settings import ABOVE_0, TEXT, list_of, or_nothing, setting
+from recbole_poem.core.settings import ABOVE_0, TEXT, different, list_of, or_nothing, setting
 from recbole_poem.core.stages import RANKER_INPUTS
 from recbole_poem.rankers.inputs import Found, Known, States, nobody
 from recbole_poem.rankers.item_counts import Counts, ItemCounts
@@ -51,7 +51,9 @@ class ItemStatistics(nn.Module):
         """How far counters reach back, and what they begin with."""
 
         hours: List[float] = setting(
-            [24, 168], list_of(ABOVE_0, "a list of hours above 0"), "windows before the request"
+            [24, 168],
+            different(list_of(ABOVE_0, "a list of hours above 0")),
+            "windows before the request",
         )
         smoothing: float = setting(
             10.0, ABOVE_0, "s, answers of the usual rate that each item begins with"

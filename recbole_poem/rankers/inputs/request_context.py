@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.settings import TEXT, list_of, setting
+from recbole_poem.core.settings import TEXT, different, list_of, setting
 from recbole_poem.core.stages import RANKER_INPUTS
 from recbole_poem.rankers.feature_fields import Field, compressed
 from recbole_poem.rankers.inputs import Found, Known, States, nobody
@@ -46,7 +46,9 @@ class RequestContext(nn.Module):
 
         columns: Optional[List[str]] = setting(
             None,
-            list_of(TEXT, "a list of columns of .inter that a request knows, such as [tab]"),
+            different(
+                list_of(TEXT, "a list of columns of .inter that a request knows, such as [tab]")
+            ),
             "token or float columns of .inter that stand before anything is shown",
         )
 

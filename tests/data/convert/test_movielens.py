@@ -195,6 +195,17 @@ def test_parts_of_a_file_are_read_as_the_whole(
         ("ratings.dat", "", r"line 2: 1 field, and a rating has 4"),
         ("ratings.dat", "1::10::good::1", r"line 2: expected a number as 'rating', found 'good'"),
         ("ratings.dat", "1::10::::1", r"line 2: expected a number as 'rating', found ''"),
+        (
+            "ratings.dat",
+            "1::10::0::1",
+            r"line 2: the rating is 0; expected stars above 0, up to 5$",
+        ),
+        ("ratings.dat", "1::10::300::1", r"line 2: the rating is 300; expected stars above 0, up"),
+        (
+            "ratings.dat",
+            "1::10::3::-1",
+            r"line 2: the timestamp is -1; expected seconds since 1970 above 0, up to 4,294",
+        ),
         ("ratings.dat", "1::10::5::1.5", r"line 2: expected a whole number as 'timestamp', found"),
         (
             "ratings.dat",

@@ -76,7 +76,8 @@ def find(source: Path) -> Found:
     Raises
     ------
     InputError
-        If there is no folder, no ratings or no movies in it, or ratings of several sets.
+        If there is no folder, no ratings or no movies in it, ratings of several sets, or a file
+        twice.
     """
     if not source.is_dir():
         raise InputError(f"--source: there is no folder {source}")
@@ -98,10 +99,10 @@ def find(source: Path) -> Found:
 
 
 def _path(source: Path, name: str) -> Optional[Path]:
-    for end in ("", ".gz"):
-        if (source / f"{name}{end}").is_file():
-            return source / f"{name}{end}"
-    return None
+    paths = [path for end in ("", ".gz") if (path := source / f"{name}{end}").is_file()]
+    if len(paths) > 1:
+        raise InputError(f"{source}: {name} is there twice, packed as well; keep one of them")
+    return next(iter(paths), None)
 
 
 def _holds(source: Path) -> str:

@@ -16,6 +16,8 @@ from recbole_poem.data.convert.reading import header_of, opened
 
 #: the columns, in the order of a row
 KINDS = {"user_id": "id", "item_id": "id", "rating": "number", "timestamp": "whole"}
+_MOST_STARS = 5
+_END = 2**32  # the year 2106
 _PART = 1 << 23  # bytes that are in memory at a time
 
 
@@ -116,6 +118,19 @@ def _check_fields(path: Path, tabbed: bytes, first: int) -> None:
         )
 
 
+def _check_range(
+    path: Path, first: int, name: str, values: pd.Series, most: int, unit: str
+) -> None:
+    """Refuse a value, of lines from number `first` on, that is not above 0 or beyond `most`."""
+    wrong = np.flatnonzero(~((values > 0) & (values <= most)))
+    if len(wrong):
+        value = values.iloc[wrong[0]]
+        raise InputError(
+            f"{path}, line {first + wrong[0]}: the {name} is {value:g}; expected {unit} above 0, "
+            f"up to {most:,}"
+        )
+
+
 def _checked(path: Path, tabbed: bytes, first: int) -> pd.DataFrame:
     """Return the values of lines, the first of which has the number `first` in the file."""
     values = pd.read_csv(
@@ -130,4 +145,6 @@ def _checked(path: Path, tabbed: bytes, first: int) -> pd.DataFrame:
         low_memory=False,
     )
     numbers = {name: as_numbers(values[name], kind, path, first) for name, kind in KINDS.items()}
+    _check_range(path, first, "rating", numbers["rating"], _MOST_STARS, "stars")
+    _check_range(path, first, "timestamp", numbers["timestamp"], _END, "seconds since 1970")
     return pd.DataFrame({**numbers, "rating": values["rating"].str.strip()})

@@ -1,0 +1,41 @@
+"""Components that do not fit each other are refused before any work."""
+
+from typing import Any, Dict
+
+import pytest
+
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.stages import LOSSES
+from recbole_poem.training.config import Config
+
+
+@pytest.mark.parametrize("training", ["stacked", "joint"])
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            {"losses": "noise_robustness"},
+            "losses: noise_robustness goes beside a loss of the next item, and there is none; add",
+        ),
+        (
+            {"losses": ["history_length", "noise_robustness"]},
+            "losses: history_length and noise_robustness goes beside a loss of the next item",
+        ),
+        (
+            {"losses": {"feedback": {"weight": 0}, "noise_robustness": {}}},
+            "losses.feedback.weight: with 0 there is nothing to learn items from",
+        ),
+        (
+            {"history_encoder": {"name": "transformer", "position": "rote"}},
+            "history_encoder.position: rote reads the row feature 'time', which is not there",
+        ),
+    ],
+)
+def test_it_is_refused(keys: Dict[str, Any], words: str, training: str) -> None:
+    with pytest.raises(InputError, match=f"^{words}"):
+        Config("POEM", "ml-100k", config_dict={**keys, "ranking_training": training})
+
+
+def test_every_loss_says_whether_it_stands_alone() -> None:
+    beside = {name for name, term in LOSSES.components().items() if not term.stands_alone}
+    assert beside == {"fusion", "history_length", "noise_robustness", "preference"}
