@@ -159,7 +159,7 @@ def test_it_tells_who_clicks_what_now(write_dataset: Any) -> None:
         (
             [],
             {},
-            r"expected a list of columns of .inter that a request knows, such as \[tab\], nothing twice, no",
+            r"expected a list of columns of .inter that a request knows, such as \[tab\], noth",
         ),
         (None, {}, r"expected a list of columns of .inter that a request knows"),
     ],
