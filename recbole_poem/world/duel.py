@@ -94,6 +94,10 @@ def read_world(data: Path) -> Tuple[World, int]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return World(world_settings(content["world"])), int(content["requests"])
+    except FileNotFoundError as error:
+        raise InputError(
+            f"--data: there is no {path}; give a folder that `recbole-poem simulate data` wrote"
+        ) from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:

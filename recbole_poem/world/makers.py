@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any, Callable, Dict, Mapping, Sequence, Tuple
 
 from recbole_poem.core.errors import InputError, nearest
+from recbole_poem.core.settings import FROM_0
 from recbole_poem.core.stages import SCORE_FUSIONS
 from recbole_poem.fusion.learned import learns
 from recbole_poem.serving.fusing import ServedFusion
@@ -172,11 +173,15 @@ class OrderBy:
         """
         block, weights = dict(self.block), self.block.get("weights")
         if isinstance(weights, Mapping):
-            for name in weights:
+            for name, weight in weights.items():
                 if name not in objectives:
                     raise InputError(
                         f"{self.where}.weights: the ranker gives no score '{name}'"
                         f"{nearest(name, objectives)}"
+                    )
+                if not FROM_0.holds(weight):
+                    raise InputError(
+                        f"{self.where}.weights.{name}: expected {FROM_0.words}, not {weight!r}"
                     )
             block["weights"] = [weights.get(name, 0) for name in objectives]
         choice = SCORE_FUSIONS.choose(block, self.where)

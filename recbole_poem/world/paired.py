@@ -32,8 +32,8 @@ class Difference(NamedTuple):
 
     @property
     def relative(self) -> float:
-        """The same as a share of A; NaN where A is 0."""
-        return self.difference / self.a if self.a else float("nan")
+        """The same as a share of A; NaN where A is not above 0."""
+        return self.difference / self.a if self.a > 0 else float("nan")
 
 
 def linearised(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -138,7 +138,7 @@ def test_a_folder_of_something_else_is_no_world(capsys: pytest.CaptureFixture[st
     Path("d").mkdir()
     assert main(["simulate", "ab", "--data=d", "--a=own", "--b=best"]) == 2
     said = capsys.readouterr().err
-    assert "--data: d/oracle.json cannot be read as a world" in said and said.count("\n") == 1
+    assert "--data: there is no d/oracle.json; give a folder that" in said and said.count("\n") == 1
 
 
 def test_a_file_of_dials_lies_below_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:

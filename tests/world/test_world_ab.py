@@ -118,6 +118,9 @@ def test_a_world_is_read_as_it_was_written(tmp_path: Path) -> None:
     write_dataset(world, 3, tmp_path / "w", show_progress=False)
     found, requests = read_world(tmp_path / "w")
     assert (found.settings, requests) == (world.settings, 3)
+    with pytest.raises(InputError, match=r"--data: there is no .*oracle.json; give a folder that"):
+        read_world(tmp_path)
+    (tmp_path / "oracle.json").write_text("[]")
     with pytest.raises(InputError, match=r"oracle.json cannot be read as a world .* give a folder"):
         read_world(tmp_path)
 

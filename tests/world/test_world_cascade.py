@@ -156,6 +156,8 @@ def test_the_penalty_acts_on_the_fused_scores_of_the_arm() -> None:
          "c.yaml: score_fusion.kapa: there is no such setting; the nearest is 'kappa'"),
         ({**OWN, "score_fusion": {"name": "reciprocal_rank", "weights": {"likes": 1}}},
          "c.yaml: score_fusion.weights: the ranker gives no score 'likes'; the nearest is 'like'"),
+        ({**OWN, "score_fusion": {"name": "reciprocal_rank", "weights": {"like": -1}}},
+         "c.yaml: score_fusion.weights.like: expected a number from 0, not -1"),
         ({**OWN, "score_fusion": {"name": "reciprocal_rank", "weights": {"like": 0}}},
          "c.yaml: score_fusion.weights: expected a list of numbers from 0, one per objective, not"),
         ({**OWN, "score_fusion": {"name": "reciprocal_rank", "weights": [1]}},
