@@ -99,7 +99,7 @@ def test_two_processes_learn_by_the_losses_of_fair_what_one_does(keys: Dict[str,
 
 
 def test_times_of_hstu_are_to_be_there(keys: Dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="it reads the row feature 'time', which is not there"):
+    with pytest.raises(InputError, match="reads the row feature 'time', which is not there"):
         make({**keys, "preset": "hstu", "row_features": "none"})
 
 

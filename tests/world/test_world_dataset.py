@@ -121,14 +121,14 @@ def test_a_model_of_the_world_is_trained_and_comes_back_as_its_retrieval(
     # what the previous ranking said moves the answer
     other = retrieval.candidates(asked._replace(scores=-asked.scores))
     assert not np.array_equal(items, other)
-    _is_an_arm(world, str(checkpoint), str(data.parent))
+    _is_an_arm(world, str(checkpoint), str(data))
     _reads_only_scores_that_there_are(recommender)
     _answers_only_videos_that_there_are(recommender)
     _reads_the_last_ranking_alone(recommender, monkeypatch)
 
 
-def _is_an_arm(world: World, checkpoint: str, data_path: str) -> None:
-    arms = {"own": WORDS["own"], "B": CascadeOf(OfCheckpoint(checkpoint, data_path, 10, False))}
+def _is_an_arm(world: World, checkpoint: str, data: str) -> None:
+    arms = {"own": WORDS["own"], "B": CascadeOf(OfCheckpoint(checkpoint, data, 10, False))}
     one = run_test(world, arms, 6, 1)
     with open_map(threads=2) as run:
         other = run_test(world, arms, 6, 1, run)
