@@ -108,8 +108,7 @@ class TransformerBlock(nn.Module):
     ) -> torch.Tensor:
         bias = None
         if placed is not None:
-            query, key = placed.position.rotate(query, key, placed.rows, at)
-            bias = placed.position.bias(query, key, placed.rows, at)
+            query, key, bias = placed.told(query, key, at)
         mixed: torch.Tensor = self.attention(query, key, value, may_attend, bias)
         return mixed
 

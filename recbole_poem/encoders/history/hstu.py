@@ -133,8 +133,7 @@ class TransductionUnit(nn.Module):
         )  # each (B, heads, T, d / heads)
         bias = None
         if placed is not None:
-            query, key = placed.position.rotate(query, key, placed.rows, at)
-            bias = placed.position.bias(query, key, placed.rows, at)
+            query, key, bias = placed.told(query, key, at)
         scores = query @ key.transpose(2, 3)
         weights = F.silu(scores if bias is None else scores + bias) / self.max_length
         weights = weights.tril() if may_attend is None else weights * may_attend

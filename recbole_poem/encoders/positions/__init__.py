@@ -47,3 +47,10 @@ class Placed(NamedTuple):
 
     position: Position
     rows: Rows
+
+    def told(
+        self, query: torch.Tensor, key: torch.Tensor, at: Optional[torch.Tensor]
+    ) -> Tuple[torch.Tensor, torch.Tensor, Optional[torch.Tensor]]:
+        """Return queries and keys turned, and what is added to their scores; see `Position`."""
+        query, key = self.position.rotate(query, key, self.rows, at)
+        return query, key, self.position.bias(query, key, self.rows, at)
