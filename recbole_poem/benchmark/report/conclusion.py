@@ -6,6 +6,7 @@ from recbole_poem.benchmark.endings import cut_short
 from recbole_poem.benchmark.evaluation import validation_protocol
 from recbole_poem.benchmark.report.document import number, p_equation, percent, signed
 from recbole_poem.benchmark.report.findings import Comparison, Family, Results
+from recbole_poem.benchmark.report.roles import POEM, role_of
 from recbole_poem.benchmark.results import Run
 from recbole_poem.benchmark.statistics import ALPHA
 
@@ -53,7 +54,7 @@ def conclude(dataset: str, results: Results, rows: Dict[str, List[Run]]) -> Conc
     first = _first(leader, score, results.extras[leader], own, bool(families))
     others = []
     for family in families:
-        poem = next((c for c in family.comparisons if _model(rows[c.row]) == "POEM"), None)
+        poem = next((c for c in family.comparisons if role_of(rows[c.row][0].record) == POEM), None)
         if poem is not None and poem.row != leader:
             against = f"the best baseline{with_extras(family.extras)}, {family.reference}"
             others.append(_sentence(poem, against))
@@ -189,7 +190,3 @@ def _chosen(results: Results, compared: Dict[str, List[Run]]) -> List[str]:
 def _missing(rows: Dict[str, List[Run]]) -> List[str]:
     missing = [name for name, runs in rows.items() if not any(run.finished for run in runs)]
     return [f"Not finished, and so not compared: {', '.join(missing)}."] if missing else []
-
-
-def _model(runs: List[Run]) -> str:
-    return str(runs[0].record["model"])

@@ -15,6 +15,7 @@ from recbole_poem.benchmark.report.findings import (
     Results,
     Spread,
 )
+from recbole_poem.benchmark.report.roles import BASELINE, POEM, UPSTREAM, role_of
 from recbole_poem.benchmark.results import Run
 from recbole_poem.benchmark.statistics import (
     detectable_difference,
@@ -30,7 +31,6 @@ from recbole_poem.core.errors import InputError
 
 #: with a larger share of seen targets the headline is of new ones
 SEEN_SHARE = 0.05
-_OURS = ("POEM", "Upstream")
 
 
 def cut_offs(metrics: Iterable[str]) -> List[int]:
@@ -41,11 +41,6 @@ def cut_offs(metrics: Iterable[str]) -> List[int]:
 def tested_metrics(ks: List[int]) -> List[str]:
     """Return NDCG at 10 (at the smallest cut-off without 10), and HR at 50 if that is one."""
     return [f"NDCG@{10 if 10 in ks else ks[0]}", *(["HR@50"] if 50 in ks else [])]
-
-
-def is_baseline(model: str) -> bool:
-    """Tell whether a row of this model is one that POEM is compared with."""
-    return model not in _OURS
 
 
 def spread(values: List[float]) -> Spread:
@@ -84,7 +79,7 @@ def summarise(
     finished = {name: runs for name, runs in finished.items() if runs}
     if not finished:
         return []
-    models = {name: runs[0].record["model"] for name, runs in finished.items()}
+    roles = {name: role_of(runs[0].record) for name, runs in finished.items()}
     extras = {name: extras_of(runs[0].record["config"]) for name, runs in finished.items()}
     listed = [(name, run) for name, runs in finished.items() for run in runs]
     first = listed[0][1]
@@ -112,7 +107,7 @@ def summarise(
     user = reference[1].user if judged is None else reference[1].user[judged]
     user = np.unique(user, return_inverse=True)[1]
     return [
-        _results(p, user, metrics[p], values[p], models, extras, variant_of, tested)._replace(
+        _results(p, user, metrics[p], values[p], roles, extras, variant_of, tested)._replace(
             seen_share=seen_share, new_only=judged is not None, everything=_spreads(everything[p])
         )
         for p in protocols
@@ -165,7 +160,7 @@ def _results(
     user: np.ndarray,
     metrics: Dict[str, List[Dict[str, float]]],
     values: Dict[str, np.ndarray],
-    models: Dict[str, str],
+    roles: Dict[str, str],
     extras: Dict[str, Tuple[str, ...]],
     variant_of: Dict[str, str],
     tested: List[str],
@@ -180,8 +175,8 @@ def _results(
     for i in contestants:
         equals.setdefault(extras[names[i]], []).append(i)
     kinds = {
-        "baseline": [i for i in contestants if is_baseline(models[names[i]])],
-        "upstream": [i for i in contestants if models[names[i]] == "Upstream"],
+        "baseline": [i for i in contestants if roles[names[i]] == BASELINE],
+        "upstream": [i for i in contestants if roles[names[i]] == UPSTREAM],
     }
     bases = [name for name in dict.fromkeys(variant_of.values()) if name in names]
     variants: Dict[str, List[Family]] = {base: [] for base in bases}
@@ -197,7 +192,7 @@ def _results(
         )
         best = {kind: _best(of_kind, means) for kind, of_kind in kinds.items()}
         for shared, rows in equals.items():
-            poem = [i for i in rows if models[names[i]] == "POEM"]
+            poem = [i for i in rows if roles[names[i]] == POEM]
             own = [i for i in rows if i not in kinds["upstream"]]
             for kind, found, asking, others in (
                 ("baseline", baselines, rows, own),

@@ -40,8 +40,8 @@ _HOW_TO_READ = [
     "percentile bootstrap, and a two-sided paired t-test (Smucker, Allan and Carterette, CIKM "
     "2007), corrected over the rows of its table by Holm's method. They take the seeds as they "
     "are; 'p with seeds', not corrected, takes their scatter for chance as well.",
-    "A baseline is any row that is neither POEM nor its upstream. The best one is chosen on these "
-    "same test rows, which favours it; so is the first row of all.",
+    "A baseline is any row that neither reads a ranking nor is the one that POEM reads. The best "
+    "one is chosen on these same test rows, which favours it; so is the first row of all.",
     "Rows are tested against each other where they have the same extras: the logit terms that "
     "every model may have, and re-rankers. Ablations and controls are compared with their own row "
     "alone.",
