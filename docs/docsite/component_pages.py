@@ -1,0 +1,190 @@
+"""The pages of the cascade: one for each stage, and one for each component that is registered."""
+
+import inspect
+import sys
+from typing import Any, Dict, Iterator, List, Mapping, Tuple, Type
+
+from docsite.docstrings import markdown
+from docsite.effects import Measured
+from recbole_poem.cli.component_tables import defaults_of, places_of, settings_rows
+from recbole_poem.cli.pages import MarkdownPage
+from recbole_poem.core.stage import NONE, Form, Stage, source_of
+
+Effects = Mapping[Tuple[str, str], Measured]
+
+_NOT_MEASURED = (
+    "No effect of it is recorded in [the table of components](/docs/components.md). What the parts "
+    "of the default are worth stands in [the results](/docs/results.md#what-are-its-parts-worth)."
+)
+
+
+def component_pages(stages: Mapping[str, Stage], effects: Effects) -> Dict[str, str]:
+    """Return the Markdown of all pages by their paths.
+
+    Parameters
+    ----------
+    stages : mapping
+        Keys to stages, in the order of a request.
+    effects : mapping
+        Stage and component to what was measured.
+    """
+    defaults = defaults_of("POEM", stages)
+    pages = {"index.md": _index(stages, defaults)}
+    for key, stage in stages.items():
+        pages[f"{key}/index.md"] = _stage_page(stage, stages, defaults)
+        for name, component in stage.components().items():
+            page = MarkdownPage()
+            page.heading(1, f"`{name}`")
+            page.paragraph(_summary(component))
+            page.paragraph(f"A component of the stage [`{key}`](index.md): {stage.meaning}.")
+            _add_idea(page, component)
+            _add_choice(page, stage, name, stages, defaults)
+            _add_settings(page, component.Settings)
+            _add_effect(page, effects.get((key, name)))
+            _add_file(page, component)
+            pages[f"{key}/{name}.md"] = page.text() + "\n"
+    return pages
+
+
+def _index(stages: Mapping[str, Stage], defaults: Mapping[str, str]) -> str:
+    page = MarkdownPage()
+    page.heading(1, "Stages and components")
+    page.paragraph(
+        "A stage is a place of the cascade where components plug in. Each row is a stage, in the "
+        "order of a request. Each component has a page: its idea, its equations, its settings, "
+        "what was measured, and its file."
+    )
+    header = ["stage", "what a component does", "components"]
+    rows = [
+        [f"[`{key}`]({key}/index.md)", stage.meaning, _links(stage, f"{key}/")]
+        for key, stage in stages.items()
+    ]
+    page.paragraph(_table(header, rows))
+    page.paragraph(_toctree([f"{key} <{key}/index>" for key in stages]))
+    return page.text() + "\n"
+
+
+def _links(stage: Stage, folder: str) -> str:
+    return ", ".join(f"[`{name}`]({folder}{name}.md)" for name in stage.components())
+
+
+def _table(header: List[str], rows: List[List[str]]) -> str:
+    """Return a table whose first column holds links."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _toctree(names: List[str]) -> str:
+    return "\n".join(["```{toctree}", ":hidden:", "", *names, "```"])
+
+
+def _stage_page(
+    stage: Stage, stages: Mapping[str, Stage], defaults: Mapping[str, str]
+) -> str:
+    page = MarkdownPage()
+    page.heading(1, f"`{stage.key}`")
+    page.paragraph(f"{stage.meaning[0].upper()}{stage.meaning[1:]}.")
+    page.paragraph(_place(stage, stages, defaults))
+    rows = [
+        [f"[`{name}`]({name}.md)", _summary(component).replace("<", "\\<")]
+        for name, component in stage.components().items()
+    ]
+    page.paragraph(_table(["component", "what it is"], rows))
+    page.heading(2, "What every component of it offers")
+    room = sys.modules[f"recbole_poem.{stage.room}"]
+    page.paragraph(markdown(inspect.getdoc(room) or ""))
+    for name, protocol in _protocols(room):
+        page.heading(3, f"`{name}`")
+        page.paragraph(f"```python\n{inspect.getsource(protocol).strip()}\n```")
+    page.paragraph("[How to add one](/CONTRIBUTING.md#adding-a-component).")
+    page.paragraph(_toctree(list(stage.components())))
+    return page.text() + "\n"
+
+
+def _protocols(room: Any) -> Iterator[Tuple[str, Type[Any]]]:
+    for name, value in vars(room).items():
+        if getattr(value, "_is_protocol", False) and value.__module__ == room.__name__:
+            yield name, value
+
+
+def _place(stage: Stage, stages: Mapping[str, Stage], defaults: Mapping[str, str]) -> str:
+    """Say where the stage is chosen, and what POEM has there."""
+    places = [f"`{place}`" for place in places_of(stage, stages)]
+    if stage.key in defaults:
+        return f"Its key is `{stage.key}`. POEM has there: {defaults[stage.key]}."
+    if places:
+        return f"It is a setting of other components: {', '.join(places)}."
+    return f"Its key is `{stage.key}`. POEM names no component there."
+
+
+def _summary(component: Type[Any]) -> str:
+    return (inspect.getdoc(component) or "").partition("\n")[0]
+
+
+def _add_idea(page: MarkdownPage, component: Type[Any]) -> None:
+    """Add what the docstrings of the file and of the class say, with their sources."""
+    of_file = inspect.getdoc(sys.modules[component.__module__]) or ""
+    of_class = (inspect.getdoc(component) or "").partition("\n")[2]
+    page.heading(2, "Idea and equations")
+    for text in filter(None, [markdown(of_file), markdown(of_class)]):
+        page.paragraph(text)
+
+
+def _add_choice(
+    page: MarkdownPage,
+    stage: Stage,
+    name: str,
+    stages: Mapping[str, Stage],
+    defaults: Mapping[str, str],
+) -> None:
+    """Add how it is chosen on a command line, and whether POEM has it without being asked."""
+    page.heading(2, "How to choose it")
+    places = places_of(stage, stages)
+    own = [stage.key] if stage.key in defaults or not places else []
+    lines = [_argument(stage, key, name) for key in own + places]
+    page.paragraph("```text\n" + "\n".join(lines) + "\n```")
+    if name in defaults.get(stage.key, NONE).split(", "):
+        page.paragraph("It is in POEM's default.")
+
+
+def _argument(stage: Stage, key: str, name: str) -> str:
+    return {
+        Form.ONE: f"--{key}={name}",
+        Form.SEVERAL: f"--{key}.{name}=True",
+        Form.NAMED: f"--{key}.YOURS={{{stage.word}: {name}}}",
+    }[stage.form]
+
+
+def _add_settings(page: MarkdownPage, settings: Type[Any]) -> None:
+    page.heading(2, "Settings")
+    rows = list(settings_rows(settings))
+    if rows:
+        page.table(["setting", "default", "range", "meaning"], rows)
+    else:
+        page.paragraph("It has no settings.")
+
+
+def _add_effect(page: MarkdownPage, measured: "Measured | None") -> None:
+    page.heading(2, "What was measured")
+    if measured is None:
+        page.paragraph(_NOT_MEASURED)
+        return
+    page.paragraph(_table(["what", "row"], [[head, cell] for head, cell in measured.cells.items()]))
+    page.paragraph(
+        f"The row, its neighbours and what they mean: [{measured.section}](/docs/components.md"
+        f"#{_anchor(measured.section)})."
+    )
+
+
+def _anchor(heading: str) -> str:
+    kept = "".join(sign for sign in heading.lower() if sign.isalnum() or sign in " -_")
+    return kept.replace(" ", "-")
+
+
+def _add_file(page: MarkdownPage, component: Type[Any]) -> None:
+    source = inspect.getsource(sys.modules[component.__module__]).strip()
+    page.heading(2, "The file")
+    page.paragraph(f"{source_of(component)}, {len(source.splitlines())} lines.")
+    page.paragraph("<details><summary>Read it</summary>")
+    page.paragraph(f"````python\n{source}\n````")
+    page.paragraph("</details>")
