@@ -34,7 +34,7 @@ def component_pages(stages: Mapping[str, Stage], effects: Effects) -> Dict[str, 
         pages[f"{key}/index.md"] = _stage_page(stage, stages, defaults)
         for name, component in stage.components().items():
             page = MarkdownPage()
-            page.heading(1, f"`{name}`")
+            page.heading(1, name)
             page.paragraph(_summary(component))
             page.paragraph(f"A component of the stage [`{key}`](index.md): {stage.meaning}.")
             _add_idea(page, component)
@@ -71,18 +71,18 @@ def _links(stage: Stage, folder: str) -> str:
 def _table(header: List[str], rows: List[List[str]]) -> str:
     """Return a table whose first column holds links."""
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
 
 
 def _toctree(names: List[str]) -> str:
     return "\n".join(["```{toctree}", ":hidden:", "", *names, "```"])
 
 
-def _stage_page(
-    stage: Stage, stages: Mapping[str, Stage], defaults: Mapping[str, str]
-) -> str:
+def _stage_page(stage: Stage, stages: Mapping[str, Stage], defaults: Mapping[str, str]) -> str:
     page = MarkdownPage()
-    page.heading(1, f"`{stage.key}`")
+    page.heading(1, stage.key)
     page.paragraph(f"{stage.meaning[0].upper()}{stage.meaning[1:]}.")
     page.paragraph(_place(stage, stages, defaults))
     rows = [
@@ -140,8 +140,8 @@ def _add_choice(
     """Add how it is chosen on a command line, and whether POEM has it without being asked."""
     page.heading(2, "How to choose it")
     places = places_of(stage, stages)
-    own = [stage.key] if stage.key in defaults or not places else []
-    lines = [_argument(stage, key, name) for key in own + places]
+    keys = [stage.key] if stage.key in defaults or not places else places
+    lines = [_argument(stage, key, name) for key in keys]
     page.paragraph("```text\n" + "\n".join(lines) + "\n```")
     if name in defaults.get(stage.key, NONE).split(", "):
         page.paragraph("It is in POEM's default.")

@@ -1,12 +1,14 @@
 """How Sphinx builds the site."""
 
+from pathlib import Path
+
 from recbole_poem import __version__
 
 project = "recbole_poem"
 author = "the authors of recbole_poem"
 release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
 
 # -- what is read -----------------------------------------------------------------------------
 root_doc = "docs/index"
@@ -17,11 +19,13 @@ include_patterns = [
     "docs/experiments/*.md",
     "components/**",
     "generated/**",
+    "notebooks/*.ipynb",
     "benchmarks/README.md",
     "benchmarks/results/*/*.md",
 ]
-templates_path = ["templates"]
+templates_path = [str(Path(__file__).parent / "templates")]  # autosummary counts from elsewhere
 myst_heading_anchors = 4  # as GitHub has them
+nb_execution_mode = "off"  # `make notebooks` runs them
 default_role = "code"  # names of the package between single backticks
 
 # -- what is read of docstrings ---------------------------------------------------------------

@@ -7,7 +7,7 @@ nothing has to be fetched or installed to draw them.
 import re
 from itertools import groupby
 from textwrap import dedent
-from typing import Iterator
+from typing import Iterator, List
 
 _SECTION = re.compile(r"^[A-Z][A-Za-z ]*\n-{3,}$", re.MULTILINE)
 _CODE = re.compile(r"(``[^`]+``|`[^`]+`)")
@@ -23,13 +23,15 @@ def markdown(docstring: str) -> str:
         Without its indentation. Its numpydoc sections, such as the parameters, are left out.
     """
     prose = _SECTION.split(docstring)[0]
-    return "\n\n".join(_blocks(prose.strip().split("\n\n")))
+    paragraphs = [each for each in prose.strip("\n").split("\n\n") if each]
+    return "\n\n".join(_blocks(paragraphs))
 
 
-def _blocks(paragraphs: "list[str]") -> Iterator[str]:
+def _blocks(paragraphs: List[str]) -> Iterator[str]:
     for is_code, group in groupby(paragraphs, key=_is_code):
         if is_code:
-            yield f"```text\n{dedent(chr(10).join(each + chr(10) for each in group)).strip()}\n```"
+            equations = dedent("\n\n".join(group))
+            yield f"```text\n{equations}\n```"
         else:
             yield from map(_prose, group)
 

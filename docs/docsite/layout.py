@@ -32,7 +32,7 @@ def lay_out(folder: Path) -> None:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)
     effects = effects_of((ROOT / "docs" / "components.md").read_text(encoding="utf-8"))
-    kept |= _write(folder / "components", component_pages(STAGES, effects)) 
+    kept |= _write(folder / "components", component_pages(STAGES, effects))
     for path in folder.rglob("*.*"):
         if path.is_file() and path not in kept:
             path.unlink()

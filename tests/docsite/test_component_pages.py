@@ -1,0 +1,93 @@
+"""The pages of components: of whatever is registered, with no further file."""
+
+from dataclasses import dataclass
+from typing import Iterator
+
+import pytest
+from docsite.component_pages import component_pages
+from docsite.effects import Measured, effects_of
+
+from recbole_poem.core.settings import FROM_0, setting
+from recbole_poem.core.stages import STAGES, STATE_FUSIONS
+
+TABLE = """# Components
+
+No table of components:
+
+| preset | what it is |
+|---|---|
+| `paper` | `losses` |
+
+## Where they were, and when
+
+| component | stage | effect | cost |
+|---|---|---|---|
+| `rote`, `cape` | `position` | [toy](world.md#x) or [record](../benchmarks/a.json) | [below](#here), [far](https://a/b) |
+"""
+
+
+@pytest.fixture
+def doubled() -> Iterator[None]:
+    """Register a component that nobody wrote a page for."""
+
+    @STATE_FUSIONS.register("doubled")
+    class Doubled:
+        """``u = weight * h``, for a test.
+
+        It has a_b of its own.
+        """
+
+        @dataclass(frozen=True)
+        class Settings:
+            weight: float = setting(2.0, FROM_0, "of h; 1 < 2")
+
+    yield
+    del STATE_FUSIONS._components["doubled"]
+
+
+def test_effects_are_read_by_stage_and_component() -> None:
+    cells = {
+        "effect": "[toy](/docs/world.md#x) or [record](/benchmarks/a.json)",
+        "cost": "[below](/docs/components.md#here), [far](https://a/b)",
+    }
+    measured = Measured("Where they were, and when", cells)
+    assert effects_of(TABLE) == {("position", "rote"): measured, ("position", "cape"): measured}
+
+
+def test_a_new_component_has_its_page(doubled: None) -> None:
+    pages = component_pages(STAGES, {})
+    page = pages["state_fusion/doubled.md"]
+    assert page.startswith("# doubled\n\n``u = weight * h``, for a test.\n")
+    assert "It has a\\_b of its own." in page
+    assert "--state_fusion=doubled" in page
+    assert "| `weight` | 2.0 | a number from 0 | of h; 1 \\< 2 |" in page
+    assert "No effect of it is recorded" in page
+    assert "class Doubled:" in page
+    assert (
+        "[`doubled`](doubled.md) | ``u = weight * h``, for a test."
+        in pages["state_fusion/index.md"]
+    )
+    assert "[`doubled`](state_fusion/doubled.md)" in pages["index.md"]
+
+
+def test_a_page_has_what_was_measured_of_its_component() -> None:
+    page = component_pages(STAGES, effects_of(TABLE))["position/rote.md"]
+    assert "| effect | [toy](/docs/world.md#x)" in page
+    assert "](/docs/components.md#where-they-were-and-when)" in page
+    assert "--history_encoder.position=rote" in page
+    assert "No effect" not in page
+
+
+def test_how_it_is_chosen_is_what_the_command_line_takes() -> None:
+    pages = component_pages(STAGES, {})
+    assert "--losses.gbce=True\n" in pages["losses/gbce.md"]
+    assert "--objectives.YOURS={similarity: ease}\n" in pages["objectives/ease.md"]
+    assert "It is in POEM's default." in pages["losses/margin.md"]
+    assert "It is in POEM's default." not in pages["losses/gbce.md"]
+
+
+def test_every_component_has_a_page_and_every_stage_its_protocol() -> None:
+    pages = component_pages(STAGES, {})
+    names = {f"{key}/{name}.md" for key, stage in STAGES.items() for name in stage.components()}
+    assert names | {f"{key}/index.md" for key in STAGES} | {"index.md"} == set(pages)
+    assert "class HistoryEncoder(Protocol):" in pages["history_encoder/index.md"]

@@ -1,0 +1,87 @@
+"""The site as it is built: no warning, nothing fetched from elsewhere, everything found."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+from docsite.layout import lay_out
+
+from recbole_poem.core.stages import STAGES
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site as ``make docs`` does, where a warning is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    path = os.pathsep.join([str(ROOT / "docs"), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-m", "docsite", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "html"
+
+
+def fetched(page: str) -> Iterator[str]:
+    """Yield the addresses from which a page fetches scripts, styles and pictures."""
+    tags = re.findall(r"<(?:script|link|img|iframe)[^>]*>", page)
+    yield from (address for tag in tags for address in re.findall(r'(?:src|href)="([^"]+)"', tag))
+
+
+def test_the_first_page_leads_to_every_part(site: Path) -> None:
+    assert "url=docs/index.html" in (site / "index.html").read_text(encoding="utf-8")
+    page = (site / "docs" / "index.html").read_text(encoding="utf-8")
+    for name in ("start", "cascade", "evaluation", "results", "serving", "world", "api"):
+        assert f'href="{name}.html"' in page, name
+
+
+def test_every_component_has_its_page_with_its_equations(site: Path) -> None:
+    for key, stage in STAGES.items():
+        for name in stage.components():
+            assert (site / "components" / key / f"{name}.html").exists(), name
+    page = (site / "components" / "targets" / "cwm.html").read_text(encoding="utf-8")
+    assert "r = exp(-c / (w^c + 1)),    w^c = -c / log r - 1." in page
+    assert "XAUC within users −0.023 to −0.007" in page
+
+
+def test_docstrings_of_public_names_are_pages(site: Path) -> None:
+    page = (site / "generated" / "recbole_poem.POEM.html").read_text(encoding="utf-8")
+    assert "Train on a table of events" in page and "Parameters" in page
+    settings = (site / "generated" / "recbole_poem.core.settings.html").read_text(encoding="utf-8")
+    assert 'id="recbole_poem.core.settings.setting_of"' in settings
+
+
+def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 100
+    for path in pages:
+        text = path.read_text(encoding="utf-8")
+        assert [each for each in fetched(text) if re.match(r"(\w+:)?//", each)] == [], path
+    assert list(fetched('<script src="https://a/b.js"></script><a href="//c">')) == [
+        "https://a/b.js"
+    ]
+
+
+def test_the_search_knows_components_and_prose(site: Path) -> None:
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    assert '"components/losses/gbce"' in index and '"docs/evaluation"' in index
+
+
+def test_what_is_gone_leaves_the_source(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    readme, page = tmp_path / "README.md", tmp_path / "components" / "losses" / "gbce.md"
+    assert readme.read_text(encoding="utf-8") == (ROOT / "README.md").read_text(encoding="utf-8")
+    written = page.stat().st_mtime_ns
+    old = tmp_path / "components" / "losses" / "former.md"
+    old.write_text("# A component that is no more\n")
+    lay_out(tmp_path)
+    assert not old.exists() and page.stat().st_mtime_ns == written
