@@ -1,24 +1,31 @@
 """The pages of the cascade: one for each stage, and one for each component that is registered."""
 
 import inspect
+import re
 import sys
-from typing import Any, Dict, Iterator, List, Mapping, Tuple, Type
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple, Type
 
 from docsite.docstrings import markdown
 from docsite.effects import Measured
 from recbole_poem.cli.component_tables import defaults_of, places_of, settings_rows
 from recbole_poem.cli.pages import MarkdownPage
 from recbole_poem.core.stage import NONE, Form, Stage, source_of
+from recbole_poem.core.stages import NESTED
 
+#: key of a stage and component to what is known of it
 Effects = Mapping[Tuple[str, str], Measured]
+Presets = Mapping[Tuple[str, str], List[str]]
 
 _NOT_MEASURED = (
     "No effect of it is recorded in [the table of components](/docs/components.md). What the parts "
     "of the default are worth stands in [the results](/docs/results.md#what-are-its-parts-worth)."
 )
+_MODULE = re.compile(r"`(recbole_poem\.[\w.]+)`")
 
 
-def component_pages(stages: Mapping[str, Stage], effects: Effects) -> Dict[str, str]:
+def component_pages(
+    stages: Mapping[str, Stage], effects: Effects, presets: Presets
+) -> Dict[str, str]:
     """Return the Markdown of all pages by their paths.
 
     Parameters
@@ -26,10 +33,12 @@ def component_pages(stages: Mapping[str, Stage], effects: Effects) -> Dict[str, 
     stages : mapping
         Keys to stages, in the order of a request.
     effects : mapping
-        Stage and component to what was measured.
+        What was measured, of those of which something was.
+    presets : mapping
+        The presets that choose each, of those that any chooses.
     """
-    defaults = defaults_of("POEM", stages)
-    pages = {"index.md": _index(stages, defaults)}
+    defaults, homes = defaults_of("POEM", stages), _homes(stages)
+    pages = {"index.md": _index(stages)}
     for key, stage in stages.items():
         pages[f"{key}/index.md"] = _stage_page(stage, stages, defaults)
         for name, component in stage.components().items():
@@ -37,8 +46,12 @@ def component_pages(stages: Mapping[str, Stage], effects: Effects) -> Dict[str, 
             page.heading(1, name)
             page.paragraph(_summary(component))
             page.paragraph(f"A component of the stage [`{key}`](index.md): {stage.meaning}.")
-            _add_idea(page, component)
-            _add_choice(page, stage, name, stages, defaults)
+            _add_idea(page, component, homes)
+            _add_choice(page, stage, name, stages)
+            if name in defaults.get(key, NONE).split(", "):
+                page.paragraph("POEM's default has it.")
+            if (key, name) in presets:
+                page.paragraph(_presets(presets[key, name]))
             _add_settings(page, component.Settings)
             _add_effect(page, effects.get((key, name)))
             _add_file(page, component)
@@ -46,7 +59,10 @@ def component_pages(stages: Mapping[str, Stage], effects: Effects) -> Dict[str, 
     return pages
 
 
-def _index(stages: Mapping[str, Stage], defaults: Mapping[str, str]) -> str:
+# -- the page of all stages, and that of one --------------------------------------------------
+
+
+def _index(stages: Mapping[str, Stage]) -> str:
     page = MarkdownPage()
     page.heading(1, "Stages and components")
     page.paragraph(
@@ -54,12 +70,11 @@ def _index(stages: Mapping[str, Stage], defaults: Mapping[str, str]) -> str:
         "order of a request. Each component has a page: its idea, its equations, its settings, "
         "what was measured, and its file."
     )
-    header = ["stage", "what a component does", "components"]
     rows = [
         [f"[`{key}`]({key}/index.md)", stage.meaning, _links(stage, f"{key}/")]
         for key, stage in stages.items()
     ]
-    page.paragraph(_table(header, rows))
+    page.paragraph(_table(["stage", "what a component does", "components"], rows))
     page.paragraph(_toctree([f"{key} <{key}/index>" for key in stages]))
     return page.text() + "\n"
 
@@ -68,15 +83,14 @@ def _links(stage: Stage, folder: str) -> str:
     return ", ".join(f"[`{name}`]({folder}{name}.md)" for name in stage.components())
 
 
-def _table(header: List[str], rows: List[List[str]]) -> str:
-    """Return a table whose first column holds links."""
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table whose cells are Markdown."""
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
+    joined = (" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines)
+    return "\n".join(f"| {line} |" for line in joined)
 
 
-def _toctree(names: List[str]) -> str:
+def _toctree(names: Sequence[str]) -> str:
     return "\n".join(["```{toctree}", ":hidden:", "", *names, "```"])
 
 
@@ -86,15 +100,15 @@ def _stage_page(stage: Stage, stages: Mapping[str, Stage], defaults: Mapping[str
     page.paragraph(f"{stage.meaning[0].upper()}{stage.meaning[1:]}.")
     page.paragraph(_place(stage, stages, defaults))
     rows = [
-        [f"[`{name}`]({name}.md)", _summary(component).replace("<", "\\<")]
+        [f"[`{name}`]({name}.md)", markdown(_summary(component))]
         for name, component in stage.components().items()
     ]
     page.paragraph(_table(["component", "what it is"], rows))
-    page.heading(2, "What every component of it offers")
+    page.heading(2, "What a component offers")
     room = sys.modules[f"recbole_poem.{stage.room}"]
     page.paragraph(markdown(inspect.getdoc(room) or ""))
     for name, protocol in _protocols(room):
-        page.heading(3, f"`{name}`")
+        page.heading(3, name)
         page.paragraph(f"```python\n{inspect.getsource(protocol).strip()}\n```")
     page.paragraph("[How to add one](/CONTRIBUTING.md#adding-a-component).")
     page.paragraph(_toctree(list(stage.components())))
@@ -117,34 +131,46 @@ def _place(stage: Stage, stages: Mapping[str, Stage], defaults: Mapping[str, str
     return f"Its key is `{stage.key}`. POEM names no component there."
 
 
+# -- the parts of a component's page ----------------------------------------------------------
+
+
 def _summary(component: Type[Any]) -> str:
     return (inspect.getdoc(component) or "").partition("\n")[0]
 
 
-def _add_idea(page: MarkdownPage, component: Type[Any]) -> None:
+def _add_idea(page: MarkdownPage, component: Type[Any], homes: Mapping[str, str]) -> None:
     """Add what the docstrings of the file and of the class say, with their sources."""
     of_file = inspect.getdoc(sys.modules[component.__module__]) or ""
     of_class = (inspect.getdoc(component) or "").partition("\n")[2]
     page.heading(2, "Idea and equations")
     for text in filter(None, [markdown(of_file), markdown(of_class)]):
-        page.paragraph(text)
+        page.paragraph(_linked(text, homes))
 
 
-def _add_choice(
-    page: MarkdownPage,
-    stage: Stage,
-    name: str,
-    stages: Mapping[str, Stage],
-    defaults: Mapping[str, str],
-) -> None:
-    """Add how it is chosen on a command line, and whether POEM has it without being asked."""
+def _linked(text: str, homes: Mapping[str, str]) -> str:
+    """Return a text in which the module of another component is a link to its page."""
+
+    def link(name: "re.Match[str]") -> str:
+        return f"[{name[0]}]({homes[name[1]]})" if name[1] in homes else name[0]
+
+    return _MODULE.sub(link, text)
+
+
+def _homes(stages: Mapping[str, Stage]) -> Dict[str, str]:
+    """Return the pages of components by their modules."""
+    return {
+        component.__module__: f"/components/{key}/{name}.md"
+        for key, stage in stages.items()
+        for name, component in stage.components().items()
+    }
+
+
+def _add_choice(page: MarkdownPage, stage: Stage, name: str, stages: Mapping[str, Stage]) -> None:
+    """Add how it is chosen on a command line."""
     page.heading(2, "How to choose it")
-    places = places_of(stage, stages)
-    keys = [stage.key] if stage.key in defaults or not places else places
+    keys = (places_of(stage, stages) if stage in NESTED else []) or [stage.key]
     lines = [_argument(stage, key, name) for key in keys]
     page.paragraph("```text\n" + "\n".join(lines) + "\n```")
-    if name in defaults.get(stage.key, NONE).split(", "):
-        page.paragraph("It is in POEM's default.")
 
 
 def _argument(stage: Stage, key: str, name: str) -> str:
@@ -153,6 +179,11 @@ def _argument(stage: Stage, key: str, name: str) -> str:
         Form.SEVERAL: f"--{key}.{name}=True",
         Form.NAMED: f"--{key}.YOURS={{{stage.word}: {name}}}",
     }[stage.form]
+
+
+def _presets(names: Sequence[str]) -> str:
+    words = ", ".join(f"`--preset={name}`" for name in names)
+    return f"[Presets](/docs/components.md#presets) with it: {words}."
 
 
 def _add_settings(page: MarkdownPage, settings: Type[Any]) -> None:
@@ -169,7 +200,9 @@ def _add_effect(page: MarkdownPage, measured: "Measured | None") -> None:
     if measured is None:
         page.paragraph(_NOT_MEASURED)
         return
-    page.paragraph(_table(["what", "row"], [[head, cell] for head, cell in measured.cells.items()]))
+    page.paragraph(
+        _table(["", ""], [[f"**{head}**", cell] for head, cell in measured.cells.items()])
+    )
     page.paragraph(
         f"The row, its neighbours and what they mean: [{measured.section}](/docs/components.md"
         f"#{_anchor(measured.section)})."

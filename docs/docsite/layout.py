@@ -6,6 +6,7 @@ from typing import Dict, Iterator
 
 from docsite.component_pages import component_pages
 from docsite.effects import effects_of
+from docsite.presets import presets_of
 from recbole_poem.core.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ def lay_out(folder: Path) -> None:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)
     effects = effects_of((ROOT / "docs" / "components.md").read_text(encoding="utf-8"))
-    kept |= _write(folder / "components", component_pages(STAGES, effects))
+    kept |= _write(folder / "components", component_pages(STAGES, effects, presets_of(STAGES)))
     for path in folder.rglob("*.*"):
         if path.is_file() and path not in kept:
             path.unlink()
