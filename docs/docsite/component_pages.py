@@ -145,6 +145,18 @@ def _add_idea(page: MarkdownPage, component: Type[Any], homes: Mapping[str, str]
     page.heading(2, "Idea and equations")
     for text in filter(None, [markdown(of_file), markdown(of_class)]):
         page.paragraph(_linked(text, homes))
+    functions = [f"- `{name}`: {markdown(doc)}" for name, doc in _functions(component)]
+    if functions:
+        page.heading(3, "What its functions compute")
+        page.paragraph("\n".join(text.replace("\n", "\n  ") for text in functions))
+
+
+def _functions(component: Type[Any]) -> Iterator[Tuple[str, str]]:
+    """Yield the public functions of a component's file, and what they say of themselves."""
+    for name, value in vars(sys.modules[component.__module__]).items():
+        is_own = inspect.isfunction(value) and value.__module__ == component.__module__
+        if is_own and not name.startswith("_"):
+            yield name, inspect.getdoc(value) or ""
 
 
 def _linked(text: str, homes: Mapping[str, str]) -> str:
@@ -200,9 +212,7 @@ def _add_effect(page: MarkdownPage, measured: "Measured | None") -> None:
     if measured is None:
         page.paragraph(_NOT_MEASURED)
         return
-    page.paragraph(
-        _table(["", ""], [[f"**{head}**", cell] for head, cell in measured.cells.items()])
-    )
+    page.paragraph("\n".join(f"- **{head}**: {cell}" for head, cell in measured.cells.items()))
     page.paragraph(
         f"The row, its neighbours and what they mean: [{measured.section}](/docs/components.md"
         f"#{_anchor(measured.section)})."

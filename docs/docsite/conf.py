@@ -40,6 +40,9 @@ html_static_path = ["static"]
 html_extra_path = ["root"]  # index.html leads to docs/index.html
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_sidebars = {
+    f"docs/{name}": [] for name in ("index", "results", "serving", "world")
+}  # no pages below
 html_theme_options = {
     "show_prev_next": False,
     "navbar_align": "left",

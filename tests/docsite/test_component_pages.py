@@ -78,10 +78,16 @@ def test_a_new_component_has_its_page(doubled: None) -> None:
 
 def test_a_page_has_what_was_measured_of_its_component() -> None:
     page = component_pages(STAGES, effects_of(TABLE), {})["position/rote.md"]
-    assert "| **effect** | [toy](/docs/world.md#x)" in page
+    assert "- **effect**: [toy](/docs/world.md#x)" in page
     assert "](/docs/components.md#where-they-were-and-when)" in page
     assert "--history_encoder.position=rote" in page
     assert "No effect" not in page
+
+
+def test_equations_of_functions_are_on_the_page() -> None:
+    page = component_pages(STAGES, {}, {})["losses/gbce.md"]
+    equation = "- `beta_of`: Return ``beta = alpha (t (1 - 1 / alpha) + 1 / alpha)`` with"
+    assert equation in page.partition("## The file")[0]
 
 
 def test_a_page_names_presets_and_leads_to_other_components() -> None:
