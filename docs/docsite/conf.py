@@ -1,6 +1,7 @@
 """How Sphinx builds the site."""
 
 from pathlib import Path
+from typing import Dict, List
 
 from recbole_poem import __version__
 
@@ -26,6 +27,7 @@ include_patterns = [
 templates_path = [str(Path(__file__).parent / "templates")]  # autosummary counts from elsewhere
 myst_heading_anchors = 4  # as GitHub has them
 nb_execution_mode = "off"  # `make notebooks` runs them
+nb_merge_streams = True
 default_role = "code"  # names of the package between single backticks
 
 # -- what is read of docstrings ---------------------------------------------------------------
@@ -40,7 +42,7 @@ html_static_path = ["static"]
 html_extra_path = ["root"]  # index.html leads to docs/index.html
 html_css_files = ["site.css"]
 html_show_sourcelink = False
-html_sidebars = {
+html_sidebars: Dict[str, List[str]] = {
     f"docs/{name}": [] for name in ("index", "results", "serving", "world")
 }  # no pages below
 html_theme_options = {

@@ -1,6 +1,7 @@
 """``python -m docsite.notebooks [NAME ...]`` runs the notebooks, and keeps what they showed."""
 
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import nbformat
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
+_FOR_TERMINALS = re.compile(r"\x1b\[[\d;]*m|\r(?=\n)")  # colours, and ends of lines
 #: seconds of one cell, on a machine that others use as well
 _PATIENCE = 900
 
@@ -51,6 +53,8 @@ def cleaned(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             for each in [cell, *cell.outputs]:
                 if "execution_count" in each:
                     each.execution_count = None
+                if "text" in each:
+                    each.text = _FOR_TERMINALS.sub("", each.text)
     return notebook
 
 

@@ -63,6 +63,8 @@ EXTRAS: Dict[str, "tuple[Dict[str, str], tuple[str, ...]]"] = {
             "myst-nb": ">=1.4,<2",
             "numpydoc": ">=1.11,<2",
             "pydata-sphinx-theme": ">=0.24,<0.25",
+            "matplotlib": ">=3.8",
+            "nbclient": ">=0.8",
         },
         (),
     ),
