@@ -50,12 +50,25 @@ def cleaned(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         cell.metadata = {}
         if cell.cell_type == "code":
+            cell.outputs = _joined(cell.outputs)
             for each in [cell, *cell.outputs]:
                 if "execution_count" in each:
                     each.execution_count = None
                 if "text" in each:
                     each.text = _FOR_TERMINALS.sub("", each.text)
     return notebook
+
+
+def _joined(outputs: List[nbformat.NotebookNode]) -> List[nbformat.NotebookNode]:
+    """Return outputs in which what was printed in a row is one text, however it arrived."""
+    joined: List[nbformat.NotebookNode] = []
+    for output in outputs:
+        is_more = bool(joined) and output.get("name") == joined[-1].get("name", "")
+        if is_more:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def main(names: List[str]) -> int:
