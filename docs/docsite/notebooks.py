@@ -45,7 +45,7 @@ def cleaned(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return a notebook with what a reader sees, and nothing of the run behind it."""
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
+        "language_info": {"name": "python", "pygments_lexer": "ipython3"},
     }
     for cell in notebook.cells:
         cell.metadata = {}
