@@ -50,7 +50,7 @@ def test_every_component_has_its_page_with_its_equations(site: Path) -> None:
             assert (site / "components" / key / f"{name}.html").exists(), name
     page = (site / "components" / "targets" / "cwm.html").read_text(encoding="utf-8")
     assert "r = exp(-c / (w^c + 1)),    w^c = -c / log r - 1." in page
-    assert "<p>Zhao et al., KDD 2024</p>" in page  # the cell of docs/components.md
+    assert "<strong>paper</strong>: Zhao et al., KDD 2024" in page  # a cell of docs/components.md
 
 
 def test_docstrings_of_public_names_are_pages(site: Path) -> None:
