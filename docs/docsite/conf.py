@@ -27,6 +27,7 @@ include_patterns = [
 templates_path = [str(Path(__file__).parent / "templates")]  # autosummary counts from elsewhere
 myst_heading_anchors = 4  # as GitHub has them
 nb_execution_mode = "off"  # `make notebooks` runs them
+smartquotes = False  # primes and minus signs of equations
 default_role = "code"  # names of the package between single backticks
 
 # -- what is read of docstrings ---------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from docsite.layout import lay_out
+from docsite.layout import lay_out, with_stages
 
 from recbole_poem.core.stages import STAGES
 
@@ -49,8 +49,21 @@ def test_every_component_has_its_page_with_its_equations(site: Path) -> None:
         for name in stage.components():
             assert (site / "components" / key / f"{name}.html").exists(), name
     page = (site / "components" / "targets" / "cwm.html").read_text(encoding="utf-8")
+    assert (
+        "G = D D', whose steps"
+        in (site / "components" / "ranker_optimizer" / "pub.html").read_text()
+    )
     assert "r = exp(-c / (w^c + 1)),    w^c = -c / log r - 1." in page
     assert "<strong>paper</strong>: Zhao et al., KDD 2024" in page  # a cell of docs/components.md
+
+
+def test_the_cascade_leads_to_its_stages(site: Path) -> None:
+    assert (
+        with_stages("`losses` of `loss`") == "[`losses`](../components/losses/index.md) of `loss`"
+    )
+    page = (site / "docs" / "cascade.html").read_text(encoding="utf-8")
+    for key in STAGES:
+        assert f'href="../components/{key}/index.html"' in page, key
 
 
 def test_docstrings_of_public_names_are_pages(site: Path) -> None:
