@@ -31,6 +31,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "html"
 
 
+def read(site: Path, *name: str) -> str:
+    return site.joinpath(*name).read_text(encoding="utf-8")
+
+
 def fetched(page: str) -> Iterator[str]:
     """Yield the addresses from which a page fetches scripts, styles and pictures."""
     tags = re.findall(r"<(?:script|link|img|iframe)[^>]*>", page)
@@ -38,8 +42,8 @@ def fetched(page: str) -> Iterator[str]:
 
 
 def test_the_first_page_leads_to_every_part(site: Path) -> None:
-    assert "url=docs/index.html" in (site / "index.html").read_text(encoding="utf-8")
-    page = (site / "docs" / "index.html").read_text(encoding="utf-8")
+    assert "url=docs/index.html" in read(site, "index.html")
+    page = read(site, "docs", "index.html")
     for name in ("start", "cascade", "evaluation", "results", "serving", "world", "api"):
         assert f'href="{name}.html"' in page, name
 
@@ -48,28 +52,25 @@ def test_every_component_has_its_page_with_its_equations(site: Path) -> None:
     for key, stage in STAGES.items():
         for name in stage.components():
             assert (site / "components" / key / f"{name}.html").exists(), name
-    page = (site / "components" / "targets" / "cwm.html").read_text(encoding="utf-8")
-    assert (
-        "G = D D', whose steps"
-        in (site / "components" / "ranker_optimizer" / "pub.html").read_text()
-    )
+    page = read(site, "components", "targets", "cwm.html")
     assert "r = exp(-c / (w^c + 1)),    w^c = -c / log r - 1." in page
     assert "<strong>paper</strong>: Zhao et al., KDD 2024" in page  # a cell of docs/components.md
+    primes = "G = D D', whose steps"  # as they are, and no quotation marks
+    assert primes in read(site, "components", "ranker_optimizer", "pub.html")
 
 
 def test_the_cascade_leads_to_its_stages(site: Path) -> None:
-    assert (
-        with_stages("`losses` of `loss`") == "[`losses`](../components/losses/index.md) of `loss`"
-    )
-    page = (site / "docs" / "cascade.html").read_text(encoding="utf-8")
+    link = "[`losses`](../components/losses/index.md)"
+    assert with_stages("`losses` of `loss`") == f"{link} of `loss`"
+    page = read(site, "docs", "cascade.html")
     for key in STAGES:
         assert f'href="../components/{key}/index.html"' in page, key
 
 
 def test_docstrings_of_public_names_are_pages(site: Path) -> None:
-    page = (site / "generated" / "recbole_poem.POEM.html").read_text(encoding="utf-8")
+    page = read(site, "generated", "recbole_poem.POEM.html")
     assert "Train on a table of events" in page and "Parameters" in page
-    settings = (site / "generated" / "recbole_poem.core.settings.html").read_text(encoding="utf-8")
+    settings = read(site, "generated", "recbole_poem.core.settings.html")
     assert 'id="recbole_poem.core.settings.setting_of"' in settings
 
 
@@ -85,7 +86,7 @@ def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
 
 
 def test_the_search_knows_components_and_prose(site: Path) -> None:
-    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    index = read(site, "searchindex.js")
     assert '"components/losses/gbce"' in index and '"docs/evaluation"' in index
 
 
