@@ -1,5 +1,7 @@
 # make run   installs into .venv and trains, validates and tests POEM on ml-100k
 # make test  installs into .venv and runs lint, types and the whole test suite
+# make docs  installs into .venv and builds the documentation site: build/docs/html/index.html
+# make notebooks  runs the notebooks, and keeps what they showed; ARGS names some of them
 # ARGS adds arguments: make run ARGS="--epochs=5", make test ARGS="-k fusion"
 # PYTHON names another Python: make run PYTHON=/opt/python3.11/bin/python3
 
@@ -10,7 +12,7 @@ BIN := $(VENV)/bin
 # what is run; RecBole 1.2.1 needs ray 2.6.3, and POEM dgl 1.1.3: neither has a wheel for Python 3.12
 FITS = import sys; sys.exit(sys.version_info[:2] != (3, 11))
 
-.PHONY: run test clean
+.PHONY: run test docs notebooks clean
 
 run: $(VENV)/installed
 	$(BIN)/python run_recbole_poem.py --model=POEM --dataset=ml-100k $(ARGS)
@@ -20,6 +22,12 @@ test: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
+
+docs: $(VENV)/installed
+	PYTHONPATH=docs $(BIN)/python -m docsite build/docs $(ARGS)
+
+notebooks: $(VENV)/installed
+	PYTHONPATH=docs $(BIN)/python -m docsite.notebooks $(ARGS)
 
 # what `make run` trains is kept; only the environment and what the tools left behind go
 clean:

@@ -110,7 +110,7 @@ def add_components(
         page.heading(3, name)
         summary = (inspect.getdoc(component) or "").partition("\n")[0]
         page.paragraph(f"{summary} ({source_of(component)})".lstrip())
-        rows = list(_settings(component.Settings))
+        rows = list(settings_rows(component.Settings))
         if rows:
             page.table(["setting", "default", "range", "meaning"], rows)
         else:
@@ -138,10 +138,11 @@ def add_keys(page: Page) -> None:
     of_models = {model.keys: name for name, model in sorted(MODELS.items(), reverse=True)}
     for keys, of in {OverallKeys: "every model", **of_models}.items():
         page.heading(2, f"Keys of {of}")
-        page.table(["key", "default", "range", "meaning"], list(_settings(keys)))
+        page.table(["key", "default", "range", "meaning"], list(settings_rows(keys)))
 
 
-def _settings(settings: Type[Any]) -> Iterator[List[str]]:
+def settings_rows(settings: Type[Any]) -> Iterator[List[str]]:
+    """Yield a row for each setting of a dataclass: its name, default, range and meaning."""
     for field in dataclasses.fields(settings):
         inner = field.metadata.get("stage")
         words = field.metadata["range"].words if inner is None else _choices(inner)

@@ -57,6 +57,17 @@ EXTRAS: Dict[str, "tuple[Dict[str, str], tuple[str, ...]]"] = {
     ),
     "index": ({"faiss-cpu": ">=1.8,<1.16"}, ()),
     "world": ({"gymnasium": ">=1.1,<2"}, ()),
+    "docs": (
+        {
+            "sphinx": ">=9,<9.1",
+            "myst-nb": ">=1.4,<2",
+            "numpydoc": ">=1.11,<2",
+            "pydata-sphinx-theme": ">=0.24,<0.25",
+            "matplotlib": ">=3.8",
+            "nbclient": ">=0.8",
+        },
+        (),
+    ),
 }
 #: packages of extras that these platforms do without
 _NOT_FOR = {"win32": {"uvloop"}}
