@@ -99,6 +99,7 @@ SEVERAL: List[Any] = [
     "category_penalty",
     {"multislot": {"max_similarity": -0.3, "freshness": 0.2}},
     "lookahead",
+    {"lookahead": {"fatigue": 0.5, "temperature": 0.3}},
     [{"name": "lookahead", "length": 3}, {"name": "category_penalty", "penalty": 0.1}],
 ]
 
