@@ -114,7 +114,7 @@ def _ab_parser() -> argparse.ArgumentParser:
     add("--b", required=True, metavar="ARM", help="the other")
     add("--days", type=int, default=7, help="of the test (default: 7)")
     add("--candidates", type=int, default=50, help="a checkpoint is asked for (default: 50)")
-    add("--checkpoint_dir", default="saved", help="where latest is looked for (default: saved)")
+    add("--checkpoint_dir", default="saved", help="of latest, and of what is trained (saved)")
     add("--alone", action="store_true", help="no sources of the platform beside a checkpoint")
     add("--output", type=Path, default=Path("ab"), help="folder of the report (default: ab)")
     add("--workers", type=int, help=_OF_RAY)
@@ -195,7 +195,7 @@ def _ab(options: argparse.Namespace) -> None:
     with _blocks_run_on(options.workers) as run_blocks:
         report = duel(
             options.data, a, b, options.days, options.candidates, options.alone,
-            run_blocks, show_progress=True,
+            run_blocks, show_progress=True, checkpoint_dir=options.checkpoint_dir,
         )  # fmt: skip
     write_report(options.output, report)
     files = [options.output / name for name in ("report.html", "result.json")]
