@@ -71,7 +71,9 @@ class Training:
         """
         for key in _SAID_ELSEWHERE:
             if key in part:
-                raise InputError(f"{where}.{key}: a part of a cascade does not say it; leave it out")
+                raise InputError(
+                    f"{where}.{key}: a part of a cascade does not say it; leave it out"
+                )
         keys = {**part, "data_path": str(Path(data).parent)}
         model, dataset = keys.pop("model"), Path(data).name
         try:
