@@ -1,9 +1,9 @@
 """Parts of a cascade that are trained where no checkpoint of them is there.
 
-Such a part is a mapping of keys of a run, ``model`` among them, as a command line of ``train`` gives
-them: ``{model: POEM, preset: esasrec, epochs: 8}``. Its checkpoint lies in ``checkpoint_dir`` in a
-folder that is named by all it depends on: every key with its value, and the world of the data set.
-So it is taken again where it fits, and two cascades share what is the same in both.
+Such a part is a mapping of keys of a run, ``model`` among them, as a command line of ``train``
+gives them: ``{model: POEM, preset: esasrec, epochs: 8}``. Its checkpoint lies in ``checkpoint_dir``
+in a folder that is named by all it depends on: every key with its value, and the world of the data
+set. So it is taken again where it fits, and two cascades share what is the same in both.
 """
 
 import hashlib
@@ -22,8 +22,9 @@ from recbole_poem.training.quick_start import run_recbole_poem
 
 #: keys that say where and how a run works, and nothing of what it learns
 _ASIDE = {
-    "checkpoint_dir", "data_path", "device", "gpu_id", "local_rank", "log_wandb", "request_cache_dir",
-    "resume", "show_progress", "state", "threads", "use_gpu", "verbose", "wandb_project", "worker",
+    "checkpoint_dir", "data_path", "device", "gpu_id", "local_rank", "log_wandb",
+    "request_cache_dir", "resume", "show_progress", "state", "threads", "use_gpu", "verbose",
+    "wandb_project", "worker",
 }  # fmt: skip
 #: what a part may not say of itself
 _SAID_ELSEWHERE = ("dataset", "data_path", "checkpoint_dir", "resume", "nproc")
