@@ -61,9 +61,7 @@ def duel(
             cascades[f"cascade of {side.upper()}"] = str(read_yaml(file))
         arms[names[side]] = arm_of(name, data, n_candidates, alone, checkpoint_dir)
     for name in names.values():
-        arms[name](
-            world
-        )  # trains what is to be trained; what cannot be is said before anybody lives
+        arms[name](world)  # trains its parts; what cannot be is said before anybody lives
     tested = run_test(world, arms, before, days, run, show_progress)
     about: Dict[str, Any] = {
         "a": a, "b": b, "data": str(data), "users": world.n_users, "days": days,

@@ -72,16 +72,13 @@ class Training:
         """
         for key in _SAID_ELSEWHERE:
             if key in part:
-                raise InputError(
-                    f"{where}.{key}: a part of a cascade does not say it; leave it out"
-                )
+                raise InputError(f"{where}.{key}: a cascade does not say it; leave it out")
         keys = {**part, "data_path": str(Path(data).parent)}
         model, dataset = keys.pop("model"), Path(data).name
         try:
             config = Config(model, dataset, config_dict=keys)
-            for key, near in config.unknown_keys():
-                hint = f"; the nearest known key is '{near}'" if near else ""
-                raise InputError(f"'{key}' is not a key of {config.model} or RecBole{hint}")
+            for key, _ in config.unknown_keys():
+                raise InputError(f"{key}: there is no such key of {config.model} or RecBole")
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
         name = f"{dataset}-{config['model']}-{_digest(config, Path(data))}"
