@@ -102,11 +102,13 @@ def _ab_parser() -> argparse.ArgumentParser:
         "youngest of --data), own (the platform's sources alone), everything (all videos), best "
         "(the fair ceiling), nominator or naive_nominator (explore beside own, with or without "
         "the ranker's word). Or it is a YAML file that names retrieval, ranker, score_fusion "
-        "and rerankers.",
+        "and rerankers: a file of your own, or plain, poem or best_stages, which train what is "
+        "missing.",
         "In a file: retrieval: own; ranker: world, or a checkpoint of MultiTaskRanker; "
         "score_fusion: mean, a block such as {name: reciprocal_rank, weights: {watch_time: 1}}, or "
         "a checkpoint whose fusion learned; rerankers: world, none, or components such as "
-        "{category_penalty: {penalty: 0.02}}.",
+        "{category_penalty: {penalty: 0.02}}. In the place of a checkpoint may stand the keys of "
+        "its training, such as {model: POEM, epochs: 8}.",
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder that `simulate data` wrote")

@@ -32,7 +32,8 @@ class RetrievalStates:
         if not isinstance(first, CheckpointRetrieval):
             raise InputError("the retrieval has no model, and so no user states")
         self._retrieval, self._ids = first, torch.from_numpy(ids)
-        self._states = UserStates(first.recommender.loaded)
+        with first.turn:  # it records the model, which threads may share
+            self._states = UserStates(first.recommender.loaded)
         row = {token: place for place, token in enumerate(self._states.tokens)}
         missing = [token for token in item_tokens(len(ids)) if token not in row]
         if missing:

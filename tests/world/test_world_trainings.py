@@ -97,7 +97,8 @@ def test_a_training_that_came_to_no_end_is_not_taken(data: Path) -> None:
     [
         ({"retrieval": {**RETRIEVAL, "preset": "comrec"}},
          "c.yaml: retrieval: preset: expected best or one of a2gen"),
-        ({"retrieval": {**RETRIEVAL, "epocs": 3}}, "c.yaml: retrieval: epocs: there is no such key of POEM or RecBole; the"),
+        ({"retrieval": {**RETRIEVAL, "epocs": 3}},
+         "c.yaml: retrieval: epocs: there is no such key of POEM or RecBole; the nearest is"),
         ({"retrieval": {**RETRIEVAL, "qwertz": 3}},
          "c.yaml: retrieval: qwertz: there is no such key of POEM or RecBole"),
         ({"retrieval": {"model": "POEMS"}}, "c.yaml: retrieval: model: there is no model named"),
