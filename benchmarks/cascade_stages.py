@@ -31,7 +31,7 @@ from recbole_poem.world.trainings import is_training
 
 PLAN = Path(__file__).parent / "cascades" / "stages.yaml"
 WATCHED = "watch time, s per user and day"
-#: lines of the comparison that the table has, with their names there
+#: lines of the comparison that are kept, with their names in the table
 SHOWN = {
     WATCHED: "seconds",
     "long views per user and day": "long views",
@@ -79,7 +79,11 @@ def lived(plan: Mapping[str, Any], data: Path, folder: Path) -> Dict[str, Any]:
         "processor seconds": seconds,
         "differences": {
             f"{b} less {a}": {
-                **{line.name: figures(line.found) for line in compare(tested, a, b)},
+                **{
+                    line.name: figures(line.found)
+                    for line in compare(tested, a, b)
+                    if line.name in SHOWN
+                },
                 "p of watch time": p_of(tested.outcomes[a], tested.outcomes[b]),
             }
             for a, b in [*pairs, *plan["also"]]
@@ -124,7 +128,7 @@ def table(differences: Mapping[str, Any], pairs: List[str], tests: Mapping[str, 
         values = " | ".join(cell(of[metric]["b"], column) for metric, column in SHOWN.items())
         gap = of[WATCHED]
         told = f"{gap['difference']:+.1f} ({gap['low']:+.1f} to {gap['high']:+.1f})"
-        p = f"{tests[name]:.4f}" if name in tests else ""
+        p = "" if name not in tests else "< 0.0001" if tests[name] < 1e-4 else f"{tests[name]:.4f}"
         rows.append(f"| {name} | {values} | {told} | {p} |")
     return "\n".join(rows)
 
