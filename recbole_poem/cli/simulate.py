@@ -101,10 +101,14 @@ def _ab_parser() -> argparse.ArgumentParser:
         "retrieval before the world's ranking stage: the file of a checkpoint, latest (the "
         "youngest of --data), own (the platform's sources alone), everything (all videos), best "
         "(the fair ceiling), nominator or naive_nominator (explore beside own, with or without "
-        "the ranker's word). Or it is a YAML file that names retrieval, ranker and score_fusion.",
+        "the ranker's word). Or it is a YAML file that names retrieval, ranker, score_fusion "
+        "and rerankers: a file of your own, or plain, poem or best_stages, which train what is "
+        "missing.",
         "In a file: retrieval: own; ranker: world, or a checkpoint of MultiTaskRanker; "
         "score_fusion: mean, a block such as {name: reciprocal_rank, weights: {watch_time: 1}}, or "
-        "a checkpoint whose fusion learned.",
+        "a checkpoint whose fusion learned; rerankers: world, none, or components such as "
+        "{category_penalty: {penalty: 0.02}}. In the place of a checkpoint may stand the keys of "
+        "its training, such as {model: POEM, epochs: 8}.",
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder that `simulate data` wrote")
@@ -112,7 +116,7 @@ def _ab_parser() -> argparse.ArgumentParser:
     add("--b", required=True, metavar="ARM", help="the other")
     add("--days", type=int, default=7, help="of the test (default: 7)")
     add("--candidates", type=int, default=50, help="a checkpoint is asked for (default: 50)")
-    add("--checkpoint_dir", default="saved", help="where latest is looked for (default: saved)")
+    add("--checkpoint_dir", default="saved", help="of latest, and of what is trained (saved)")
     add("--alone", action="store_true", help="no sources of the platform beside a checkpoint")
     add("--output", type=Path, default=Path("ab"), help="folder of the report (default: ab)")
     add("--workers", type=int, help=_OF_RAY)
@@ -193,7 +197,7 @@ def _ab(options: argparse.Namespace) -> None:
     with _blocks_run_on(options.workers) as run_blocks:
         report = duel(
             options.data, a, b, options.days, options.candidates, options.alone,
-            run_blocks, show_progress=True,
+            run_blocks, show_progress=True, checkpoint_dir=options.checkpoint_dir,
         )  # fmt: skip
     write_report(options.output, report)
     files = [options.output / name for name in ("report.html", "result.json")]

@@ -59,9 +59,18 @@ class CheckpointRanker:
         self._user = _ids(loaded, dataset.uid_field, user_tokens(world.n_users), "user")
         self.objectives = [target.name for target in self._model.targets]
 
-    @torch.no_grad()
     def score(self, asked: Asked, items: np.ndarray) -> np.ndarray:
         """Score candidates; see `recbole_poem.world.cascade.Ranker.score`."""
+        there = items != NONE
+        # what is no candidate is not looked at: about every third of two retrievals
+        first = np.argsort(~there, axis=1, kind="stable")[:, : there.sum(axis=1).max(initial=0)]
+        packed = self._scored(asked, np.take_along_axis(items, first, axis=1))
+        found = np.zeros((*items.shape, packed.shape[2]), dtype=packed.dtype)
+        np.put_along_axis(found, first[..., None], packed, axis=1)
+        return found
+
+    @torch.no_grad()
+    def _scored(self, asked: Asked, items: np.ndarray) -> np.ndarray:
         device = next(self._model.parameters()).device
         requests = self.requests(asked, items)
         at_once = max(1, _CELLS // max(1, items.shape[1]))

@@ -122,6 +122,7 @@ def _ratios(days: int) -> Dict[str, Callable[[Outcome], Ratio]]:
         "watch time, s per user and day": lambda of: _each(_per_day(of)),
         "long views per user and day": lambda of: _each(of.by_day("long_views").mean(axis=1)),
         "requests per user and day": lambda of: _each(of.by_day("requests").mean(axis=1)),
+        "requests until leaving": lambda of: (_sum(of, "requests"), _sum(of, "sessions")),
         SHOWN: lambda of: (_sum(of, "exposures"), _sum(of, "sessions")),
         "pass-through, share of exposures sent by the arm": lambda of: (
             of.sent.sum(axis=1), _sum(of, "exposures"),

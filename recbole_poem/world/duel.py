@@ -11,7 +11,7 @@ from recbole_poem.core.fields import ORACLE
 from recbole_poem.core.workers import Map
 from recbole_poem.world.ab import Arm, Tested, run_test
 from recbole_poem.world.ab_report import Report
-from recbole_poem.world.arms import SUFFIXES, WORDS, arm_of
+from recbole_poem.world.arms import WORDS, arm_of, file_of
 from recbole_poem.world.comparison import CEILING, FLOOR, ceiling_share, compare, curves
 from recbole_poem.world.settings import world_settings
 from recbole_poem.world.world import World
@@ -28,6 +28,7 @@ def duel(
     alone: bool,
     run: Map = map,
     show_progress: bool = False,
+    checkpoint_dir: str = "saved",
 ) -> Report:
     """Let two arms, the ceiling and the platform's own sources live with the same people.
 
@@ -39,7 +40,7 @@ def duel(
         Arms, see `recbole_poem.world.arms.arm_of`.
     days : int
         Of the test, from 1.
-    n_candidates, alone
+    n_candidates, alone, checkpoint_dir
         See `recbole_poem.world.arms.arm_of`.
     run : Map
         Where the blocks of users live.
@@ -55,10 +56,12 @@ def duel(
     names, cascades = {}, {}
     for side, name in (("a", a), ("b", b)):
         names[side] = name if name in WORDS else side.upper()
-        if name.endswith(SUFFIXES):
-            cascades[f"cascade of {side.upper()}"] = str(read_yaml(Path(name)))
-        arms[names[side]] = arm_of(name, data, n_candidates, alone)
-        arms[names[side]](world)  # what cannot be is said before anybody lives
+        file = file_of(name)
+        if file is not None:
+            cascades[f"cascade of {side.upper()}"] = str(read_yaml(file))
+        arms[names[side]] = arm_of(name, data, n_candidates, alone, checkpoint_dir)
+    for name in names.values():
+        arms[name](world)  # trains its parts; what cannot be is said before anybody lives
     tested = run_test(world, arms, before, days, run, show_progress)
     about: Dict[str, Any] = {
         "a": a, "b": b, "data": str(data), "users": world.n_users, "days": days,

@@ -212,7 +212,7 @@ def retrieval_of(
     InputError
         If it is neither.
     """
-    if name in RETRIEVALS:
+    if isinstance(name, str) and name in RETRIEVALS:
         return RETRIEVALS[name]
     return OfCheckpoint(_file(name, RETRIEVALS, where), data, n_candidates, alone)
 

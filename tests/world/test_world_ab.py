@@ -58,6 +58,8 @@ def test_metrics_are_those_of_a_slow_count() -> None:
     lines = {line.name: line.found for line in compare(tested, "A", "B")}
     exposures, sessions = one.by_day("exposures").sum(), one.by_day("sessions").sum()
     assert lines["exposures per session"].a == pytest.approx(exposures / sessions)
+    requests = one.by_day("requests").sum()
+    assert lines["requests until leaving"].a == pytest.approx(requests / sessions) and requests > 0
     assert lines["watch time, s per user and day"].a == pytest.approx(
         one.by_day("watch_seconds").sum() / (40 * 7)
     )

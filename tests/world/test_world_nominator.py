@@ -201,7 +201,7 @@ def test_nominators_are_words_that_stand_beside_the_sources() -> None:
     for name, of in (("nominator", SynchronisedNominator), ("naive_nominator", Nominator)):
         cascade = WORDS[name](world)
         assert isinstance(cascade, Cascade) and isinstance(cascade.retrieval, Beside)
-        assert type(cascade.retrieval._retrieval) is of
+        assert type(cascade.retrieval.retrieval) is of
         assert cascade.stage == cascade.stage._replace(ranker=of_world(world).ranker)
     tested = run_test(world, {**arms, "own": WORDS["own"]}, 3, 3).outcomes
     sent = {name: tested[name].sent.sum() for name in arms}
