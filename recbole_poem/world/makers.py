@@ -21,8 +21,9 @@ from recbole_poem.world.cascade import Fused, Mean, Order, Ranker, WorldRanker
 from recbole_poem.world.checkpoint_ranker import CheckpointRanker
 from recbole_poem.world.checkpoint_retrieval import CheckpointRetrieval
 from recbole_poem.world.learned_order import LearnedOrder
-from recbole_poem.world.nominator import Nominator, NominatorSettings, SynchronisedNominator
+from recbole_poem.world.nominator import Nominator, NominatorSettings
 from recbole_poem.world.retrieval import Beside, Everything, Retrieval
+from recbole_poem.world.synchronised import SynchronisedNominator
 from recbole_poem.world.world import World
 
 #: makes the retrieval of a world; it is told the names of the scores that the ranker gives

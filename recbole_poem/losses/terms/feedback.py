@@ -19,6 +19,7 @@ class Feedback:
     teaches_history = True
     teaches_state = True
     stands_alone = True
+    asks_softmax = True
 
     @dataclass(frozen=True)
     class Settings:
