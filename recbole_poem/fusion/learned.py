@@ -1,7 +1,7 @@
 """What learned score fusions share: their settings, what they learn from, and who asks."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Dict, NamedTuple, Optional, Type
+from typing import Any, ClassVar, Dict, List, NamedTuple, Optional, Tuple, Type
 
 import torch
 import torch.nn.functional as F
@@ -146,3 +146,9 @@ class OverPlaces(nn.Module):
     def fit(self, scores: torch.Tensor) -> None:
         """Put the knots of the places, by candidates (n, M) of training rankings."""
         self.places.fit(scores)
+
+    @property
+    def spans(self) -> List[Tuple[float, float]]:
+        """The lowest and the highest score of each objective that the places were put by."""
+        lowest, highest = self.places.knots[:, 0].tolist(), self.places.knots[:, -1].tolist()
+        return list(zip(lowest, highest))

@@ -59,8 +59,8 @@ class CascadeOf:
             If a part cannot be made, or fits neither this world nor the other parts.
         """
         ranker = self.ranker(world)
-        stage = RankingStage(ranker, self.order(world, ranker.objectives))
-        return Cascade(self.retrieval(world, ranker.objectives), stage)
+        stage = RankingStage(ranker, self.order(world, ranker))
+        return Cascade(self.retrieval(world, ranker), stage)
 
 
 WORDS: Dict[str, Arm] = {name: CascadeOf(maker) for name, maker in RETRIEVALS.items()}

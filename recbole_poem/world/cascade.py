@@ -5,7 +5,7 @@ candidates, and what the user was shown and did; never the user's mind.
 """
 
 from dataclasses import dataclass
-from typing import Any, List, NamedTuple, Protocol, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -18,6 +18,10 @@ from recbole_poem.world.world import World
 
 class Ranker(Protocol):
     """Scores candidates."""
+
+    @property
+    def checkpoint(self) -> Optional[str]:
+        """Which file holds it; None = it is the world's own."""
 
     @property
     def objectives(self) -> Sequence[str]:
@@ -75,6 +79,11 @@ class WorldRanker:
     """The ranking stage that the dials of a world describe; it knows what nobody else knows."""
 
     world: World
+
+    @property
+    def checkpoint(self) -> None:
+        """None: it is the world's own."""
+        return None
 
     @property
     def objectives(self) -> List[str]:
