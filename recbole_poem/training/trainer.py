@@ -40,6 +40,8 @@ class TrainingMixin(Trainer):
     ----------
     progress : Progress
         Who is told how a training gets on; nobody unless it is replaced.
+    best_epoch : int
+        From 0, of the weights that are kept; -1 = none yet.
     """
 
     saved_model_file: str
@@ -59,7 +61,7 @@ class TrainingMixin(Trainer):
             torch.distributed.broadcast_object_list(name, src=0)
             self.saved_model_file = name[0]
         self._best: Optional[Dict[str, Any]] = None
-        self._best_epoch, self._epoch = -1, -1
+        self.best_epoch, self._epoch = -1, -1
         self._validates = False
         self._chain: Optional[Chain] = None
 
@@ -183,17 +185,16 @@ class TrainingMixin(Trainer):
         self.progress.end()
         if self._average is not None:
             self._average.settle()
-        self._tell_of_end(self._best_epoch if saved else self._epoch, len(train_data))
+        self._tell_of_end(self.best_epoch if saved else self._epoch, len(train_data))
         if not self.config["single_spec"]:
             torch.distributed.barrier()  # the file is whole before another process reads it
         return result
 
     def _tell_of_end(self, epoch: int, n_batches: int) -> None:
         """Say what the model has to say of a training whose weights of this epoch are kept."""
-        at_end = getattr(self.model, "at_end", None)
-        if at_end is not None:
-            for words in at_end((epoch + 1) * n_batches):
-                self.logger.warning(words)
+        at_end = getattr(self.model, "at_end", lambda n_batches: [])
+        for words in at_end((epoch + 1) * n_batches):
+            self.logger.warning(words)
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
         """Remember the best weights; RecBole calls this when the score has improved."""
@@ -205,7 +206,7 @@ class TrainingMixin(Trainer):
                 for name, value in self.model.state_dict().items()
             }
         other = checkpoint.plain(self.model.other_parameter(), "other_parameter")
-        self._best, self._best_epoch = {"state_dict": state_dict, "other_parameter": other}, epoch
+        self._best, self.best_epoch = {"state_dict": state_dict, "other_parameter": other}, epoch
         if not self._validates:
             self._write(epoch, finished=epoch + 1 >= self.epochs)
 
@@ -245,7 +246,7 @@ class TrainingMixin(Trainer):
         load_weights(self.model, state, resume_file)
         self._best = {key: state[key] for key in ("state_dict", "other_parameter")}
         self.cur_step = state["cur_step"]
-        self._best_epoch = state["epoch"] - self.cur_step * self.eval_step
+        self.best_epoch = state["epoch"] - self.cur_step * self.eval_step
         self.best_valid_score = state["best_valid_score"]
         self.best_valid_result = state["best_valid_result"]
         more_epochs = self.cur_step <= self.stopping_step and state["epoch"] + 1 < self.epochs
