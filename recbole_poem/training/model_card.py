@@ -180,18 +180,18 @@ def _differences(
 ) -> List[Tuple[str, Any, Any]]:
     """List in which parts two mappings differ; another component differs as a whole."""
     found: List[Tuple[str, Any, Any]] = []
-    for name in sorted({*here, *usual}):
+    for name in sorted({*here, *usual}, key=str):
         own, other, key = here.get(name), usual.get(name), f"{where}{name}"
-        if _is_same_kind(own, other):
+        if isinstance(own, Mapping) and isinstance(other, Mapping) and _are_alike(own, other):
             found += _differences(own, other, f"{key}.")
         elif own != other:
             found.append((key, own, other))
     return found
 
 
-def _is_same_kind(one: Any, other: Any) -> bool:
-    blocks = isinstance(one, Mapping) and isinstance(other, Mapping)
-    return blocks and bool(one and other) and one.get("name") == other.get("name")
+def _are_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two blocks are of one component, and neither is empty."""
+    return bool(one and other) and one.get("name") == other.get("name")
 
 
 def _keys(rows: Sequence[Tuple[str, Any, Any]]) -> str:

@@ -192,8 +192,8 @@ class TrainingMixin(Trainer):
 
     def _tell_of_end(self, epoch: int, n_batches: int) -> None:
         """Say what the model has to say of a training whose weights of this epoch are kept."""
-        at_end = getattr(self.model, "at_end", lambda n_batches: [])
-        for words in at_end((epoch + 1) * n_batches):
+        at_end = getattr(self.model, "at_end", None)
+        for words in at_end((epoch + 1) * n_batches) if at_end is not None else ():
             self.logger.warning(words)
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:

@@ -1,0 +1,1 @@
+"""Side-by-side runs of models, their statistics and their report."""

@@ -1,0 +1,53 @@
+"""What a plan may be asked for: each check ends in one sentence that names the argument."""
+
+from typing import Any, Sequence, Tuple
+
+from recbole_poem.core.errors import InputError
+
+
+def refuse_twice(name: str, values: Sequence[Any], remedy: str = "") -> None:
+    """Refuse values of which two are the same.
+
+    Raises
+    ------
+    InputError
+        If there are such, with a `remedy` behind it.
+    """
+    for value in values:
+        if values.count(value) > 1:
+            raise InputError(f"{name}: {value!r} is there twice{remedy}")
+
+
+def check_list(name: str, values: Any, kinds: Tuple[type, ...], words: str) -> None:
+    """Refuse what is no list of values of some types, a truth value least of all.
+
+    Parameters
+    ----------
+    name : str
+    values : object
+    kinds : tuple of type
+    words : str
+        What is expected, in the plural.
+
+    Raises
+    ------
+    InputError
+        For it, or the first of its values that is of none of the types.
+    """
+    if not isinstance(values, (list, tuple)):
+        raise InputError(f"{name}: expected a list of {words}, not {values!r}")
+    for value in values:
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise InputError(f"{name}: expected {words}, not {value!r}")
+
+
+def check_mapping(name: str, keys: Any) -> None:
+    """Refuse what is no mapping.
+
+    Raises
+    ------
+    InputError
+        For it.
+    """
+    if not isinstance(keys, dict):
+        raise InputError(f"{name}: expected a mapping of keys to values, not {keys!r}")

@@ -1,0 +1,1 @@
+"""The report of a benchmark: numbers, sections, charts, as Markdown and as a page."""

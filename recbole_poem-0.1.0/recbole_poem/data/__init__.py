@@ -1,0 +1,1 @@
+"""The log, the requests and the batches."""

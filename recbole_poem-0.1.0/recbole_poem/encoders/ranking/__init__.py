@@ -1,0 +1,38 @@
+"""Ranking readers: what makes the ranking state of a ranking."""
+
+from typing import Protocol
+
+import torch
+
+from recbole_poem.fusion.fused_ranking import FusedRanking
+
+
+class RankingReader(Protocol):
+    """A component of the stage ``ranking_reader``: a torch module.
+
+    It is made of its settings, the model's `Sizes`, the number F of features of a candidate, and a
+    grouping (see `recbole_poem.fusion.groups`).
+    """
+
+    def __call__(
+        self, embeddings: torch.Tensor, ranking: FusedRanking, draws: torch.Tensor
+    ) -> torch.Tensor:
+        """Read Q rankings.
+
+        Parameters
+        ----------
+        embeddings : (n_items, d)
+            Of the items; row 0 is no item, and 0.
+            Of the items; 0 is padding.
+        ranking : FusedRanking
+        draws : (Q,) int64
+            Draw ids, the keys of what is drawn: request ids at evaluation.
+
+        Returns
+        -------
+        (Q, d)
+            p; meaningless where a ranking is empty.
+        """
+
+    def reset_parameters(self, std: float) -> None:
+        """Begin with weights of this standard deviation."""

@@ -1,0 +1,1 @@
+"""From the scores of a ranking to fused scores and ordered groups: pure functions on tensors."""

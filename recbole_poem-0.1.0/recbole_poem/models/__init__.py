@@ -1,0 +1,1 @@
+"""The models: POEM, and the ranking stage alone as a baseline."""

@@ -1,0 +1,1 @@
+"""The multi-task rankers: their features, losses, training and measures."""

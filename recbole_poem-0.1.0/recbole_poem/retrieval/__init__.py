@@ -1,0 +1,1 @@
+"""Item-to-item similarities, and the choice of the candidates of a ranking."""

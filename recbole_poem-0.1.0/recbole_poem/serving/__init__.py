@@ -1,0 +1,1 @@
+"""Raw histories in, recommendations out."""

@@ -1,0 +1,1 @@
+"""From keys to a trained model: configuration, checks, trainer, checkpoints, runs."""
