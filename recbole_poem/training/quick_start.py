@@ -19,6 +19,7 @@ from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.models.idle_keys import idle_keys
 from recbole_poem.training import checkpoint
 from recbole_poem.training.baselines import beside
+from recbole_poem.training.checks.new_names import new_names
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment, Preparation, assemble, prepare
 from recbole_poem.training.loaders import training_split
@@ -210,6 +211,8 @@ def begin(config: Config, preparation: Preparation = prepare) -> Experiment:
         logger.warning(f"'{key}' is not a key of {config.model} or RecBole, and does nothing{hint}")
     for key, why in idle_keys(config):
         logger.warning(f"'{key}' does nothing: {why}")
+    for key, near in new_names(config):
+        logger.warning(f"'{key}' is a new name; the nearest that there was already is '{near}'")
     experiment = assemble(config, preparation)
     late = waiting.warning(torch.get_num_threads())
     if late:

@@ -1,1 +1,0 @@
-"""Side-by-side runs of models, their statistics and their report."""

@@ -1,1 +1,0 @@
-"""The request cache: the ranking of every request, and the sources that fill it."""

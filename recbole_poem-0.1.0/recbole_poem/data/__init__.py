@@ -1,1 +1,0 @@
-"""The log, the requests and the batches."""

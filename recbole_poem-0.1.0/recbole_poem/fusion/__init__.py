@@ -1,1 +1,0 @@
-"""From the scores of a ranking to fused scores and ordered groups: pure functions on tensors."""

@@ -1,1 +1,0 @@
-"""The flat log, and what is read off it: conditions, watch times, exposures, trends."""

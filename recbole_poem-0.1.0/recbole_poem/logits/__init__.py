@@ -1,1 +1,0 @@
-"""What the catalogue is ranked by: the product with a user state, and what is added to it."""

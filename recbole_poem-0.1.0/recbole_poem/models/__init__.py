@@ -1,1 +1,0 @@
-"""The models: POEM, and the ranking stage alone as a baseline."""

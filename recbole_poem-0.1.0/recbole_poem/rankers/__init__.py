@@ -1,1 +1,0 @@
-"""The multi-task rankers: their features, losses, training and measures."""

@@ -1,1 +1,0 @@
-"""Item-to-item similarities, and the choice of the candidates of a ranking."""

@@ -1,1 +1,0 @@
-"""Raw histories in, recommendations out."""

@@ -1,1 +1,0 @@
-"""Requests and recommendations in files."""

@@ -1,1 +1,0 @@
-"""An index over a large catalogue."""

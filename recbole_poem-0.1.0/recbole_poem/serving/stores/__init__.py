@@ -1,1 +1,0 @@
-"""What a service keeps between requests."""

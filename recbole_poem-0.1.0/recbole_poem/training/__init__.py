@@ -1,1 +1,0 @@
-"""From keys to a trained model: configuration, checks, trainer, checkpoints, runs."""
