@@ -1,7 +1,10 @@
+# make help  says what follows here
 # make run   installs into .venv and trains, validates and tests POEM on ml-100k
 # make test  installs into .venv and runs lint, types and the whole test suite
 # make docs  installs into .venv and builds the documentation site: build/docs/html/index.html
 # make notebooks  runs the notebooks, and keeps what they showed; ARGS names some of them
+# make wheel builds wheel and sdist into dist/, and runs the wheel from an empty folder
+# make clean removes the environment and what the tools left behind; what was trained stays
 # ARGS adds arguments: make run ARGS="--epochs=5", make test ARGS="-k fusion"
 # PYTHON names another Python: make run PYTHON=/opt/python3.11/bin/python3
 
@@ -12,7 +15,7 @@ BIN := $(VENV)/bin
 # what is run; RecBole 1.2.1 needs ray 2.6.3, and POEM dgl 1.1.3: neither has a wheel for Python 3.12
 FITS = import sys; sys.exit(sys.version_info[:2] != (3, 11))
 
-.PHONY: run test docs notebooks clean
+.PHONY: run test docs notebooks wheel clean help
 
 run: $(VENV)/installed
 	$(BIN)/python run_recbole_poem.py --model=POEM --dataset=ml-100k $(ARGS)
@@ -28,6 +31,13 @@ docs: $(VENV)/installed
 
 notebooks: $(VENV)/installed
 	PYTHONPATH=docs $(BIN)/python -m docsite.notebooks $(ARGS)
+
+wheel: $(VENV)/installed
+	$(BIN)/python -m pip install -c constraints.txt --editable ".[release]"
+	PYTHON=$(BIN)/python .ci/wheel
+
+help:
+	@sed -n '/^$$/q; s/^# //p' Makefile
 
 # what `make run` trains is kept; only the environment and what the tools left behind go
 clean:

@@ -67,3 +67,12 @@ def test_uv_brings_a_python_where_there_is_one(tmp_path: Path) -> None:
     assert asked[0] == "uv venv --seed --python 3.11 .venv"
     assert asked[1] == "python -m pip install -c constraints.txt --editable .[test]"
     assert asked[2].startswith("python run_recbole_poem.py --model=POEM")
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
+def test_help_names_every_command_and_ends_before_the_rules() -> None:
+    words = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True).stdout
+    rules = (ROOT / "Makefile").read_text().split(".PHONY: ")[1].split("\n")[0].split()
+    said = [line.split()[1] for line in words.splitlines() if line.startswith("make ")]
+    assert sorted(said) == sorted(rules)
+    assert words.splitlines()[-1].startswith("PYTHON names another Python")

@@ -37,3 +37,15 @@ def test_no_requirement_stands_twice() -> None:
     required = [name for name in names if not name.startswith("recbole_poem[")]
     assert {"torch", "pyarrow", "redis", "pytest"} <= set(required)
     assert sorted(required) == sorted(set(required))
+
+
+def test_the_citation_and_the_manifest_name_what_is_there() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    assert f"\nversion: {setup['metadata']['version']}\n" in citation
+    assert f"\nlicense: {setup['metadata']['license']}\n" in citation
+    for line in (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines():
+        verb, *names = line.split()
+        if verb in ("include", "graft", "prune"):
+            assert all((ROOT / name).exists() for name in names), line

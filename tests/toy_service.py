@@ -6,6 +6,7 @@ from typing import Any, Awaitable, Callable, List, Optional, Sequence, Tuple
 
 import httpx
 
+from recbole_poem.serving.log_times import LogTimes
 from recbole_poem.serving.query import Answer, Outcome, Query
 from recbole_poem.serving.ranking import Needs
 from recbole_poem.serving.stores.store import MemoryHistories, MemoryStore
@@ -22,6 +23,7 @@ class Echo:
         self.model, self.checkpoint = self, checkpoint
         self.objectives, self.reads_stages, self.n_items = ["click"], False, 9
         self.n_rankings = 1
+        self.log_times = LogTimes(0.0, 9.0, "s")  # steps
         self.batches: List[List[Query]] = []
         self.observes = False
         self.observed: List[Tuple[Query, Outcome]] = []

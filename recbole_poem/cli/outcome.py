@@ -9,9 +9,9 @@ from recbole_poem.cli.pages import TextPage
 from recbole_poem.core import one_line
 from recbole_poem.core.plurals import counted
 from recbole_poem.core.run_log import lined_up
-from recbole_poem.training.baselines import Targets, beside, counted_targets, judges_exposures
+from recbole_poem.training.baselines import Targets, counted_targets, judges_exposures
 from recbole_poem.training.experiment import Experiment
-from recbole_poem.training.quick_start import Finished
+from recbole_poem.training.quick_start import Finished, tested_beside
 from recbole_poem.training.words import ranking_words
 
 #: share of targets that were seen before, above which an answer should offer seen items
@@ -43,7 +43,7 @@ def outcome(finished: Finished, with_baselines: bool) -> str:
         return _page(columns, _lines(result, None, None))
     columns[experiment.config["model"]] = result["test_result"]
     if with_baselines:
-        columns.update(beside(trainer, experiment))
+        columns.update(tested_beside(finished))
     targets = counted_targets(experiment.test_data._dataset)
     lines = [_protocol(experiment, targets), *_lines(result, experiment, targets)]
     if _repeats(experiment):

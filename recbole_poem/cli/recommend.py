@@ -159,7 +159,7 @@ def _answer_requests(recommender: Any, requests: Iterator[Any], options: Any) ->
     with writer(options.output) as write, tqdm(
         desc="Requests", unit=" requests", disable=None
     ) as bar:
-        for block in _blocks(answerable(requests, recommender.needs)):
+        for block in _blocks(answerable(requests, recommender.needs, recommender.log_times)):
             good = []
             for line in block:
                 if isinstance(line, BadLine):

@@ -2,12 +2,14 @@
 
 ``history_encoder: transformer`` replaces whatever a file below says of the history encoder.
 ``history_encoder.dropout: 0.1`` changes one setting and leaves the others; a block without the
-component's name is a short form of such keys. Of several components, ``losses.margin: none`` takes
-one away, and ``losses.margin: True`` adds one as its defaults have it.
+component's name is a short form of such keys. ``history_encoder.name: comirec`` changes the
+component, and leaves the settings that the new one has too. Of several, ``losses.margin: none``
+takes one away, and ``losses.margin: True`` adds one as its defaults have it.
 """
 
 import dataclasses
-from typing import Any, Dict, List, Mapping
+from functools import partial
+from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
 from recbole_poem.core.errors import InputError, nearest
 from recbole_poem.core.settings import default_of
@@ -42,7 +44,7 @@ def stacked(
     """
     _check_one_will(upper, stages)
     result = dict(lower)
-    for key in sorted(upper, key=_depth):  # what stands beside its own block changes it
+    for key in sorted(upper, key=partial(_rank, stages)):
         head = key.partition(".")[0] if isinstance(key, str) else key
         if head not in stages:
             _replace(result, key, upper[key])
@@ -51,6 +53,8 @@ def stacked(
                 _replace(result, f"{head}.{name}", value)
         else:
             _bring_back(result, key, stages[head])
+            if key == f"{head}.{stages[head].word}":
+                _leave_fitting(result, stages[head], upper[key])
             _replace(result, key, upper[key])
     return result
 
@@ -76,8 +80,28 @@ def _check_one_will(keys: Mapping[str, Any], stages: Mapping[str, Stage]) -> Non
                 raise InputError(f"{above}: it is taken away, and {key} changes it; leave one out")
 
 
-def _depth(key: Any) -> int:
-    return str(key).count(".")
+def _rank(stages: Mapping[str, Stage], key: Any) -> Tuple[int, bool]:
+    """Return when a key has its turn: behind its own block, and behind a component's name."""
+    head, *parts = str(key).split(".")
+    return len(parts), not (head in stages and parts[-1:] == [stages[head].word])
+
+
+def _leave_fitting(keys: Dict[str, Any], stage: Stage, name: Any) -> None:
+    """Forget the dotted keys of settings that the component called `name` does not have."""
+    known = _settings_of(stage, name)
+    for key in [key for key in keys if isinstance(key, str) and key.startswith(f"{stage.key}.")]:
+        if known is not None and key.split(".")[1] not in known:
+            del keys[key]
+
+
+def _settings_of(stage: Stage, name: Any) -> Optional[Set[str]]:
+    """Return the settings of a component, none of ``none``; None where there is no such thing."""
+    if name is None or name == NONE:
+        return set()
+    component = stage.components().get(name) if isinstance(name, str) else None
+    if component is None:
+        return None
+    return {field.name for field in dataclasses.fields(component.Settings)}
 
 
 def _is_nameless(stage: Stage, value: Any) -> bool:
@@ -103,7 +127,7 @@ def block_of(stage: Stage, keys: Mapping[str, Any]) -> Any:
     """
     block: Any = stage.blocks(keys.get(stage.key), stage.key)
     changes = [key for key in keys if isinstance(key, str) and key.startswith(f"{stage.key}.")]
-    for key in sorted(changes, key=_depth):
+    for key in sorted(changes, key=partial(_rank, {stage.key: stage})):
         block = _changed(stage, block, key.split(".")[1:], keys[key], stage.key)
     return block
 
@@ -114,7 +138,9 @@ def _changed(stage: Stage, block: Any, path: List[str], value: Any, where: str) 
     if stage.form is not Form.ONE:
         return _with_member(stage, block, name, rest, value, where)
     if not rest:
-        return {**block, name: value}
+        known = _settings_of(stage, value) if name == stage.word else None
+        kept = block if known is None else {key: block[key] for key in block if key in known}
+        return {**kept, name: value}
     component = stage.component(block.get(stage.word, stage.usual), where)
     fields = {field.name: field for field in dataclasses.fields(component.Settings)}
     inner = fields[name].metadata.get("stage") if name in fields else None

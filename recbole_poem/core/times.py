@@ -1,5 +1,7 @@
 """Times of a log: their units, and how to say them."""
 
+from typing import Optional
+
 import numpy as np
 
 #: Units of the time field, the key ``time_unit``, in a second.
@@ -58,3 +60,32 @@ def doubt(first: float, last: float, unit: str) -> str:
         if low * scale <= first and last <= high * scale:
             return f"{where}, read as {unit}, and look like {name}; {mend}"
     return f"{where}, read as {unit}; that is well if they number steps, and the hour means nothing"
+
+
+#: a factor of 1000 lies between two units, and a log does not reach over one of 100
+_FAR = 100
+
+
+def far_off(times: np.ndarray, first: float, last: float, unit: str) -> Optional[float]:
+    """Return a time that is larger or smaller than those of a log by a factor of 100.
+
+    Parameters
+    ----------
+    times : (...) float
+        NaN = not known.
+    first, last : float
+        Of the log, since 1970, in `unit`.
+    unit : str
+        One of `PER_SECOND`.
+
+    Returns
+    -------
+    float or None
+        The first one. None where there is none, and for a log that numbers steps: what it may be
+        compared with is the calendar.
+    """
+    scale = PER_SECOND[unit]
+    if last < _PLAUSIBLE[0] * scale or first > _PLAUSIBLE[1] * scale:
+        return None
+    far = times[(times > last * _FAR) | (np.abs(times) * _FAR < first)]
+    return float(far.flat[0]) if far.size else None

@@ -177,7 +177,14 @@ def _eval_loader(config: Any, split: Dataset, phase: str) -> Callable[..., Abstr
 
 
 def _shared_negatives(config: Any, log: RequestLog) -> Optional[SharedNegatives]:
-    if log.n_items <= config["full_softmax_limit"]:
+    limit = config["full_softmax_limit"]
+    if log.n_items <= limit:
+        for key in ("sampled_negatives", "negative_distribution"):
+            if config.is_given(key):
+                getLogger().warning(
+                    f"'{key}' does nothing: up to full_softmax_limit, {limit:,}, items the softmax "
+                    f"is exact, and there are {log.n_items - 1:,}"
+                )
         return None
     number, seed = config["sampled_negatives"], config["seed"]
     return SharedNegatives(log, config["negative_distribution"], number, seed)

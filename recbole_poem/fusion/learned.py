@@ -1,7 +1,7 @@
 """What learned score fusions share: their settings, what they learn from, and who asks."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, NamedTuple, Optional, Type
+from typing import Any, ClassVar, Dict, List, NamedTuple, Optional, Tuple, Type
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.settings import Range, setting, setting_of
 from recbole_poem.core.stage import Choice
 from recbole_poem.core.stages import SCORE_FUSIONS
+from recbole_poem.fusion.places import Places
 
 
 def learns(component: Type[Any]) -> bool:
@@ -116,3 +117,38 @@ class Personal(nn.Module):
             return usual
         difference: torch.Tensor = self.of_user(F.layer_norm(context, context.shape[-1:]))
         return usual + difference
+
+
+class OverPlaces(nn.Module):
+    """What fusions share that learn over the places of scores, and hand out shares.
+
+    Parameters
+    ----------
+    n_objectives : int
+        M.
+    cells : int
+        S, of the places.
+    """
+
+    reads_ranks_alone: ClassVar[bool] = False
+    gives_weights: ClassVar[bool] = True
+
+    def __init__(self, n_objectives: int, cells: int) -> None:
+        super().__init__()
+        self.n_features = n_objectives + 1
+        self.places = Places(n_objectives, cells)
+
+    @classmethod
+    def of_cache(cls, settings: Any, n_objectives: int) -> Any:
+        """Return who chooses the candidates before anything is learned."""
+        return settings.candidates.make(n_objectives)
+
+    def fit(self, scores: torch.Tensor) -> None:
+        """Put the knots of the places, by candidates (n, M) of training rankings."""
+        self.places.fit(scores)
+
+    @property
+    def spans(self) -> List[Tuple[float, float]]:
+        """The lowest and the highest score of each objective that the places were put by."""
+        lowest, highest = self.places.knots[:, 0].tolist(), self.places.knots[:, -1].tolist()
+        return list(zip(lowest, highest))

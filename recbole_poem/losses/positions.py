@@ -14,14 +14,15 @@ Losses = Tuple[torch.Tensor, torch.Tensor]
 LossOfTargets = Callable[[Interest, torch.Tensor, torch.Tensor], Losses]
 
 
-def mean_over_positions(
+def over_positions(
     learnt: Learnt, at_requests: Losses, at_others: Optional[Losses]
-) -> torch.Tensor:
-    """Average over the requests, each `request_weight` times, and over the other positions.
+) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Return losses and their weights, (Q + T,) each: those of the requests, then the others.
 
     Parameters
     ----------
     learnt : Learnt
+        A request counts `request_weight` times.
     at_requests : (Q,) and (Q,) bool
     at_others : (T,) and (T,) bool, or None
         None where these are learned from elsewhere.
@@ -31,7 +32,7 @@ def mean_over_positions(
     if at_others is not None:
         loss = torch.cat([loss, at_others[0]])
         weight = torch.cat([weight, at_others[1].to(weight.dtype)])
-    return weighted_mean(loss, weight, learnt.n_processes)
+    return loss, weight
 
 
 def mean_of_targets(learnt: Learnt, field: Optional[str], loss: LossOfTargets) -> torch.Tensor:
@@ -56,7 +57,7 @@ def mean_of_targets(learnt: Learnt, field: Optional[str], loss: LossOfTargets) -
     at_others = None
     if learnt.others is not None:
         at_others = of(learnt.others, learnt.other_target, learnt.other_places)
-    return mean_over_positions(learnt, at_requests, at_others)
+    return weighted_mean(*over_positions(learnt, at_requests, at_others), learnt.n_processes)
 
 
 def scores_beside(

@@ -10,6 +10,8 @@ _OF_READERS = (
 )  # fmt: skip
 #: and what it has none for where no loss reads rankings either
 _OF_RANKINGS = ("ranking_source", "objectives", "score_fusion", "requests_per_window")
+#: and what it has none for where no loss asks for the softmax over the catalogue
+_OF_SOFTMAX = ("full_softmax_limit", "sampled_negatives", "negative_distribution")
 _NO_READER = "there is no ranking_reader"
 
 
@@ -41,16 +43,27 @@ def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
     if not getattr(source.component, "trains_rankers", False):
         why = f"the ranking_source {source.name} trains no ranker, as time_blocks does"
         yield from ((key, why) for key in OF_RANKERS if key != "targets")  # data sets name those
+    encoder = config.component("history_encoder")
+    if encoder is not None and not getattr(encoder.component, "has_layers", True):
+        yield "n_layers", f"the history_encoder {encoder.name} has no layers to count"
+    losses = config.component("losses") or {}
+    if losses and not any(_asks_softmax(term.component) for term in losses.values()):
+        why = f"no loss asks for the softmax over the catalogue ({', '.join(losses)})"
+        yield from dict.fromkeys(_OF_SOFTMAX, why).items()
     stages = {stage.key for stage in config.stages()}
     if "ranking_reader" not in stages:
         yield "n_rankings", f"{config.model} reads one ranking"
     elif config.component("ranking_reader") is None:
         yield from dict.fromkeys(_OF_READERS, _NO_READER).items()
-        terms = config.component("losses") or {}
-        if not any(term.component.reads_rankings(term.settings) for term in terms.values()):
+        if not any(term.component.reads_rankings(term.settings) for term in losses.values()):
             why = f"{_NO_READER}, and no loss reads rankings"
             yield from dict.fromkeys(_OF_RANKINGS, why).items()
         if any(term.component.reads_ranking for term in config.component("logit_terms").values()):
             yield "logit_terms", f"{_NO_READER}, and one of the terms reads rankings"
     elif config["ranking_training"] == "stacked":
         yield "request_weight", "it holds for ranking_training: joint"
+
+
+def _asks_softmax(term: Any) -> bool:
+    """Tell whether a loss asks for the softmax; one from outside that does not say so may."""
+    return bool(getattr(term, "asks_softmax", True))

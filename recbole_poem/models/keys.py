@@ -16,6 +16,7 @@ from recbole_poem.core.settings import (
     or_nothing,
     setting,
 )
+from recbole_poem.encoders.history.tokens import require_read
 from recbole_poem.fusion.learned import learns
 
 #: stages of the rankers that a source of rankings may train
@@ -138,12 +139,7 @@ def _check_row_features(config: Any) -> None:
     if position is None:
         return
     there = config.component("row_features") or {}
-    for name in position.component.reads:
-        if name not in there:
-            raise InputError(
-                f"history_encoder.position: {position.name} reads the row feature '{name}', which "
-                f"is not there; set row_features.{name}: True"
-            )
+    require_read(position.name, position.component.reads, there)
 
 
 def _check_fusion(config: Any, losses: Mapping[str, Any]) -> None:

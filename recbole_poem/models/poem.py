@@ -43,7 +43,7 @@ from recbole_poem.log.row_features import features_of, field_of
 from recbole_poem.logits.added import LogitTerms
 from recbole_poem.logits.scoring import Interest, Items, all_logits, logits_of, of_state
 from recbole_poem.losses.parts import Parts, term_of
-from recbole_poem.losses.terms import FollowsEpochs
+from recbole_poem.losses.terms import FollowsEpochs, SpeaksAtEnd
 from recbole_poem.models.fusing import score_fusion_of
 from recbole_poem.models.keys import POEMKeys, check_poem
 from recbole_poem.models.learning import calculate_parts, names_of_parts
@@ -236,6 +236,11 @@ class POEM(SequentialRecommender):
         for term in self.losses.values():
             if isinstance(term, FollowsEpochs):
                 term.begin_epoch(self.item_embedding, self.history_encoder)
+
+    def at_end(self, n_batches: int) -> List[str]:
+        """List what terms of the loss say where the kept weights come of so many batches."""
+        speaking = [term for term in self.losses.values() if isinstance(term, SpeaksAtEnd)]
+        return [words for words in (term.at_end(n_batches) for term in speaking) if words]
 
     @property
     def loss_names(self) -> List[str]:

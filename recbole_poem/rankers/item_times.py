@@ -7,7 +7,7 @@ import pandas as pd
 from recbole.utils import FeatureType
 
 from recbole_poem.core.errors import InputError, nearest
-from recbole_poem.core.times import PER_SECOND
+from recbole_poem.core.times import PER_SECOND, far_off, span_in_words
 
 _WHERE = "ranker_input.item_statistics.uploaded"
 
@@ -33,7 +33,8 @@ def item_times(dataset: Any, time_unit: str, utc_offset: int, column: str) -> np
     Raises
     ------
     InputError
-        If there is no such column, it is of another type, or holds what is no date.
+        If there is no such column, it is of another type, or holds what is no date; and where the
+        numbers of a float column are nowhere near the times of the log, as lengths are.
     """
     there = [] if dataset.item_feat is None else [str(name) for name in dataset.item_feat.columns]
     if column not in there:
@@ -43,7 +44,9 @@ def item_times(dataset: Any, time_unit: str, utc_offset: int, column: str) -> np
         )
     kind, values = dataset.field2type[column], dataset.item_feat[column].numpy()
     if kind == FeatureType.FLOAT:
-        return np.asarray(values, dtype=np.float64) / PER_SECOND[time_unit]
+        times = np.asarray(values, dtype=np.float64)
+        _check(column, times[1:], dataset.log.time, time_unit)
+        return times / PER_SECOND[time_unit]
     if kind != FeatureType.TOKEN:
         raise InputError(f"{_WHERE}: '{column}' is a {kind.value}; name a float, or a date a token")
     tokens = dataset.field2id_token[column]
@@ -54,3 +57,14 @@ def item_times(dataset: Any, time_unit: str, utc_offset: int, column: str) -> np
     since = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy() - utc_offset
     found: np.ndarray = np.r_[np.nan, since][values]
     return found
+
+
+def _check(column: str, times: np.ndarray, log: np.ndarray, unit: str) -> None:
+    """Refuse numbers of items (n,) that are no times like those of the log's rows (R,)."""
+    ends = np.array([np.median(np.abs(times)), times.max()])  # some films are older than 1970
+    if far_off(ends, log.min(), log.max(), unit) is not None:
+        raise InputError(
+            f"{_WHERE}: the numbers of '{column}', from {times.min():.10g} to {times.max():.10g}, "
+            f"are no times like those of the log, which go {span_in_words(log, unit)} (time_unit: "
+            f"{unit}); name a column of times in that unit, or of dates"
+        )

@@ -14,9 +14,8 @@ from recbole_poem.core.run_log import end_log, say
 from recbole_poem.data.convert.table import convert
 from recbole_poem.models import poem as models
 from recbole_poem.serving.recommender import Recommender
-from recbole_poem.training.baselines import beside
 from recbole_poem.training.checks.names import check_dataset_name
-from recbole_poem.training.quick_start import Finished, train
+from recbole_poem.training.quick_start import Finished, tested_beside, train
 
 #: keys of the configuration that the conversion decides, or the call
 _DECIDED = {
@@ -118,7 +117,7 @@ def _tell(finished: Finished) -> None:
         rows = {"test": result["test_result"]}
     elif getLogger().isEnabledFor(INFO):
         own = {experiment.config["model"]: result["test_result"]}
-        rows = {**own, **beside(trainer, experiment)}
+        rows = {**own, **tested_beside(finished)}
     else:
         return
     width = max(map(len, rows))

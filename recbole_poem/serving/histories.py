@@ -117,8 +117,8 @@ def checked_item_times(
     Raises
     ------
     InputError
-        Naming the request whose times are wrong, see `checked_times`; for a frame, which has a
-        column for them.
+        Naming the request whose times are wrong, see `checked_times`, or NaN, which a missing
+        number may be by mistake; for a frame, which has a column for them.
     """
     if times is None:
         return None
@@ -129,10 +129,16 @@ def checked_item_times(
     if len(times) != len(histories):
         raise InputError(f"item_times: {len(times)} for {len(histories)} requests")
     lengths = _lengths(histories, "histories: request")
-    return [
+    found = [
         checked_times(f"item_times: request {number}", of_one, lengths[number])
         for number, of_one in enumerate(times)
     ]
+    for number, (given, of_one) in enumerate(zip(times, found)):
+        if given is not None and np.isnan(of_one).sum() > sum(time is None for time in given):
+            raise InputError(
+                f"item_times: request {number}: a time is NaN; write None where one is not known"
+            )
+    return found
 
 
 def _of_lists(histories: Any, called: str) -> Tuple[np.ndarray, np.ndarray, List[Any]]:

@@ -8,6 +8,7 @@ import torch
 from recbole.data.interaction import Interaction
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.fusion.learned import OverPlaces
 from recbole_poem.logits.scoring import Items
 from recbole_poem.models.poem import POEM
 from recbole_poem.rerankers import Context
@@ -34,7 +35,9 @@ def needs_of(model: Any) -> Needs:
     side = getattr(model, "ranking_side", None)
     if side is None:
         return Needs([])
-    return Needs(list(model.objectives), side.reads_stages, side.n_rankings)
+    fusion = side.score_fusion
+    spans = fusion.spans if isinstance(fusion, OverPlaces) else None
+    return Needs(list(model.objectives), side.reads_stages, side.n_rankings, spans)
 
 
 def rankers_of(

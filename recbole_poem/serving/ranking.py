@@ -29,6 +29,7 @@ _FRAME, _LENGTH = struct.Struct("<4sBI"), struct.Struct("<I")
 
 
 _FAR = 10**300
+_FEW = 5  # candidates, of which all may be out of the common
 
 
 class DamagedRankingError(ValueError):
@@ -175,14 +176,22 @@ class Needs(NamedTuple):
         Whether it groups candidates by their stages.
     n_rankings : int
         Previous rankings of a user that it reads, the key of that name.
+    spans : list of (float, float), optional
+        The lowest and the highest score of each objective that a learned fusion knows; None = only
+        their order counts.
     """
 
     objectives: List[str]
     stages: bool = False
     n_rankings: int = 1
+    spans: Optional[List[Tuple[float, float]]] = None
 
     def lacking(self, ranking: Ranking) -> Optional[str]:
-        """Say what a ranking lacks, None if it has all; one without candidates needs no stages."""
+        """Say what a ranking lacks, or why its scores cannot be read; None if it has all.
+
+        One without candidates needs no stages. Scores are those of another ranker where all of an
+        objective lie beside those that a learned fusion knows, by more than these span.
+        """
         asked = listed("objectives", self.objectives, "names")
         for name in asked:
             if name not in ranking.objectives:
@@ -190,6 +199,20 @@ class Needs(NamedTuple):
                 return f"the objective '{name}' is missing; the model reads {read}"
         if self.stages and ranking.stages is None and ranking.items:
             return "the stages are missing, by which the model groups candidates (grouping)"
+        return self._foreign(ranking)
+
+    def _foreign(self, ranking: Ranking) -> Optional[str]:
+        if self.spans is None or len(ranking.items) < _FEW:
+            return None
+        for name, (low, high) in zip(self.objectives, self.spans):
+            scores = ranking.scores[:, ranking.objectives.index(name)]
+            least, most = float(scores.min()), float(scores.max())
+            if high > low and (least > 2 * high - low or most < 2 * low - high):
+                return (
+                    f"the scores of '{name}' go from {least:.4g} to {most:.4g}, and the score "
+                    f"fusion learned from {low:.4g} to {high:.4g}; give those of the ranker that "
+                    "it learned from"
+                )
         return None
 
     def too_many(self, number: int) -> Optional[str]:

@@ -7,65 +7,34 @@ request brings beside its history is the ranking of the previous request, where 
 from functools import cached_property
 from logging import getLogger
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Dict, Iterable, Optional, Sequence
 
 import numpy as np
 import pandas as pd
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.times import PER_SECOND
-from recbole_poem.serving.batch import BatchMaker
+from recbole_poem.serving.answering import Answerer
 from recbole_poem.serving.blocks import as_table, in_blocks
 from recbole_poem.serving.bounds import switch, whole_number
 from recbole_poem.serving.histories import Histories, ItemTimes
 from recbole_poem.serving.known_users import KnownUsers
-from recbole_poem.serving.limits import Limits, known, mask, n_unknown, of_each, same_for_all
-from recbole_poem.serving.loading import Loaded, open_checkpoint
-from recbole_poem.serving.query import Answer, Outcome, Query, checked
-from recbole_poem.serving.rankers import needs_of, rankers_of
-from recbole_poem.serving.ranking import Needs
+from recbole_poem.serving.limits import Limits, known, mask, n_unknown, same_for_all
+from recbole_poem.serving.loading import open_checkpoint
 from recbole_poem.serving.ranking_batch import Given
-from recbole_poem.serving.requests import RequestReader, Requests
+from recbole_poem.serving.requests import Requests
 from recbole_poem.serving.similar import SimilarItems
 from recbole_poem.serving.tokens import listed
-from recbole_poem.serving.unread import Unread
-from recbole_poem.serving.vocabulary import Vocabulary
 from recbole_poem.training import checkpoint
 
-_CELLS = 2**26  # scores that are held at once: 256 MiB
 
-
-class Recommender:
+class Recommender(Answerer):
     """Recommends to raw histories, and to users of the data set; made by `load`.
 
     Parameters
     ----------
-    loaded : Loaded
-    index : Path, optional
-        File of the index over the items, by which POEM's requests are then answered.
-
-    Attributes
-    ----------
-    loaded : Loaded
+    loaded, index
+        See `Answerer`.
     """
-
-    def __init__(self, loaded: Loaded, index: Optional[Path] = None) -> None:
-        self.loaded = loaded
-        self.config, self.model, self._dataset, self.checkpoint, _ = loaded
-        tokens = self._dataset.field2id_token[self._dataset.iid_field]
-        self._vocabulary = Vocabulary(tokens)
-        per_second = PER_SECOND[self.config["time_unit"]]
-        self._reader = RequestReader(self._vocabulary, self.needs, per_second)
-        self._batches = BatchMaker(self.config, self.model, self._dataset.trends)
-        reads = {
-            "rankings": bool(self.objectives),
-            "times": bool(self._dataset.trends),
-            "item_times": bool(self.config.component("row_features")),
-        }
-        self._unread = Unread(type(self.model).__name__, reads)
-        self._approximate = index is not None
-        example = self._reader.example()
-        self._ranker, self._learns = rankers_of(loaded, self._batches, example, index)
 
     @classmethod
     def load(
@@ -105,26 +74,6 @@ class Recommender:
         """
         loaded = open_checkpoint(path, config_dict, self.loaded)
         return type(self)(loaded, _index_of(path) if self._approximate else None)
-
-    @property
-    def n_items(self) -> int:
-        """Items that can be recommended."""
-        return len(self._vocabulary) - 1
-
-    @property
-    def item_tokens(self) -> np.ndarray:
-        """(n_items + 1,) object, the token of each item id; the first one is padding."""
-        return self._vocabulary.tokens
-
-    @property
-    def objectives(self) -> List[str]:
-        """Names of the scores that the model reads in a ranking; empty if it reads none."""
-        return self.needs.objectives
-
-    @property
-    def needs(self) -> Needs:
-        """What the model reads in a ranking."""
-        return needs_of(self.model)
 
     @cached_property
     def known_users(self) -> KnownUsers:
@@ -204,8 +153,8 @@ class Recommender:
         Raises
         ------
         InputError
-            For an argument that is not what is said here, for some that do not fit each other, and
-            for a user whom the data set does not have.
+            For an argument that is not what is said here, for some that do not fit each other, for
+            a time in another unit than the data set's, and for a user whom it does not have.
         """
         k = min(whole_number("k", k), len(self._vocabulary))
         filter_seen = switch("filter_seen", filter_seen)
@@ -215,10 +164,12 @@ class Recommender:
         denied = known(deny, self._vocabulary)
         if users is None:
             requests = self._reader.together(histories, rankings, draws, times, item_times)
+            self.log_times.require("item_times", requests.histories.time)
         elif histories is None and item_times is None:
             requests = self._reader.of_users(self.known_users, users, rankings, draws, times)
         else:
             raise InputError("users: their histories are those of the data set; give no others")
+        self.log_times.require("times", requests.times)
         self._unread.tell(
             rankings=any(ranking is not None for ranking in rankings or ()),
             times=times is not None,
@@ -228,8 +179,8 @@ class Recommender:
         def limits(part: Requests, where: slice) -> Limits:
             return same_for_all(part.histories, filter_seen, allowed, denied)
 
-        lengths, size = np.full(len(requests), k), _CELLS // len(self._vocabulary)
-        blocks = in_blocks(self._ranker, requests, lengths, limits, size)
+        lengths = np.full(len(requests), k)
+        blocks = in_blocks(self._ranker, requests, lengths, limits, self._at_once)
         found = as_table(blocks, requests.histories.request, self._vocabulary.tokens)
         left_out = int(requests.n_unknown.sum())
         left_out += n_unknown([*(allow or ()), *deny], self._vocabulary)
@@ -239,83 +190,6 @@ class Recommender:
             getLogger().warning(f"{told} unknown to the model and {was} left out")
         found.attrs["unknown_items"] = left_out
         return found
-
-    def answer(self, queries: Sequence[Query]) -> List[Answer]:
-        """Answer queries together, each within its own limits; `recommend` for a service.
-
-        Parameters
-        ----------
-        queries : sequence of Query
-            Whose rankings have the objectives of the model.
-
-        Raises
-        ------
-        InputError
-            Naming the query, and its part that is not what `Query` says.
-        """
-        queries = checked(queries)
-        requests = self._reader.of_queries(queries)
-        self._unread.tell(
-            rankings=any(each is not None for query in queries for each in query.rankings),
-            item_times=any(query.times is not None for query in queries),
-        )
-        unknown = [
-            n_unknown([*(query.allow or ()), *query.deny], self._vocabulary) + of_request
-            for query, of_request in zip(queries, requests.n_unknown.tolist())
-        ]
-        size = _CELLS // len(self._vocabulary)
-        lengths = np.array([min(query.k, len(self._vocabulary)) for query in queries], np.int64)
-
-        def limits(part: Requests, where: slice) -> Limits:
-            return of_each(queries[where], part.histories, self._vocabulary)
-
-        n_known = requests.histories.length.tolist()
-        return [
-            self._answer(of_one[: lengths[row]], score[: lengths[row]], unknown[row], n_known[row])
-            for rows, items, scores in in_blocks(self._ranker, requests, lengths, limits, size)
-            for row, of_one, score in zip(rows, items, scores)
-        ]
-
-    @property
-    def observes(self) -> bool:
-        """Whether a re-ranker learns from what came of answers."""
-        return self._learns is not None
-
-    def observe(self, queries: Sequence[Query], outcomes: Sequence[Outcome]) -> None:
-        """Let the re-rankers learn what came of queries; until then they know nothing.
-
-        Not at the same time as another call. Tokens that the model does not know are left out.
-
-        Parameters
-        ----------
-        queries : sequence of Query
-            As they were answered.
-        outcomes : sequence of Outcome
-            Theirs.
-
-        Raises
-        ------
-        InputError
-            If no re-ranker learns, or a part of the arguments is not what is said here.
-        """
-        if self._learns is None:
-            raise InputError(
-                "rerankers: none of them learns from what came of answers; leave the outcome out"
-            )
-        if len(queries) != len(outcomes):
-            raise InputError(f"outcomes: {len(outcomes)} for {len(queries)} queries")
-        queries = checked(queries)
-        taken = [listed(f"taken: query {n}", one.taken) for n, one in enumerate(outcomes)]
-        shown = [listed(f"shown: query {n}", one.shown) for n, one in enumerate(outcomes)]
-        requests = self._reader.of_queries(queries)
-        limits = of_each(queries, requests.histories, self._vocabulary)
-        ids = self._vocabulary.padded
-        self._learns.observe(requests, limits, ids(taken), ids(shown))
-
-    def _answer(self, items: np.ndarray, scores: np.ndarray, unknown: int, known: int) -> Answer:
-        given = scores > -np.inf
-        tokens = self._vocabulary.tokens[items[given]]
-        return Answer(tokens.tolist(), scores[given].tolist(), unknown, known)
 
     # -- items ----------------------------------------------------------------------------------
 

@@ -18,9 +18,12 @@ from recbole_poem.core.run_log import end_log, say, start_log
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.models.idle_keys import idle_keys
 from recbole_poem.training import checkpoint
+from recbole_poem.training.baselines import beside
+from recbole_poem.training.checks.new_names import new_names
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment, Preparation, assemble, prepare
 from recbole_poem.training.loaders import training_split
+from recbole_poem.training.model_card import write_card
 from recbole_poem.training.progress import EpochLines
 from recbole_poem.training.registry import get_trainer
 from recbole_poem.training.restoring import check_same_data, load_weights
@@ -125,6 +128,20 @@ def train(
     return _run(model, dataset, config_file_list, given, saved, callback_fn)
 
 
+def tested_beside(finished: Finished) -> Dict[str, Dict[str, float]]:
+    """Test what needs no training as the model of a run was tested; its model card says it too.
+
+    See `recbole_poem.training.baselines.beside`. Nothing where several processes trained.
+    """
+    result, experiment, trainer = finished
+    if experiment is None or trainer is None:
+        return {}
+    found = beside(trainer, experiment)
+    if result["model_file"] is not None:
+        write_card(experiment, trainer, result, found)
+    return found
+
+
 def _number_of_processes(nproc: Any) -> int:
     if not str(nproc).isdecimal() or int(nproc) < 1:
         raise InputError(f"nproc: expected a whole number from 1, not {nproc!r}")
@@ -159,6 +176,8 @@ def _run(
         "test_result": test_result,
         "model_file": trainer.saved_model_file if saved else None,
     }
+    if saved and config["local_rank"] == 0:
+        write_card(experiment, trainer, result)
     getLogger().info(f"best valid : {best_valid_result}")
     getLogger().info(f"test result: {test_result}")
     getLogger().info(f"checkpoint : {result['model_file']}")
@@ -192,6 +211,8 @@ def begin(config: Config, preparation: Preparation = prepare) -> Experiment:
         logger.warning(f"'{key}' is not a key of {config.model} or RecBole, and does nothing{hint}")
     for key, why in idle_keys(config):
         logger.warning(f"'{key}' does nothing: {why}")
+    for key, near in new_names(config):
+        logger.warning(f"'{key}' is a new name; the nearest that there was already is '{near}'")
     experiment = assemble(config, preparation)
     late = waiting.warning(torch.get_num_threads())
     if late:

@@ -9,7 +9,7 @@ import json
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any, Dict, List, Set
+from typing import Any, Dict, List, Optional, Set
 
 import numpy as np
 from recbole.trainer import HyperTuning
@@ -24,10 +24,19 @@ Space = Dict[str, Any]
 _REPEATS = 1000
 
 
-def space_file(model: str) -> Path:
-    """Return the plugin's file of `model`; ``default.hyper`` where the model has none."""
-    own = PROPERTIES / "tune" / f"{model}.hyper"
-    return own if own.is_file() else PROPERTIES / "tune" / "default.hyper"
+def space_file(model: str, reader: Optional[str] = None) -> Path:
+    """Return the plugin's file of `model`; ``default.hyper`` where the model has none.
+
+    Parameters
+    ----------
+    model : str
+    reader : str, optional
+        Name of its ranking reader; one that has other settings than the default's has a file of
+        its own.
+    """
+    names = (f"{model}-{reader}", model, "default")
+    files = (PROPERTIES / "tune" / f"{name}.hyper" for name in names)
+    return next(file for file in files if file.is_file())
 
 
 def read_space(path: str) -> Space:

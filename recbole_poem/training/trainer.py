@@ -21,6 +21,7 @@ from recbole_poem.rerankers.chain import Chain, chain_of
 from recbole_poem.rerankers.lists import Lists, in_time_order
 from recbole_poem.training import checkpoint
 from recbole_poem.training.collector import PlainCollector
+from recbole_poem.training.epoch_losses import epoch_line, mean_over_processes, named_losses
 from recbole_poem.training.loaders import loaders_of, training_split
 from recbole_poem.training.progress import Progress, Quiet
 from recbole_poem.training.restoring import check_ids, data_of, load_optimizer, load_weights
@@ -39,6 +40,8 @@ class TrainingMixin(Trainer):
     ----------
     progress : Progress
         Who is told how a training gets on; nobody unless it is replaced.
+    best_epoch : int
+        From 0, of the weights that are kept; -1 = none yet.
     """
 
     saved_model_file: str
@@ -58,6 +61,7 @@ class TrainingMixin(Trainer):
             torch.distributed.broadcast_object_list(name, src=0)
             self.saved_model_file = name[0]
         self._best: Optional[Dict[str, Any]] = None
+        self.best_epoch, self._epoch = -1, -1
         self._validates = False
         self._chain: Optional[Chain] = None
 
@@ -90,6 +94,7 @@ class TrainingMixin(Trainer):
         loss_func: Optional[Callable[..., Any]] = None,
         show_progress: bool = False,
     ) -> Any:
+        self._epoch = epoch_idx
         seed = self.config["seed"] * 1_000_003 + epoch_idx
         seed_everything(seed * 1_009 + self.config["local_rank"], self.config["reproducibility"])
         for loader in loaders_of(train_data):
@@ -114,17 +119,10 @@ class TrainingMixin(Trainer):
             train_data, epoch_idx, loss_func=learn_and_tell, show_progress=show_progress
         )
         if not self.config["single_spec"]:
-            loss = self._average_over_processes(loss)
+            loss = mean_over_processes(loss, self.device)
         is_last = not self._validates or (epoch_idx + 1) % self.eval_step != 0
-        self.progress.trained(self._named(loss), is_last)
+        self.progress.trained(named_losses(self.model, loss), is_last)
         return loss
-
-    def _named(self, loss: Any) -> Dict[str, float]:
-        """Return the parts of a loss by their names, which a model has as ``loss_names``."""
-        if not isinstance(loss, tuple):
-            return {"": loss}
-        names = getattr(self.model, "loss_names", None)
-        return dict(zip(names or map(str, range(1, len(loss) + 1)), loss))
 
     def _generate_train_loss_output(
         self, epoch_idx: int, s_time: float, e_time: float, losses: Any
@@ -132,9 +130,8 @@ class TrainingMixin(Trainer):
         """Return RecBole's line about an epoch, with names where the parts of the loss have any."""
         if getattr(self.model, "loss_names", None) is None:
             return str(super()._generate_train_loss_output(epoch_idx, s_time, e_time, losses))
-        places = self.config["loss_decimal_place"] or 4
-        parts = [f"{name} loss: {loss:.{places}f}" for name, loss in self._named(losses).items()]
-        return f"epoch {epoch_idx} training [time: {e_time - s_time:.2f}s, {', '.join(parts)}]"
+        parts = named_losses(self.model, losses)
+        return epoch_line(epoch_idx, e_time - s_time, parts, self.config["loss_decimal_place"] or 4)
 
     def _check_nan(self, loss: torch.Tensor) -> None:
         if bool(torch.isnan(loss)):
@@ -142,13 +139,6 @@ class TrainingMixin(Trainer):
                 f"learning_rate: the training loss is not a number any more; {self.learning_rate} "
                 "may be too large, or a column holds values that are far from all others"
             )
-
-    def _average_over_processes(self, loss: Any) -> Any:
-        """Average an epoch's loss, a number or a tuple of parts, over the processes."""
-        parts = torch.tensor(loss, dtype=torch.float64, device=self.device)
-        torch.distributed.all_reduce(parts)
-        averaged = parts / torch.distributed.get_world_size()
-        return tuple(averaged.tolist()) if isinstance(loss, tuple) else averaged.item()
 
     def fit(
         self,
@@ -195,9 +185,16 @@ class TrainingMixin(Trainer):
         self.progress.end()
         if self._average is not None:
             self._average.settle()
+        self._tell_of_end(self.best_epoch if saved else self._epoch, len(train_data))
         if not self.config["single_spec"]:
             torch.distributed.barrier()  # the file is whole before another process reads it
         return result
+
+    def _tell_of_end(self, epoch: int, n_batches: int) -> None:
+        """Say what the model has to say of a training whose weights of this epoch are kept."""
+        at_end = getattr(self.model, "at_end", None)
+        for words in at_end((epoch + 1) * n_batches) if at_end is not None else ():
+            self.logger.warning(words)
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
         """Remember the best weights; RecBole calls this when the score has improved."""
@@ -209,7 +206,7 @@ class TrainingMixin(Trainer):
                 for name, value in self.model.state_dict().items()
             }
         other = checkpoint.plain(self.model.other_parameter(), "other_parameter")
-        self._best = {"state_dict": state_dict, "other_parameter": other}
+        self._best, self.best_epoch = {"state_dict": state_dict, "other_parameter": other}, epoch
         if not self._validates:
             self._write(epoch, finished=epoch + 1 >= self.epochs)
 
@@ -249,6 +246,7 @@ class TrainingMixin(Trainer):
         load_weights(self.model, state, resume_file)
         self._best = {key: state[key] for key in ("state_dict", "other_parameter")}
         self.cur_step = state["cur_step"]
+        self.best_epoch = state["epoch"] - self.cur_step * self.eval_step
         self.best_valid_score = state["best_valid_score"]
         self.best_valid_result = state["best_valid_result"]
         more_epochs = self.cur_step <= self.stopping_step and state["epoch"] + 1 < self.epochs

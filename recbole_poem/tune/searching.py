@@ -109,7 +109,7 @@ class Search:
         self.config = Config(config_file_list=files, config_dict=keys)
         if self.config["resume"] is not None:
             raise InputError("resume: a search continues by itself; leave this key out")
-        path = params_file or str(space_file(self.config.model))
+        path = params_file or str(space_file(self.config.model, self._reader()))
         self.space = read_space(path)
         single = {stage.key for stage in self.config.stages() if stage.form is Form.ONE}
         for key in self.space:
@@ -133,6 +133,11 @@ class Search:
             where = f"params_file: {path}: " if key in self.space else ""
             raise InputError(f"{where}'{key}' is not a key of {self.config.model}{hint}")
         check_storable(self.config.given())
+
+    def _reader(self) -> Optional[str]:
+        """Return the name of the ranking reader, where there is one for all trials."""
+        reader = self.config.component("ranking_reader")
+        return None if reader is None else str(reader.name)
 
     def _check_setting(self, key: str, path: str) -> None:
         """Refuse to tune what a component has not that is chosen for all trials."""

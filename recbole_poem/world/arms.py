@@ -76,8 +76,8 @@ class CascadeOf:
             If a part cannot be made, or fits neither this world nor the other parts.
         """
         ranker = self.ranker(world)
-        stage = RankingStage(ranker, self.order(world, ranker.objectives))
-        retrieval = self.retrieval(world, ranker.objectives)
+        stage = RankingStage(ranker, self.order(world, ranker))
+        retrieval = self.retrieval(world, ranker)
         return Cascade(retrieval, stage, self.lists(world, retrieval))
 
 

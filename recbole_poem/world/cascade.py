@@ -20,6 +20,10 @@ class Ranker(Protocol):
     """Scores candidates."""
 
     @property
+    def checkpoint(self) -> Optional[str]:
+        """Which file holds it; None = it is the world's own."""
+
+    @property
     def objectives(self) -> Sequence[str]:
         """Names of the M scores."""
 
@@ -132,6 +136,11 @@ class WorldRanker:
     """The ranking stage that the dials of a world describe; it knows what nobody else knows."""
 
     world: World
+
+    @property
+    def checkpoint(self) -> None:
+        """None: it is the world's own."""
+        return None
 
     @property
     def objectives(self) -> List[str]:

@@ -32,6 +32,7 @@ class CheckpointRanker:
     ----------
     objectives : list of str
         Names of the targets.
+    checkpoint : str
 
     Raises
     ------
@@ -51,6 +52,7 @@ class CheckpointRanker:
                 f"{loaded.name}: the ranker reads columns of requests (request_context), which "
                 "live requests of this world do not have; train one without them"
             )
+        self.checkpoint = loaded.name
         self._model: MultiTaskRanker = loaded.model
         self._world, self._log = world, loaded.dataset.log
         self._n_recent = int(loaded.config["MAX_ITEM_LIST_LENGTH"])

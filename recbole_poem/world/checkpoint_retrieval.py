@@ -6,9 +6,11 @@ from typing import List, Optional, Sequence
 import numpy as np
 
 from recbole_poem.core.errors import InputError, nearest
+from recbole_poem.fusion.learned import learns
 from recbole_poem.serving.query import Answer, Query
 from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.recommender import Recommender
+from recbole_poem.world.cascade import Ranker
 from recbole_poem.world.history import NONE
 from recbole_poem.world.queries import Queries
 from recbole_poem.world.retrieval import Asked
@@ -26,8 +28,8 @@ class CheckpointRetrieval:
         Of a checkpoint that was trained on a data set of this world, or of one with the same videos
         and scores.
     world : World
-    objectives : sequence of str
-        Names of the scores that the ranking stage gives.
+    ranker : Ranker
+        Whose scores the ranking stage gives.
     n_candidates : int
         R, how many are asked for.
     turn : Lock, optional
@@ -41,15 +43,15 @@ class CheckpointRetrieval:
     Raises
     ------
     InputError
-        If the model reads scores that the ranking stage does not give, or several previous
-        rankings.
+        If the model reads scores that the ranking stage does not give, several previous rankings,
+        or by a score fusion that learned from another ranker.
     """
 
     def __init__(
         self,
         recommender: Recommender,
         world: World,
-        objectives: Sequence[str],
+        ranker: Ranker,
         n_candidates: int,
         turn: Optional[Lock] = None,
     ) -> None:
@@ -59,7 +61,9 @@ class CheckpointRetrieval:
         self._tokens = self._queries.tokens
         self._id = {token: item for item, token in enumerate(self._tokens.tolist())}
         self._objectives = list(recommender.objectives)
-        self._columns = columns_of(self._objectives, objectives, recommender.checkpoint)
+        self._columns = columns_of(self._objectives, ranker.objectives, recommender.checkpoint)
+        if self._objectives and learns(recommender.config.component("score_fusion").component):
+            require_own_ranker(recommender.checkpoint, ranker)
         if recommender.needs.n_rankings > 1:
             raise InputError(
                 f"{recommender.checkpoint}: n_rankings is {recommender.needs.n_rankings}, and a "
@@ -128,3 +132,22 @@ def columns_of(read: Sequence[str], given: Sequence[str], checkpoint: str) -> Li
                 f"not give{nearest(name, given)}"
             )
     return [list(given).index(name) for name in read]
+
+
+def require_own_ranker(checkpoint: str, ranker: Ranker) -> None:
+    """Refuse a trained ranker below a score fusion that learned from the rankings of the log.
+
+    These are the world's own ranker's. Scores of another one may have the same names, and are not
+    spread alike.
+
+    Raises
+    ------
+    InputError
+        Naming both checkpoints.
+    """
+    if ranker.checkpoint is not None:
+        raise InputError(
+            f"{checkpoint}: its score_fusion learned from the scores of the world's own ranker, "
+            f"and here {ranker.checkpoint} ranks; set ranker: world, or a score_fusion that reads "
+            "ranks alone, such as reciprocal_rank"
+        )

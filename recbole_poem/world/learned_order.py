@@ -1,13 +1,13 @@
 """A score fusion that learned, in the world's place: it orders as it does in the service."""
 
-from typing import Sequence, Tuple
+from typing import Tuple
 
 import numpy as np
 import torch
 
 from recbole_poem.serving.fusing import ServedFusion
-from recbole_poem.world.cascade import Fused, best_by
-from recbole_poem.world.checkpoint_retrieval import columns_of
+from recbole_poem.world.cascade import Fused, Ranker, best_by
+from recbole_poem.world.checkpoint_retrieval import columns_of, require_own_ranker
 from recbole_poem.world.history import NONE
 from recbole_poem.world.queries import Queries
 from recbole_poem.world.retrieval import Asked
@@ -24,18 +24,19 @@ class LearnedOrder:
     ----------
     fusion : ServedFusion
     world : World
-    objectives : sequence of str
-        Names of the scores that the ranker gives.
+    ranker : Ranker
+        Whose scores it orders by.
 
     Raises
     ------
     InputError
-        If it reads a score that the ranker does not give.
+        If it reads a score that the ranker does not give, or learned from another ranker.
     """
 
-    def __init__(self, fusion: ServedFusion, world: World, objectives: Sequence[str]) -> None:
+    def __init__(self, fusion: ServedFusion, world: World, ranker: Ranker) -> None:
         self._fusion, self._candidates = fusion, Fused(fusion.candidates)
-        self._columns = columns_of(fusion.objectives, objectives, fusion.checkpoint)
+        self._columns = columns_of(fusion.objectives, ranker.objectives, fusion.checkpoint)
+        require_own_ranker(fusion.checkpoint, ranker)
         self._queries = Queries(world.n_items, fusion.config)
 
     def best(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any, Callable, Dict, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, Tuple
 
 from recbole_poem.core.errors import InputError, nearest
 from recbole_poem.core.settings import FROM_0
@@ -21,47 +21,48 @@ from recbole_poem.world.cascade import Fused, Mean, Order, Ranker, WorldRanker
 from recbole_poem.world.checkpoint_ranker import CheckpointRanker
 from recbole_poem.world.checkpoint_retrieval import CheckpointRetrieval
 from recbole_poem.world.learned_order import LearnedOrder
-from recbole_poem.world.nominator import Nominator, NominatorSettings, SynchronisedNominator
+from recbole_poem.world.nominator import Nominator, NominatorSettings
 from recbole_poem.world.retrieval import Beside, Everything, Retrieval
+from recbole_poem.world.synchronised import SynchronisedNominator
 from recbole_poem.world.world import World
 
-#: makes the retrieval of a world; it is told the names of the scores that the ranker gives
-RetrievalMaker = Callable[[World, Sequence[str]], Retrieval]
+#: makes the retrieval of a world; it is told whose scores it may read
+RetrievalMaker = Callable[[World, Ranker], Retrieval]
 RankerMaker = Callable[[World], Ranker]
-#: makes the order of a world; it is told the names of the scores that the ranker gives
-OrderMaker = Callable[[World, Sequence[str]], Order]
+#: makes the order of a world; it is told whose scores it orders by
+OrderMaker = Callable[[World, Ranker], Order]
 
 #: the word for the world's own ranker, and that for the mean of the scores
 WORLD, MEAN = "world", "mean"
 _LOADING = Lock()  # once in a process, however many threads ask
 
 
-def own(world: World, objectives: Sequence[str]) -> Retrieval:
+def own(world: World, ranker: Ranker) -> Retrieval:
     """Return the platform's own sources, alone."""
     return world.sources()
 
 
-def everything(world: World, objectives: Sequence[str]) -> Retrieval:
+def everything(world: World, ranker: Ranker) -> Retrieval:
     """Return all videos."""
     return Everything(world.n_items)
 
 
-def best(world: World, objectives: Sequence[str]) -> Retrieval:
+def best(world: World, ranker: Ranker) -> Retrieval:
     """Return the fair ceiling."""
     return BestRetrieval(world)
 
 
-def nominator(world: World, objectives: Sequence[str]) -> Retrieval:
+def nominator(world: World, ranker: Ranker) -> Retrieval:
     """Return a nominator that the ranker corrects, beside the platform's own sources."""
     return Beside(SynchronisedNominator(world, NominatorSettings()), world.sources())
 
 
-def naive_nominator(world: World, objectives: Sequence[str]) -> Retrieval:
+def naive_nominator(world: World, ranker: Ranker) -> Retrieval:
     """Return a nominator that learns from users alone, beside the platform's own sources."""
     return Beside(Nominator(world, NominatorSettings()), world.sources())
 
 
-def mean(world: World, objectives: Sequence[str]) -> Order:
+def mean(world: World, ranker: Ranker) -> Order:
     """Return the platform's own order."""
     return Mean()
 
@@ -95,7 +96,7 @@ class OfCheckpoint:
     n_candidates: int
     alone: bool
 
-    def __call__(self, world: World, objectives: Sequence[str]) -> Retrieval:
+    def __call__(self, world: World, ranker: Ranker) -> Retrieval:
         """Return the retrieval.
 
         Raises
@@ -105,7 +106,7 @@ class OfCheckpoint:
         """
         with _LOADING:
             recommender, turn = _recommender(self.path, self.data)
-        found = CheckpointRetrieval(recommender, world, objectives, self.n_candidates, turn)
+        found = CheckpointRetrieval(recommender, world, ranker, self.n_candidates, turn)
         return found if self.alone else Beside(found, world.sources())
 
 
@@ -134,16 +135,16 @@ class OrderOf:
     path: str
     data: str
 
-    def __call__(self, world: World, objectives: Sequence[str]) -> Order:
+    def __call__(self, world: World, ranker: Ranker) -> Order:
         """Return the order.
 
         Raises
         ------
         InputError
-            If the checkpoint has none, or reads scores that are not given.
+            If the checkpoint has none, or reads scores that are not given, or another ranker's.
         """
         fusion = ServedFusion(_part(self.path, self.data))
-        return LearnedOrder(fusion, world, objectives)
+        return LearnedOrder(fusion, world, ranker)
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class OrderBy:
     block: Mapping[str, Any]
     where: str
 
-    def __call__(self, world: World, objectives: Sequence[str]) -> Order:
+    def __call__(self, world: World, ranker: Ranker) -> Order:
         """Return the order.
 
         Raises
@@ -171,6 +172,7 @@ class OrderBy:
             For a component or setting that there is not, one that has to be learned, and weights of
             scores that are not given.
         """
+        objectives = ranker.objectives
         block, weights = dict(self.block), self.block.get("weights")
         if isinstance(weights, Mapping):
             for name, weight in weights.items():

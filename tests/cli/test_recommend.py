@@ -30,14 +30,16 @@ def test_a_file_is_answered_as_the_library_answers(
     checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     requests = tmp_path / "requests.csv"
-    requests.write_text("request,history,times\nanna,i1 i2 new,5 65 66\nbert,i3,\n")
+    requests.write_text(
+        "request,history,times\nanna,i1 i2 new,1600000005 1600000065 1600000066\nbert,i3,\n"
+    )
     output = tmp_path / "recs.parquet"
     arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output", str(output)]
     assert recommend([*arguments, "--k", "4"]) == 0
     said = capsys.readouterr().out
     assert "2 requests answered, 0 lines skipped, 1 unknown item token left out" in said
     expected = Recommender.load(checkpoint).recommend(
-        [["i1", "i2"], ["i3"]], k=4, item_times=[[5, 65], None]
+        [["i1", "i2"], ["i3"]], k=4, item_times=[[1600000005, 1600000065], None]
     )
     expected["request"] = ["anna"] * 4 + ["bert"] * 4
     pd.testing.assert_frame_equal(pd.read_parquet(output), expected, check_dtype=False)
@@ -48,14 +50,14 @@ def test_the_times_of_a_file_move_its_answers(write_dataset: Any, tmp_path: Path
     keys.update(model="POEM", epochs=1, topk=[1, 5], valid_metric="NDCG@5", hidden_size=16)
     checkpoint = str(run_recbole_poem(config_dict=keys)["model_file"])
     requests, output = tmp_path / "requests.csv", tmp_path / "recs.csv"
-    requests.write_text("request,history,times\nanna,i1 i2,5 65\nbert,i1 i2,\n")
+    requests.write_text("request,history,times\nanna,i1 i2,1600000005 1600000065\nbert,i1 i2,\n")
     arguments = ["--checkpoint", checkpoint, "--input", str(requests), "--output", str(output)]
     assert recommend([*arguments, "--k", "4"]) == 0
     found = pd.read_csv(output)["score"].to_numpy()
     histories = [["i1", "i2"]] * 2
-    expected = Recommender.load(checkpoint).recommend(histories, k=4, item_times=[[5, 65], None])[
-        "score"
-    ]
+    expected = Recommender.load(checkpoint).recommend(
+        histories, k=4, item_times=[[1600000005, 1600000065], None]
+    )["score"]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert not np.allclose(found[:4], found[4:], rtol=1e-5)
 

@@ -39,7 +39,7 @@ def test_extras_are_those_of_setup_cfg() -> None:
                         for line in lines if line not in within)  # fmt: skip
         assert declared == own, extra
         assert within <= set(lines), extra
-    named = set(parser["options.extras_require"]) - {"test"}
+    named = set(parser["options.extras_require"]) - {"test", "release"}
     assert named == set(stack.EXTRAS)
 
 

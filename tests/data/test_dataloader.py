@@ -136,6 +136,16 @@ def test_large_catalogues_get_shared_negatives(write_dataset: Any) -> None:
     assert torch.equal(log_q[1:].argsort(stable=True), popularity[1:].argsort(stable=True))
 
 
+def test_a_sample_of_a_small_catalogue_is_told_to_do_nothing(
+    write_dataset: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = random_log(1, n_users=40, n_items=25, longest=20)
+    n_items = log["item_id"].nunique()
+    assemble(Config(config_dict={**write_dataset(log), **SMALL, "sampled_negatives": 9}))
+    words = "'sampled_negatives' does nothing: up to full_softmax_limit, 50,000, items the softmax "
+    assert f"{words}is exact, and there are {n_items}" in caplog.messages
+
+
 def test_epoch_and_seed_decide_the_batches(experiment: Experiment) -> None:
     def epoch(number: int) -> "list[torch.Tensor]":
         experiment.train_data.set_epoch(number)

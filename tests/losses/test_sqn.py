@@ -55,6 +55,13 @@ def entropy_of(target: int, state: int) -> float:
 BOTH_ENTROPIES = (entropy_of(2, 1) + entropy_of(1, 2)) / 2
 
 
+def test_sac_says_that_it_was_sqn_to_the_end() -> None:
+    loss = term("sac", 5, 3, warm_up_steps=1000)
+    assert loss.at_end(1001) is None
+    words = "losses.sac.warm_up_steps: the weights that are kept come of 1,000 batches, and in the "
+    assert loss.at_end(1000) == f"{words}first 1,000 sac is sqn; train longer, or lower it"
+
+
 @pytest.mark.parametrize("first_learns", [True, False])
 def test_the_published_example(first_learns: bool) -> None:
     """y = 1 + 20 / 2 = 11, against 2: half of 81; a single network's maximum would give 98."""

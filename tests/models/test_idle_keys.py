@@ -45,6 +45,20 @@ def test_a_model_of_the_history_alone_has_no_use_for_rankings() -> None:
     assert idle(targets={"watch": {"target": "watch_time"}}) == []  # data sets name them
 
 
+@pytest.mark.parametrize("encoder", ["comirec", "gimirec"])
+def test_layers_of_an_encoder_that_has_none_are_told(encoder: str) -> None:
+    keys = {"n_layers": 3, "history_encoder": encoder}
+    assert idle(**keys) == [("n_layers", f"the history_encoder {encoder} has no layers to count")]
+    assert idle(**{**keys, "history_encoder": "hstu"}) == []
+
+
+@pytest.mark.parametrize("key", ["sampled_negatives", "full_softmax_limit"])
+def test_a_sample_that_no_loss_reads_is_told(key: str) -> None:
+    why = "no loss asks for the softmax over the catalogue (gbce, margin)"
+    assert idle(**{key: 20}, losses=["gbce", "margin"]) == [(key, why)]
+    assert idle(**{key: 20}, losses=["gbce", "system"]) == []
+
+
 def test_the_ranking_alone_is_one() -> None:
     assert idle("Upstream", n_rankings=3) == [("n_rankings", "Upstream reads one ranking")]
 

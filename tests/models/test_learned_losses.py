@@ -108,6 +108,16 @@ def test_it_is_trained_kept_averaged_and_resumed(keys: Dict[str, Any], losses: A
     assert len(Recommender.load(result["model_file"]).recommend([history], k=4)) == 4
 
 
+@pytest.mark.parametrize(("warm_up", "n_told"), [(4, 0), (1000, 1)])
+def test_a_warm_up_longer_than_the_training_is_told(
+    keys: Dict[str, Any], warm_up: int, n_told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    losses = {"sac": {**SAC["sac"], "warm_up_steps": warm_up}}
+    run_recbole_poem(config_dict={**plain(keys, losses), "epochs": 1, "eval_step": 1})
+    told = [one for one in caplog.messages if one.startswith("losses.sac.warm_up_steps: the wei")]
+    assert len(told) == n_told
+
+
 def weights_of(model: Any, second: bool) -> Dict[str, torch.Tensor]:
     """Return the weights of one of the two networks, as they are now."""
     named = {name: weight.detach().clone() for name, weight in model.named_parameters()}

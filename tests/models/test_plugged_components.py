@@ -302,7 +302,9 @@ def test_it_trains_is_evaluated_and_answers(toy: Any, write_dataset: Any) -> Non
     tokens = recommender.similar_items(recommender._vocabulary.tokens[1], 2)["item"]
     names = recommender.objectives
     ranking = Ranking.of(list(tokens), names, np.ones((len(tokens), len(names))).tolist())
-    answer = recommender.recommend([list(tokens)], k=3, rankings=[ranking], item_times=[[1, 7200]])
+    answer = recommender.recommend(
+        [list(tokens)], k=3, rankings=[ranking], item_times=[[1.6e9, 1.6e9 + 7200]]
+    )
     assert isinstance(answer, pd.DataFrame)
     assert len(answer) == 3
     assert (name in CALLS) is (name not in UNSERVED)

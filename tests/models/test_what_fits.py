@@ -39,3 +39,8 @@ def test_it_is_refused(keys: Dict[str, Any], words: str, training: str) -> None:
 def test_every_loss_says_whether_it_stands_alone() -> None:
     beside = {name for name, term in LOSSES.components().items() if not term.stands_alone}
     assert beside == {"fusion", "history_length", "noise_robustness", "preference"}
+
+
+def test_every_loss_says_whether_it_asks_for_the_softmax() -> None:
+    asking = {name for name, term in LOSSES.components().items() if term.asks_softmax}
+    assert asking == {"feedback", "sac", "sqn", "system", "system_order"}

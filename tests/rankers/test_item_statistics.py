@@ -204,6 +204,17 @@ def test_the_upload_is_a_time_or_a_date(
     ("header", "value", "words"),
     [
         ("came:token", "soon", r"'soon' in 'came' is no date such as 2022-04-10$"),
+        ("came:token", "31", r"'31' in 'came' is no date such as 2022-04-10$"),
+        (
+            "long:float",
+            "31",
+            r"the numbers of 'long', from 31 to 31, are no times like those of th",
+        ),
+        (
+            "came:float",
+            "1590000000000",
+            r"the numbers .* which go from 2020-.*\(time_unit: s\); name a column of times in that",
+        ),
         ("came:token_seq", "a b", r"'came' is a token_seq; name a float, or a date a token$"),
     ],
 )

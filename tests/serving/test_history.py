@@ -154,6 +154,14 @@ def test_the_request_with_wrong_times_is_named() -> None:
         checked_item_times(["a b"], [[1.0, 2.0]])
 
 
+def test_an_item_without_a_time_has_none_and_not_nan() -> None:
+    (found,) = checked_item_times([["a", "b"]], [[None, 2.0]])
+    assert math.isnan(found[0]) and found[1] == 2.0
+    words = "item_times: request 1: a time is NaN; write None where one is not known"
+    with pytest.raises(InputError, match=words):
+        checked_item_times([["a", "b"], ["b", "c"]], [None, np.array([math.nan, 2.0])])
+
+
 def test_times_of_one_query_are_no_other_ones_and_as_many_as_its_items() -> None:
     reader = RequestReader(VOCABULARY, Needs([]), 1.0)
     untimed = Query(["b", "c"])

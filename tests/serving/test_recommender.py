@@ -29,6 +29,7 @@ SMALL = {
     "train_batch_size": 60,
     "valid_metric": "NDCG@5",
 }
+DAY = 1.6e9  # the log begins then
 OF_SASREC = {
     "MAX_ITEM_LIST_LENGTH": 6,
     "topk": [1, 5],
@@ -46,6 +47,11 @@ def keys(write_dataset: Any) -> Dict[str, Any]:
 def trained(keys: Dict[str, Any], **more: Any) -> str:
     own = SMALL if more["model"] == "POEM" else OF_SASREC
     return str(run_recbole_poem(config_dict=laid(keys, own, more))["model_file"])
+
+
+def after(*seconds: int) -> List[List[float]]:
+    """Return the times of one history, so long after the log has begun."""
+    return [[DAY + each for each in seconds]]
 
 
 def tokens(dataset: Any, ids: Any) -> List[str]:
@@ -160,12 +166,13 @@ def test_a_frame_is_sorted_by_time_and_answers_carry_its_names(recommender: Reco
         {
             "request": ["b", "a", "b", "a", "b"],
             "item": ["i1", "i5", "i2", "i6", "i3"],
-            "time": [30, 1, 10, 2, 20],
+            "time": [DAY + second for second in (30, 1, 10, 2, 20)],
         }
     )
     found = recommender.recommend(frame, k=3)
     assert found["request"].tolist() == ["b"] * 3 + ["a"] * 3
-    histories, times = [["i2", "i3", "i1"], ["i5", "i6"]], [[10, 20, 30], [1, 2]]
+    histories, seconds = [["i2", "i3", "i1"], ["i5", "i6"]], [[10, 20, 30], [1, 2]]
+    times = [[DAY + second for second in of_one] for of_one in seconds]
     listed = recommender.recommend(histories, k=3, item_times=times)
     assert found["item"].tolist() == listed["item"].tolist()
     np.testing.assert_array_equal(found["score"], listed["score"])
@@ -176,13 +183,13 @@ def test_times_between_items_move_the_answer_and_the_day_does_not(
 ) -> None:
     history = [["i2", "i3", "i1"]]
     untold, told, later, slower = (
-        recommender.recommend(history, k=5, item_times=[times])["score"].to_numpy()
-        for times in (None, [10, 20, 30], [86410, 86420, 86430], [10, 20, 3000])
+        recommender.recommend(history, k=5, item_times=times)["score"].to_numpy()
+        for times in (None, after(10, 20, 30), after(86410, 86420, 86430), after(10, 20, 3000))
     )
     np.testing.assert_array_equal(told, later)
     assert not np.allclose(told, slower)
     assert not np.allclose(told, untold)
-    answer = recommender.answer([Query(history[0], k=5, times=[10, 20, 30])])[0]
+    answer = recommender.answer([Query(history[0], k=5, times=after(10, 20, 30)[0])])[0]
     np.testing.assert_allclose(answer.scores, told, rtol=1e-5)
 
 
@@ -241,7 +248,7 @@ def test_answers_do_not_depend_on_the_other_requests(
         for k, history in enumerate(histories, 1)
     ]
     answers = recommender.answer(queries)
-    monkeypatch.setattr("recbole_poem.serving.recommender._CELLS", 60)  # two requests a block
+    monkeypatch.setattr("recbole_poem.serving.answering._CELLS", 60)  # two requests a block
     for one, other in zip(answers, recommender.answer(queries)):
         assert one.items == other.items
         np.testing.assert_allclose(one.scores, other.scores, rtol=1e-4)
@@ -311,6 +318,9 @@ def test_similar_items_are_the_neighbours_of_the_graph(recommender: Recommender)
         ({"rankings": []}, "rankings: 0 for 1 requests"),
         ({"draws": [1, 2]}, "draws: 2 for 1 requests"),
         ({"item_times": [[1, 2]]}, "item_times: request 0: 2 times for a history of 1 items"),
+        ({"item_times": [[1.6e12]]}, "item_times: 1600000000000 is far off the training rows"),
+        ({"times": [1.6e6]}, "times: 1600000 is far off the training rows, which go from 2020-09"),
+        ({"item_times": [[np.nan]]}, "item_times: request 0: a time is NaN; write None where one"),
         (
             {"histories": ["i1 i2"]},
             "request 0: expected a list of item tokens, not the string 'i1 i2'",
@@ -444,7 +454,7 @@ def test_what_cannot_answer_is_named(
     ranking = Ranking.of(["i1"], ["click"], [[1.0]])
     recommender = Recommender.load(path)
     plain = recommender.recommend([["i1"]])
-    assert recommender.recommend([["i1"]], rankings=[ranking], item_times=[[3]]).equals(plain)
+    assert recommender.recommend([["i1"]], rankings=[ranking], item_times=[[DAY]]).equals(plain)
     for kind in ("rankings", "item_times"):
         assert f"{kind}: SASRec reads none, so they change nothing" in caplog.text
     with pytest.raises(InputError, match="similar_items: the item graph is POEM's"):

@@ -147,3 +147,22 @@ def test_stages_travel_with_their_items() -> None:
 def test_stages_that_do_not_fit_are_refused(stages: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         Ranking.of(["a", "b"], ["x"], [[1.0], [2.0]], stages)
+
+
+@pytest.mark.parametrize(("shift", "is_foreign"), [(0.0, False), (1.0, False), (1.8, True)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_scores_beside_all_that_a_fusion_knows_are_of_another_ranker(
+    shift: float, is_foreign: bool, sign: int
+) -> None:
+    scores = np.linspace(-0.5, 0.5, 5) + 2 * sign * shift
+    table = np.stack([np.zeros(5), scores], axis=1)
+    ranking = Ranking.of(list("abcde"), ["y", "x"], table)
+    needs = Needs(["x", "y"], spans=[(-1.0, 1.0), (-1.0, 1.0)])
+    words = needs.lacking(ranking)
+    assert (words is not None) is is_foreign
+    if words is not None:
+        assert words.startswith("the scores of 'x' go from ")
+        assert "and the score fusion learned from -1 to 1; give those of the ranker" in words
+    assert needs.lacking(Ranking.of(list("ab"), ["y", "x"], table[:2])) is None  # too few to tell
+    assert needs._replace(spans=None).lacking(ranking) is None
+    assert needs._replace(spans=[(0.0, 0.0)] * 2).lacking(ranking) is None  # no span

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
+from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.renamed import RENAMED
 from recbole_poem.core.settings import defaults_of
@@ -429,3 +430,69 @@ def test_a_stage_that_a_model_lacks_is_told_and_does_nothing() -> None:
     ranker = make("MultiTaskRanker", rerankers="nobody")
     assert [key for key, _ in ranker.unknown_keys()] == ["rerankers"]
     assert ranker.component("rerankers") is None
+
+
+# -- the name of a component by a dotted key ------------------------------------------------------
+
+READER = {"name": "partial_order", "group_samples": 3}
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"ranking_reader.name": "ridge"}, {"name": "ridge", "values": "features", "penalty": 0.5}),
+        (
+            {"ranking_reader.penalty": 3, "ranking_reader.name": "ridge"},
+            {"name": "ridge", "values": "features", "penalty": 3},
+        ),
+        (
+            {"ranking_reader": READER, "ranking_reader.name": "pooling"},
+            {"name": "pooling", "values": "features", "n_queries": 4},
+        ),
+        ({"preset": "paper", "ranking_reader.name": "none"}, "none"),
+    ],
+)
+def test_another_name_leaves_the_settings_that_the_new_component_has(
+    keys: Dict[str, Any], expected: Any
+) -> None:
+    assert Config("POEM", "ml-100k", config_dict=keys)["ranking_reader"] == expected
+
+
+def test_the_same_name_leaves_all_settings() -> None:
+    keys = {"ranking_reader.name": "partial_order"}
+    found, usual = (
+        Config("POEM", "ml-100k", config_dict=of)["ranking_reader"] for of in (keys, {})
+    )
+    assert found == usual and usual["n_layers"] == 1
+
+
+def test_settings_of_a_lower_file_go_with_the_component_that_had_them() -> None:
+    lower = {"ranking_reader.n_layers": 3, "ranking_reader.values": "features"}
+    keys = laid(lower, {"ranking_reader.name": "ridge"})
+    assert keys == {"ranking_reader.values": "features", "ranking_reader.name": "ridge"}
+    inner = {"history_encoder": {"name": "transformer", "position": {"name": "interpos"}}}
+    inner["history_encoder"]["position"]["combine"] = "gate"
+    given = {**inner, "history_encoder.position.name": "learned"}
+    position = Config("POEM", "ml-100k", config_dict=given)["history_encoder"]["position"]
+    assert position == {"name": "learned"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            {"ranking_reader.penalti": 3, "ranking_reader.name": "ridge"},
+            r"ranking_reader\.penalti: there is no such setting; the nearest is 'penalty'",
+        ),
+        (
+            {"ranking_reader.n_layers": 3, "ranking_reader.name": "ridge"},
+            r"ranking_reader\.n_layers: there is no such setting",
+        ),
+        ({"ranking_reader.name": "rigde"}, "there is no 'rigde'; the nearest is 'ridge'"),
+    ],
+)
+def test_a_setting_given_beside_the_name_is_the_new_components(
+    keys: Dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        Config("POEM", "ml-100k", config_dict=keys)

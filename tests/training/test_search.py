@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, ClassVar, Dict, Set
+from typing import Any, ClassVar, Dict, Set, Tuple
 
 import pytest
 from conftest import random_log
@@ -118,15 +118,27 @@ def test_a_model_without_a_file_gets_the_default() -> None:
     assert space_file("STAMP").name == "default.hyper"
 
 
+def test_a_reader_with_settings_of_its_own_has_a_file_of_its_own() -> None:
+    assert space_file("POEM", "ridge").name == "POEM-ridge.hyper"
+    assert space_file("POEM", "partial_order").name == space_file("POEM").name == "POEM.hyper"
+
+
+def asked(stem: str) -> Tuple[str, Dict[str, str]]:
+    """Return the model that a file is for, and the keys that choose what it tunes."""
+    model, _, reader = stem.partition("-")
+    return model, {"ranking_reader": reader} if reader else {}
+
+
 @pytest.mark.parametrize(
-    "model", sorted({file.stem for file in (PROPERTIES / "tune").iterdir()} - {"default"})
+    "name", sorted({file.stem for file in (PROPERTIES / "tune").iterdir()} - {"default"})
 )
-def test_the_spaces_of_the_plugin_hold_known_keys_and_valid_values(model: str) -> None:
-    space = read_space(str(space_file(model)))
+def test_the_spaces_of_the_plugin_hold_known_keys_and_valid_values(name: str) -> None:
+    model, chosen = asked(name)
+    space = read_space(str(space_file(model, chosen.get("ranking_reader"))))
     assert 5 <= len(space) <= 7  # of comparable size
-    defaults = Config(model, "ml-100k")
+    defaults = Config(model, "ml-100k", config_dict=chosen)
     for params in sample(space, 20, seed=0):
-        config = Config(model, "ml-100k", config_dict=params)
+        config = Config(model, "ml-100k", config_dict={**chosen, **params})
         assert config.unknown_keys() == []
         for key, value in params.items():
             default = defaults[key]
@@ -155,20 +167,20 @@ class Reading(Config):
 
 
 @pytest.mark.parametrize(
-    "model", [file.stem for file in sorted((PROPERTIES / "tune").glob("*.hyper"))]
+    "name", [file.stem for file in sorted((PROPERTIES / "tune").glob("*.hyper"))]
 )
-def test_every_key_that_a_file_searches_is_read_by_default(write_dataset: Any, model: str) -> None:
+def test_every_key_that_a_file_searches_is_read_by_default(write_dataset: Any, name: str) -> None:
     """A key that nothing reads costs trials and finds chance."""
-    model = "BPR" if model == "default" else model
-    file = PROPERTIES / "tune" / f"{model}.hyper"
-    keys = {line.split()[0] for line in space_file(model).read_text().splitlines() if line.strip()}
+    model, chosen = asked("BPR" if name == "default" else name)
+    file = space_file(model, chosen.get("ranking_reader"))
+    keys = {line.split()[0] for line in file.read_text().splitlines() if line.strip()}
     given = {**write_dataset(random_log(1, n_users=40, n_items=25, longest=20)), "topk": [5]}
     given.update({"valid_metric": "NDCG@5", "ranking_source.n_candidates": 8})
     given = given if model == "POEM" else {k: v for k, v in given.items() if "." not in k}
     if model == "MultiTaskRanker":
         of_ranker = {"targets": {"liked": {"feedback": {"rating": "[4,inf)"}}}}
         given = {**given, **of_ranker, "valid_metric": "GAUC", "metrics": ["GAUC"]}
-    config = Reading(model, config_dict=given)
+    config = Reading(model, config_dict={**given, **chosen})
     Reading.asked = set()
     experiment = assemble(config)
     trainer = get_trainer(config)(config, experiment.model)

@@ -17,6 +17,7 @@ from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import create_dataset
 from recbole_poem.world.ab import run_test
 from recbole_poem.world.arms import WORDS, CascadeOf
+from recbole_poem.world.cascade import WorldRanker
 from recbole_poem.world.checkpoint_retrieval import CheckpointRetrieval
 from recbole_poem.world.dataset import BEGIN, write_dataset
 from recbole_poem.world.history import NONE
@@ -110,7 +111,7 @@ def test_a_model_of_the_world_is_trained_and_comes_back_as_its_retrieval(
     everybody = np.arange(world.n_users)
     recommender = Recommender.load(str(checkpoint), {"data_path": str(data.parent)})
     assert list(recommender.objectives) == world.objectives
-    retrieval = CheckpointRetrieval(recommender, world, world.objectives, 15)
+    retrieval = CheckpointRetrieval(recommender, world, WorldRanker(world), 15)
     lives = Lives(world, everybody)
     list(lives.go(world.usual_retrieval(), Until(requests=6)))
     asked = lives.ask(everybody)
@@ -142,17 +143,17 @@ def _reads_only_scores_that_there_are(recommender: Recommender) -> None:
     world = small_world(ranking_stage__objectives={"clicks": {"utility": 1.0, "duration": 0.0}})
     words = "the model reads the score 'click', which the ranking stage does not give; the "
     with pytest.raises(InputError, match=words + "nearest is 'clicks'"):
-        CheckpointRetrieval(recommender, world, world.objectives, 5)
+        CheckpointRetrieval(recommender, world, WorldRanker(world), 5)
 
 
 def _reads_the_last_ranking_alone(recommender: Recommender, patched: pytest.MonkeyPatch) -> None:
     patched.setattr(recommender.model.ranking_side, "n_rankings", 2)
     with pytest.raises(InputError, match=r"n_rankings is 2, and a world keeps the last ranking"):
-        CheckpointRetrieval(recommender, small_world(), small_world().objectives, 5)
+        CheckpointRetrieval(recommender, small_world(), WorldRanker(small_world()), 5)
 
 
 def _answers_only_videos_that_there_are(recommender: Recommender) -> None:
     world = small_world(catalogue__items=20, list__candidates=5, list__shown=3)
     asked = Lives(world, np.arange(40)).ask(np.arange(40))
     with pytest.raises(InputError, match=r"the model recommends 'v.*', which is no video of this"):
-        CheckpointRetrieval(recommender, world, world.objectives, 40).candidates(asked)
+        CheckpointRetrieval(recommender, world, WorldRanker(world), 40).candidates(asked)

@@ -226,6 +226,22 @@ def test_what_does_not_fit_is_refused(data: Path, ranker: str, poem: str) -> Non
         made(data, ranker=ranker)(small_world(catalogue__items=70))
 
 
+def test_a_learned_fusion_reads_no_other_ranker(data: Path, ranker: str) -> None:
+    """Names alike do not make scores alike."""
+    world = small_world()
+    shared = opened(ranker, data).model.targets
+    names = {"ranking_source.columns": [one.name for one in shared]}
+    of_log = trained(data, "Upstream", "of_log", **LEARNED, **names)
+    words = "its score_fusion learned from the scores of the world's own ranker, and here MultiTa"
+    with pytest.raises(InputError, match=words):
+        made(data, ranker=ranker, score_fusion=of_log)(world)
+    own = {"losses.fusion": True, "row_features": "none", "history_encoder": "transformer"}
+    poem = trained(data, "POEM", "of_log", **LEARNED, **names, **own)
+    with pytest.raises(InputError, match=words):
+        made(data, ranker=ranker, retrieval=poem)(world)
+    assert made(data, score_fusion=of_log, retrieval=poem)(world)
+
+
 def test_columns_of_requests_are_refused_and_statistics_of_items_are_read(data: Path) -> None:
     reads = {"request_context": {"columns": ["timestamp"]}}
     told = trained(data, "MultiTaskRanker", "told", epochs=1, ranker_input=reads)

@@ -36,6 +36,8 @@ class ComiRec(nn.Module):
         What rows know beside their items.
     """
 
+    has_layers = False
+
     @dataclass(frozen=True)
     class Settings:
         """Of the interests; the paper's values, of which routing is a choice."""

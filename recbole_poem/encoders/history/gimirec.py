@@ -60,6 +60,8 @@ class GIMIRec(nn.Module):
         If gaps are to be read and the rows have no ``time``.
     """
 
+    has_layers = False
+
     @dataclass(frozen=True)
     class Settings:
         """Of the graph, the gaps and the interests; K = 4 as in ComiRec, the others are ours."""

@@ -1,6 +1,6 @@
 """The tokens of a history: items, with what is known of their places and rows."""
 
-from typing import Any, Mapping, Tuple
+from typing import Any, Collection, Mapping, Tuple
 
 import torch
 from torch import nn
@@ -10,6 +10,21 @@ from recbole_poem.core.stage import Choice
 from recbole_poem.encoders.positions import Placed, Rows
 from recbole_poem.encoders.sizes import Sizes
 from recbole_poem.log.row_features import RowFeature
+
+
+def require_read(position: str, reads: Collection[str], there: Collection[str]) -> None:
+    """Check that the row features are `there` that a position reads.
+
+    Raises
+    ------
+    InputError
+        Naming the position and the first one that is not.
+    """
+    for name in sorted(set(reads) - set(there)):
+        raise InputError(
+            f"history_encoder.position: {position} reads the row feature '{name}', which is not "
+            f"there; set row_features.{name}: True"
+        )
 
 
 class Slots(nn.ModuleDict):
@@ -38,11 +53,7 @@ class Slots(nn.ModuleDict):
                 f"row_features.{name}: nothing in the history encoder reads it; leave it out, or "
                 "choose a position that does"
             )
-        for name in sorted(set(reads) - raw):
-            raise InputError(
-                f"history_encoder.position: it reads the row feature '{name}', which is not there; "
-                f"set row_features.{name}: True"
-            )
+        require_read("it", reads, raw)
         super().__init__(
             {
                 name: nn.Embedding(feature.n_slots, size, padding_idx=0)

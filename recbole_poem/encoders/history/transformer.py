@@ -34,6 +34,8 @@ class Transformer(nn.Module):
 
     n_interests = 1
 
+    has_layers = True
+
     @dataclass(frozen=True)
     class Settings:
         """Of its attention; the sizes are the model's."""

@@ -3,6 +3,7 @@
 from typing import Mapping, NamedTuple, Optional, Protocol, Tuple
 
 import torch
+from torch import nn
 
 #: row features of windows by their names, (B, W) each; see `recbole_poem.log.row_features`
 Rows = Mapping[str, torch.Tensor]
@@ -34,6 +35,28 @@ class Position(Protocol):
         self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]
     ) -> Optional[torch.Tensor]:
         """Return what is added to the scores, (B, heads, W or 1, W); None = nothing."""
+
+
+class Silent(nn.Module):
+    """A `Position` that says nothing; who inherits it speaks where it has something to say."""
+
+    reads: Tuple[str, ...] = ()
+
+    def add(self, tokens: torch.Tensor, rows: Rows) -> torch.Tensor:
+        """Return the tokens as they are."""
+        return tokens
+
+    def rotate(
+        self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]
+    ) -> Tuple[torch.Tensor, torch.Tensor]:
+        """Return queries and keys as they are."""
+        return query, key
+
+    def bias(
+        self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]
+    ) -> Optional[torch.Tensor]:
+        """Return None: nothing is added to the scores."""
+        return None
 
 
 class Placed(NamedTuple):

@@ -6,7 +6,7 @@ ends at the longest window, where the code cuts sums off at a length of its own.
 """
 
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple
+from typing import Any, Optional
 
 import torch
 import torch.nn.functional as F
@@ -14,12 +14,12 @@ from torch import nn
 
 from recbole_poem.core.settings import at_least, setting
 from recbole_poem.core.stages import POSITIONS
-from recbole_poem.encoders.positions import Rows
+from recbole_poem.encoders.positions import Rows, Silent
 from recbole_poem.encoders.sizes import Sizes
 
 
 @POSITIONS.register("cape")
-class CAPE(nn.Module):
+class CAPE(Silent):
     """Places count steps between unlike rows, and have a say in the scores (CAPE, WWW 2025).
 
     The step of row k under the query of row i is ``1 - sigmoid(q_i . k_k / sqrt(e))``, and 0 for
@@ -32,8 +32,6 @@ class CAPE(nn.Module):
     settings : Settings
     sizes : Sizes
     """
-
-    reads = ()
 
     @dataclass(frozen=True)
     class Settings:
@@ -51,16 +49,6 @@ class CAPE(nn.Module):
         self.places = nn.Parameter(torch.zeros(settings.size * (length + 1)))
         self.up_to: torch.Tensor
         self.register_buffer("up_to", torch.ones(length, length).tril(), persistent=False)
-
-    def add(self, tokens: torch.Tensor, rows: Rows) -> torch.Tensor:
-        """Return the tokens as they are."""
-        return tokens
-
-    def rotate(
-        self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]
-    ) -> Tuple[torch.Tensor, torch.Tensor]:
-        """Return queries and keys as they are."""
-        return query, key
 
     def bias(
         self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]

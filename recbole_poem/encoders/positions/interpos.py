@@ -5,7 +5,7 @@ in powers of two of seconds, for logs of minutes, and a slot for a gap that is n
 """
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, NamedTuple, Optional, Protocol, Tuple, Type
+from typing import Any, Callable, Dict, NamedTuple, Protocol, Type
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from torch import nn
 
 from recbole_poem.core.settings import at_least, one_of, setting
 from recbole_poem.core.stages import POSITIONS
-from recbole_poem.encoders.positions import Rows
+from recbole_poem.encoders.positions import Rows, Silent
 from recbole_poem.encoders.sizes import Sizes
 from recbole_poem.log.row_features.gap import N_SLOTS
 
@@ -123,7 +123,7 @@ GAPS: Dict[str, Gaps] = {
 
 
 @POSITIONS.register("interpos")
-class InterPos(nn.Module):
+class InterPos(Silent):
     """Adds to a token its place and how long after the row before it came (INTERPOS, 2025).
 
     The place has a learned vector pi, the gap a learned vector rho, 0 where it is not known: of
@@ -161,18 +161,6 @@ class InterPos(nn.Module):
         slots = self.slots(rows["time"])
         added: torch.Tensor = tokens + self.combine(self.place.weight, self.rhythm.weight, slots)
         return added
-
-    def rotate(
-        self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]
-    ) -> Tuple[torch.Tensor, torch.Tensor]:
-        """Return queries and keys as they are."""
-        return query, key
-
-    def bias(
-        self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]
-    ) -> None:
-        """Return nothing."""
-        return None
 
     def slots(self, time: torch.Tensor) -> torch.Tensor:
         """Return the slot of the gap before each row.

@@ -1,18 +1,18 @@
 """A learned vector for each place."""
 
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple
+from typing import Any
 
 import torch
 from torch import nn
 
 from recbole_poem.core.stages import POSITIONS
-from recbole_poem.encoders.positions import Rows
+from recbole_poem.encoders.positions import Rows, Silent
 from recbole_poem.encoders.sizes import Sizes
 
 
 @POSITIONS.register("learned")
-class Learned(nn.Module):
+class Learned(Silent):
     """A learned vector for each place of a window, added to its token.
 
     Parameters
@@ -20,8 +20,6 @@ class Learned(nn.Module):
     settings : Settings
     sizes : Sizes
     """
-
-    reads = ()
 
     @dataclass(frozen=True)
     class Settings:
@@ -36,15 +34,3 @@ class Learned(nn.Module):
         place = torch.arange(tokens.shape[1], device=tokens.device)
         added: torch.Tensor = tokens + self.embedding(place)
         return added
-
-    def rotate(
-        self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]
-    ) -> Tuple[torch.Tensor, torch.Tensor]:
-        """Return queries and keys as they are."""
-        return query, key
-
-    def bias(
-        self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]
-    ) -> None:
-        """Return nothing."""
-        return None

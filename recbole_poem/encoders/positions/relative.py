@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from recbole_poem.core.stages import POSITIONS
-from recbole_poem.encoders.positions import Rows
+from recbole_poem.encoders.positions import Rows, Silent
 from recbole_poem.encoders.sizes import Sizes
 
 
 @POSITIONS.register("relative")
-class Relative(nn.Module):
+class Relative(Silent):
     """A learned number for each distance of two places, added to their score (HSTU, after T5).
 
     One table is shared by heads and layers (ours; HSTU's code has one for each layer). It begins
@@ -33,16 +33,6 @@ class Relative(nn.Module):
     def __init__(self, settings: Any, sizes: Sizes) -> None:
         super().__init__()
         self.of_distance = nn.Parameter(torch.zeros(sizes.max_length))
-
-    def add(self, tokens: torch.Tensor, rows: Rows) -> torch.Tensor:
-        """Return the tokens as they are."""
-        return tokens
-
-    def rotate(
-        self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]
-    ) -> Tuple[torch.Tensor, torch.Tensor]:
-        """Return queries and keys as they are."""
-        return query, key
 
     def bias(
         self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]

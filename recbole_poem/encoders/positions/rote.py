@@ -16,7 +16,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.number_types import is_number
 from recbole_poem.core.settings import Range, one_of, setting
 from recbole_poem.core.stages import POSITIONS
-from recbole_poem.encoders.positions import Rows
+from recbole_poem.encoders.positions import Rows, Silent
 from recbole_poem.encoders.sizes import Sizes
 
 _DAY = 86_400
@@ -56,7 +56,7 @@ def _numbers(weights: Dict[str, Any]) -> bool:
 
 
 @POSITIONS.register("rote")
-class RoTE(nn.Module):
+class RoTE(Silent):
     """Queries and keys are turned by year, month and day of their rows (RoTE, SIGIR 2026).
 
     ``sum``: ``q' = sum_l w_l R(t_l) q``, and k' likewise, with the rotation R of each level. The
@@ -111,10 +111,6 @@ class RoTE(nn.Module):
         self.weights: torch.Tensor
         self.register_buffer("weights", weights, persistent=False)  # (1 or heads, L)
 
-    def add(self, tokens: torch.Tensor, rows: Rows) -> torch.Tensor:
-        """Return the tokens as they are."""
-        return tokens
-
     def rotate(
         self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]
     ) -> Tuple[torch.Tensor, torch.Tensor]:
@@ -125,12 +121,6 @@ class RoTE(nn.Module):
             row = torch.arange(at.shape[0], device=at.device)
             mine = turns[row, :, at].unsqueeze(2)
         return _turned(query, mine), _turned(key, turns)
-
-    def bias(
-        self, query: torch.Tensor, key: torch.Tensor, rows: Rows, at: Optional[torch.Tensor]
-    ) -> None:
-        """Return nothing."""
-        return None
 
     def turns(self, time: torch.Tensor) -> torch.Tensor:
         """Return the weighted sums over the levels of ``exp(i angle)``.

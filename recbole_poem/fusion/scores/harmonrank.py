@@ -25,15 +25,15 @@ from torch import nn
 from recbole_poem.core.averages import weighted_mean
 from recbole_poem.core.settings import ABOVE_0, at_least, setting
 from recbole_poem.core.stages import SCORE_FUSIONS
-from recbole_poem.fusion.learned import LearnedSettings, Lists, Personal
+from recbole_poem.fusion.learned import LearnedSettings, Lists, OverPlaces, Personal
 from recbole_poem.fusion.list_auc import soft_auc
-from recbole_poem.fusion.places import Places, shares
-from recbole_poem.fusion.scores import CandidateOrder, Fused
+from recbole_poem.fusion.places import shares
+from recbole_poem.fusion.scores import Fused
 from recbole_poem.fusion.scores.reciprocal_rank import competition_ranks
 
 
 @SCORE_FUSIONS.register("harmonrank")
-class HarmonRank(nn.Module):
+class HarmonRank(OverPlaces):
     """Two branches over the objectives, learned by soft-rank AUC (HarmonRank; Kuaishou).
 
     Features are the shares of each objective's places, and behind them those of the fused score.
@@ -47,9 +47,6 @@ class HarmonRank(nn.Module):
         C, numbers that tell who asks; 0 = all have the same weights.
     """
 
-    reads_ranks_alone = False
-    gives_weights = True
-
     @dataclass(frozen=True)
     class Settings(LearnedSettings):
         """Of the branches and the loss."""
@@ -61,10 +58,9 @@ class HarmonRank(nn.Module):
         )
 
     def __init__(self, settings: Any, n_objectives: int, context_size: int = 0) -> None:
-        super().__init__()
-        self.n_features, self.softness = n_objectives + 1, settings.softness
+        super().__init__(n_objectives, settings.cells)
+        self.softness = settings.softness
         size = settings.hidden_size
-        self.places = Places(n_objectives, settings.cells)
         self.token = nn.Linear(2, size, bias=False)
         self.objective = nn.Parameter(torch.empty(n_objectives, size))
         # without biases: one of the keys has no effect, and Adam would walk it by rounding errors
@@ -75,12 +71,6 @@ class HarmonRank(nn.Module):
         self.gate = Personal(context_size, n_objectives)
         self.reset_parameters()
 
-    @classmethod
-    def of_cache(cls, settings: Any, n_objectives: int) -> CandidateOrder:
-        """Return who chooses the candidates before anything is learned."""
-        order: CandidateOrder = settings.candidates.make(n_objectives)
-        return order
-
     def reset_parameters(self) -> None:
         """Begin with the mean of the places."""
         for layer in (self.token, self.among, self.key_value):
@@ -89,10 +79,6 @@ class HarmonRank(nn.Module):
         nn.init.zeros_(self.output.weight)
         self.query.reset_parameters()
         self.gate.reset_parameters()
-
-    def fit(self, scores: torch.Tensor) -> None:
-        """Put the knots of the places, by candidates (n, M) of training rankings."""
-        self.places.fit(scores)
 
     def fused(
         self, places: torch.Tensor, ranks: torch.Tensor, context: Optional[torch.Tensor]

@@ -31,10 +31,10 @@ from torch import nn
 from recbole_poem.core.averages import weighted_mean
 from recbole_poem.core.settings import FROM_0, at_least, setting
 from recbole_poem.core.stages import SCORE_FUSIONS
-from recbole_poem.fusion.learned import LearnedSettings, Lists, Personal
+from recbole_poem.fusion.learned import LearnedSettings, Lists, OverPlaces, Personal
 from recbole_poem.fusion.list_auc import list_auc
-from recbole_poem.fusion.places import Places, shares
-from recbole_poem.fusion.scores import CandidateOrder, Fused
+from recbole_poem.fusion.places import shares
+from recbole_poem.fusion.scores import Fused
 
 #: the least slope, so that no two scores become one where float32 ends
 _LEAST = 1e-3
@@ -80,7 +80,7 @@ class Rising(NamedTuple):
 
 
 @SCORE_FUSIONS.register("umre")
-class UMRE(nn.Module):
+class UMRE(OverPlaces):
     """Monotone networks of the scores, personal weights, a Pareto step (UMRE; Kuaishou).
 
     Features are the shares of each objective's g, and behind them those of the fused score.
@@ -93,9 +93,6 @@ class UMRE(nn.Module):
     context_size : int
         C, numbers that tell who asks; 0 = all have the same weights.
     """
-
-    reads_ranks_alone = False
-    gives_weights = True
 
     @dataclass(frozen=True)
     class Settings(LearnedSettings):
@@ -111,10 +108,9 @@ class UMRE(nn.Module):
     former_auc: torch.Tensor
 
     def __init__(self, settings: Any, n_objectives: int, context_size: int = 0) -> None:
-        super().__init__()
-        self.n_features, self.pareto = n_objectives + 1, settings.pareto
+        super().__init__(n_objectives, settings.cells)
+        self.pareto = settings.pareto
         size = settings.hidden_size
-        self.places = Places(n_objectives, settings.cells)
         nodes, weights = clenshaw_curtis(settings.degree)
         inside = torch.from_numpy((nodes + 1) / 2 / settings.cells)
         begin = torch.arange(settings.cells, dtype=torch.float64) / settings.cells
@@ -137,12 +133,6 @@ class UMRE(nn.Module):
         self.register_buffer("former_auc", torch.full((n_labels,), torch.nan))
         self.reset_parameters()
 
-    @classmethod
-    def of_cache(cls, settings: Any, n_objectives: int) -> CandidateOrder:
-        """Return who chooses the candidates before anything is learned."""
-        order: CandidateOrder = settings.candidates.make(n_objectives)
-        return order
-
     def reset_parameters(self) -> None:
         """Begin with the mean of the places."""
         nn.init.normal_(self.slope, std=3)
@@ -152,10 +142,6 @@ class UMRE(nn.Module):
             part.reset_parameters()
         nn.init.zeros_(self.output)
         nn.init.zeros_(self.level)
-
-    def fit(self, scores: torch.Tensor) -> None:
-        """Put the knots of the places, by candidates (n, M) of training rankings."""
-        self.places.fit(scores)
 
     def slopes(self, at: torch.Tensor, context: Optional[torch.Tensor]) -> torch.Tensor:
         """Return f at places (P,) for contexts (Q, C) or nobody: (Q, M, P), above 0."""

@@ -119,6 +119,8 @@ class LossTerm(Protocol):
     teaches_state: bool
     #: whether a model learns to tell items by nothing else; others go beside such a term
     stands_alone: bool
+    #: whether it asks for log probabilities of the softmax over the catalogue, in `positives`
+    asks_softmax: bool
 
     @staticmethod
     def fields(settings: Any, data: Any) -> Dict[str, FieldMaker]:
@@ -140,6 +142,14 @@ class LossTerm(Protocol):
 
     def __call__(self, learnt: Learnt, log_probability: torch.Tensor) -> torch.Tensor:
         """Return the weighted part of the loss, of the log probabilities (Q, P) asked for."""
+
+
+@runtime_checkable
+class SpeaksAtEnd(Protocol):
+    """A loss term that has something to say of a training that was too short for it."""
+
+    def at_end(self, n_batches: int) -> Optional[str]:
+        """Return what to say where the weights that are kept come of so many batches, or None."""
 
 
 @runtime_checkable

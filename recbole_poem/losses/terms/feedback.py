@@ -8,6 +8,7 @@ import torch
 from recbole_poem.core.averages import weighted_mean
 from recbole_poem.core.settings import FROM_0, setting
 from recbole_poem.core.stages import LOSSES
+from recbole_poem.losses.positions import Losses, over_positions
 from recbole_poem.losses.terms import FieldMaker, Learnt
 
 
@@ -18,6 +19,7 @@ class Feedback:
     teaches_history = True
     teaches_state = True
     stands_alone = True
+    asks_softmax = True
 
     @dataclass(frozen=True)
     class Settings:
@@ -52,11 +54,14 @@ def errors(learnt: Learnt, log_probability: torch.Tensor) -> Tuple[torch.Tensor,
 
     Those of the requests come first, of their log probabilities (Q, 1), then those of the others.
     """
-    loss = -log_probability[:, 0]
-    weight = torch.full_like(loss, learnt.request_weight)
+    at_others = None
     if learnt.others is not None:
         target = learnt.other_target.unsqueeze(1)
-        other = -learnt.log_probability(learnt.others, target)[:, 0]
-        loss = torch.cat([loss, other])
-        weight = torch.cat([weight, torch.ones_like(other)])
-    return loss, weight
+        at_others = _all_count(learnt.log_probability(learnt.others, target))
+    return over_positions(learnt, _all_count(log_probability), at_others)
+
+
+def _all_count(log_probability: torch.Tensor) -> Losses:
+    """Return the losses of log probabilities (T, 1), of which each counts."""
+    loss = -log_probability[:, 0]
+    return loss, torch.ones_like(loss, dtype=torch.bool)

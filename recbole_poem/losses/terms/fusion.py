@@ -28,6 +28,7 @@ class Fusion:
     teaches_history = False
     teaches_state = True
     stands_alone = False
+    asks_softmax = False
 
     @dataclass(frozen=True)
     class Settings:

@@ -67,6 +67,7 @@ class GBCE:
     teaches_history = True
     teaches_state = True
     stands_alone = True
+    asks_softmax = False
 
     @dataclass(frozen=True)
     class Settings:

@@ -40,6 +40,7 @@ class HistoryLength(nn.Module):
     teaches_history = True
     teaches_state = False
     stands_alone = False
+    asks_softmax = False
 
     @dataclass(frozen=True)
     class Settings:

@@ -22,6 +22,7 @@ class Margin:
     teaches_history = False
     teaches_state = True
     stands_alone = True
+    asks_softmax = False
 
     @dataclass(frozen=True)
     class Settings:

@@ -27,6 +27,7 @@ class NextItemContrast:
     teaches_history = True
     teaches_state = False
     stands_alone = True
+    asks_softmax = False
 
     @dataclass(frozen=True)
     class Settings:

@@ -28,6 +28,7 @@ class NoiseRobustness:
     teaches_history = True
     teaches_state = False
     stands_alone = False
+    asks_softmax = False
 
     @dataclass(frozen=True)
     class Settings:

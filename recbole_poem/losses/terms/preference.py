@@ -54,6 +54,7 @@ class Preference(nn.Module):
     teaches_history = True
     teaches_state = False
     stands_alone = False
+    asks_softmax = False
 
     @dataclass(frozen=True)
     class Settings:

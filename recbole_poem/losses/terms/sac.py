@@ -6,7 +6,7 @@ another optimizer behind the warm-up; here one goes on.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Dict
+from typing import Any, ClassVar, Dict, Optional
 
 import torch
 from recbole.data.interaction import Interaction
@@ -63,3 +63,12 @@ class SAC(SQN):
         """Return the values (P,) themselves, once the warm-up is over."""
         warms_up = int(batch[BATCH_NUMBER]) < self.warm_up_steps
         return super().gain(values, batch) if warms_up else values
+
+    def at_end(self, n_batches: int) -> Optional[str]:
+        """Say that what was kept is a model of SQN, where the warm-up was not over."""
+        if n_batches > self.warm_up_steps:
+            return None
+        return (
+            f"losses.sac.warm_up_steps: the weights that are kept come of {n_batches:,} batches, "
+            f"and in the first {self.warm_up_steps:,} sac is sqn; train longer, or lower it"
+        )

@@ -44,6 +44,7 @@ class SampledSoftmax(nn.Module):
     teaches_history = True
     teaches_state = True
     stands_alone = True
+    asks_softmax = False
 
     @dataclass(frozen=True)
     class Settings:

@@ -68,6 +68,7 @@ class SetRank:
     teaches_history = True
     teaches_state = True
     stands_alone = True
+    asks_softmax = False
 
     @dataclass(frozen=True)
     class Settings:

@@ -67,6 +67,7 @@ class SQN(nn.Module):
     teaches_history = True
     teaches_state = True
     stands_alone = True
+    asks_softmax = True
     #: the key of its settings, for the words of errors
     key: ClassVar[str] = "losses.sqn"
 

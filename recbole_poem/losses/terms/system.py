@@ -23,6 +23,7 @@ class System:
     teaches_history = False
     teaches_state = True
     stands_alone = True
+    asks_softmax = True
 
     @dataclass(frozen=True)
     class Settings:

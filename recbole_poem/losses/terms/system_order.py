@@ -26,6 +26,7 @@ class SystemOrder:
     teaches_history = False
     teaches_state = True
     stands_alone = True
+    asks_softmax = True
 
     @dataclass(frozen=True)
     class Settings:

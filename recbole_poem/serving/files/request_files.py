@@ -28,7 +28,8 @@ from recbole_poem.serving.files.csv_row import split_row
 from recbole_poem.serving.files.formats import by_suffix
 from recbole_poem.serving.files.lines import BadLine, text_lines
 from recbole_poem.serving.files.request_fields import FIELDS, Request, parse_request, refuse_unknown
-from recbole_poem.serving.ranking import Needs, Ranking
+from recbole_poem.serving.log_times import LogTimes
+from recbole_poem.serving.ranking import Needs
 
 Line = Union[Request, BadLine]
 _RANKINGS = ("ranking", "older")  # a table has no cell for them
@@ -47,19 +48,24 @@ def read_requests(path: Path) -> Iterator[Line]:
     return _named(path, by_suffix(path, _READERS)(path))
 
 
-def answerable(lines: Iterable[Line], needs: Needs) -> Iterator[Line]:
-    """Yield lines; a request is bad that names another one's name, or lacks what the model reads.
+def answerable(lines: Iterable[Line], needs: Needs, log_times: LogTimes) -> Iterator[Line]:
+    """Yield lines, without what no model could answer.
+
+    A request is bad that names another one's name, lacks what the model reads, or has a time in
+    another unit.
 
     Parameters
     ----------
     lines : iterable of Request or BadLine
     needs : Needs
         What the model reads in a ranking.
+    log_times : LogTimes
+        Of the rows that the model learned from.
     """
     first: Dict[str, int] = {}
     for line in lines:
         if isinstance(line, Request):
-            lacking = _unreadable([line.ranking, *line.older], needs)
+            lacking = _unreadable(line, needs, log_times)
             if lacking is not None:
                 line = BadLine(line.number, lacking)
             elif first.setdefault(line.name, line.number) != line.number:
@@ -68,8 +74,13 @@ def answerable(lines: Iterable[Line], needs: Needs) -> Iterator[Line]:
         yield line
 
 
-def _unreadable(rankings: List[Optional[Ranking]], needs: Needs) -> Optional[str]:
-    """Say why the rankings of a request cannot be read, None if they can."""
+def _unreadable(line: Request, needs: Needs, log_times: LogTimes) -> Optional[str]:
+    """Say why the rankings or the times of a request cannot be read, None if they can."""
+    try:
+        log_times.require("'times'", line.times)
+    except InputError as error:
+        return str(error)
+    rankings = [line.ranking, *line.older]
     lacking = [needs.lacking(ranking) for ranking in rankings if ranking is not None]
     return next(filter(None, [needs.too_many(len(rankings)), *lacking]), None)
 

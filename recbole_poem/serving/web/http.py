@@ -121,6 +121,7 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
         if body.history is None and body.history_times is not None:
             raise InputError("history_times: they need 'history', the items that they are of")
         service.require_read(1 + len(body.older))
+        service.require_times("history_times", body.history_times)
         history = body.history or ()
         query = Query(
             history=history,
@@ -150,6 +151,7 @@ def _add_endpoints(app: FastAPI, service: Service, metrics: Metrics) -> None:
     @app.post("/feedback", response_model=schemas.KeptFeedback)
     async def feedback(body: schemas.Feedback) -> Response:
         """Add what a user has dealt with to the history, and let re-rankers learn from it."""
+        service.require_times("times", body.times)
         new = History(body.items, checked_times("times", body.times, len(body.items)))
         observed = await service.observe(body.user, Outcome(body.items, body.shown))
         kept = await _aside(service.keep_feedback, body.user, new)

@@ -161,6 +161,16 @@ class Service:
         if too_many is not None:
             raise InputError(f"older: {too_many}")
 
+    def require_times(self, name: str, times: Optional[Sequence[Optional[float]]]) -> None:
+        """Check that times are in the unit of the data set's time.
+
+        Raises
+        ------
+        InputError
+            Naming `name`, and the first one that is not.
+        """
+        self._recommender.log_times.require(name, times)
+
     async def ask(self, question: Question) -> Reply:
         """Answer a question.
 

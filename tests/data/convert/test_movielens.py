@@ -236,6 +236,24 @@ def test_a_line_that_is_wrong_is_named_and_nothing_is_written(
     assert list((tmp_path / "mini").iterdir()) == []
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n\r\n", "  \n\n", "\n" * 99, "  "])
+@pytest.mark.parametrize("part", [7, 1 << 23])
+def test_blank_lines_at_the_end_are_none_and_one_before_it_is_named(
+    tmp_path: Path, end: str, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rating_files, "_PART", part)
+    raw = csv_files(tmp_path / "raw")
+    plain = movielens.convert(raw, tmp_path / "plain" / "mini")
+    text = gzip.decompress((raw / "ratings.csv.gz").read_bytes()).decode()
+    (raw / "ratings.csv.gz").write_bytes(gzip.compress((text + end).encode()))
+    assert movielens.convert(raw, tmp_path / "blank" / "mini") == plain
+    assert files(tmp_path / "blank" / "mini") == files(tmp_path / "plain" / "mini")
+    again = f"{text}{end.rstrip(' ')}\r\n3,10,3.5,1112486027\r\n"
+    (raw / "ratings.csv.gz").write_bytes(gzip.compress(again.encode()))
+    with pytest.raises(InputError, match=r"ratings\.csv\.gz, line 4: 1 field, and a rating has 4"):
+        movielens.convert(raw, tmp_path / "between" / "mini")
+
+
 def test_other_files_that_are_wrong_are_named(tmp_path: Path) -> None:
     out = tmp_path / "mini"
     with pytest.raises(InputError, match="--source: there is no folder"):

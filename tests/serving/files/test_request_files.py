@@ -13,9 +13,11 @@ from recbole_poem.serving.files.lines import BadLine
 from recbole_poem.serving.files.request_fields import Request, parse_request
 from recbole_poem.serving.files.request_files import answerable, read_requests
 from recbole_poem.serving.files.result_files import rows_of, writer
+from recbole_poem.serving.log_times import LogTimes
 from recbole_poem.serving.query import Answer
 from recbole_poem.serving.ranking import Needs
 
+LOG = LogTimes(1.6e9, 1.7e9, "s")
 FOUND = pd.DataFrame(
     {"request": ["u,1", "ü"], "rank": [1, 2], "item": ["a b", "c"], "score": [0.5, -2.0]}
 )
@@ -136,28 +138,37 @@ def test_a_line_whose_ranking_the_model_cannot_read_is_bad() -> None:
     ranking = {"items": ["i1"], "objectives": ["click"], "scores": [[0.5]]}
     with_ranking = parse_request(4, {"request": "u", "history": [], "ranking": ranking})
     without = parse_request(5, {"request": "v", "history": []})
-    assert list(answerable([with_ranking], Needs(["click"]))) == [with_ranking]
-    assert list(answerable([without], Needs(["like"]))) == [without]
+    assert list(answerable([with_ranking], Needs(["click"]), LOG)) == [with_ranking]
+    assert list(answerable([without], Needs(["like"]), LOG)) == [without]
     bad = BadLine(4, "the objective 'like' is missing; the model reads click, like")
-    assert list(answerable([with_ranking], Needs(["click", "like"]))) == [bad]
-    assert list(answerable([bad], Needs(["click"]))) == [bad]
+    assert list(answerable([with_ranking], Needs(["click", "like"]), LOG)) == [bad]
+    assert list(answerable([bad], Needs(["click"]), LOG)) == [bad]
     words = "the stages are missing, by which the model groups candidates (grouping)"
-    assert list(answerable([with_ranking], Needs(["click"], True))) == [BadLine(4, words)]
+    assert list(answerable([with_ranking], Needs(["click"], True), LOG)) == [BadLine(4, words)]
     several = with_ranking._replace(older=(None, with_ranking.ranking))
-    assert list(answerable([several], Needs(["click"], n_rankings=3))) == [several]
+    assert list(answerable([several], Needs(["click"], n_rankings=3), LOG)) == [several]
     bad = BadLine(4, "the objective 'like' is missing; the model reads click, like")
     plain = several._replace(ranking=None)
-    assert list(answerable([plain], Needs(["click", "like"], n_rankings=3))) == [bad]
+    assert list(answerable([plain], Needs(["click", "like"], n_rankings=3), LOG)) == [bad]
     words = (
         "3 rankings of one request are given, and the model reads 2 (n_rankings); leave the older "
         "ones out"
     )
-    assert list(answerable([several], Needs(["click"], n_rankings=2))) == [BadLine(4, words)]
+    assert list(answerable([several], Needs(["click"], n_rankings=2), LOG)) == [BadLine(4, words)]
+
+
+def test_a_line_with_times_in_another_unit_is_bad() -> None:
+    fields = {"request": "u", "history": ["i1", "i2"], "times": [None, 1.65e9]}
+    good = parse_request(4, fields)
+    (bad,) = answerable([parse_request(5, {**fields, "times": [None, 1.65e12]})], Needs([]), LOG)
+    assert list(answerable([good], Needs([]), LOG)) == [good]
+    assert bad.number == 5
+    assert bad.reason.startswith("'times': 1650000000000 is far off the training rows, which go ")
 
 
 def test_a_request_that_is_there_twice_is_bad_and_both_lines_are_named() -> None:
     lines = [Request(2, "7", ["i1"], None), BadLine(3, ""), Request(4, "7", ["i2"], None)]
-    *kept, last = answerable(lines, Needs([]))
+    *kept, last = answerable(lines, Needs([]), LOG)
     assert kept == lines[:2]
     words = "the request '7' is there already, in line 2; give each one a name of its own"
     assert last == BadLine(4, words)

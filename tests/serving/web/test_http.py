@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 import pytest
 from toy_service import Echo, World
 
+from recbole_poem.serving.log_times import LogTimes
 from recbole_poem.serving.ranking import Ranking
 from recbole_poem.serving.stores.store import MemoryStore
 from recbole_poem.serving.web.guard import Rules
@@ -78,6 +79,24 @@ def test_times_come_from_the_request_or_from_feedback(world: World) -> None:
     assert query.times is not None
     assert math.isnan(query.times[0])
     assert query.times[1] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "name"),
+    [
+        ("/recommend", {"history": ["a", "b"], "history_times": [None, 8.8e11]}, "history_times"),
+        ("/feedback", {"user": "u", "items": ["a"], "times": [8.8e11]}, "times"),
+    ],
+)
+def test_times_in_another_unit_are_refused_before_they_are_kept(
+    world: World, path: str, body: Dict[str, Any], name: str
+) -> None:
+    world.recommender.log_times = LogTimes(8.7e8, 8.9e8, "s")
+    response = world.post(path, json=body)
+    assert response.status_code == 422
+    words = f"{name}: 880000000000 is far off the training rows, which go from 1997-07-27"
+    assert response.json()["detail"][0]["msg"].startswith(words)
+    assert not world.histories.read("u").items
 
 
 def test_feedback_says_what_came_of_the_last_request(world: World) -> None:

@@ -19,6 +19,7 @@ KINDS = {"user_id": "id", "item_id": "id", "rating": "number", "timestamp": "who
 _MOST_STARS = 5
 _END = 2**32  # the year 2106
 _PART = 1 << 23  # bytes that are in memory at a time
+_BLANK = b" \r\n"
 
 
 def repeating(path: Path, form: Form, folder: Path, bar: Any = None) -> np.ndarray:
@@ -92,14 +93,17 @@ def ratings(path: Path, form: Form, bar: Any = None) -> Iterator[pd.DataFrame]:
 
 
 def _whole_lines(stream: Any) -> Iterator[bytes]:
-    """Yield the bytes of a stream in parts that end with a line."""
+    """Yield the bytes of a stream in parts that end with a line, less blank lines at its end."""
     rest = b""
     while data := stream.read(_PART):
-        lines, end, rest = (rest + data).rpartition(b"\n")
-        if end:
-            yield lines + end
-    if rest:
-        yield rest + b"\n"
+        rest += data
+        said = rest[: rest.rfind(b"\n") + 1].rstrip(_BLANK)
+        if said:  # blank lines behind it wait for what comes after them
+            end = rest.index(b"\n", len(said)) + 1
+            yield rest[:end]
+            rest = rest[end:]
+    if rest.strip(_BLANK):
+        yield rest.rstrip(_BLANK) + b"\n"
 
 
 def _check_fields(path: Path, tabbed: bytes, first: int) -> None:
