@@ -5,9 +5,7 @@ from typing import Dict, Optional
 from recbole_poem.core.errors import InputError
 
 
-def check_counts(
-    found: Dict[str, int], expected: Optional[Dict[str, int]], dataset: str
-) -> None:
+def check_counts(found: Dict[str, int], expected: Optional[Dict[str, int]], dataset: str) -> None:
     """Compare users, items and interactions, after the filters, with the key ``expected_counts``.
 
     Raises

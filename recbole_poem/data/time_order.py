@@ -100,7 +100,7 @@ class TimeOrderMixin(KnownTokensMixin, FiltersMixin, SplitByTimeMixin):
     def _tell_time_span(self, times: np.ndarray) -> None:
         """Keep from when to when the rows are, and say where that looks odd."""
         self.time_span = np.array([times.min(), times.max()])
-        odd = doubt(*self.time_span, self.config["time_unit"])
+        odd = doubt(times.min(), times.max(), self.config["time_unit"])
         if odd:
             self.logger.warning(f"{self.time_field}: {odd}")
 

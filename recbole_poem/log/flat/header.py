@@ -45,6 +45,8 @@ class StoredColumn(NamedTuple):
         The file of the numbers (R,), or of the ids of its tokens.
     tokens, order : str, optional
         The files of its tokens by id, padding first, and of the ids in the order of the tokens.
+    missing : int
+        Rows without a value.
     """
 
     name: str
@@ -52,6 +54,7 @@ class StoredColumn(NamedTuple):
     values: str
     tokens: Optional[str] = None
     order: Optional[str] = None
+    missing: int = 0
 
 
 class Source(NamedTuple):

@@ -29,6 +29,19 @@ class TokenIds(Mapping[str, int]):
         found = self._order[place]
         return np.where((place >= 0) & (self._tokens[found] == asked), found, -1)
 
+    def among(self, tokens: np.ndarray, number: np.ndarray) -> "TokenIds":
+        """Return the ids of some of the tokens, which have new numbers.
+
+        Parameters
+        ----------
+        tokens : (m,) str
+            In the order of their new numbers, padding first.
+        number : (n,) int64
+            Of each id; 0 for those that are left out, and for padding.
+        """
+        order = number[self._order]
+        return TokenIds(tokens, order[(order > 0) | (self._order == 0)])
+
     def __getitem__(self, token: str) -> int:
         number = int(self.of([token])[0]) if isinstance(token, str) else -1
         if number < 0:

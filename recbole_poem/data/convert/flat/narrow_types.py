@@ -8,13 +8,21 @@ TYPES = (np.uint8, np.int16, np.int32, np.float32)
 
 
 class NarrowType:
-    """Finds the type of a column of float64 that comes part by part."""
+    """Finds the type of a column of float64 that comes part by part.
+
+    Attributes
+    ----------
+    n_missing : int
+        Numbers that are none.
+    """
 
     def __init__(self) -> None:
         self._left: List[type] = [*TYPES]
+        self.n_missing = 0
 
     def narrowed(self, part: np.ndarray) -> np.ndarray:
         """Take notice of a part (N,) float64, and return it in the narrowest type of its own."""
+        self.n_missing += int(np.isnan(part).sum())
         fitting = [kind for kind in TYPES if _holds(kind, part)]
         self._left = [kind for kind in self._left if kind in fitting]
         return part.astype(fitting[0]) if fitting else part

@@ -53,7 +53,7 @@ class Numbered(NamedTuple):
 def number_rows(
     file: AtomicFile, columns: Sequence[Column], fields: Tuple[str, str, str], folder: Path
 ) -> Numbered:
-    """Number the tokens of a log, and write its rows to `folder`.
+    """Give the tokens of a log numbers, and write its rows to `folder`.
 
     Parameters
     ----------

@@ -33,9 +33,7 @@ class TokenNumbers:
         ends = np.r_[0, np.flatnonzero(text == ord("\n")) + 1]
         self._make_room(len(tokens), len(text))
         found = np.empty(len(tokens), np.int64)
-        self._number = _number(
-            text, ends, self._text, self._ends, self._number, self._slots, found
-        )
+        self._number = _number(text, ends, self._text, self._ends, self._number, self._slots, found)
         return found
 
     def strings(self, begin: int, end: int) -> np.ndarray:
@@ -86,7 +84,7 @@ def _slot_of(
         if same:
             break
         slot = (slot + 1) & mask
-    return slot
+    return int(slot)
 
 
 @compiled
@@ -99,7 +97,7 @@ def _number(
     slots: np.ndarray,
     found: np.ndarray,
 ) -> int:
-    """Number the tokens of `text` into `found`, add those that are new, return how many are known."""
+    """Put the numbers of tokens into `found`, add new ones, and return how many are known."""
     for token in range(len(found)):
         begin, end = ends[token], ends[token + 1]
         slot = _slot_of(text, begin, end, known, known_ends, slots)

@@ -76,7 +76,12 @@ def write_flat(
             source=source,
             form=(form.separator, form.seq_separator, form.encoding),
             fields=fields,
-            columns=[_stored(place, column) for place, column in enumerate(columns)],
+            columns=[
+                _stored(place, column)._replace(
+                    missing=numbered.types[column.name].n_missing if column.type == "float" else 0
+                )
+                for place, column in enumerate(columns)
+            ],
             left_out=[column.name for column in file.columns if column not in columns],
             alike={field: _alike(new, columns, field) for field in fields[:2]},
             arrays=arrays,
@@ -159,11 +164,11 @@ def _alike(folder: Path, columns: List[Column], field: str) -> List[Tuple[str, s
     return alike_among(parts, lambda odd: ids.of(odd) > 0)
 
 
-def _summary(
-    folder: Path, header: Header, numbered: Numbered, fields: Tuple[str, str, str]
-) -> str:
+def _summary(folder: Path, header: Header, numbered: Numbered, fields: Tuple[str, str, str]) -> str:
     size = sum(array.bytes for array in header.arrays.values())
-    arrays = {column.name: header.arrays[column.tokens] for column in header.columns if column.tokens}
+    arrays = {
+        column.name: header.arrays[column.tokens] for column in header.columns if column.tokens
+    }
     users, items = (arrays[field].length - 1 for field in fields[:2])
     words = (
         f"{folder.name}: {counted(header.rows, 'row')} of {counted(users, 'user')} and "
