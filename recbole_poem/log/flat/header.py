@@ -148,6 +148,8 @@ class Header:
                 alike={name: [tuple(p) for p in pairs] for name, pairs in said["alike"].items()},
                 arrays={name: Array(**array) for name, array in said["arrays"].items()},
             )
+        except InputError:
+            raise
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
