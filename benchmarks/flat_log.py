@@ -5,8 +5,10 @@ five columns of feedback. That is the shape of KuaiRand-27K, which has 322 milli
 thousand users and 32 million videos: ``--rows 322000000``. Each step runs in a process of its own,
 from the file (``flat_store: never``) and from the store, as POEM's data set with its default keys.
 
-Memory is told twice, on top of what stood after the imports. ``peak`` is resident memory, pages of
-mapped files included, which the system may drop. ``anonymous`` is what it may not.
+Memory of a step is told twice, on top of what stood before it. ``peak`` is by how much it raised
+the highest resident memory, pages of mapped files included, which the system may drop.
+``anonymous`` is the most that it may not drop, and ``kept`` what of that is left behind the step.
+On a busy machine ``cpu_s``, the processor time, is the steadier clock.
 """
 
 import os

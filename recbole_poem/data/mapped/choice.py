@@ -41,7 +41,7 @@ def over_store(config: Any, dataset: Type[Dataset]) -> Type[Dataset]:
     reason = _reason(config, dataset, folder)
     if reason is None:
         getLogger().info(f"the log is mapped from {folder}")
-        return type(dataset.__name__, (StoredLogMixin, dataset), {})
+        return type(dataset.__name__, (dataset, StoredLogMixin), {})
     if asked == "always":
         raise InputError(f"flat_store: always, but {folder} cannot be used: {reason}")
     if folder.is_dir():
