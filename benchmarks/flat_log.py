@@ -48,7 +48,8 @@ def write_log(folder: Path, rows: int) -> int:
         file.write(f"{head}\tplay_ms:float\tduration_ms:float\n".encode())
         for begin in range(0, rows, _ROWS_AT_ONCE):
             n = min(_ROWS_AT_ONCE, rows - begin)
-            time_ms = 1_650_000_000_000 + 30 * 86_400_000 * (begin + np.sort(rng.random(n)) * n) / rows
+            share = (begin + np.sort(rng.random(n)) * n) / rows  # of thirty days
+            time_ms = 1_650_000_000_000 + 30 * 86_400_000 * share
             duration = rng.integers(3_000, 300_000, n)
             columns = {
                 "user": np.searchsorted(activity, rng.random(n) * activity[-1]),

@@ -33,7 +33,7 @@ def over_store(config: Any, dataset: Type[Dataset]) -> Type[Dataset]:
     Raises
     ------
     InputError
-        If the store is damaged, or if there has to be one and there is none that fits.
+        If there has to be a store, and there is none that fits.
     """
     asked, folder = config["flat_store"], folder_of(config["data_path"], config["dataset"])
     if asked == "never":
@@ -58,7 +58,11 @@ def _reason(config: Any, dataset: Type[Dataset], folder: Path) -> Optional[str]:
     for key in _NEED_A_FRAME:
         if config[key]:
             return f"{key} needs a frame of the log"
-    store, path = FlatStore(folder), Path(config["data_path"]) / f"{config['dataset']}.inter"
+    try:
+        store = FlatStore(folder)
+    except InputError as error:
+        return str(error)
+    path = Path(config["data_path"]) / f"{config['dataset']}.inter"
     header, form = store.header, Format.of(config)
     fields = tuple(config[f"{name}_FIELD"] for name in ("USER_ID", "ITEM_ID", "TIME"))
     if fields != header.fields:

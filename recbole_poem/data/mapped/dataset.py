@@ -2,8 +2,8 @@
 
 RecBole's steps from a frame of text to a log of numbers are taken here over columns that lie on
 disk. A step that needs no more than a mark, a count or an extent of a column makes no copy. If
-filters take rows, or a checkpoint numbers users otherwise, what is left is copied once, in the
-store's narrow types.
+filters take rows, or a checkpoint numbers them otherwise, what is left is copied once, to the disk
+where it has room, in the store's narrow types.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from recbole_poem.data.mapped.filters import StoredFiltersMixin
 from recbole_poem.data.mapped.stored_rows import StoredRows
 from recbole_poem.data.request_log import LogMixin
 from recbole_poem.log.flat import FlatStore, TokenIds, folder_of
-from recbole_poem.log.requests import first_rows
+from recbole_poem.log.flat.store import FIRST
 
 
 class StoredLogMixin(StoredFiltersMixin, LogMixin):
@@ -123,13 +123,14 @@ class StoredLogMixin(StoredFiltersMixin, LogMixin):
 
     def _keep_log(self) -> None:
         """Map the log; where rows went or have new ids, copy what is left of it."""
-        rows, ids = self.inter_feat, (self.uid_field, self.iid_field)
-        place = rows.order(self.uid_field)
-        user, item = (rows.ids(field, place) for field in ids)
-        tokens = {f: rows.ids(f, place) for f in self._other_tokens(rows)}
-        floats = {f: rows.taken(f, place) for f in self._fields_to_keep()}
+        rows = self.inter_feat
+        found = rows.arranged(self.uid_field)
+        tokens = {f: found[f] for f in self._other_tokens(rows)}
+        floats = {f: found[f] for f in self._fields_to_keep()}
+        user, item = found[self.uid_field], found[self.iid_field]
         columns: Dict[str, Any] = {
-            **{f: torch.from_numpy(column) for f, column in zip(ids, (user, item))},
+            self.uid_field: torch.from_numpy(user),
+            self.iid_field: torch.from_numpy(item),
             **{f: FlatColumn(column, np.int64) for f, column in tokens.items()},
             **{
                 f: FlatColumn(
@@ -140,6 +141,7 @@ class StoredLogMixin(StoredFiltersMixin, LogMixin):
                 for f, column in floats.items()
             },
         }
-        first = rows.store.first if place is None else first_rows(user)
         self.inter_feat = LogColumns({f: columns[f] for f in rows}, len(user))
-        self._set_log(user, item, first, Widened(floats, np.float64), Widened(tokens, np.int64))
+        self._set_log(
+            user, item, found[FIRST], Widened(floats, np.float64), Widened(tokens, np.int64)
+        )

@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 
 from recbole_poem.data.mapped.columns import Filled, Scaled, Step, extent
+from recbole_poem.data.mapped.room import room
 from recbole_poem.log.flat import FlatStore
+from recbole_poem.log.flat.store import FIRST
+from recbole_poem.log.requests import first_rows
 
 #: rows that are looked at together, those of one user always
 ROWS_AT_ONCE = 4_000_000
@@ -119,28 +122,58 @@ class StoredRows:
         known = self._ids.get(name)
         self._ids[name] = ids if known is None else ids[known]
 
-    def ids(self, name: str, rows: Optional[np.ndarray]) -> np.ndarray:
-        """Return the ids of a column at `rows` of the store; None = all of them, not copied."""
-        found = self.taken(name, rows)
-        return self._ids[name][found] if name in self._ids else found
+    # -- the log -----------------------------------------------------------------------------
 
-    def taken(self, name: str, rows: Optional[np.ndarray]) -> np.ndarray:
-        """Return a column as it is stored at `rows` of the store; None = all, not copied."""
-        values = self.store.values(name)
-        return values if rows is None else values[rows]
+    def arranged(self, user: str) -> Dict[str, np.ndarray]:
+        """Return all columns (R,) of the rows that are left, by user and time, as they are stored.
 
-    def order(self, user: str) -> Optional[np.ndarray]:
-        """Return the rows of the store that are left, by user and time; None = all as they are."""
-        if self.is_whole and user not in self._ids:
-            return None
-        counts = self.counts(user)
-        users = np.flatnonzero(counts)  # as the store numbers them
+        Beside them stands `FIRST`, the first row of each row's user. What no filter and no new id
+        has changed is mapped; the rest is copied once, to the disk where there is room.
+
+        Parameters
+        ----------
+        user : str
+            The column of users.
+        """
+        store, moved = self.store, not self.is_whole or user in self._ids
+        sources = {**{name: store.values(name) for name in self}, FIRST: store.first}
+        changed = [name for name in sources if moved or name in self._ids]
+        copies = {
+            name: room(store.folder, self._kind(name, sources[name]), len(self)) for name in changed
+        }
+        begin = 0
+        for rows in self._in_order(user) if changed else ():
+            end = begin + len(rows)
+            for name, copy in copies.items():
+                found = sources[name][rows]
+                if name == FIRST:
+                    found = begin + first_rows(found)
+                elif name in self._ids:
+                    found = self._ids[name][found]
+                copy[begin:end] = found
+            begin = end
+        return {**sources, **copies}
+
+    def _kind(self, name: str, stored: np.ndarray) -> np.dtype:
+        """Return the type of a column that holds its new ids as well."""
+        if name not in self._ids:
+            return stored.dtype
+        return np.promote_types(stored.dtype, np.min_scalar_type(self._ids[name].max()))
+
+    def _in_order(self, user: str) -> Iterator[np.ndarray]:
+        """Yield the rows of the store that are left, users in the order of their ids, in parts."""
+        offsets = self.store.offsets
+        users = np.arange(len(offsets) - 1)
         if user in self._ids:
-            users = users[self._ids[user][users].argsort()]
-        kept = np.arange(len(self)) if self._kept is None else np.flatnonzero(self._kept)
-        begin, number = (np.cumsum(counts) - counts)[users], counts[users]
-        shift = begin - (np.cumsum(number) - number)
-        return kept[np.arange(len(kept)) + shift.repeat(number)]
+            ids = self._ids[user][1:]
+            users = users[ids > 0][ids[ids > 0].argsort()]
+        number = np.diff(offsets)[users]
+        ends = number.cumsum()
+        cuts = np.searchsorted(ends, np.arange(ROWS_AT_ONCE, ends[-1], ROWS_AT_ONCE))
+        for part, n in zip(np.split(users, cuts), np.split(number, cuts)):
+            shift = offsets[part] - (np.cumsum(n) - n)
+            rows = np.arange(n.sum()) + shift.repeat(n)
+            yield rows if self._kept is None else rows[self._kept[rows]]
 
     # -- numbers -----------------------------------------------------------------------------
 

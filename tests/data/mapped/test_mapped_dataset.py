@@ -11,6 +11,7 @@ import pytest
 import torch
 from conftest import random_log
 from recbole.utils import init_seed
+from toy_exposures import TINY, TINY_POEM, exposure_log, write_exposures
 
 from recbole_poem.core.atomic import Format
 from recbole_poem.core.errors import InputError
@@ -21,6 +22,7 @@ from recbole_poem.data.mapped.columns import LogColumns
 from recbole_poem.data.mapped.dataset import StoredLogMixin
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import create_dataset
+from recbole_poem.training.quick_start import run_recbole_poem
 
 FIELDS = ("user_id", "item_id", "timestamp")
 LEAVE_ONE_OUT = {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "full"}
@@ -261,6 +263,15 @@ def test_a_changed_file_is_read_and_a_touched_one_is_not(
     assert "bytes, and had" in caplog.text
 
 
+def test_a_damaged_store_is_told_and_not_used(
+    keys_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = keys_of(wide_log())
+    (Path(keys["data_path"]) / "toy" / "toy.flat" / "first.npy").unlink()
+    assert not made(keys)
+    assert "first.npy is missing" in caplog.text and "the .inter file is read" in caplog.text
+
+
 def test_columns_of_sequences_are_read_from_the_file(
     keys_of: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -273,3 +284,16 @@ def test_columns_of_sequences_are_read_from_the_file(
     assert not made(keys)
     assert "no column of sequences such as tags" in caplog.text
     assert made({**keys, "load_col": None, "unload_col": {"inter": ["tags"]}})
+
+
+@pytest.mark.parametrize("model", ["POEM", "MultiTaskRanker"])
+def test_a_training_from_a_store_is_that_from_the_file(write_dataset: Any, model: str) -> None:
+    keys = {**write_exposures(write_dataset, exposure_log()), "model": model, "epochs": 1}
+    keys.update(TINY_POEM if model == "POEM" else TINY)
+    results = []
+    for way in ("never", "always"):
+        results.append(run_recbole_poem(config_dict={**keys, "flat_store": way}))
+        folder = Path(keys["data_path"]) / keys["dataset"]
+        write_flat(folder / f"{keys['dataset']}.inter", Format(), FIELDS)
+    assert results[0]["test_result"] == results[1]["test_result"]
+    assert results[0]["best_valid_score"] == results[1]["best_valid_score"]
