@@ -102,8 +102,15 @@ class HistoryLengths:
         The width of a window.
     """
 
+    dtype, device = torch.int64, torch.device("cpu")
+
     def __init__(self, first: np.ndarray, most: int) -> None:
         self._first, self._most = torch.from_numpy(first), most
+
+    @property
+    def shape(self) -> torch.Size:
+        """(R,)."""
+        return self._first.shape
 
     def __getitem__(self, rows: torch.Tensor) -> torch.Tensor:
         """Return the lengths of `rows` (...), (...) int64."""

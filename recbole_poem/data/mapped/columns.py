@@ -71,6 +71,11 @@ class FlatColumn:
         """The type of what it answers."""
         return torch.from_numpy(np.empty(0, self._kind)).dtype
 
+    @property
+    def shape(self) -> torch.Size:
+        """(R,)."""
+        return torch.Size(self._values.shape)
+
     def dim(self) -> int:
         """Return the number of dimensions, 1."""
         return 1

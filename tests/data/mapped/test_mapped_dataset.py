@@ -132,6 +132,7 @@ def test_rows_windows_and_splits_are_those_of_the_file(
     assert store.inter_feat.is_whole
     assert_equal(file, store)
     assert isinstance(store.flat, LogColumns)
+    assert f"share, torch.Size([{len(store.log)}]), cpu, torch.float32" in str(store.flat)
     assert store.flat["clicked"]._values.dtype == np.uint8  # as it lies on the disk
 
 
