@@ -31,8 +31,6 @@ class StoredRows:
         Float column -> what becomes of its numbers before a model reads them.
     """
 
-    empty = False  # a store has rows, and a filter that takes all of them is refused
-
     def __init__(self, store: FlatStore, types: Mapping[str, str]) -> None:
         self.store, self._types = store, dict(types)
         self._kept: Optional[np.ndarray] = None  # (S,) bool; None = all
