@@ -4,13 +4,23 @@ import argparse
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 from recbole_poem.cli.command import command_line, verb_parser
 from recbole_poem.core import stack
 
 #: those of `recbole_poem.data.convert.recflow.places`, which loads torch; help does not
 NEGATIVES = ("auto", "index", "tied")
+#: data set -> the file of keys that names the columns that its converter writes
+_PRESETS = {
+    "kuairand": "kuairand-pure",
+    "kuairec": "kuairec",
+    "recflow": "recflow",
+    "rectour": "rectour",
+    "movielens": "ml-1m",
+    "ml-beliefs": "ml-beliefs",
+    "census": "census",
+}
 
 
 def parse(arguments: List[str]) -> argparse.Namespace:
@@ -23,7 +33,8 @@ def parse(arguments: List[str]) -> argparse.Namespace:
         "docs/datasets.md says where the data sets are, and what is in them.",
     )
     sets = command.add_subparsers(dest="dataset", required=True, metavar="DATASET")
-    _add_table(sets.add_parser("table", help="your own events, a row an event"))
+    table = sets.add_parser("table", help="your own events, a row an event")
+    _add_table(table)
     rand = sets.add_parser("kuairand", help="KuaiRand-Pure, -1K or -27K")
     rec = sets.add_parser("kuairec", help="KuaiRec 2.0")
     flow = sets.add_parser("recflow", help="RecFlow: exposures, and the rankings of two stages")
@@ -31,19 +42,14 @@ def parse(arguments: List[str]) -> argparse.Namespace:
     movies = sets.add_parser("movielens", help="MovieLens: ML-100K, 1M, 10M, 20M, 25M or 32M")
     beliefs = sets.add_parser("ml-beliefs", help="MovieLens Beliefs 2024: ratings and lists")
     census = sets.add_parser("census", help="Census-Income (KDD), for rankers alone")
-    for each, name in (
-        (rand, "kuairand-pure"),
-        (rec, "kuairec"),
-        (flow, "recflow"),
-        (tour, "rectour"),
-        (movies, "ml-1m"),
-        (beliefs, "ml-beliefs"),
-        (census, "census"),
-    ):
+    _add_flat(sets.add_parser("flat", help="the flat store of a data set that is there"))
+    for each, name in zip((rand, rec, flow, tour, movies, beliefs, census), _PRESETS.values()):
         each.add_argument("--source", type=Path, required=True, help="folder of the files")
         each.add_argument(
             "--output", type=Path, required=True, help=f"folder to write, e.g. dataset/{name}"
         )
+    for each in (table, rand, rec, flow, tour, movies, beliefs, census):
+        each.add_argument("--flat", action="store_true", help="write the flat store of it as well")
     for each in (rand, rec):
         each.add_argument(
             "--no_statistics",
@@ -95,6 +101,15 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_flat(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--dataset", dest="name", required=True, help="whose .inter file it is made of")
+    add("--data_path", help="the folder that holds its folder (default: as for training)")
+    for part in ("user", "item", "time"):
+        add(f"--{part}", metavar="COLUMN", help=f"column of the {part} (default: as its keys say)")
+    add("--check", action="store_true", help="write nothing: read the store, compare its checksums")
+
+
 def _add_recflow(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
@@ -136,10 +151,53 @@ def _names(text: str) -> List[str]:
 
 def _convert_table(keys: Dict[str, Any]) -> int:
     from recbole_poem.data.convert.table import convert
+    from recbole_poem.data.convert.table.naming import FIELDS
 
-    found = convert(keys.pop("input"), keys.pop("output"), **keys)
+    flat, output = keys.pop("flat"), keys.pop("output")
+    found = convert(keys.pop("input"), output, **keys)
+    if flat:
+        fields = (FIELDS["user"], FIELDS["item"], FIELDS["time"])
+        print(_flat_beside(output, fields))
     where = [f"--dataset={found.dataset}", f"--data_path={found.data_path}"]
     print(f"{found.summary}\n\nnext: {command_line('train', '--model=POEM', *where)}")
+    return 0
+
+
+def _flat_beside(output: Path, fields: Tuple[str, str, str]) -> str:
+    """Write the flat store of what was converted."""
+    from recbole_poem.core.atomic import Format
+    from recbole_poem.data.convert.flat import write_flat
+
+    return write_flat(output / f"{output.resolve().name}.inter", Format(), fields)
+
+
+def _fields_of(preset: str) -> Tuple[str, str, str]:
+    """Return the columns of users, items and times that a file of keys names."""
+    from recbole_poem.core.config_files import read_config_file
+    from recbole_poem.training.properties import PROPERTIES
+
+    keys = read_config_file(str(PROPERTIES / "dataset" / f"{preset}.yaml"))
+    return keys["USER_ID_FIELD"], keys["ITEM_ID_FIELD"], keys["TIME_FIELD"]
+
+
+def _convert_flat(name: str, check: bool, **given: Any) -> int:
+    """Write the flat store of a data set, or check the one that is there."""
+    from recbole_poem.core.atomic import Format
+    from recbole_poem.data.convert.flat import write_flat
+    from recbole_poem.log.flat import FlatStore, folder_of
+    from recbole_poem.training.config import Config
+
+    names = {"user": "USER_ID_FIELD", "item": "ITEM_ID_FIELD", "time": "TIME_FIELD"}
+    keys = {names.get(key, key): value for key, value in given.items() if value is not None}
+    config = Config("POEM", name, config_dict=keys)
+    if check:
+        store = FlatStore(folder_of(config["data_path"], name))
+        store.verify()
+        print(f"{store.folder}: {len(store.header.arrays)} arrays are as they were written")
+        return 0
+    path = Path(config["data_path"]) / f"{name}.inter"
+    fields = (config["USER_ID_FIELD"], config["ITEM_ID_FIELD"], config["TIME_FIELD"])
+    print(write_flat(path, Format.of(config), fields))
     return 0
 
 
@@ -161,8 +219,11 @@ def run(arguments: List[str]) -> int:
     )
 
     dataset = keys.pop("dataset")
+    if dataset == "flat":
+        return _convert_flat(**keys)
     if dataset == "table":
         return _convert_table(keys)
+    flat = keys.pop("flat")
     if "no_statistics" in keys:
         keys["statistics"] = not keys.pop("no_statistics")
     converters: Dict[str, Callable[..., str]] = {
@@ -176,4 +237,6 @@ def run(arguments: List[str]) -> int:
     }
     summary = converters[dataset](**keys)
     print(f"{keys['output']}\n{summary}")
+    if flat:
+        print(_flat_beside(keys["output"], _fields_of(_PRESETS[dataset])))
     return 0

@@ -42,6 +42,11 @@ class OverallKeys:
     lazy_sequences: bool = setting(
         False, FLAG, "cut the windows of RecBole's models when a batch is made: less memory"
     )
+    flat_store: str = setting(
+        "auto",
+        one_of("auto", "always", "never"),
+        "map the log from <dataset>.flat: where it is and fits, in any case, or not at all",
+    )
     positive_feedback: Any = setting(
         None, ANY, 'rows to predict, {rating: "[4,inf)"}; others stay context; ~ = every row'
     )

@@ -36,7 +36,7 @@ from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.controls import ShuffledCache, without_history, without_target
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.data.request_log import RequestLogMixin
-from recbole_poem.data.rows import LogRows
+from recbole_poem.data.rows import HistoryLengths, LogRows
 from recbole_poem.data.time_order import to_single_precision
 from recbole_poem.data.windows import gather_windows, row_windows
 from recbole_poem.log.row_features import RowFeature, features_of, field_of
@@ -66,8 +66,8 @@ class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
         # `_change_feat_format` has sorted the rows by user and time already
         self.flat, exact_time = self.inter_feat, self.inter_feat[self.time_field]
         to_single_precision(self.flat)
-        length = np.minimum(self.log.position, self.max_item_list_len)
-        columns = {**self.flat.interaction, self.item_list_length_field: torch.from_numpy(length)}
+        length = HistoryLengths(self.log.first, self.max_item_list_len)
+        columns = {**self.flat.interaction, self.item_list_length_field: length}
         rows = torch.from_numpy(np.flatnonzero(self._target_rows()))
         self.inter_feat = LogRows({**columns, self.time_field: exact_time}, rows)
 

@@ -2,18 +2,10 @@
 
 from typing import Dict, Optional
 
-import pandas as pd
-
 from recbole_poem.core.errors import InputError
 
 
-def check_counts(
-    interactions: pd.DataFrame,
-    user_field: str,
-    item_field: str,
-    expected: Optional[Dict[str, int]],
-    dataset: str,
-) -> None:
+def check_counts(found: Dict[str, int], expected: Optional[Dict[str, int]], dataset: str) -> None:
     """Compare users, items and interactions, after the filters, with the key ``expected_counts``.
 
     Raises
@@ -21,11 +13,6 @@ def check_counts(
     InputError
         If one of them differs.
     """
-    found = {
-        "users": interactions[user_field].nunique(),
-        "items": interactions[item_field].nunique(),
-        "interactions": len(interactions),
-    }
     for name, number in (expected or {}).items():
         if found[name] != number:
             words = ", ".join(f"{value:,} {key}" for key, value in found.items())

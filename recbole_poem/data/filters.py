@@ -32,14 +32,17 @@ class FiltersMixin(ReadingMixin):
     """Mixin for any RecBole data set: its filters, each obeyed, counted or refused."""
 
     def _data_processing(self) -> None:
+        self._warn_of_alike_tokens()
+        super()._data_processing()
+        say = self.logger.warning if self.row_counts.surprising else self.logger.info
+        say(self.row_counts.table())
+
+    def _warn_of_alike_tokens(self) -> None:
         for field in filter(None, (self.uid_field, self.iid_field)):
             columns = [feat[field] for feat, _ in self._feats() if field in feat]
             if field == self.iid_field and hasattr(self, "item2entity"):
                 columns.append(pd.Series(list(self.item2entity), dtype=object))
             warn_of_alike_tokens(field, columns)
-        super()._data_processing()
-        say = self.logger.warning if self.row_counts.surprising else self.logger.info
-        say(self.row_counts.table())
 
     def _data_filtering(self) -> None:
         super()._data_filtering()
@@ -99,16 +102,24 @@ class FiltersMixin(ReadingMixin):
                     f"{key}: no column '{field}' was loaded; name it in load_col, or mend the key"
                 )
             with self._counted(f"fail {key}: {wanted}"):
-                feats = [feat for feat in self.field2feats(field) if feat is not None]
-                for feat, holds in zip(feats, self._meeting(feats, field, wanted, key)):
-                    feat.drop(feat.index[~holds], inplace=True)
+                self._filter_by_value(field, wanted, key)
+
+    def _filter_by_value(self, field: str, wanted: Any, key: str) -> None:
+        """Keep the rows of all tables that have a wanted value of a field."""
+        feats = [feat for feat in self.field2feats(field) if feat is not None]
+        for feat, holds in zip(feats, self._meeting(feats, field, wanted, key)):
+            feat.drop(feat.index[~holds], inplace=True)
 
     def _filter_inter_by_user_or_item(self) -> None:
         known = " or ".join(f"{self._rows(source).name}" for _, source in self._feats()[1:])
         reason = f"have a user or item that is not in {known} (filter_inter_by_user_or_item)"
         asked = self.config.is_given("filter_inter_by_user_or_item")
         with self._counted(reason, asked):
-            super()._filter_inter_by_user_or_item()
+            self._drop_without_features()
+
+    def _drop_without_features(self) -> None:
+        """Drop the rows whose user or item is in no table of features."""
+        super()._filter_inter_by_user_or_item()
 
     def _filter_by_inter_num(self) -> None:
         """Keep users and items whose number of rows lies within the intervals, round by round."""
@@ -177,14 +188,18 @@ class FiltersMixin(ReadingMixin):
         if kind == FeatureType.FLOAT:
             intervals = parse_intervals(wanted, key)
             return [within(feat[field].to_numpy(), intervals) for feat in feats]
-        if kind != FeatureType.TOKEN:
-            raise InputError(f"{key}: '{field}' holds sequences, and rows are not chosen by those")
-        tokens = _tokens(wanted, key)
+        tokens = self._wanted_tokens(field, wanted, key)
         holds = [feat[field].isin(tokens).to_numpy() for feat in feats]
         for token in tokens:
             if not any((feat[field] == token).any() for feat in feats):
                 self.logger.warning(f"{key}: no row has the token {quoted(token)}")
         return holds
+
+    def _wanted_tokens(self, field: str, wanted: Any, key: str) -> List[str]:
+        """Return the tokens that a filter names; of sequences there are none."""
+        if self.field2type[field] != FeatureType.TOKEN:
+            raise InputError(f"{key}: '{field}' holds sequences, and rows are not chosen by those")
+        return _tokens(wanted, key)
 
     # -- counting -------------------------------------------------------------------------------
 

@@ -124,6 +124,10 @@ class KnownTokensMixin(Dataset):
 
     def _remap(self, remap_list: List[Any]) -> None:
         super()._remap(remap_list)
+        self._follow_known(remap_list)
+
+    def _follow_known(self, remap_list: List[Any]) -> None:
+        """Give columns that share their tokens the ids of the training, if it had them."""
         if self.known is not None and remap_list and remap_list[0][1] in self.known.packed:
             self._renumber(remap_list, self.known.of(remap_list[0][1]))
 

@@ -1,6 +1,6 @@
 """Data sets that keep the log, whose rows are requests: a condition says which are predicted."""
 
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, Iterable, List, Mapping
 
 import numpy as np
 import pandas as pd
@@ -68,17 +68,30 @@ class LogMixin(TimeOrderMixin):
         as_split = self.inter_feat.copy() if self.config["benchmark_filename"] else None
         columns = {f: self.inter_feat.pop(f).to_numpy()[order] for f in list(self.inter_feat)}
         self.inter_feat = pd.DataFrame(columns, copy=False) if as_split is None else as_split
+        tokens = {field: columns[field] for field in self._other_tokens(columns)}
+        user, item = columns[self.uid_field], columns[self.iid_field]
+        self._set_log(user, item, first_rows(user), values, tokens)
+
+    def _set_log(
+        self,
+        user: np.ndarray,
+        item: np.ndarray,
+        first: np.ndarray,
+        values: Mapping[str, np.ndarray],
+        tokens: Mapping[str, np.ndarray],
+    ) -> None:
+        """Keep a log; see `RequestLog` for its columns."""
         self.log = RequestLog(
-            user=columns[self.uid_field],
-            item=columns[self.iid_field],
+            user=user,
+            item=item,
             time=values[self.time_field],
-            first=first_rows(columns[self.uid_field]),
+            first=first,
             values=values,
             n_users=self.user_num,
             n_items=self.item_num,
-            training=np.zeros(len(order), dtype=bool),
+            training=np.zeros(len(user), dtype=bool),
             watch_time=parse_watch_time(self.config["watch_time"]),
-            tokens={field: columns[field] for field in self._other_tokens(columns)},
+            tokens=tokens,
         )
         if self.splits_by_time:
             self.log = self.log.with_training_before(self.cuts().valid)

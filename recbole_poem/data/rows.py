@@ -89,3 +89,29 @@ def _as_index(index: Any) -> Any:
     if isinstance(index, range):
         return slice(index.start, index.stop, index.step)
     return torch.from_numpy(index) if isinstance(index, np.ndarray) else index
+
+
+class HistoryLengths:
+    """The length of each row's window, reckoned when it is asked for.
+
+    Parameters
+    ----------
+    first : (R,) int64
+        The first row of each row's user.
+    most : int
+        The width of a window.
+    """
+
+    dtype, device = torch.int64, torch.device("cpu")
+
+    def __init__(self, first: np.ndarray, most: int) -> None:
+        self._first, self._most = torch.from_numpy(first), most
+
+    @property
+    def shape(self) -> torch.Size:
+        """(R,)."""
+        return self._first.shape
+
+    def __getitem__(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the lengths of `rows` (...), (...) int64."""
+        return (rows - self._first[rows]).clamp(max=self._most)

@@ -35,6 +35,14 @@ class TimeOrderMixin(KnownTokensMixin, FiltersMixin, SplitByTimeMixin):
     def _load_inter_feat(self, token: str, dataset_path: str) -> None:
         super()._load_inter_feat(token, dataset_path)
         path = f"{dataset_path}/{token}.inter"
+        self._require_fields(path)
+        if self.inter_feat.empty:
+            raise InputError(f"{path}: the file has no interactions")
+        if self.time_field in self.inter_feat:
+            self._require_times(path)
+
+    def _require_fields(self, path: str) -> None:
+        """Refuse a log without the columns that say who took what, and when it matters, when."""
         if self.inter_feat is None:
             raise InputError(f"{path}: load_col names none of its columns")
         for field in filter(None, (self.uid_field, self.iid_field, self._required_time_field)):
@@ -43,21 +51,21 @@ class TimeOrderMixin(KnownTokensMixin, FiltersMixin, SplitByTimeMixin):
                     f"{path}: column '{field}' is missing or not named in load_col "
                     f"(loaded: {', '.join(map(str, self.inter_feat.columns))})"
                 )
-        if self.inter_feat.empty:
-            raise InputError(f"{path}: the file has no interactions")
-        if self.time_field in self.inter_feat:
-            missing = self.inter_feat.index[self.inter_feat[self.time_field].isna()] + 2
-            if len(missing):
-                raise InputError(
-                    f"{path}: column '{self.time_field}' is empty in {len(missing)} rows "
-                    f"({some_lines(missing.tolist())})"
-                )
-            early = self.inter_feat.index[self.inter_feat[self.time_field] < 0] + 2
-            if len(early):
-                raise InputError(
-                    f"{path}: column '{self.time_field}' has times before 1970 "
-                    f"({some_lines(early.tolist())}); give them as 0 or later"
-                )
+
+    def _require_times(self, path: str) -> None:
+        """Refuse a log with rows that have no time, or one before 1970."""
+        missing = self.inter_feat.index[self.inter_feat[self.time_field].isna()] + 2
+        if len(missing):
+            raise InputError(
+                f"{path}: column '{self.time_field}' is empty in {len(missing)} rows "
+                f"({some_lines(missing.tolist())})"
+            )
+        early = self.inter_feat.index[self.inter_feat[self.time_field] < 0] + 2
+        if len(early):
+            raise InputError(
+                f"{path}: column '{self.time_field}' has times before 1970 "
+                f"({some_lines(early.tolist())}); give them as 0 or later"
+            )
 
     @property
     def _required_time_field(self) -> Any:
@@ -66,19 +74,35 @@ class TimeOrderMixin(KnownTokensMixin, FiltersMixin, SplitByTimeMixin):
 
     def _data_filtering(self) -> None:
         super()._data_filtering()
-        expected = self.config["expected_counts"]
-        check_counts(self.inter_feat, self.uid_field, self.iid_field, expected, self.dataset_name)
+        check_counts(self._counts(), self.config["expected_counts"], self.dataset_name)
+
+    def _counts(self) -> Dict[str, int]:
+        """Count what the filters left."""
+        return {
+            "users": self.inter_feat[self.uid_field].nunique(),
+            "items": self.inter_feat[self.iid_field].nunique(),
+            "interactions": len(self.inter_feat),
+        }
 
     def _fill_nan(self) -> None:
-        # a missing rating is no feedback, whatever mean RecBole puts in its place for the models
-        if self.time_field in self.inter_feat:
-            times = self.inter_feat[self.time_field].to_numpy(np.float64)
-            self.time_span = np.array([times.min(), times.max()])
-            odd = doubt(times.min(), times.max(), self.config["time_unit"])
-            if odd:
-                self.logger.warning(f"{self.time_field}: {odd}")
-        self._file_values = {f: _kept(self.inter_feat[f]) for f in self._fields_to_keep()}
+        self._keep_file_values()
         super()._fill_nan()
+
+    def _keep_file_values(self) -> None:
+        """Keep numbers as they stand in the file, before RecBole puts means into gaps.
+
+        A missing rating is no feedback, whatever stands in its place for the models.
+        """
+        if self.time_field in self.inter_feat:
+            self._tell_time_span(self.inter_feat[self.time_field].to_numpy(np.float64))
+        self._file_values = {f: _kept(self.inter_feat[f]) for f in self._fields_to_keep()}
+
+    def _tell_time_span(self, times: np.ndarray) -> None:
+        """Keep from when to when the rows are, and say where that looks odd."""
+        self.time_span = np.array([times.min(), times.max()])
+        odd = doubt(times.min(), times.max(), self.config["time_unit"])
+        if odd:
+            self.logger.warning(f"{self.time_field}: {odd}")
 
     def _fields_to_keep(self) -> List[str]:
         return [self.time_field] if self.splits_by_time else []

@@ -6,7 +6,7 @@ of its row, so a request id is an integer in ``[0, len(log))``.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Dict, Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class RequestLog:
         The time field as it stands in the file, in the file's unit, never normalised.
     first : (R,) int64
         Index of the first row of the row's user: request r has history ``first[r]..r-1``.
-    values : dict of (R,) float64
+    values : mapping of (R,) float64
         Every float column of the ``.inter`` file as it stands there, by field name.
     n_users, n_items : int
         Sizes of the id spaces, padding included.
@@ -33,7 +33,7 @@ class RequestLog:
         Rows that similarities, graphs, normalisers and rankers may be estimated from.
     watch_time : WatchTime or None
         Which of the columns tell play time and duration, where the configuration says so.
-    tokens : dict of (R,) int64
+    tokens : mapping of (R,) int64
         Every other token column of the ``.inter`` file, by field name: internal ids, 0 = none.
     """
 
@@ -41,12 +41,12 @@ class RequestLog:
     item: np.ndarray
     time: np.ndarray
     first: np.ndarray
-    values: Dict[str, np.ndarray]
+    values: Mapping[str, np.ndarray]
     n_users: int
     n_items: int
     training: np.ndarray
     watch_time: Optional[WatchTime] = None
-    tokens: Dict[str, np.ndarray] = field(default_factory=dict)
+    tokens: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.item)

@@ -23,6 +23,7 @@ from recbole.utils import ModelType
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.dataset import FlatSequentialDataset, POEMDataset
 from recbole_poem.data.float_columns import FloatColumnsMixin
+from recbole_poem.data.mapped import over_store
 from recbole_poem.data.ranking_dataset import RankingDataset
 from recbole_poem.data.request_log import PredictedRowsMixin, RequestLogMixin
 from recbole_poem.data.time_order import TimeOrderMixin
@@ -114,8 +115,14 @@ def get_dataset(config: Any) -> Type[Dataset]:
     Raises
     ------
     InputError
-        If ``lazy_sequences`` is on and the model cannot do without materialised windows.
+        If ``lazy_sequences`` is on and the model cannot do without materialised windows, or
+        ``flat_store`` asks for a store that is not there or does not fit.
     """
+    return over_store(config, _get_dataset(config))
+
+
+def _get_dataset(config: Any) -> Type[Dataset]:
+    """Return the data set class that reads the atomic files."""
     if config["model"] in MODELS:
         return _DATASETS[MODELS[config["model"]]]
     stock = getattr(recbole.data.dataset, config["model"] + "Dataset", None)

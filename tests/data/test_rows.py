@@ -9,7 +9,7 @@ import torch
 from recbole.data.interaction import Interaction
 
 from recbole_poem.core.fields import REQUEST_ID
-from recbole_poem.data.rows import LogRows
+from recbole_poem.data.rows import HistoryLengths, LogRows
 
 LOG = {"item": torch.arange(10) * 7 % 10, "embedding": torch.arange(20.0).view(10, 2)}
 ROWS = torch.tensor([3, 1, 4, 1, 5, 9, 2, 6])
@@ -71,3 +71,11 @@ def test_a_column_of_the_log_can_be_replaced_unless_it_was_dropped() -> None:
     ours.drop("item")
     ours.replace("item", LOG["item"])
     assert "item" not in ours
+
+
+def test_lengths_of_windows_are_reckoned_of_the_rows_that_are_asked_for() -> None:
+    first = np.array([0, 0, 0, 0, 4, 4])
+    lengths = HistoryLengths(first, most=2)
+    assert lengths[torch.tensor([[3, 0], [5, 2]])].tolist() == [[2, 0], [1, 2]]
+    assert LogRows({"n": lengths}, torch.tensor([4, 1]))["n"].tolist() == [0, 1]
+    assert lengths.shape == (6,) and lengths[torch.tensor([1])].dtype == lengths.dtype

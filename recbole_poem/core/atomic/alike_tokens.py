@@ -4,7 +4,7 @@ Tables that went through a column of numbers with gaps come back with ``5.0`` fo
 """
 
 from logging import getLogger
-from typing import Any, Iterable, List, Tuple
+from typing import Any, Callable, Iterable, List, Tuple
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,12 @@ _SPELLINGS = ((r"\s.*|.*\s", r"^\s+|\s+$"), (r"[+-]?\d+\.0+", r"\.0+$"))
 
 def warn_of_alike_tokens(field: str, columns: Iterable[Any]) -> None:
     """Name the tokens of a field that `alike_tokens` finds, by one pair of each kind."""
-    for one, other, number in alike_tokens(columns):
+    warn_of_pairs(field, alike_tokens(columns))
+
+
+def warn_of_pairs(field: str, pairs: Iterable[Tuple[str, str, int]]) -> None:
+    """Name what `alike_tokens` found."""
+    for one, other, number in pairs:
         getLogger().warning(
             f"{field}: {quoted(one)} and {quoted(other)} both occur and count as two "
             f"({number:,} such pairs); write them alike if they are one"
@@ -38,12 +43,29 @@ def alike_tokens(columns: Iterable[Any]) -> List[Tuple[str, str, int]]:
         For each of the two kinds, if there are any: the first pair, and the number of pairs.
     """
     known = [pd.Index(pd.Series(pd.unique(pd.Series(c))).dropna(), dtype=object) for c in columns]
+    return alike_among(known, lambda t: np.logical_or.reduce([t.isin(tokens) for tokens in known]))
+
+
+def alike_among(
+    parts: Iterable[pd.Index], is_known: Callable[[pd.Index], np.ndarray]
+) -> List[Tuple[str, str, int]]:
+    """Find among the tokens of some parts those whose plain spelling is known; see `alike_tokens`.
+
+    Parameters
+    ----------
+    parts : iterable of Index
+    is_known : callable
+        From tokens (n,) to whether each occurs, (n,) bool.
+    """
+    odd_of = [
+        [tokens[tokens.str.fullmatch(pattern).astype(bool)] for pattern, _ in _SPELLINGS]
+        for tokens in parts
+    ]
     pairs = []
-    for pattern, plain in _SPELLINGS:
-        odd = pd.Index(np.concatenate([t[t.str.fullmatch(pattern).astype(bool)] for t in known]))
-        odd = odd.unique().astype(object)
+    for kind, (_, plain) in enumerate(_SPELLINGS):
+        odd = pd.Index(np.concatenate([found[kind] for found in odd_of])).unique().astype(object)
         other = odd.str.replace(plain, "", regex=True)
-        twice = np.flatnonzero(np.logical_or.reduce([other.isin(tokens) for tokens in known]))
+        twice = np.flatnonzero(is_known(other))
         if len(twice):
             pairs.append((str(other[twice[0]]), str(odd[twice[0]]), len(twice)))
     return pairs

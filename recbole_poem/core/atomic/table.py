@@ -6,7 +6,7 @@ import re
 from csv import QUOTE_NONE
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 import pandas as pd
@@ -94,12 +94,10 @@ class AtomicFile:
             Naming line and column: see `recbole_poem.core.atomic`. A number has to be finite, and
             no larger than single precision can hold.
         """
-        wanted = [column for column in self.columns if names is None or column.name in names]
+        wanted = self._wanted(names)
         parts: Dict[str, List[Any]] = {column.name: [] for column in wanted}
         lines: List[np.ndarray] = []
-        for block in blocks(self.path, self.form, len(self.columns)):
-            if not len(block.line):
-                continue
+        for block in self._blocks():
             lines.append(block.line)
             for column, values in zip(wanted, self._parsed(block, wanted)):
                 parts[column.name].append(values)
@@ -108,6 +106,27 @@ class AtomicFile:
             column.name: self._joined(column, parts[column.name], index) for column in wanted
         }
         return Table(pd.DataFrame(columns, index=index, copy=False), self)
+
+    def parts(self, names: Sequence[str]) -> Iterator[Table]:
+        """Yield some columns, tokens and numbers, part by part; each has categories of its own.
+
+        Raises
+        ------
+        InputError
+            As `read`.
+        """
+        wanted = self._wanted(names)
+        for block in self._blocks():
+            values = zip(wanted, self._parsed(block, wanted))
+            columns = {column.name: part for column, part in values}
+            yield Table(pd.DataFrame(columns, index=_index([block.line]), copy=False), self)
+
+    def _wanted(self, names: Optional[Sequence[str]]) -> List[Column]:
+        return [column for column in self.columns if names is None or column.name in names]
+
+    def _blocks(self) -> Iterator[Block]:
+        found = blocks(self.path, self.form, len(self.columns))
+        return (block for block in found if len(block.line))
 
     def _parsed(self, block: Block, wanted: Sequence[Column]) -> List[Any]:
         """Return the values of some columns of a block, in their order."""

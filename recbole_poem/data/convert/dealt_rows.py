@@ -19,16 +19,18 @@ class DealtRows:
         Where the files may lie.
     record : dtype
         Of a row, with named fields.
+    n_files : int
+        To deal to: key k falls to file k modulo `n_files`.
     """
 
-    def __init__(self, folder: Path, record: np.dtype) -> None:
+    def __init__(self, folder: Path, record: np.dtype, n_files: int = _FILES) -> None:
         self._folder = tempfile.TemporaryDirectory(dir=folder, prefix=".dealt-")
-        self._record = record
+        self._record, self._n_files = record, n_files
         self._files: List[Any] = []
 
     def __enter__(self) -> "DealtRows":
         folder = Path(self._folder.name)
-        self._files = [(folder / str(number)).open("w+b") for number in range(_FILES)]
+        self._files = [(folder / str(number)).open("w+b") for number in range(self._n_files)]
         return self
 
     def __exit__(
@@ -50,9 +52,9 @@ class DealtRows:
             From 0.
         records : (R,)
         """
-        number = key % _FILES
+        number = key % self._n_files
         order = np.argsort(number, kind="stable")
-        bounds = np.searchsorted(number[order], np.arange(_FILES + 1))
+        bounds = np.searchsorted(number[order], np.arange(self._n_files + 1))
         for file, begin, end in zip(self._files, bounds[:-1], bounds[1:]):
             if begin < end:
                 file.write(records[order[begin:end]].tobytes())

@@ -6,6 +6,7 @@ import torch
 import worlds
 import yaml
 
+from recbole_poem.cli.verbs import main
 from recbole_poem.data.convert import kuairand, kuairec
 from recbole_poem.data.convert.columns import USER_COLUMNS
 from recbole_poem.data.convert.items import DAILY_COLUMNS, STEADY_COLUMNS
@@ -52,6 +53,23 @@ def test_history_is_context_whose_unknown_feedback_is_not_positive(tmp_path, key
         of_user = log.user == user
         assert np.diff(log.time[of_user]).min(initial=1_000) >= 1_000
         assert list(history[of_user]) == sorted(history[of_user], reverse=True)
+
+
+def test_a_converter_writes_the_store_that_its_preset_maps(tmp_path, keys):
+    source = worlds.kuairand(tmp_path / "raw")
+    output = tmp_path / "kuairand-pure"
+    asked = ["convert", "kuairand", "--source", str(source), "--output", str(output), "--flat"]
+    assert main(asked) == 0
+    file, store = (
+        create_dataset(Config("POEM", "kuairand-pure", config_dict={**keys, "flat_store": way}))
+        for way in ("never", "always")
+    )
+    for name in ("user_id", "video_id"):
+        assert store.field2id_token[name].tolist() == file.field2id_token[name].tolist()
+    ours, theirs = store.build()[0].log, file.build()[0].log
+    assert np.array_equal(ours.item, theirs.item) and np.array_equal(ours.time, theirs.time)
+    for name, values in theirs.values.items():
+        assert np.array_equal(ours.values[name], values, equal_nan=True), name
 
 
 @pytest.mark.parametrize("model", ["POEM", "Upstream", "SASRec"])

@@ -1,0 +1,203 @@
+"""What a log on disk costs: writing its flat store, opening it, splitting it, cutting windows.
+
+Each log is synthetic: 12,000 rows per user and 10 per item, a long tail, in the order of time, with
+five columns of feedback. That is the shape of KuaiRand-27K, which has 322 million rows of 27
+thousand users and 32 million videos: ``--rows 322000000``. Each step runs in a process of its own,
+from the file (``flat_store: never``) and from the store, as POEM's data set with its default keys.
+
+Memory of a step is told twice, on top of what stood before it. ``peak`` is by how much it raised
+the highest resident memory, pages of mapped files included, which the system may drop.
+``anonymous`` is the most that it may not drop, and ``kept`` what of that is left behind the step.
+On a busy machine ``cpu_s``, the processor time, is the steadier clock.
+"""
+
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, Dict
+
+import measure
+import numpy as np
+
+from recbole_poem.benchmark.machine import peak_memory
+
+SIZES = (1_000_000, 10_000_000)
+QUICK_SIZES = (50_000,)
+FIELDS = ("user_id", "item_id", "timestamp")
+BATCH, BATCHES, WINDOW = 2048, 50, 50
+#: rows beyond which the file is not read as well: 304 bytes a row were measured before
+MOST_FROM_FILE = 30_000_000
+_ROWS_AT_ONCE = 2_000_000
+
+
+def write_log(folder: Path, rows: int) -> int:
+    """Write a log and return the bytes of its file."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    rng = np.random.default_rng(0)
+    n_users, n_items = max(100, rows // 12_000), rows // 10
+    activity = np.cumsum(rng.lognormal(size=n_users))
+    path = folder / f"log{rows}" / f"log{rows}.inter"
+    path.parent.mkdir()
+    head = "user_id:token\titem_id:token\ttimestamp:float\tclick:float\tlong_view:float\tlike:float"
+    options = csv.WriteOptions(include_header=False, delimiter="\t")
+    with path.open("wb") as file:
+        file.write(f"{head}\tplay_ms:float\tduration_ms:float\n".encode())
+        for begin in range(0, rows, _ROWS_AT_ONCE):
+            n = min(_ROWS_AT_ONCE, rows - begin)
+            share = (begin + np.sort(rng.random(n)) * n) / rows  # of thirty days
+            time_ms = 1_650_000_000_000 + 30 * 86_400_000 * share
+            duration = rng.integers(3_000, 300_000, n)
+            columns = {
+                "user": np.searchsorted(activity, rng.random(n) * activity[-1]),
+                "item": (n_items * rng.power(3, n)).astype(np.int64),
+                "time": time_ms.astype(np.int64),
+                **{name: (rng.random(n) < p).astype(np.int8) for name, p in _FLAGS.items()},
+                "play": (duration * rng.random(n)).astype(np.int64),
+                "duration": duration,
+            }
+            csv.write_csv(pa.table(columns), file, options)
+    return path.stat().st_size
+
+
+_FLAGS = {"click": 0.4, "long_view": 0.3, "like": 0.02}
+
+
+def convert(folder: str, rows: int) -> Dict[str, float]:
+    """Write the flat store of a log."""
+    from recbole_poem.core.atomic import Format
+    from recbole_poem.data.convert.flat import write_flat
+
+    path = Path(folder) / f"log{rows}" / f"log{rows}.inter"
+    with Watch() as watch:
+        write_flat(path, Format(), FIELDS)
+    store = sum(each.stat().st_size for each in path.with_suffix(".flat").iterdir())
+    return {**watch.found, "bytes": store}
+
+
+def load(folder: str, rows: int, way: str, filters: bool = False) -> Dict[str, Dict[str, float]]:
+    """Open a log in one of two ways, split it, and cut windows of rows at random."""
+    import torch
+
+    from recbole_poem.training.config import Config
+    from recbole_poem.training.experiment import create_dataset
+
+    keys = {
+        "data_path": folder,
+        "flat_store": way,
+        "time_unit": "ms",
+        "MAX_ITEM_LIST_LENGTH": WINDOW,
+        "eval_args": {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "full"},
+        "use_gpu": False,
+        "state": "ERROR",
+        "item_inter_num_interval": "[2,inf)" if filters else None,
+    }
+    config = Config("POEM", f"log{rows}", config_dict=keys)
+    found = {}
+    with Watch() as watch:
+        dataset = create_dataset(config)
+    found["opening"] = watch.found
+    with Watch() as watch:
+        splits = dataset.build()
+    n_rows = len(dataset.log)
+    found["splitting"] = {**watch.found, "rows": n_rows, "digest": _digest(splits)}
+    generator = torch.Generator().manual_seed(0)
+    index = torch.randint(len(splits[0]), (BATCHES, BATCH), generator=generator)
+    splits[0][index[0]]  # pages that all batches need
+    with Watch() as watch:
+        for rows_of_batch in index:
+            splits[0][rows_of_batch]
+    found["windows"] = {**watch.found, "per_second": BATCHES * BATCH / watch.found["seconds"]}
+    return found
+
+
+def _digest(splits: Any) -> int:
+    """Return a number that differs where the items of two splits, or their order, do."""
+    weight = [np.arange(len(split)) % 10_007 + 1 for split in splits]
+    items = [split.inter_feat["item_id"].numpy() for split in splits]
+    return sum(int((w * item).sum()) for w, item in zip(weight, items))
+
+
+class Watch:
+    """Takes the seconds and the memory of a block; a context."""
+
+    def __enter__(self) -> "Watch":
+        self.found: Dict[str, float] = {}
+        self._before, self._most, self._done = _anonymous(), 0, threading.Event()
+        self._peak_before = peak_memory()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+        self._begin, self._cpu = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        seconds, cpu = time.perf_counter() - self._begin, time.process_time() - self._cpu
+        self._done.set()
+        self._thread.join()
+        self.found = {
+            "seconds": seconds,
+            "cpu_s": cpu,
+            "peak": peak_memory() - self._peak_before,
+            "anonymous": max(self._most, _anonymous()) - self._before,
+            "kept": _anonymous() - self._before,
+        }
+
+    def _look(self) -> None:
+        while not self._done.wait(0.05):
+            self._most = max(self._most, _anonymous())
+
+
+def _anonymous() -> int:
+    """Return the resident bytes of this process that no file holds."""
+    lines = Path(f"/proc/{os.getpid()}/status").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("RssAnon"))
+    return int(line.split()[1]) * 1024
+
+
+def rounded(found: Any) -> Any:
+    """Return seconds with two digits, memory in MiB, and rates whole."""
+    if isinstance(found, dict):
+        memory = {"peak", "anonymous", "kept", "bytes"}
+        return {
+            f"{name}_mib" if name in memory else name: round(value / 2**20, 1)
+            if name in memory
+            else rounded(value)
+            for name, value in found.items()
+        }
+    return round(found, 2) if isinstance(found, float) and found < 1000 else int(found)
+
+
+def measured(folder: Path, rows: int) -> Dict[str, Any]:
+    """Write a log and take all steps."""
+    result: Dict[str, Any] = {"file": {"bytes": write_log(folder, rows)}}
+    arguments = {"folder": str(folder), "rows": rows}
+    result["convert"] = measure.call("convert", **arguments)
+    result["convert"]["rows_per_second"] = rows / result["convert"]["seconds"]
+    result["store"] = measure.call("load", **arguments, way="always")
+    result["store_filtered"] = measure.call("load", **arguments, way="always", filters=True)
+    if rows <= MOST_FROM_FILE:
+        result["from_file"] = measure.call("load", **arguments, way="never")
+        digests = {result[way]["splitting"]["digest"] for way in ("store", "from_file")}
+        assert len(digests) == 1, "the splits differ"
+    print(rows, rounded(result), flush=True)
+    return rounded(result)
+
+
+def main() -> None:
+    """Measure each size; a folder of the disk that the logs fit on may be named."""
+    parser = measure.parser(__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=SIZES, help="sizes of the logs")
+    parser.add_argument("--folder", help="where the logs may lie for a while")
+    options = parser.parse_args()
+    result = {}
+    for rows in QUICK_SIZES if options.quick else options.rows:
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            result[f"{rows}_rows"] = measured(Path(folder), rows)
+        measure.record("flat_log", result, options.quick)  # an interrupted run keeps what it has
+
+
+if __name__ == "__main__":
+    measure.main(globals())

@@ -1,0 +1,300 @@
+"""A data set over a flat store, which equals the one that reads the atomic file."""
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Dict, List
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import random_log
+from recbole.utils import init_seed
+from toy_exposures import TINY, TINY_POEM, exposure_log, write_exposures
+
+from recbole_poem.core.atomic import Format
+from recbole_poem.core.errors import InputError
+from recbole_poem.data.convert.flat import write_flat
+from recbole_poem.data.known_tokens import KnownTokens, packed
+from recbole_poem.data.mapped import stored_rows
+from recbole_poem.data.mapped.columns import LogColumns
+from recbole_poem.data.mapped.dataset import StoredLogMixin
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import create_dataset
+from recbole_poem.training.quick_start import run_recbole_poem
+
+FIELDS = ("user_id", "item_id", "timestamp")
+LEAVE_ONE_OUT = {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "full"}
+SPLITS = [
+    LEAVE_ONE_OUT,
+    {"split": {"RS": [0.7, 0.1, 0.2]}, "order": "TO", "mode": "full", "group_by": "user"},
+    {"split": {"RS": [0.7, 0.1, 0.2]}, "order": "TO", "mode": "full", "group_by": "none"},
+    {"split": {"split_by_time": {"valid": "8 seconds", "test": "last 6 seconds"}}, "order": "TO"},
+]
+#: users and items that are not in the log, and lack some that are
+USERS = "user_id:token\tage:float\nu900\t3\n" + "".join(f"u{i}\t{i}\n" for i in range(3, 30))
+ITEMS = "item_id:token\tcolour:token\n" + "".join(f"i{i}\tred\n" for i in range(16, 2, -1))
+
+
+def wide_log(seed: int = 0) -> pd.DataFrame:
+    """Make a log with gaps, whole numbers, fractions and a column of other tokens."""
+    log = random_log(seed, n_users=40)
+    rng = np.random.default_rng(seed)
+    log["tab"] = rng.choice(["", "home", "feed", "live"], len(log))
+    log["clicked"] = rng.integers(0, 2, len(log))
+    log["share"] = np.where(rng.random(len(log)) < 0.2, np.nan, rng.random(len(log)))
+    log["length"] = np.where(rng.random(len(log)) < 0.2, np.nan, rng.integers(0, 9000, len(log)))
+    return log
+
+
+@pytest.fixture
+def keys_of(write_dataset: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that writes a log with its flat store, both made of small parts."""
+
+    def make(log: pd.DataFrame, **files: str) -> Dict[str, Any]:
+        keys = write_dataset(log, **files)
+        path = Path(keys["data_path"]) / "toy" / "toy.inter"
+        path.write_text(path.read_text().replace("tab:float", "tab:token", 1))
+        monkeypatch.setattr("recbole_poem.core.atomic.lines.BLOCK_CHARACTERS", 400)
+        monkeypatch.setattr(stored_rows, "ROWS_AT_ONCE", 50)
+        write_flat(path, Format(), FIELDS, rows_at_once=60)
+        for suffix in files:
+            keys["load_col"][suffix] = "*"
+        return {**keys, "load_col": {**keys["load_col"], "inter": "*"}, "MAX_ITEM_LIST_LENGTH": 5}
+
+    return make
+
+
+def both(keys: Dict[str, Any], model: str = "POEM", known: Any = None) -> List[Any]:
+    """Load a data set from its file, and from its store."""
+    found = []
+    for way in ("never", "always"):
+        given = {**keys, "flat_store": way, "train_neg_sample_args": None}
+        config = Config(model, config_dict=given)
+        init_seed(config["seed"], True)
+        found.append(create_dataset(config, known))
+    assert [isinstance(each, StoredLogMixin) for each in found] == [False, True]
+    return found
+
+
+def assert_equal(file: Any, store: Any) -> None:
+    """Compare all that a data set says, and then all rows of all parts of its split."""
+    assert store.row_counts.table() == file.row_counts.table()
+    assert list(store.time_span) == list(file.time_span)
+    assert (len(store.inter_feat), store.user_num) == (len(file.inter_feat), file.user_num)
+    assert set(store.field2type) == set(file.field2type)
+    for field, tokens in file.field2id_token.items():
+        assert store.field2id_token[field].tolist() == tokens.tolist(), field
+        assert dict(store.field2token_id[field]) == file.field2token_id[field], field
+    splits = [each.build() for each in (file, store)]
+    for ours, theirs in zip(splits[1], splits[0]):
+        assert_same_log(ours.log, theirs.log)
+        assert_same_rows(ours, theirs)
+
+
+def assert_same_log(ours: Any, theirs: Any) -> None:
+    for name in ("user", "item", "time", "first", "training", "position"):
+        one, other = getattr(ours, name), getattr(theirs, name)
+        assert one.dtype == other.dtype and np.array_equal(one, other), name
+    for kind in ("values", "tokens"):
+        one, other = getattr(ours, kind), getattr(theirs, kind)
+        assert list(one) == list(other)
+        for name in other:
+            assert one[name].dtype == other[name].dtype, name
+            assert np.array_equal(one[name], other[name], equal_nan=kind == "values"), name
+    assert (ours.n_users, ours.n_items) == (theirs.n_users, theirs.n_items)
+
+
+def assert_same_rows(ours: Any, theirs: Any) -> None:
+    assert len(ours) == len(theirs)
+    if len(theirs):
+        index = torch.arange(len(theirs))
+        one, other = ours[index], theirs[index]
+        assert one.columns == other.columns
+        for field in other.columns:
+            assert one[field].dtype == other[field].dtype, field
+            assert torch.equal(one[field], other[field]), field
+        assert (ours.inter_matrix() != theirs.inter_matrix()).nnz == 0
+    for name in ("user_feat", "item_feat"):
+        table = getattr(theirs, name)
+        for field in table.columns if table is not None else ():
+            assert torch.equal(getattr(ours, name)[field], table[field]), field
+
+
+@pytest.mark.parametrize("split", SPLITS, ids=lambda split: str(split["split"]))
+@pytest.mark.parametrize("normalize", [True, False])
+def test_rows_windows_and_splits_are_those_of_the_file(
+    keys_of: Any, split: Any, normalize: bool
+) -> None:
+    keys = {**keys_of(wide_log()), "eval_args": split, "normalize_all": normalize}
+    file, store = both(keys)
+    assert store.inter_feat.is_whole
+    assert_equal(file, store)
+    assert isinstance(store.flat, LogColumns)
+    assert f"share, torch.Size([{len(store.log)}]), cpu, torch.float32" in str(store.flat)
+    assert store.flat["clicked"]._values.dtype == np.uint8  # as it lies on the disk
+
+
+FILTERS = [
+    {"val_interval": {"clicked": "[1,1]"}},
+    {"val_interval": {"share": "[0.2,0.9)", "tab": ["home", "feed", "nowhere"]}},
+    {"val_interval": {"item_id": [f"i{i}" for i in range(9)]}},
+    {"rm_dup_inter": "first"},
+    {"rm_dup_inter": "last"},
+    {"user_inter_num_interval": "[4,9];[12,inf)", "item_inter_num_interval": "[3,inf)"},
+    {"user_inter_num_interval": "[5,inf)", "item_inter_num_interval": "[5,inf)"},
+]
+
+
+@pytest.mark.parametrize("filters", FILTERS, ids=str)
+def test_filters_leave_the_same_rows_under_the_same_ids(keys_of: Any, filters: Any) -> None:
+    file, store = both({**keys_of(wide_log(3)), "eval_args": LEAVE_ONE_OUT, **filters})
+    assert not store.inter_feat.is_whole
+    assert_equal(file, store)
+
+
+@pytest.mark.parametrize("filters", [{}, FILTERS[-1], {"val_interval": {"colour": ["red"]}}])
+@pytest.mark.parametrize("asked", [True, False])
+def test_tables_of_users_and_items_are_numbered_alike(
+    keys_of: Any, filters: Any, asked: bool
+) -> None:
+    keys = keys_of(wide_log(5), user=USERS, item=ITEMS)
+    keys = {**keys, **filters, "filter_inter_by_user_or_item": asked, "eval_args": LEAVE_ONE_OUT}
+    assert_equal(*both(keys))
+
+
+def test_recboles_models_with_lazy_windows_read_the_store(keys_of: Any) -> None:
+    keys = {**keys_of(wide_log(1)), "eval_args": LEAVE_ONE_OUT, "lazy_sequences": True}
+    assert_equal(*both(keys, "SASRec"))
+
+
+@pytest.mark.parametrize("filters", [{}, FILTERS[0]])
+def test_tokens_of_a_training_keep_their_ids(keys_of: Any, filters: Any) -> None:
+    keys = {**keys_of(wide_log(2)), "eval_args": LEAVE_ONE_OUT, **filters}
+    tokens = packed(both(keys)[0])
+    then = KnownTokens("then.pth", tokens)
+    for field in ("user_id", "item_id"):
+        tokens[field] = packed_names(then.of(field)[::-1])
+    file, store = both(keys, known=then)
+    users = store.field2id_token["user_id"][1:]
+    assert users.tolist() == then.of("user_id").tolist()
+    assert_equal(file, store)
+
+
+def packed_names(names: np.ndarray) -> torch.Tensor:
+    return packed(SimpleNamespace(field2id_token={"x": np.r_[["[PAD]"], names]}))["x"]
+
+
+def test_the_same_counts_are_expected(keys_of: Any) -> None:
+    keys = {**keys_of(wide_log()), "expected_counts": {"users": 7}}
+    words = []
+    for way in ("never", "always"):
+        with pytest.raises(InputError) as caught:
+            create_dataset(Config("POEM", config_dict={**keys, "flat_store": way}))
+        words.append(str(caught.value))
+    assert words[0] == words[1] and "should have 7 users" in words[0]
+
+
+def test_ml_100k_is_the_same_from_a_store(tmp_path: Path) -> None:
+    plain = Config("POEM", config_dict={"dataset": "ml-100k"})
+    source = Path(plain["data_path"]) / "ml-100k.inter"
+    path = tmp_path / "data" / "films" / "films.inter"  # RecBole knows its own ml-100k
+    path.parent.mkdir(parents=True)
+    path.write_bytes(source.read_bytes())
+    write_flat(path, Format(), FIELDS)
+    keys = {"dataset": "films", "data_path": str(tmp_path / "data"), "state": "WARNING"}
+    assert_equal(*both({**keys, "load_col": {"inter": [*FIELDS, "rating"]}}))
+
+
+# -- which way is taken ---------------------------------------------------------------------------
+
+
+def made(keys: Dict[str, Any], model: str = "POEM", **more: Any) -> bool:
+    """Tell whether the data set reads its store."""
+    given = {**keys, "train_neg_sample_args": None, **more}
+    return isinstance(create_dataset(Config(model, config_dict=given)), StoredLogMixin)
+
+
+def test_a_store_that_is_there_is_used_and_without_one_nothing_changes(
+    keys_of: Any, write_dataset: Any
+) -> None:
+    assert made(keys_of(wide_log()))
+    assert not made(write_dataset(random_log(0), "other"))
+    with pytest.raises(InputError, match=r"flat_store: always.*convert flat makes it"):
+        made(write_dataset(random_log(0), "other"), flat_store="always")
+
+
+@pytest.mark.parametrize(
+    "more, words",
+    [
+        ({"threshold": {"clicked": 1}}, "threshold needs a frame"),
+        ({"USER_ID_FIELD": "tab"}, "made for the columns user_id, item_id, timestamp, not tab,"),
+        ({"seq_separator": "|"}, "another field_separator"),
+        ({"model": "SASRec"}, "SASRec needs its rows in memory"),
+    ],
+)
+def test_one_sentence_says_why_a_store_is_not_used(
+    keys_of: Any, caplog: pytest.LogCaptureFixture, more: Any, words: str
+) -> None:
+    keys = keys_of(wide_log())
+    more = {**more}
+    model = more.pop("model", "POEM")
+    with pytest.raises(InputError, match=words):
+        made(keys, model, flat_store="always", **more)
+    if "USER_ID_FIELD" not in more:
+        with caplog.at_level(logging.WARNING):
+            assert not made(keys, model, **more)
+        assert words in caplog.text and "the .inter file is read" in caplog.text
+
+
+def test_a_changed_file_is_read_and_a_touched_one_is_not(
+    keys_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = keys_of(wide_log())
+    path = Path(keys["data_path"]) / "toy" / "toy.inter"
+    path.write_bytes(path.read_bytes())
+    assert made(keys)
+    text = path.read_text()
+    path.write_text(text.replace("home", "HOME", 1))
+    assert not made(keys)
+    assert "has other content than when the store was made" in caplog.text
+    path.write_text(text + text.splitlines()[-1] + "\n")
+    assert not made(keys)
+    assert "bytes, and had" in caplog.text
+
+
+def test_a_damaged_store_is_told_and_not_used(
+    keys_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = keys_of(wide_log())
+    (Path(keys["data_path"]) / "toy" / "toy.flat" / "first.npy").unlink()
+    assert not made(keys)
+    assert "first.npy is missing" in caplog.text and "the .inter file is read" in caplog.text
+
+
+def test_columns_of_sequences_are_read_from_the_file(
+    keys_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = keys_of(wide_log())
+    path = Path(keys["data_path"]) / "toy" / "toy.inter"
+    head, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([f"{head}\ttags:token_seq", *(f"{line}\ta b" for line in lines)]))
+    summary = write_flat(path, Format(), FIELDS)
+    assert "left out, as they hold sequences: tags" in summary
+    assert not made(keys)
+    assert "no column of sequences such as tags" in caplog.text
+    assert made({**keys, "load_col": None, "unload_col": {"inter": ["tags"]}})
+
+
+@pytest.mark.parametrize("model", ["POEM", "MultiTaskRanker"])
+def test_a_training_from_a_store_is_that_from_the_file(write_dataset: Any, model: str) -> None:
+    keys = {**write_exposures(write_dataset, exposure_log()), "model": model, "epochs": 1}
+    keys.update(TINY_POEM if model == "POEM" else TINY)
+    results = []
+    for way in ("never", "always"):
+        results.append(run_recbole_poem(config_dict={**keys, "flat_store": way}))
+        folder = Path(keys["data_path"]) / keys["dataset"]
+        write_flat(folder / f"{keys['dataset']}.inter", Format(), FIELDS)
+    assert results[0]["test_result"] == results[1]["test_result"]
+    assert results[0]["best_valid_score"] == results[1]["best_valid_score"]
