@@ -101,10 +101,12 @@ def _ab_parser() -> argparse.ArgumentParser:
         "retrieval before the world's ranking stage: the file of a checkpoint, latest (the "
         "youngest of --data), own (the platform's sources alone), everything (all videos), best "
         "(the fair ceiling), nominator or naive_nominator (explore beside own, with or without "
-        "the ranker's word). Or it is a YAML file that names retrieval, ranker and score_fusion.",
+        "the ranker's word). Or it is a YAML file that names retrieval, ranker, score_fusion "
+        "and rerankers.",
         "In a file: retrieval: own; ranker: world, or a checkpoint of MultiTaskRanker; "
         "score_fusion: mean, a block such as {name: reciprocal_rank, weights: {watch_time: 1}}, or "
-        "a checkpoint whose fusion learned.",
+        "a checkpoint whose fusion learned; rerankers: world, none, or components such as "
+        "{category_penalty: {penalty: 0.02}}.",
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder that `simulate data` wrote")

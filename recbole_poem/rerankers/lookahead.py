@@ -101,9 +101,19 @@ class Lookahead:
         return Placed(order, score)
 
     def _lists(self, item: torch.Tensor, worth: torch.Tensor, length: int) -> Lists:
-        continues = self._continues.to(item.device)[item]
         if self._settings.fatigue == 0:
-            return best_lists(worth, continues, length)
+            return best_lists(worth, self._continues.to(item.device)[item], length)
+        filled = (worth > -torch.inf).sum(dim=1).clamp_max(length)
+        column, value = item.new_full((len(item), length), -1), worth.new_zeros(len(item))
+        for size in filled[filled > 0].unique().tolist():  # a list is as long as its items allow
+            rows = (filled == size).nonzero().squeeze(1)
+            found = self._tired_lists(item[rows], worth[rows], size)
+            column[rows, :size], value[rows] = found.column, found.value
+        return Lists(column, value)
+
+    def _tired_lists(self, item: torch.Tensor, worth: torch.Tensor, length: int) -> Lists:
+        """Return the lists of users who tire of categories; so many items each at least."""
+        continues = self._continues.to(item.device)[item]
         category = self._category.to(item.device)[item]  # (B, N, C)
         same = (category @ category.transpose(1, 2) > 0).to(worth.dtype)
 
@@ -113,8 +123,7 @@ class Lookahead:
             tired = continues.unsqueeze(1) * (1 - self._settings.fatigue) ** before
             return worth.unsqueeze(1).expand_as(tired), tired
 
-        filled = min(length, int((worth > -torch.inf).sum(dim=1).min()))
-        return beam_lists(given, len(item), filled, self._settings.beam)
+        return beam_lists(given, len(item), length, self._settings.beam)
 
 
 def continuation_rates(log: RequestLog, session: float, prior: float) -> np.ndarray:

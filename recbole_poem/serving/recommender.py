@@ -43,10 +43,14 @@ class Recommender:
     loaded : Loaded
     index : Path, optional
         File of the index over the items, by which POEM's requests are then answered.
+
+    Attributes
+    ----------
+    loaded : Loaded
     """
 
     def __init__(self, loaded: Loaded, index: Optional[Path] = None) -> None:
-        self._loaded = loaded
+        self.loaded = loaded
         self.config, self.model, self._dataset, self.checkpoint, _ = loaded
         tokens = self._dataset.field2id_token[self._dataset.iid_field]
         self._vocabulary = Vocabulary(tokens)
@@ -99,7 +103,7 @@ class Recommender:
         InputError
             If it cannot answer.
         """
-        loaded = open_checkpoint(path, config_dict, self._loaded)
+        loaded = open_checkpoint(path, config_dict, self.loaded)
         return type(self)(loaded, _index_of(path) if self._approximate else None)
 
     @property

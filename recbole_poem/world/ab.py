@@ -149,17 +149,19 @@ def _block(
 def _outcome(
     world: World, users: np.ndarray, before: Lives, cascade: Cascade, days: int
 ) -> Outcome:
-    lives, retrieval = before.twin(cascade.stage), cascade.retrieval
+    lives, retrieval = before.twin(cascade.stage, cascade.lists), cascade.retrieval
     probe = Probe(world, cascade)
-    start = lives.clock.copy()
+    start, n_asked = lives.clock.copy(), np.zeros(len(users), dtype=np.int64)
     counts = np.zeros((len(users), days, len(COUNTED)))
     sent = np.zeros((len(users), days))
     categories = np.zeros((len(users), world.settings.catalogue.categories))
     shown, new = np.zeros(world.n_items), np.zeros(len(users))
     probes = np.zeros((len(users), len(probe.names)))
-    for number, served in enumerate(lives.go(probe, Until(days=days))):
+    for served in lives.go(probe, Until(days=days)):
         row = np.searchsorted(users, served.user)
         day = ((served.time - start[row]) // _DAY).astype(int)
+        looked_at = n_asked[row] % EVERY == 0
+        n_asked[row] += 1
         counts[row, day] += _counted(served)
         of_arm = served.seen
         if isinstance(retrieval, Beside):
@@ -170,8 +172,8 @@ def _outcome(
         np.add.at(shown, item, 1.0)
         age = served.time[exposure] - world.catalogue.arrival[item]
         np.add.at(new, row[exposure], age < _NEW)
-        if number % EVERY == 0:
-            probes[row] += probe.figures(served)
+        if looked_at.any():
+            probes[row[looked_at]] += probe.figures(served, looked_at)
     back = lives.clock < start + (days + 1) * _DAY
     return Outcome(
         counts, sent, categories, shown, back, lives.share_seen, new, probes, np.array(probe.names)

@@ -5,6 +5,7 @@ A name is a word, the file of a checkpoint that is a retrieval, or a YAML file o
     retrieval: own                                      # or another word, a checkpoint
     ranker: saved/MultiTaskRanker-....pth               # or world
     score_fusion: {name: reciprocal_rank, weights: {watch_time: 1}} # or mean, a checkpoint
+    rerankers: {category_penalty: {penalty: 0.02}}      # or world, or none
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from recbole_poem.core.config_files import read_yaml
 from recbole_poem.core.errors import InputError, nearest
 from recbole_poem.world.ab import Arm
 from recbole_poem.world.cascade import Cascade, RankingStage, WorldRanker
+from recbole_poem.world.list_makers import ListMaker, lists_of, of_world
 from recbole_poem.world.makers import (
     MEAN,
     RETRIEVALS,
@@ -32,23 +34,25 @@ from recbole_poem.world.world import World
 #: how the file of a cascade ends
 SUFFIXES = (".yaml", ".yml")
 #: the parts of a cascade, with what stands where a file does not name them; None = it has to
-PARTS = {"retrieval": None, "ranker": WORLD, "score_fusion": MEAN}
+PARTS = {"retrieval": None, "ranker": WORLD, "score_fusion": MEAN, "rerankers": WORLD}
 
 
 @dataclass(frozen=True)
 class CascadeOf:
-    """An arm by the makers of its parts; the ranking stage is the world's own as a rule.
+    """An arm by the makers of its parts; all but the retrieval is the world's own as a rule.
 
     Attributes
     ----------
     retrieval : RetrievalMaker
     ranker : RankerMaker
     order : OrderMaker
+    lists : ListMaker
     """
 
     retrieval: RetrievalMaker
     ranker: RankerMaker = WorldRanker
     order: OrderMaker = mean
+    lists: ListMaker = of_world
 
     def __call__(self, world: World) -> Cascade:
         """Make the arm.
@@ -60,7 +64,8 @@ class CascadeOf:
         """
         ranker = self.ranker(world)
         stage = RankingStage(ranker, self.order(world, ranker.objectives))
-        return Cascade(self.retrieval(world, ranker.objectives), stage)
+        retrieval = self.retrieval(world, ranker.objectives)
+        return Cascade(retrieval, stage, self.lists(world, retrieval))
 
 
 WORDS: Dict[str, Arm] = {name: CascadeOf(maker) for name, maker in RETRIEVALS.items()}
@@ -113,9 +118,10 @@ def cascade_of(
             raise InputError(f"{where}: '{part}' is no part of a cascade{nearest(part, PARTS)}")
     if "retrieval" not in given:
         raise InputError(f"{where}: retrieval is missing; name one, such as retrieval: own")
-    retrieval, ranker, fusion = ({**PARTS, **given}[part] for part in PARTS)
+    retrieval, ranker, fusion, rerankers = ({**PARTS, **given}[part] for part in PARTS)
     return CascadeOf(
         retrieval_of(retrieval, folder, n_candidates, alone, f"{where}: retrieval"),
         ranker_of(ranker, folder, f"{where}: ranker"),
         order_of(fusion, folder, f"{where}: score_fusion"),
+        lists_of(rerankers, folder, f"{where}: rerankers"),
     )

@@ -1,11 +1,11 @@
-"""The ranking stage of a world as two parts: who scores candidates, and who orders the scores.
+"""The parts of a cascade: who scores candidates, who orders the scores, who makes the list.
 
-The world's own are `WorldRanker` and `Mean`. Others see what a platform sees: who asks, when, the
-candidates, and what the user was shown and did; never the user's mind.
+The world's own are `WorldRanker`, `Mean` and `WorldLists`. Others see what a platform sees: who
+asks, when, the candidates, and what the user was shown and did; never the user's mind.
 """
 
 from dataclasses import dataclass
-from typing import Any, List, NamedTuple, Protocol, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -56,6 +56,54 @@ class Order(Protocol):
         """
 
 
+class Lists(Protocol):
+    """Makes lists of rankings, and may learn from what came of them.
+
+    Attributes
+    ----------
+    slot : float, optional
+        Seconds, above 0: people then live in the order of time, and nothing is learned within a
+        slot of this length. None = nothing is learned, and the order does not matter.
+    """
+
+    @property
+    def slot(self) -> Optional[float]:
+        """Seconds."""
+
+    def shown(self, asked: Asked, ranked: np.ndarray, by: np.ndarray) -> np.ndarray:
+        """Make the lists of requests.
+
+        Parameters
+        ----------
+        asked : Asked
+            B requests.
+        ranked : (B, N) int
+            Best first; `NONE` behind the last.
+        by : (B, N) float
+            Fused scores, descending; behind the last without a meaning.
+
+        Returns
+        -------
+        (B, L) int
+            `NONE` behind the last.
+        """
+
+    def observe(self, asked: Asked, shown: np.ndarray, taken: np.ndarray, end: np.ndarray) -> None:
+        """Hear what came of the lists that were made last.
+
+        Parameters
+        ----------
+        asked : Asked
+            The same requests.
+        shown : (B, L) int
+            What the users got to; `NONE` in place of the rest.
+        taken : (B, L) bool
+            What of it was watched for long.
+        end : (B,) float
+            When the lists were over, in seconds since the world began.
+        """
+
+
 class RankingStage(NamedTuple):
     """Who scores, and who orders."""
 
@@ -64,10 +112,19 @@ class RankingStage(NamedTuple):
 
 
 class Cascade(NamedTuple):
-    """Who finds candidates, and the ranking stage behind."""
+    """Who finds candidates, the ranking stage behind, and who makes the list.
+
+    Attributes
+    ----------
+    retrieval : Retrieval
+    stage : RankingStage
+    lists : Lists, optional
+        Default: the world's own.
+    """
 
     retrieval: Retrieval
     stage: RankingStage
+    lists: Optional[Lists] = None
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,11 @@ class CheckpointRetrieval:
     turn : Lock, optional
         Held while the recommender answers, where several threads share it.
 
+    Attributes
+    ----------
+    recommender : Recommender
+    turn : Lock
+
     Raises
     ------
     InputError
@@ -48,7 +53,7 @@ class CheckpointRetrieval:
         n_candidates: int,
         turn: Optional[Lock] = None,
     ) -> None:
-        self._recommender, self._n, self._turn = recommender, n_candidates, turn or Lock()
+        self.recommender, self._n, self.turn = recommender, n_candidates, turn or Lock()
         self._catalogue = world.catalogue
         self._queries = Queries(world.n_items, recommender.config)
         self._tokens = self._queries.tokens
@@ -72,8 +77,8 @@ class CheckpointRetrieval:
         found = np.full((len(asked.user), self._n), NONE)
         for begin in range(0, len(found), _BATCH):
             rows = range(begin, min(begin + _BATCH, len(found)))
-            with self._turn:
-                answers = self._recommender.answer([self._query(asked, row) for row in rows])
+            with self.turn:
+                answers = self.recommender.answer([self.query(asked, row) for row in rows])
             for row, answer in zip(rows, answers):
                 items = self._ids(answer)
                 found[row, : len(items)] = items
@@ -84,11 +89,12 @@ class CheckpointRetrieval:
             return [self._id[item] for item in answer.items]
         except KeyError as error:
             raise InputError(
-                f"{self._recommender.checkpoint}: the model recommends {error}, which is no video "
+                f"{self.recommender.checkpoint}: the model recommends {error}, which is no video "
                 "of this world; give a checkpoint that was trained on its data set"
             ) from error
 
-    def _query(self, asked: Asked, row: int) -> Query:
+    def query(self, asked: Asked, row: int) -> Query:
+        """Return what the recommender is asked for the user of a row."""
         query = self._queries.of(asked, row)
         gone = ~self._catalogue.there(np.arange(len(self._tokens)), asked.time[row])
         return query._replace(

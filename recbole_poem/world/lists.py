@@ -1,10 +1,55 @@
-"""What the re-ranker makes of a ranking: the list that is shown."""
+"""What the re-ranker makes of a ranking: the list that is shown.
+
+The world's own are `WorldLists`, with the penalty that is a dial of it, and `BestByScore`, with
+none. They learn nothing of what came of their lists.
+"""
 
 import numpy as np
 
 from recbole_poem.world.catalogue import Catalogue
 from recbole_poem.world.history import NONE
+from recbole_poem.world.retrieval import Asked
 from recbole_poem.world.settings import ListSettings
+from recbole_poem.world.world import World
+
+
+class BestByScore:
+    """Shows the best of the ranking, in its order.
+
+    Parameters
+    ----------
+    n_shown : int
+        L, videos of a list.
+    """
+
+    slot = None
+
+    def __init__(self, n_shown: int) -> None:
+        self._n = n_shown
+
+    def shown(self, asked: Asked, ranked: np.ndarray, by: np.ndarray) -> np.ndarray:
+        """Make lists; see `recbole_poem.world.cascade.Lists.shown`."""
+        return ranked[:, : self._n]
+
+    def observe(self, asked: Asked, shown: np.ndarray, taken: np.ndarray, end: np.ndarray) -> None:
+        """Learn nothing."""
+
+
+class WorldLists(BestByScore):
+    """Shows what the world's own re-ranker makes of a ranking: its dials ``list`` say how.
+
+    Parameters
+    ----------
+    world : World
+    """
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.settings.list.shown)
+        self._world = world
+
+    def shown(self, asked: Asked, ranked: np.ndarray, by: np.ndarray) -> np.ndarray:
+        """Make lists; see `recbole_poem.world.cascade.Lists.shown`."""
+        return make_list(self._world.settings.list, self._world.catalogue, ranked, by)
 
 
 def make_list(

@@ -11,11 +11,11 @@ from typing import Dict, Iterator, NamedTuple, Optional
 import numpy as np
 from scipy.special import expit
 
-from recbole_poem.world.cascade import RankingStage, of_world
+from recbole_poem.world.cascade import Lists, RankingStage, of_world
 from recbole_poem.world.chance import Draw
 from recbole_poem.world.clock import first_times, next_times
 from recbole_poem.world.history import NONE, History
-from recbole_poem.world.lists import make_list
+from recbole_poem.world.lists import WorldLists
 from recbole_poem.world.people import next_context
 from recbole_poem.world.reactions import labels, other_reactions, watch_seconds
 from recbole_poem.world.retrieval import Asked, Mind, Retrieval
@@ -90,7 +90,7 @@ class Until:
 class Lives:
     """What changes of some users: contexts, boredom, what was seen, the last ranking, the clocks.
 
-    They begin with the world's own ranking stage, and `twin` may give them another one.
+    They begin with the world's own ranking stage and lists, and `twin` may give them others.
 
     Parameters
     ----------
@@ -107,6 +107,7 @@ class Lives:
     def __init__(self, world: World, users: np.ndarray) -> None:
         settings, n = world.settings, len(users)
         self._world, self._users, self._stage = world, users, of_world(world)
+        self._lists: Lists = WorldLists(world)
         d, categories = settings.catalogue.dimensions, settings.catalogue.categories
         n_contexts = settings.ranking_stage.staleness + 1
         self._contexts = np.zeros((n_contexts, n, d))  # the latest first
@@ -118,7 +119,7 @@ class Lives:
         self._history = History.empty(n, len(world.reactions))
         self._forget_rankings()
 
-    def twin(self, stage: Optional[RankingStage] = None) -> "Lives":
+    def twin(self, stage: Optional[RankingStage] = None, lists: Optional[Lists] = None) -> "Lives":
         """Return a copy that lives on apart from this one, with the same chances.
 
         Parameters
@@ -126,11 +127,15 @@ class Lives:
         stage : RankingStage, optional
             Of the copy; default: the same. What another ranker said before is forgotten, as its
             scores mean something else.
+        lists : Lists, optional
+            Of the copy; default: the same.
         """
         twin = copy.copy(self)  # the world itself does not change
         for name, value in vars(self).items():
             if isinstance(value, (np.ndarray, History)):
                 setattr(twin, name, value.copy())
+        if lists is not None:
+            twin._lists = lists
         if stage is not None:
             twin._stage = stage
             if stage.ranker != self._stage.ranker:
@@ -145,6 +150,9 @@ class Lives:
     def go(self, retrieval: Retrieval, until: Until) -> Iterator[Served]:
         """Let the users live on, round by round: in each every one who is there asks once.
 
+        Where the lists learn, only those ask in a round whose requests lie in the earliest slot of
+        time, so that time goes on. What happens to a user is the same but for what is learned.
+
         Parameters
         ----------
         retrieval : Retrieval
@@ -154,14 +162,23 @@ class Lives:
         end = np.full(len(self._users), np.inf)
         if until.days is not None:
             end = self.clock + until.days * 86_400
-        number = 0
-        while until.requests is None or number < until.requests:
-            present = np.flatnonzero(self.clock < end)
+        n_asked = np.zeros(len(self._users), dtype=np.int64)
+        most = np.inf if until.requests is None else until.requests
+        while True:
+            present = self._present((self.clock < end) & (n_asked < most))
             if len(present) == 0:
                 return
             asked = self.ask(present)
             yield self.answer(present, asked, retrieval.candidates(asked))
-            number += 1
+            n_asked[present] += 1
+
+    def _present(self, there: np.ndarray) -> np.ndarray:
+        """Return the places of who asks in the next round, of those who are there (U,)."""
+        slot = self._lists.slot
+        if slot is not None and there.any():
+            first = np.floor(self.clock[there].min() / slot)
+            there = there & (np.floor(self.clock / slot) == first)
+        return np.flatnonzero(there)
 
     @property
     def share_seen(self) -> np.ndarray:
@@ -207,7 +224,7 @@ class Lives:
         world, settings = self._world, self._world.settings
         fitting = self._fitting(asked, candidates)
         ranked, scores, by = self._ranking(asked, fitting)
-        shown = make_list(settings.list, world.catalogue, ranked, by)
+        shown = self._lists.shown(asked, ranked, by)
         real = np.where(shown == NONE, 0, shown)
         utility = world.people.utility(
             world.catalogue, asked.user, asked.mind.context, asked.mind.bored, real
@@ -228,6 +245,8 @@ class Lives:
             {name: value & seen for name, value in found.items()}, left,
         )  # fmt: skip
         self._after(present, served, end, satisfaction)
+        got_to = np.where(seen, shown, NONE)
+        self._lists.observe(asked, got_to, served.reactions["long_view"], end)
         return served
 
     def _fitting(self, asked: Asked, items: np.ndarray) -> np.ndarray:

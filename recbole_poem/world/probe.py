@@ -1,10 +1,11 @@
 """What the ranking stage of an arm would have shown, had the retrieval sent all videos.
 
 A world knows that exactly: its ranking stage scores the whole catalogue, which is dear. So only one
-round in `EVERY` is looked at, the first of a test among them, and nothing that happens changes.
+request in `EVERY` of each user is looked at, the first of a test among them, and nothing that
+happens changes.
 """
 
-from typing import List
+from typing import List, Optional
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from recbole_poem.world.loop import Served
 from recbole_poem.world.retrieval import Asked
 from recbole_poem.world.world import World
 
-EVERY = 8  # rounds
+EVERY = 8  # requests of a user
 #: the figures of a request, in this order; those of the objectives stand behind them
 PROBED = ("probes", "pass_through", "found", "regret", "regret_seconds")
 
@@ -50,8 +51,10 @@ class Probe:
         self._asked = [asked]
         return self._cascade.retrieval.candidates(asked)
 
-    def figures(self, served: Served) -> np.ndarray:
+    def figures(self, served: Served, rows: Optional[np.ndarray] = None) -> np.ndarray:
         """Return the figures of the round that was just served, (B, 5 + M).
+
+        Of the requests in `rows`, (B,) bool, where not all are looked at.
 
         - ``probes``: 1, so that sums can be divided by it;
         - ``pass_through``: share of what was sent that would be in the ranking of everything;
@@ -64,12 +67,14 @@ class Probe:
         The ranking stage orders all videos at once here, also where its fused scores depend on the
         other candidates. The re-ranker's penalty is left out.
         """
-        (asked,), settings = self._asked, self._world.settings.list
+        (asked,), settings, candidates = self._asked, self._world.settings.list, served.candidates
+        if rows is not None:
+            asked, candidates = asked.of(rows), candidates[rows]
         scores, by = self._of_everything(asked)
         there = np.isfinite(by)
         sent = np.zeros(by.shape, dtype=bool)
-        row, place = np.nonzero(served.candidates != NONE)
-        sent[row, served.candidates[row, place]] = True
+        row, place = np.nonzero(candidates != NONE)
+        sent[row, candidates[row, place]] = True
         lowest = np.where(there, by, np.inf).min(axis=1, keepdims=True)
         value = np.subtract(by, lowest, where=there, out=np.zeros(by.shape))
         seconds = expected_of_all(self._world, asked)

@@ -64,6 +64,14 @@ class Asked(NamedTuple):
     taken: np.ndarray
     mind: Mind
 
+    def of(self, rows: np.ndarray) -> "Asked":
+        """Return some of the requests, as a copy."""
+        return Asked(
+            self.user[rows], self.request[rows], self.time[rows], self.history.of(rows),
+            self.ranked[rows], self.scores[rows], self.taken[rows],
+            Mind(*(column[rows] for column in self.mind)),
+        )  # fmt: skip
+
 
 class Retrieval(Protocol):
     """Finds candidates."""
@@ -152,15 +160,20 @@ class Beside:
     Parameters
     ----------
     retrieval, own : Retrieval
+
+    Attributes
+    ----------
+    retrieval : Retrieval
+        The first.
     """
 
     def __init__(self, retrieval: Retrieval, own: Retrieval) -> None:
-        self._retrieval, self._own = retrieval, own
+        self.retrieval, self._own = retrieval, own
         self._latest = np.empty((0, 0), dtype=int)
 
     def candidates(self, asked: Asked) -> np.ndarray:
         """Return the candidates of both, each once."""
-        self._latest = self._retrieval.candidates(asked)
+        self._latest = self.retrieval.candidates(asked)
         return without_doubles(np.concatenate([self._latest, self._own.candidates(asked)], axis=1))
 
     def sent(self, items: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ def test_it_reads_no_rankings_and_is_served_as_it_is_evaluated(
     result = run_recbole_poem(config_dict=given)
     recommender = Recommender.load(result["model_file"])
     assert recommender.objectives == []
-    dataset = recommender._loaded.dataset
+    dataset = recommender.loaded.dataset
     history = dataset.id2token(dataset.iid_field, [3, 7, 9]).tolist()
     found = recommender.recommend([history], k=5, filter_seen=False)
     model = recommender.model

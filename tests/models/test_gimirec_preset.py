@@ -126,7 +126,7 @@ def test_it_is_served_as_it_is_evaluated_exactly_and_by_the_index(
     recommender = Recommender.load(result["model_file"])
     assert recommender.objectives == []
     assert not (Path(keys["checkpoint_dir"]) / "request_cache").exists()
-    dataset, model = recommender._loaded.dataset, recommender.model
+    dataset, model = recommender.loaded.dataset, recommender.model
     history = dataset.id2token(dataset.iid_field, [3, 7, 9]).tolist()
     passes.clear()
     items, scores = answers(recommender, [history])

@@ -46,7 +46,7 @@ def test_it_reads_no_rankings_and_is_served_as_it_is_evaluated(
     result = run_recbole_poem(config_dict=given)
     recommender = Recommender.load(result["model_file"])
     assert "not recorded" not in caplog.text  # a single request is answered without Python
-    dataset, model = recommender._loaded.dataset, recommender.model
+    dataset, model = recommender.loaded.dataset, recommender.model
     tokens = dataset.id2token(dataset.iid_field, [3, 7, 9]).tolist()
     times = [1.6e9, 1.6e9 + 5, 1.6e9 + 700]
     found = recommender.recommend([tokens], k=5, filter_seen=False, item_times=[times])

@@ -161,7 +161,7 @@ def test_it_answers_as_it_was_evaluated(keys: Dict[str, Any]) -> None:
     experiment = load(result["model_file"])
     log = experiment.test_data._dataset.log
     trained = continuation_rates(log, 3.0, 0.5)
-    served = recommender._loaded.dataset.log
+    served = recommender.loaded.dataset.log
     assert np.array_equal(continuation_rates(served, 3.0, 0.5), trained)
     assert trained[1:].std() > 0  # else any order would do
     plain = Recommender.load(result["model_file"], {"rerankers": "none"})
