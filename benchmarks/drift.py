@@ -1,6 +1,6 @@
 """A memory of recent errors (`reloop2`) in the closed loop, day by day, while the world moves on.
 
-The plan ``drift.yaml`` says which worlds, and which arms live with the same people. First the
+The plan ``cascades/drift.yaml`` says which worlds, and which arms live with the same people. First the
 platform's own sources fill the log. A model learns of it, finds candidates beside these sources,
 and scores all of them: it is the ranking stage of an arm. It is trained once, or again every night
 on all that its arm has shown. A memory hears hour by hour what came of its lists. Days are those of
@@ -33,7 +33,7 @@ from recbole_poem.world.retrieval_states import RetrievalStates
 from recbole_poem.world.settings import world_settings
 from recbole_poem.world.world import World
 
-PLAN = Path(__file__).parent / "drift.yaml"
+PLAN = Path(__file__).parent / "cascades" / "drift.yaml"
 METRICS = ("seconds", "long views", "requests")
 _DAY = 86_400
 
