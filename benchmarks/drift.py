@@ -1,10 +1,10 @@
 """A memory of recent errors (`reloop2`) in the closed loop, day by day, while the world moves on.
 
-The plan ``cascades/drift.yaml`` says which worlds, and which arms live with the same people. First the
-platform's own sources fill the log. A model learns of it, finds candidates beside these sources,
-and scores all of them: it is the ranking stage of an arm. It is trained once, or again every night
-on all that its arm has shown. A memory hears hour by hour what came of its lists. Days are those of
-the calendar, so nobody's model knows a later day of somebody else.
+The plan ``cascades/drift.yaml`` says which worlds, and which arms live with the same people. First
+the platform's own sources fill the log. A model learns of it, finds candidates beside these
+sources, and scores all of them: it is the ranking stage of an arm. It is trained once, or again
+every night on all that its arm has shown. A memory hears hour by hour what came of its lists. Days
+are those of the calendar, so nobody's model knows a later day of somebody else.
 
 Differences are paired by user: 95 % percentile bootstrap, of one seed of the training.
 
