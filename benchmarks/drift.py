@@ -194,18 +194,18 @@ def main() -> None:
     """Let all arms live in all worlds, and record."""
     parser = measure.parser(__doc__)
     parser.add_argument("--plan", type=Path, default=PLAN)
+    parser.add_argument("--world", help="of the plan; default: one after the other")
     options = parser.parse_args()
     plan = yaml.safe_load(options.plan.read_text(encoding="utf-8"))
     if options.quick:
         plan.update(users=24, before=4, days=2)
         plan["model"]["epochs"] = 1
         plan["worlds"] = dict(list(plan["worlds"].items())[-1:])
-    result: Dict[str, Any] = {"plan": plan, "worlds": {}}
-    for name, dials in plan["worlds"].items():
+    for name in [options.world] if options.world else plan["worlds"]:
         with tempfile.TemporaryDirectory() as folder:
-            result["worlds"][name] = of_world(plan, dials, Path(folder))
-        print(f"## {name}\n\n{table(result['worlds'][name])}\n", flush=True)
-        measure.record(options.plan.stem, result, options.quick)  # what there is so far
+            found = of_world(plan, plan["worlds"][name], Path(folder))
+        print(f"## {name}\n\n{table(found)}\n", flush=True)
+        measure.record(f"cascades/drift-{name}", {"plan": plan, **found}, options.quick)
 
 
 if __name__ == "__main__":
