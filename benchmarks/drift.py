@@ -195,17 +195,24 @@ def main() -> None:
     parser = measure.parser(__doc__)
     parser.add_argument("--plan", type=Path, default=PLAN)
     parser.add_argument("--world", help="of the plan; default: one after the other")
+    parser.add_argument("--arms", nargs="+", help="of the plan; default: all")
+    parser.add_argument("--name", default="drift", help="of the records, before the world's")
     options = parser.parse_args()
     plan = yaml.safe_load(options.plan.read_text(encoding="utf-8"))
     if options.quick:
         plan.update(users=24, before=4, days=2)
         plan["model"]["epochs"] = 1
         plan["worlds"] = dict(list(plan["worlds"].items())[-1:])
+    arms = {
+        name: arm for name, arm in plan["arms"].items() if name in (options.arms or plan["arms"])
+    }
+    plan["pairs"] = [pair for pair in plan["pairs"] if set(pair) <= set(arms)]
+    plan["arms"] = arms
     for name in [options.world] if options.world else plan["worlds"]:
         with tempfile.TemporaryDirectory() as folder:
             found = of_world(plan, plan["worlds"][name], Path(folder))
         print(f"## {name}\n\n{table(found)}\n", flush=True)
-        measure.record(f"cascades/drift-{name}", {"plan": plan, **found}, options.quick)
+        measure.record(f"cascades/{options.name}-{name}", {"plan": plan, **found}, options.quick)
 
 
 if __name__ == "__main__":
