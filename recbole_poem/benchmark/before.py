@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from recbole.data.dataset import Dataset
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID
 
 
@@ -38,14 +39,38 @@ def before(user: np.ndarray, target: np.ndarray, whole: Dataset, split: Dataset)
         The data set before its split, and the part that holds the test rows.
     """
     known = _in_log(whole, split) if REQUEST_ID in split.inter_feat else _by_count(whole, split)
+    place = rows_of(user, target, split)
+    return Before(known.seen[place], known.n_rows[place])
+
+
+def rows_of(user: np.ndarray, target: np.ndarray, split: Dataset) -> np.ndarray:
+    """Return the rows (R,) of a part that have some users and targets.
+
+    Parameters
+    ----------
+    user, target : (R,) str
+        Raw tokens; of rows with the same ones the earlier first.
+    split : Dataset
+
+    Raises
+    ------
+    InputError
+        If the part lacks one of them.
+    """
     names = {
         "user": split.id2token(split.uid_field, _column(split, split.uid_field)),
         "target": split.id2token(split.iid_field, _column(split, split.iid_field)),
     }
-    rows = pd.DataFrame(names).astype(str).assign(seen=known.seen, n_rows=known.n_rows)
-    asked = pd.DataFrame({"user": user, "target": target})
-    found = _numbered(asked).merge(_numbered(rows), how="left")
-    return Before(found["seen"].to_numpy(dtype=bool), found["n_rows"].to_numpy(dtype=np.int64))
+    rows = _numbered(pd.DataFrame(names).astype(str)).reset_index(names="row")
+    asked = _numbered(pd.DataFrame({"user": user, "target": target}))
+    row = asked.merge(rows, how="left")["row"]
+    if row.isna().any():
+        first = asked[row.isna().to_numpy()].iloc[0]
+        raise InputError(
+            f"{split.dataset_name}: no row that is evaluated has the user {first['user']} and the "
+            f"target {first['target']}"
+        )
+    return row.to_numpy(dtype=np.int64)
 
 
 def _numbered(rows: pd.DataFrame) -> pd.DataFrame:

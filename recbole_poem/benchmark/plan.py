@@ -92,6 +92,9 @@ class Job(NamedTuple):
     config_files : list of dict
         As in the plan.
     time_limit : float
+    rankings : dict, optional
+        ``row``, ``model`` and ``given`` of the job whose ranking stage judges the lists of this
+        one; see `recbole_poem.benchmark.ranking_stage`. None = nobody does.
     """
 
     row: str
@@ -102,6 +105,7 @@ class Job(NamedTuple):
     given: Dict[str, Any]
     config_files: List[Dict[str, Any]]
     time_limit: float
+    rankings: Optional[Dict[str, Any]] = None
 
     @property
     def keys(self) -> Dict[str, Any]:
@@ -111,7 +115,9 @@ class Job(NamedTuple):
     @property
     def id(self) -> str:
         """A name for its folder: readable, and another one for another configuration."""
-        text = json.dumps(self._replace(time_limit=0.0), sort_keys=True)
+        what = self._replace(time_limit=0.0)._asdict()
+        del what["rankings"]  # what it does is the same, whoever judges it
+        text = json.dumps(list(what.values()), sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         words = f"{self.dataset}-{self.row}-{self.seed}-{digest}"
         return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in words)

@@ -9,13 +9,14 @@ import logging
 import sys
 import traceback
 from functools import partial
+from logging import getLogger
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 from recbole.utils import ModelType
 
-from recbole_poem.benchmark import machine, ranking
+from recbole_poem.benchmark import machine, ranking, ranking_stage
 from recbole_poem.benchmark.before import before
 from recbole_poem.benchmark.clock import Clock, TimeLimit
 from recbole_poem.benchmark.effective import effective_keys
@@ -28,6 +29,7 @@ from recbole_poem.benchmark.evaluation import (
 from recbole_poem.benchmark.lifeline import end_with_runner
 from recbole_poem.benchmark.plan import Job
 from recbole_poem.benchmark.progress import best_point, write_progress
+from recbole_poem.benchmark.ranking_stage import Sent
 from recbole_poem.benchmark.readiness import check_ready
 from recbole_poem.benchmark.stored_ranks import Ranks, write_ranks
 from recbole_poem.benchmark.worlds import read_oracle
@@ -58,19 +60,16 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
     dict
         The record, but for what `main` knows.
     """
-    given = {**effective_keys(job), "seed": job.seed, "show_progress": False, "verbose": True}
-    config = Config(job.model, job.dataset, config_dict=given)
-    if hasattr(config.model_class, "reads_rankings") and config["request_cache_dir"] is None:
-        # runs share what they pay for alike, see `Clock.charge`; their checkpoints lie apart
-        config = Config(job.model, job.dataset, config_dict={**given, "request_cache_dir": CACHES})
+    config = _config(job)
     tell = partial(write_progress, folder, config["epochs"], config["valid_metric_bigger"])
     clock = Clock(job.time_limit, config["device"].type == "cuda", partial(tell, trains=True))
     record, checkpoint = _train(config, clock)
     trained = clock.seconds()
     tell(clock.curve, trains=False)
     gc.collect()  # what was trained and on what; evaluation loads both anew
+    sent = None
     if job.purpose == "test":
-        record["metrics"] = _evaluate(checkpoint, config["topk"], folder)
+        record["metrics"], sent = _evaluate(checkpoint, config["topk"], folder)
     total = clock.seconds()
     record["seconds"] = {
         "preparation": clock.training_since,
@@ -79,7 +78,31 @@ def run(job: Job, folder: Path) -> Dict[str, Any]:
         "total": total,
     }
     Path(checkpoint).unlink()  # a failed run keeps it, to look into
+    gc.collect()
+    if sent is not None and job.rankings is not None:
+        record["ranking_stage"] = _passed_on(job, job.rankings, sent, config["topk"])
     return record
+
+
+def _config(job: Job) -> Config:
+    given = {**effective_keys(job), "seed": job.seed, "show_progress": False, "verbose": True}
+    config = Config(job.model, job.dataset, config_dict=given)
+    if hasattr(config.model_class, "reads_rankings") and config["request_cache_dir"] is None:
+        # runs share what they pay for alike, see `Clock.charge`; their checkpoints lie apart
+        config = Config(job.model, job.dataset, config_dict={**given, "request_cache_dir": CACHES})
+    return config
+
+
+def _passed_on(
+    job: Job, judge: Dict[str, Any], sent: Sent, ks: List[int]
+) -> Optional[Dict[str, Any]]:
+    """Return what the lists pass on to a ranking stage; None where that is refused its data."""
+    try:
+        config = _config(job._replace(model=judge["model"], given=judge["given"]))
+        return {"row": judge["row"], **ranking_stage.figures(config, sent, ks)}
+    except InputError as error:  # a row of its own says so, and this one is finished
+        getLogger().warning(f"what the ranking stage likes best is not told: {error}")
+        return None
 
 
 def _train(config: Config, clock: Clock) -> Tuple[Dict[str, Any], str]:
@@ -121,25 +144,30 @@ def _fit(trainer: Any, experiment: Experiment, clock: Clock) -> str:
     return "early stopping" if trainer.cur_step > trainer.stopping_step else "epochs"
 
 
-def _evaluate(checkpoint: str, ks: List[int], folder: Path) -> Dict[str, Any]:
-    """Recommend for validation and test rows by the best epoch; keep the ranks of the latter."""
+def _evaluate(checkpoint: str, ks: List[int], folder: Path) -> Tuple[Dict[str, Any], Sent]:
+    """Recommend for validation and test rows by the best epoch; keep the ranks of the latter.
+
+    Returns the metrics, and what they are of.
+    """
     experiment = quick_start.load(checkpoint, {"mask_seen": True})
     trainer = quick_start.trainer_of(experiment)
     category = read_categories(experiment.config, experiment.dataset)
     loaders = {"valid": experiment.valid_data, "test": experiment.test_data}
     n_items = experiment.dataset.item_num
     metrics: Dict[str, Any] = {protocol: {} for protocol in PROTOCOLS}
+    sent = Sent({}, experiment.dataset.field2id_token[experiment.dataset.iid_field])
     for phase, loader in loaders.items():
         found = recommend(trainer, loader, max(ks))
         if experiment.config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
             found = as_sequential(found, experiment.dataset, loader._dataset, phase)
+        sent.found[phase] = found
         for protocol in PROTOCOLS:
             metrics[protocol][phase] = ranking.metrics(
                 found.rank[protocol], found.top[protocol], ks, n_items, category
             )
     known = before(found.user, found.target, experiment.dataset, experiment.test_data._dataset)
     write_ranks(folder, Ranks(found.user, found.target, found.rank, known.seen, known.n_rows))
-    return metrics
+    return metrics, sent
 
 
 def _peaks() -> Dict[str, Optional[int]]:

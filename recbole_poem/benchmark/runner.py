@@ -18,6 +18,7 @@ from recbole_poem.benchmark import plan as plans
 from recbole_poem.benchmark.clock import SPARE_SECONDS
 from recbole_poem.benchmark.plan import Job, Plan
 from recbole_poem.benchmark.progress import forget_progress, read_progress, words
+from recbole_poem.benchmark.ranking_stage import with_ranking_stage
 from recbole_poem.benchmark.results import Run, read_runs
 from recbole_poem.benchmark.rows import Row
 from recbole_poem.core.errors import InputError
@@ -63,7 +64,7 @@ def carry_out(plan: Plan, folder: Path, at_once: int = 1, show_progress: bool = 
         _write_plan(plan, [*tried, *plans.test_jobs(plan, _best(trials, folder))], folder)
         run_all(tried, folder, at_once, "tuning", show_progress)
         tuned = _best(trials, folder)
-    tests = plans.test_jobs(plan, tuned)
+    tests = with_ranking_stage(plans.test_jobs(plan, tuned))
     _write_plan(plan, [*tried, *tests], folder)
     run_all(tests, folder, at_once, "runs", show_progress)
 

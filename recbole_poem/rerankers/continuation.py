@@ -60,37 +60,46 @@ def best_lists(worth: torch.Tensor, continues: torch.Tensor, length: int) -> Lis
     length : int
         n, from 1.
     """
-    n_requests, n_candidates = worth.shape
     ascending = index_of(worth, continues).argsort(dim=1, stable=True)
-    u, q = worth.gather(1, ascending), continues.gather(1, ascending)
-    value = worth.new_full((n_requests, length + 1), -torch.inf)
-    value[:, 0] = 0
-    takes = torch.zeros(n_candidates, n_requests, length, dtype=torch.bool, device=worth.device)
-    for step in range(n_candidates):
-        with_it = u[:, step, None] + q[:, step, None] * value[:, :-1]
-        # 0 times -inf: nothing follows, for there are too few items
-        with_it = with_it.masked_fill(value[:, :-1] == -torch.inf, -torch.inf)
-        takes[step] = with_it > value[:, 1:]
-        value[:, 1:] = torch.where(takes[step], with_it, value[:, 1:])
+    value = _values(worth.gather(1, ascending).T, continues.gather(1, ascending).T, length)
     filled = (worth > -torch.inf).sum(dim=1).clamp_max(length)  # (B,)
-    column = _taken(takes, ascending, filled, length)
-    return Lists(column, value.gather(1, filled.unsqueeze(1)).squeeze(1))
+    column = _taken(value[1:] > value[:-1], ascending, filled)
+    return Lists(column, value[-1].gather(0, filled.unsqueeze(0)).squeeze(0))
 
 
-def _taken(
-    takes: torch.Tensor, ascending: torch.Tensor, filled: torch.Tensor, length: int
-) -> torch.Tensor:
-    """Follow the decisions (N, B, n) back from the highest index; return the columns (B, n)."""
-    n_candidates, n_requests, _ = takes.shape
-    # the last column takes what belongs to no list
-    column = ascending.new_full((n_requests, length + 1), -1)
-    row, left = torch.arange(n_requests, device=takes.device), filled
-    for step in reversed(range(n_candidates)):
-        taken = (left > 0) & takes[step, row, left.clamp_min(1) - 1]
-        place = torch.where(taken, filled - left, length)
-        column[row, place] = ascending[:, step]
-        left = left - taken.long()
-    return column[:, :length]
+def _values(worth: torch.Tensor, continues: torch.Tensor, length: int) -> torch.Tensor:
+    """Return the best values of 0..n items of the first 0..N candidates, (N + 1, n + 1, B).
+
+    It is -inf where there are too few. `worth` and `continues` are (N, B), lowest index first. Each
+    step writes where the next one reads, and requests lie side by side: nothing is copied.
+    """
+    n_candidates, n_requests = worth.shape
+    value = worth.new_full((n_candidates + 1, length + 1, n_requests), -torch.inf)
+    value[:, 0] = 0
+    with_it = worth.new_empty(length, n_requests)
+    steps = zip(worth, continues.contiguous(), value[:-1, 1:], value[:-1, :-1], value[1:, 1:])
+    for u, q, without, one_less, best in steps:
+        torch.mul(one_less, q, out=with_it).add_(u)
+        # 0 times -inf is NaN: nothing follows, for there are too few items; fmax skips it
+        torch.fmax(without, with_it, out=best)
+    return value
+
+
+def _taken(takes: torch.Tensor, ascending: torch.Tensor, filled: torch.Tensor) -> torch.Tensor:
+    """Follow the decisions (N, n + 1, B) back from the highest index; return the columns (B, n)."""
+    n_candidates, n_places, n_requests = takes.shape
+    step = torch.arange(1, n_candidates + 1, dtype=torch.int32, device=takes.device)
+    # of the first s candidates the last one that is taken as one of k, counted from 1; 0 = none
+    last = (takes * step.view(-1, 1, 1)).cummax(dim=0).values
+    column = ascending.new_full((n_requests, n_places - 1), -1)
+    row = torch.arange(n_requests, device=takes.device)
+    before = torch.full_like(filled, n_candidates)
+    for place in range(n_places - 1):
+        left = (filled - place).clamp_min(0)
+        taken = last[before - 1, left, row].long()
+        column[:, place] = torch.where(left > 0, ascending[row, taken - 1], -1)
+        before = torch.where(left > 0, taken - 1, before)
+    return column
 
 
 #: from the columns that stand on P lists (B, P, k) to u and q of all candidates, (B, P, N) each

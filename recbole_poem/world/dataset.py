@@ -102,6 +102,30 @@ def write_dataset(
     return told
 
 
+def write_life(world: World, life: Life, output: Path) -> None:
+    """Write the data set of what users lived through, however they did; no bounds are known.
+
+    Parameters
+    ----------
+    world : World
+    life : Life
+    output : Path
+        Folder; its name is that of the data set.
+
+    Raises
+    ------
+    InputError
+        If the folder holds files of something else.
+    """
+    with AtomicFiles(output, _columns(world)) as files:
+        files.write("item", _items(world))
+        files.write("user", pd.DataFrame({"user_id": user_tokens(world.n_users)}))
+        files.write("inter", _exposures(world, life))
+        files.write("cand", _rankings(world, life))
+        both = [name for name, of in life.reactions.items() if 0 < of.sum() < len(of)]
+        files.write_beside(f"{files.name}.yaml", _keys(world, both))
+
+
 def _keys(world: World, answered: Collection[str]) -> str:
     """Return the YAML file of the keys that read the data set.
 

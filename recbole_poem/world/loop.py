@@ -75,16 +75,19 @@ class Served(NamedTuple):
 
 @dataclass(frozen=True)
 class Until:
-    """When it is enough: after so many requests of each user, after so many days, or what is first.
+    """When it is enough: after so many requests or days of each user, at a time, or what is first.
 
     Attributes
     ----------
     requests : int, optional
     days : float, optional
+    time : float, optional
+        Seconds since the world began, the same for all users.
     """
 
     requests: Optional[int] = None
     days: Optional[float] = None
+    time: Optional[float] = None
 
 
 class Lives:
@@ -157,11 +160,14 @@ class Lives:
         ----------
         retrieval : Retrieval
         until : Until
-            Counted from now on, for each user from its own clock. At least one of its two ends.
+            Requests and days are counted from now on, for each user from its own clock. At least
+            one of its ends.
         """
         end = np.full(len(self._users), np.inf)
         if until.days is not None:
             end = self.clock + until.days * 86_400
+        if until.time is not None:
+            end = np.minimum(end, until.time)
         n_asked = np.zeros(len(self._users), dtype=np.int64)
         most = np.inf if until.requests is None else until.requests
         while True:

@@ -3,7 +3,7 @@
 import json
 import weakref
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 import pytest
@@ -34,8 +34,8 @@ def test_what_was_trained_is_gone_when_it_is_evaluated(
         models.append(weakref.ref(experiment.model))
         return experiment
 
-    def alive(*arguments: Any) -> List[bool]:
-        return [model() is not None for model in models]
+    def alive(*arguments: Any) -> Tuple[List[bool], None]:
+        return [model() is not None for model in models], None
 
     monkeypatch.setattr(quick_start, "begin", watched)
     monkeypatch.setattr(run, "_evaluate", alive)

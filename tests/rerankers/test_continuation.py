@@ -99,6 +99,31 @@ def test_the_order_of_candidates_does_not_matter() -> None:
     assert torch.equal(found.column, mixed[other.column])
 
 
+def one_by_one(u: torch.Tensor, q: torch.Tensor, length: int) -> Tuple[List[int], float]:
+    """Take or skip each item of one request, from the lowest index up, with lists of Python."""
+    best: List[Tuple[float, List[int]]] = [(0.0, [])] + [(-float("inf"), [])] * length
+    for item in index_of(u, q).argsort(stable=True).tolist():
+        for k in range(length, 0, -1):
+            value, behind = best[k - 1]
+            with_it = float(u[item]) + (float(q[item]) * value if len(behind) == k - 1 else 0.0)
+            if len(behind) == k - 1 and with_it > best[k][0]:
+                best[k] = (with_it, [item, *behind])
+    value, order = next(each for each in reversed(best) if each[0] > -float("inf"))
+    return order, value
+
+
+def test_many_candidates_are_taken_as_one_by_one() -> None:
+    u, q = drawn(12, 150, seed=8)
+    u[:4], q[:4] = (u[:4] * 5).round() / 5, (q[:4] * 5).round() / 5  # many are worth the same
+    u[2, 4:] = -torch.inf
+    u[5] -= 0.5
+    found = best_lists(u, q, 10)
+    for row in range(12):
+        order, value = one_by_one(u[row], q[row], 10)
+        assert found.column[row].tolist() == order + [-1] * (10 - len(order))
+        assert float(found.value[row]) == value
+
+
 def test_a_wide_beam_finds_the_best_list() -> None:
     u, q = drawn(30, 5, seed=5)
 

@@ -19,7 +19,7 @@ from recbole_poem.world.ab import run_test
 from recbole_poem.world.arms import WORDS, CascadeOf
 from recbole_poem.world.cascade import WorldRanker
 from recbole_poem.world.checkpoint_retrieval import CheckpointRetrieval
-from recbole_poem.world.dataset import BEGIN, write_dataset
+from recbole_poem.world.dataset import BEGIN, write_dataset, write_life
 from recbole_poem.world.history import NONE
 from recbole_poem.world.loop import Lives, Until
 from recbole_poem.world.makers import OfCheckpoint
@@ -65,6 +65,17 @@ def test_threads_write_the_same_bytes(data: Path, tmp_path: Path) -> None:
         write_dataset(small_world(), 6, tmp_path / "little", run, show_progress=False)
     for file in data.iterdir():
         assert file.read_bytes() == (tmp_path / "little" / file.name).read_bytes()
+
+
+def test_a_life_is_written_as_the_world_would_but_for_the_bounds(
+    data: Path, tmp_path: Path
+) -> None:
+    world = small_world()
+    write_life(world, life_in(world, 6), tmp_path / "by_hand" / "little")
+    files = {path.name for path in (tmp_path / "by_hand" / "little").iterdir()}
+    assert files == {path.name for path in data.iterdir()} - {"oracle.json"}
+    for name in files:
+        assert (tmp_path / "by_hand" / "little" / name).read_bytes() == (data / name).read_bytes()
 
 
 def test_the_test_rows_are_those_of_the_oracles(data: Path) -> None:

@@ -15,9 +15,9 @@ from recbole_poem.core.workers import open_map
 from recbole_poem.world.cascade import best_places
 from recbole_poem.world.catalogue import Catalogue
 from recbole_poem.world.history import LENGTH, NONE, History
-from recbole_poem.world.life import Life, blocks, lived, usual_life
+from recbole_poem.world.life import Life, blocks, lived, together, usual_life
 from recbole_poem.world.lists import make_list
-from recbole_poem.world.loop import Lives, Until
+from recbole_poem.world.loop import Lives, Served, Until
 from recbole_poem.world.ranking_stage import fused
 from recbole_poem.world.retrieval import Asked, without_doubles
 from recbole_poem.world.settings import ListSettings
@@ -112,6 +112,20 @@ def test_a_test_of_days_ends_for_each_user_by_its_own_clock() -> None:
     for served in lives.go(world.sources(), Until(days=1.5)):
         assert (served.time < start[served.user] + 1.5 * 86_400).all()
     assert (lives.clock >= start + 1.5 * 86_400).all()
+
+
+def test_days_of_the_calendar_end_for_all_at_once_and_change_nothing() -> None:
+    world = small_world()
+    by_days, at_once = Lives(world, np.arange(40)), Lives(world, np.arange(40))
+    found: List[Served] = []
+    for day in (1, 2, 3):
+        today = list(by_days.go(world.sources(), Until(time=day * 86_400)))
+        assert all((served.time // 86_400 == day - 1).all() for served in today)
+        found += today
+    whole = list(at_once.go(world.sources(), Until(time=3 * 86_400)))
+    assert same(together(found), together(whole))
+    assert np.array_equal(by_days.clock, at_once.clock)
+    assert by_days.clock.min() >= 3 * 86_400
 
 
 def test_what_is_gone_is_not_shown() -> None:

@@ -24,6 +24,7 @@ from recbole_poem.benchmark.report.findings import (
 )
 from recbole_poem.benchmark.report.labels import reason
 from recbole_poem.benchmark.report.oracles import Bounds, share_section
+from recbole_poem.benchmark.report.passed_on import passed_on_section
 from recbole_poem.benchmark.results import Run
 from recbole_poem.benchmark.statistics import ALPHA, POWER
 
@@ -69,6 +70,7 @@ def protocol_section(
         *_tests(results, names),
         *_unequal(results, names),
         *_variants(results, rows, variant_of, names),
+        *passed_on_section(rows, results.protocol, names),
     ]
 
 
