@@ -1,6 +1,6 @@
 # A service on the CPU: POST /recommend at port 8080. compose.yaml starts it beside Redis.
 #   docker build -t recbole_poem .
-#   docker run --rm -v "$PWD/saved:/work/saved:ro" -v "$PWD/dataset:/work/dataset:ro" -p 127.0.0.1:8080:8080 recbole_poem
+#   docker run --rm -v "$PWD/saved:/app/saved:ro" -v "$PWD/dataset:/app/dataset:ro" -p 127.0.0.1:8080:8080 recbole_poem
 FROM python:3.11-slim
 
 # OpenMP, which DGL's library is linked to and the slim image lacks
@@ -16,9 +16,9 @@ RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/wh
     && rm -rf /src/*
 
 # nobody writes here but RecBole's log; checkpoints and data sets are mounted
-RUN useradd --create-home --uid 1000 poem && install -d -o poem -g poem /work
+RUN useradd --create-home --uid 1000 poem && install -d -o poem -g poem /app
 USER poem
-WORKDIR /work
+WORKDIR /app
 ENV OMP_NUM_THREADS=1
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD ["python", "-c", \
