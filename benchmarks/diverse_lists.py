@@ -59,7 +59,7 @@ def read(experiment: Any, phase: str) -> Heads:
 
 def chosen(heads: Heads, category: torch.Tensor, penalty: float) -> torch.Tensor:
     """Fill lists as the last stage does, (n, K) item ids."""
-    order = order_of(category, penalty, heads.item, heads.logit)
+    order = order_of(category, penalty, K, heads.item, heads.logit)
     return heads.item.gather(1, order[:, :K])
 
 

@@ -1,8 +1,8 @@
 """What a list costs by each re-ranker that is registered, beside plain sorting.
 
 Each one orders a pool of candidates of ml-100k's items, whose scores and vectors are made up, for a
-batch of requests. Plain sorting puts the pool in order by its scores. Other settings are the
-defaults: `category_penalty` places the whole pool, and the others the first ten. One that learns
+batch of requests. Plain sorting puts the pool in order by its scores. Lists have ten places, and
+other settings are the defaults; `reloop2` corrects the scores of the whole pool. One that learns
 from its lists has learned from a batch. All sides are measured in turn.
 """
 
@@ -19,6 +19,7 @@ from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 
 POOLS = (50, 500)
+PLACES = 10
 BATCH, SIZE, PAIRS = 64, 64, 9
 SORTING = "sorting"
 
@@ -35,9 +36,11 @@ def sides(experiment: Any, pool: int) -> Dict[str, Callable[[], Any]]:
     context = Context(state, torch.randn(n_items, SIZE, generator=draws))
     found: Dict[str, Callable[[], Any]] = {SORTING: lambda: unsorted.sort(descending=True)}
     for name, component in RERANKERS.components().items():
-        made = component(component.Settings(pool=pool), experiment.config, dataset)
+        asked = {"length": PLACES} if "length" in component.Settings.__dataclass_fields__ else {}
+        settings = component.Settings(pool=pool, **asked)
+        made = component(settings, experiment.config, dataset)
         if hasattr(made, "observe"):
-            made.observe(Feedback(context, item, score, item[:, :10], item[:, :1]))
+            made.observe(Feedback(context, item, score, item[:, :PLACES], item[:, :1]))
         found[name] = lambda made=made: made.rerank(context, item, score)
     return found
 

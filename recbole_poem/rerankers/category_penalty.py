@@ -6,7 +6,7 @@ the greatest
     s(i) - penalty * |{j in the list : i and j share a category}|,
 
 in the manner of maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998), but for the sum
-over the list in place of its maximum. Items beyond those stay where they are.
+over the list in place of its maximum. Items beyond those follow by their scores.
 """
 
 from dataclasses import dataclass
@@ -50,6 +50,7 @@ class CategoryPenalty:
         penalty: float = setting(
             0.02, FROM_0, "of each pair that shares a category, in units of the score"
         )
+        length: int = setting(50, at_least(1), "places that are filled so")
         pool: int = setting(50, at_least(1), "items with the highest scores that change places")
 
     def __init__(self, settings: Settings, config: Any, dataset: Dataset) -> None:
@@ -60,15 +61,15 @@ class CategoryPenalty:
                 ".item as category_field"
             )
         self._category = torch.from_numpy(category).to(config["device"])
-        self._penalty, self.pool = settings.penalty, settings.pool
+        self._penalty, self._length, self.pool = settings.penalty, settings.length, settings.pool
 
     def rerank(self, context: Context, item: torch.Tensor, score: torch.Tensor) -> Placed:
         """Place the items; the scores are handed out anew, in the order of the list."""
-        return Placed(order_of(self._category, self._penalty, item, score), score)
+        return Placed(order_of(self._category, self._penalty, self._length, item, score), score)
 
 
 def order_of(
-    category: torch.Tensor, penalty: float, item: torch.Tensor, score: torch.Tensor
+    category: torch.Tensor, penalty: float, length: int, item: torch.Tensor, score: torch.Tensor
 ) -> torch.Tensor:
     """Return in which order items of B requests are put on their lists.
 
@@ -78,6 +79,8 @@ def order_of(
         An item without any differs from every other.
     penalty : float
         Of each pair that shares a category, in units of the score, from 0.
+    length : int
+        Places that are filled so, from 1; behind them items keep their order.
     item, score : (B, P)
         Different items, and theirs; -inf = not to be recommended, which comes last.
 
@@ -87,21 +90,24 @@ def order_of(
         Columns of `item`, best first.
     """
     category = category.to(item.device)
-    step = max(1, _CELLS // (item.shape[1] * max(category.shape[1], item.shape[1])))
+    step = max(1, _CELLS // (item.shape[1] * max(category.shape[1], 1)))
     parts = zip(item.split(step), score.split(step))
-    orders = [_order(category[items].float(), scores, penalty) for items, scores in parts]
+    orders = [_order(category[items].float(), scores, penalty, length) for items, scores in parts]
     return torch.cat(orders) if orders else torch.zeros_like(item)
 
 
-def _order(category: torch.Tensor, score: torch.Tensor, penalty: float) -> torch.Tensor:
+def _order(
+    category: torch.Tensor, score: torch.Tensor, penalty: float, length: int
+) -> torch.Tensor:
     """Order P items with the categories (B, P, C) and the scores (B, P)."""
-    similar = (category @ category.transpose(1, 2) > 0).to(score.dtype)  # (B, P, P)
     left = score.clamp_min(torch.finfo(score.dtype).min)  # -inf = has its place
-    order = torch.empty_like(score, dtype=torch.int64)
     row = torch.arange(len(score), device=score.device)
-    for place in range(score.shape[1]):
+    # places from behind: a filled one counts more than all that are left, the first the most
+    place = torch.zeros_like(score, dtype=torch.int64)
+    for number in range(min(length, score.shape[1])):
         best = left.argmax(dim=1)
-        order[:, place] = best
-        left = left - penalty * similar[row, best]
+        place[row, best] = length - number
+        shared = (category @ category[row, best].unsqueeze(2)).squeeze(2) > 0
+        left = left - penalty * shared
         left[row, best] = -torch.inf
-    return order
+    return place.sort(dim=1, descending=True, stable=True).indices

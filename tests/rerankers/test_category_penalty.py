@@ -43,7 +43,7 @@ def reordered(
 ) -> torch.Tensor:
     """Hand out scores (B, n_items) as a chain of this one re-ranker does."""
     one = CategoryPenalty.__new__(CategoryPenalty)
-    one._category, one._penalty, one.pool = category, penalty, pool
+    one._category, one._penalty, one._length, one.pool = category, penalty, pool, pool
     return Chain([one]).head(Context(), scores).over(scores)
 
 
@@ -55,7 +55,7 @@ def test_lists_equal_the_rule_in_plain_python(world: Any, penalty: float, cells:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(category_penalty, "_CELLS", cells)
         item = torch.arange(scores.shape[1]).expand_as(scores)
-        order = order_of(category, penalty, item, scores)
+        order = order_of(category, penalty, scores.shape[1], item, scores)
     for found, row in zip(order, scores.tolist()):
         expected = slow_list(row, category.numpy(), penalty)
         assert found[: len(expected)].tolist() == expected
@@ -85,7 +85,19 @@ def test_two_of_a_kind_make_room_for_another_kind() -> None:
     assert reordered(category, 0.2, 2, scores).equal(scores)
 
 
+@settings(max_examples=50, deadline=None)
+@given(world=worlds(), length=st.integers(1, 12))
+def test_a_shorter_list_is_the_head_of_a_longer_one(world: Any, length: int) -> None:
+    scores, category = world
+    scores, item = scores.sort(dim=1, descending=True)
+    whole = order_of(category, 0.375, scores.shape[1], item, scores)
+    short = order_of(category, 0.375, length, item, scores)
+    assert short[:, :length].equal(whole[:, :length])
+    rest = short[:, length:]
+    assert rest.equal(rest.sort(dim=1).values)  # by score, as they came
+
+
 def test_nobody_asks() -> None:
     none = torch.zeros(0, 3, dtype=torch.int64)
     category = torch.zeros(4, 1, dtype=torch.bool)
-    assert order_of(category, 0.2, none, none.float()).shape == (0, 3)
+    assert order_of(category, 0.2, 3, none, none.float()).shape == (0, 3)
