@@ -1,6 +1,7 @@
 """One run in this process: what it holds on to, and what it leaves behind."""
 
 import json
+import logging
 import weakref
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
@@ -24,8 +25,12 @@ def job(write_dataset: Any) -> Job:
 
 
 def test_what_was_trained_is_gone_when_it_is_evaluated(
-    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Job,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.ERROR)  # RecBole logs the model, and pytest keeps what is logged
     begin = quick_start.begin
     models: List[Any] = []
 
