@@ -111,7 +111,9 @@ def test_a_damaged_head_is_found(path: Path) -> None:
     folder = path.parent / "shop.flat"
     file = folder / "row.npy"
     file.write_bytes(bytes(8) + file.read_bytes()[8:])
-    with pytest.raises(InputError, match=r"row\.npy is damaged: it is no array; make the store again"):
+    with pytest.raises(
+        InputError, match=r"row\.npy is damaged: it is no array; make the store again"
+    ):
         FlatStore(folder).verify()
 
 
