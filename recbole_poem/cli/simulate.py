@@ -190,6 +190,8 @@ def _ab(options: argparse.Namespace) -> None:
 
     for name in ("days", "candidates"):
         _at_least(name, getattr(options, name), 1)
+    if options.output.is_file():
+        raise InputError(f"--output: {options.output} is a file; name a folder for the report")
     of_data = {
         "dataset": options.data.resolve().name, "checkpoint_dir": options.checkpoint_dir,
     }  # fmt: skip
@@ -199,9 +201,10 @@ def _ab(options: argparse.Namespace) -> None:
             options.data, a, b, options.days, options.candidates, options.alone,
             run_blocks, show_progress=True, checkpoint_dir=options.checkpoint_dir,
         )  # fmt: skip
+    show(ab_table(report))  # it is said even where the files cannot be written
     write_report(options.output, report)
     files = [options.output / name for name in ("report.html", "result.json")]
-    show(f"{ab_table(report)}\n\n{', '.join(map(str, files))}")
+    show(f"\n{', '.join(map(str, files))}")
 
 
 def _calibrate(options: argparse.Namespace, dials: Mapping[str, Any]) -> None:

@@ -55,7 +55,7 @@ def _stop_words(config: Any) -> str:
     return (
         f"{config['valid_metric']} of the validation rows ends training, "
         f"{counted(config['epochs'], 'epoch')} at most, patience "
-        f"{config['stopping_step']} (evaluations without a better one; one more ends it)"
+        f"{config['stopping_step']} (evaluations without a better one, and one more ends it)"
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, Mapping
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import ORACLE
+from recbole_poem.core.files import in_turn
 from recbole_poem.training import checkpoint
 from recbole_poem.training.config import Config
 from recbole_poem.training.quick_start import run_recbole_poem
@@ -87,6 +88,8 @@ class Training:
     def checkpoint(self) -> str:
         """Return the path of the checkpoint; train it where it is not there.
 
+        Of several processes one trains, and the others wait for its checkpoint.
+
         Raises
         ------
         InputError
@@ -95,15 +98,15 @@ class Training:
         with _TRAINING:
             found = self._found()
             if found is None:
-                self._train()
-                found = self._found()
-        assert found is not None
+                lock = self.folder.with_name(f".{self.folder.name}.lock")
+                with in_turn(lock, f"it trains {self.folder.name}"):
+                    found = self._found() or self._train()
         return str(found)
 
     def _found(self) -> "Path | None":
         return next(iter(sorted(self.folder.glob("*.pth"))), None)
 
-    def _train(self) -> None:
+    def _train(self) -> Path:
         """Train in a folder beside, which gets its name when the training has come to its end."""
         unfinished = self.folder.with_name(f"{self.folder.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -113,6 +116,7 @@ class Training:
         except InputError as error:
             raise InputError(f"{self.where}: {error}") from error
         unfinished.rename(self.folder)
+        return next(iter(sorted(self.folder.glob("*.pth"))))
 
 
 @dataclass(frozen=True)

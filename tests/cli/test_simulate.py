@@ -187,3 +187,13 @@ def test_a_file_in_the_way_of_a_world_is_named(capsys: pytest.CaptureFixture[str
         "recbole_poem: --output: afile/world cannot be written: afile is a file; mend that, or "
         "name another folder"
     )
+
+
+def test_a_file_in_the_way_of_a_report_is_named_before_the_test(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("report").write_text("mine")
+    # there is no such world: the file is seen before anything is read
+    assert main(["simulate", "ab", "--data=d", "--a=own", "--b=own", "--output=report"]) == 2
+    assert "--output: report is a file; name a folder for the report" in capsys.readouterr().err
+    assert Path("report").read_text() == "mine"

@@ -53,6 +53,8 @@ def test_a_training_writes_what_it_knows(keys: Dict[str, Any]) -> None:
         rest[0] == "- predicted: the last row of each user to test, the one before it to validate"
     )
     assert "- NDCG, Hit @ 5" in section(words, "Protocol")
+    for line in section(words, "Protocol"):
+        assert line.count("(") == line.count(")"), line
     found = table(words, "Metrics")
     for metric, value in result["test_result"].items():
         assert found[metric] == [f"{result['best_valid_result'][metric]:.4f}", f"{value:.4f}"]

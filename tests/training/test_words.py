@@ -17,7 +17,7 @@ def test_the_protocol_is_said_with_what_the_epochs_count_down() -> None:
     assert protocol_words(config) == (
         "all items are ranked, also those that the user had before (--mask_seen=True ranks them "
         "last); NDCG @ 5, 10; NDCG@10 of the validation rows ends training, 7 epochs at most, "
-        "patience 3 (evaluations without a better one; one more ends it)"
+        "patience 3 (evaluations without a better one, and one more ends it)"
     )
 
 

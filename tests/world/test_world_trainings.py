@@ -1,11 +1,13 @@
 """Parts of a cascade that are trained: once, for all who ask for the same, and for nobody else."""
 
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List
 
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock, Timeout
 from toy_world import small_world
 
 from recbole_poem.core.errors import InputError
@@ -53,7 +55,7 @@ def test_two_cascades_share_what_is_trained_and_take_it_again(
     report = duel(data, "one.yaml", "other.yaml", days=1, n_candidates=10, alone=False)
     assert sorted(trained) == ["MultiTaskRanker", "POEM"]
     assert report.lines[0].found.difference != 0
-    assert sorted(path.name.rpartition("-")[0] for path in Path("saved").iterdir()) == [
+    assert sorted(path.name.rpartition("-")[0] for path in Path("saved").glob("[!.]*")) == [
         "little-MultiTaskRanker", "little-POEM",
     ]  # fmt: skip
     again = duel(data, "one.yaml", "other.yaml", days=1, n_candidates=10, alone=False)
@@ -90,6 +92,31 @@ def test_a_training_that_came_to_no_end_is_not_taken(data: Path) -> None:
     path = Path(training.checkpoint())
     assert path.parent == training.folder and not unfinished.exists()
     assert [file.name for file in training.folder.glob("*.pth")] == [path.name] != ["half.pth"]
+
+
+def test_of_two_processes_one_trains(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = Training.of(RANKER, str(data), "saved", "c")
+
+    def train(model: str, dataset: str, config_dict: Dict[str, Any]) -> None:
+        (held,) = Path("saved").glob(".*.lock")
+        with pytest.raises(Timeout):
+            FileLock(str(held)).acquire(timeout=0)
+        folder = Path(config_dict["checkpoint_dir"])
+        folder.mkdir(parents=True)
+        (folder / "mine.pth").write_text("trained")
+
+    monkeypatch.setattr(trainings, "run_recbole_poem", train)
+    assert Path(training.checkpoint()).name == "mine.pth"
+
+    @contextmanager
+    def waited(path: Path, what: str) -> Iterator[None]:
+        other.folder.mkdir()
+        (other.folder / "theirs.pth").write_text("trained by the other process meanwhile")
+        yield
+
+    other = Training.of({**RANKER, "seed": 1}, str(data), "saved", "c")
+    monkeypatch.setattr(trainings, "in_turn", waited)
+    assert Path(other.checkpoint()).name == "theirs.pth"
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,20 @@ class FlatStore:
         return {column.name: column.type for column in self.header.columns}
 
     def array(self, file: str) -> np.ndarray:
-        """Map a file of the store."""
-        return np.asarray(np.load(self.folder / file, mmap_mode="c", allow_pickle=False))
+        """Map a file of the store.
+
+        Raises
+        ------
+        InputError
+            If its head is no longer that of an array.
+        """
+        try:
+            return np.asarray(np.load(self.folder / file, mmap_mode="c", allow_pickle=False))
+        except (ValueError, EOFError, SyntaxError) as error:
+            raise InputError(
+                f"{self.folder / file} is damaged: it is no array; make the store again with "
+                "recbole-poem convert flat"
+            ) from error
 
     def values(self, name: str) -> np.ndarray:
         """Return a column (R,): numbers in the narrowest type that holds them all, or ids."""

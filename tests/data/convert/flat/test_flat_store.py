@@ -106,6 +106,17 @@ def test_a_file_without_rows_is_refused(path: Path) -> None:
         write_flat(path, Format(), FIELDS)
 
 
+def test_a_damaged_head_is_found(path: Path) -> None:
+    write_flat(path, Format(), FIELDS)
+    folder = path.parent / "shop.flat"
+    file = folder / "row.npy"
+    file.write_bytes(bytes(8) + file.read_bytes()[8:])
+    with pytest.raises(
+        InputError, match=r"row\.npy is damaged: it is no array; make the store again"
+    ):
+        FlatStore(folder).verify()
+
+
 def test_damage_is_found(path: Path) -> None:
     write_flat(path, Format(), FIELDS)
     folder = path.parent / "shop.flat"
