@@ -10,6 +10,8 @@ from typing import List
 import nbformat
 from nbclient import NotebookClient
 
+from recbole_poem.core.errors import InputError, nearest
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
 _FOR_TERMINALS = re.compile(r"\x1b\[[\d;]*m|\r(?=\n)")  # colours, and ends of lines
 #: seconds of one cell, on a machine that others use as well
@@ -71,9 +73,25 @@ def _joined(outputs: List[nbformat.NotebookNode]) -> List[nbformat.NotebookNode]
     return joined
 
 
+def paths_of(names: List[str]) -> List[Path]:
+    """Return the notebooks of some names, with or without ``.ipynb``, or all.
+
+    Raises
+    ------
+    InputError
+        If there is none of a name.
+    """
+    every = {path.stem: path for path in sorted(FOLDER.glob("*.ipynb"))}
+    wanted = [name.removesuffix(".ipynb") for name in names] or list(every)
+    for name in wanted:
+        if name not in every:
+            raise InputError(f"there is no notebook '{name}'{nearest(name, every)}")
+    return [every[name] for name in wanted]
+
+
 def main(names: List[str]) -> int:
     """Run the notebooks of some names, or all, and write them."""
-    for path in [FOLDER / name for name in names] or sorted(FOLDER.glob("*.ipynb")):
+    for path in paths_of(names):
         notebook = nbformat.read(path, as_version=4)
         nbformat.write(ran(notebook), path)
         print(f"{path.name}: {path.stat().st_size:,} bytes")

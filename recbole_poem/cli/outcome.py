@@ -9,7 +9,12 @@ from recbole_poem.cli.pages import TextPage
 from recbole_poem.core import one_line
 from recbole_poem.core.plurals import counted
 from recbole_poem.core.run_log import lined_up
-from recbole_poem.training.baselines import Targets, counted_targets, judges_exposures
+from recbole_poem.training.baselines import (
+    Targets,
+    counted_targets,
+    judges_exposures,
+    lists_need_states,
+)
 from recbole_poem.training.experiment import Experiment
 from recbole_poem.training.quick_start import Finished, tested_beside
 from recbole_poem.training.words import ranking_words
@@ -18,6 +23,7 @@ from recbole_poem.training.words import ranking_words
 _MANY = 0.05
 #: metrics that, where a row has one target, repeat the hit rate
 _REPEATED = ("recall", "precision")
+_ALONE_WORDS = "no row of Pop or the previous ranking: a re-ranker reads the states of the model"
 _REPEATED_WORDS = "one target per row: Recall@k is Hit@k, and Precision@k is Hit@k / k"
 
 
@@ -48,6 +54,8 @@ def outcome(finished: Finished, with_baselines: bool) -> str:
     lines = [_protocol(experiment, targets), *_lines(result, experiment, targets)]
     if _repeats(experiment):
         lines.insert(1, lined_up("", _REPEATED_WORDS))
+    if with_baselines and lists_need_states(experiment):
+        lines.insert(0, lined_up("alone", _ALONE_WORDS))
     return _page(_without_repeated(columns, experiment), lines)
 
 

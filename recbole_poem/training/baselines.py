@@ -69,6 +69,11 @@ def judges_exposures(experiment: Experiment) -> bool:
     return isinstance(experiment.model, MultiTaskRanker)
 
 
+def lists_need_states(experiment: Experiment) -> bool:
+    """Tell whether re-rankers of a run read user states, which what needs no training lacks."""
+    return chain_of(experiment.config, experiment.test_data._dataset).reads_states
+
+
 def beside(trainer: Trainer, experiment: Experiment) -> Dict[str, Dict[str, float]]:
     """Test what needs no training, as the model of a run was tested.
 
@@ -86,7 +91,7 @@ def beside(trainer: Trainer, experiment: Experiment) -> Dict[str, Dict[str, floa
     """
     config, data = experiment.config, experiment.test_data
     is_ranking = config["eval_type"] == EvaluatorType.RANKING and not judges_exposures(experiment)
-    if not is_ranking or chain_of(config, data._dataset).reads_states:
+    if not is_ranking or lists_need_states(experiment):
         return {}
     rows: Dict[str, nn.Module] = {}
     if getattr(data._dataset, "cache", None) is not None and not isinstance(

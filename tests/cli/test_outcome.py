@@ -54,6 +54,21 @@ def test_the_next_command_runs_as_it_is_printed(write_dataset: Any) -> None:
     assert len(names) == 2 and set(names) <= set(log["user_id"])
 
 
+@pytest.mark.parametrize(
+    ("rerankers", "is_alone"), [("{multislot: {similarity: embeddings}}", True), ("none", False)]
+)
+def test_a_model_whose_lists_need_its_states_stands_alone_and_says_so(
+    write_dataset: Any, capsys: pytest.CaptureFixture, rerankers: str, is_alone: bool
+) -> None:
+    keys = write_dataset(random_log(1, n_users=30, n_items=20))
+    keys.update(MAX_ITEM_LIST_LENGTH=6, hidden_size=8, epochs=1, topk=[5], valid_metric="NDCG@5")
+    given = [f"--{key}={value}" for key, value in keys.items()]
+    assert main(["train", "--model=POEM", f"--rerankers={rerankers}", *given]) == 0
+    out = capsys.readouterr().out
+    assert ("no row of Pop or the previous ranking: a re-ranker reads" in out) == is_alone
+    assert ("  Pop" in out) != is_alone
+
+
 def test_a_ranker_ends_with_what_its_targets_measure_and_recommends_nothing(
     write_dataset: Any, capsys: pytest.CaptureFixture
 ) -> None:

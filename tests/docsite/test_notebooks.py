@@ -6,9 +6,11 @@ from typing import List
 
 import nbformat
 import pytest
-from docsite.notebooks import FOLDER, cleaned, ran
+from docsite.notebooks import FOLDER, cleaned, paths_of, ran
 from nbclient.exceptions import CellExecutionError
 from test_docs import WORDS, broken_links, lengths
+
+from recbole_poem.core.errors import InputError
 
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MANY_BYTES = 100_000
@@ -48,6 +50,16 @@ def test_what_belongs_to_one_run_goes() -> None:
     (kept,) = cleaned(book).cells
     assert "2026" not in str(kept) and "7" not in str(kept.outputs) and shown(kept) == ["2"]
     assert "version" not in book.metadata.language_info
+
+
+def test_notebooks_are_named_with_or_without_their_ending() -> None:
+    expected = [FOLDER / "own_rankings.ipynb", FOLDER / "first_recommender.ipynb"]
+    assert paths_of(["own_rankings", "first_recommender.ipynb"]) == expected
+    assert paths_of([]) == NOTEBOOKS
+    with pytest.raises(
+        InputError, match="no notebook 'own_ranking'; the nearest is 'own_rankings'"
+    ):
+        paths_of(["own_ranking"])
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
