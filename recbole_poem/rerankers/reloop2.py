@@ -30,7 +30,7 @@ from recbole_poem.core.stages import RERANKERS
 from recbole_poem.rerankers import Context, Feedback, Placed
 
 _TO_20 = Range(lambda v: is_whole_number(v) and 1 <= v <= 20, "a whole number from 1 to 20")
-_CELLS = 2**24  # projections that are held at once: 64 MiB
+_CELLS = 2**21  # projections that are held at once: 8 MiB, which caches hold
 _LEAST = 1e-12  # of a corrected prediction, so that its logarithm is finite
 
 
