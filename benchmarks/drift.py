@@ -21,15 +21,16 @@ import numpy as np
 import yaml
 
 from recbole_poem import run_recbole_poem
-from recbole_poem.world.cascade import Cascade, Lists, Mean, RankingStage
+from recbole_poem.world.cascade import Cascade, Lists, Mean, RankingStage, WorldRanker
 from recbole_poem.world.dataset import write_life
 from recbole_poem.world.life import together
 from recbole_poem.world.list_makers import lists_of
-from recbole_poem.world.loop import Lives, Served, Until
+from recbole_poem.world.loop import Lives, Until
 from recbole_poem.world.makers import OfCheckpoint
 from recbole_poem.world.paired import paired
 from recbole_poem.world.retrieval import Asked, Retrieval
 from recbole_poem.world.retrieval_states import RetrievalStates
+from recbole_poem.world.served import Served
 from recbole_poem.world.settings import world_settings
 from recbole_poem.world.world import World
 
@@ -42,6 +43,7 @@ class OwnScores:
     """The ranking stage of a platform whose model ranks what it finds: its logits, and no other."""
 
     objectives = ("logit",)
+    checkpoint = None
 
     def __init__(self, retrieval: Retrieval, n_items: int) -> None:
         self._states = RetrievalStates(retrieval, np.arange(1, n_items + 1))
@@ -104,7 +106,8 @@ def trained(
 
 def cascade_of(world: World, arm: Mapping[str, Any], path: str, data: Path, n: int) -> Cascade:
     """Return an arm with a model: it finds and ranks, and re-rankers make the list."""
-    retrieval = OfCheckpoint(path, str(data), n, alone=False)(world, OwnScores.objectives)
+    # it reads no rankings, so the ranker whose scores it may be told is the world's
+    retrieval = OfCheckpoint(path, str(data), n, alone=False)(world, WorldRanker(world))
     stage = RankingStage(OwnScores(retrieval, world.n_items), Mean())
     lists = lists_of(arm.get("rerankers", "none"), str(data), "rerankers")(world, retrieval)
     return Cascade(retrieval, stage, ToldOfOthers(lists) if arm.get("shuffled") else lists)

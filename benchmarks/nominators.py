@@ -22,14 +22,10 @@ from recbole_poem.world.arms import WORDS
 from recbole_poem.world.cascade import Cascade, of_world
 from recbole_poem.world.chance import Draw
 from recbole_poem.world.comparison import CEILING, FLOOR, compare
-from recbole_poem.world.nominator import (
-    Features,
-    Nominator,
-    NominatorSettings,
-    SynchronisedNominator,
-)
+from recbole_poem.world.nominator import Features, Nominator, NominatorSettings
 from recbole_poem.world.retrieval import Asked, Beside
 from recbole_poem.world.settings import world_settings
+from recbole_poem.world.synchronised import SynchronisedNominator
 from recbole_poem.world.world import World
 
 DIALS = {

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from recbole_poem.cache.sources.item_to_item import retrieval
-from recbole_poem.fusion.scores.reciprocal_rank import fuse, rank_weights
+from recbole_poem.fusion.scores.reciprocal_rank import rank_weights
 from recbole_poem.log.feedback import positive_rows
 from recbole_poem.rankers.trainer import measures, weighted_gauc
 from recbole_poem.training.config import Config
@@ -40,7 +40,7 @@ def orders(scores: np.ndarray, is_target: np.ndarray, is_there: np.ndarray) -> D
     """NDCG@10 by each objective and by the fusion of all, at equal weights."""
     n_objectives = scores.shape[2]
     quintuple = rank_weights(torch.from_numpy(scores), torch.from_numpy(is_there), 0, 1)
-    fused = fuse(quintuple, torch.full((n_objectives,), 1 / n_objectives)).numpy()
+    fused = quintuple.mean(dim=-1).numpy()
     alone = [ndcg_at_10(scores[:, :, m], is_target, is_there) for m in range(n_objectives)]
     return {"fused": ndcg_at_10(fused, is_target, is_there), "by_objective": alone}
 
