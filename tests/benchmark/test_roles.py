@@ -15,6 +15,7 @@ READER: Dict[str, Any] = {"name": "ridge"}
         ("POEM", {"ranking_reader": READER, "losses": {"feedback": {}}}, POEM),
         ("POEM", {"ranking_reader": "none", "losses": {"gbce": {}}}, BASELINE),
         ("POEM", {"ranking_reader": "none", "losses": {"feedback": {}, "system": {}}}, POEM),
+        ("POEM", {"ranking_reader": "none", "losses": {"feedback": {}, "preference": {}}}, POEM),
         ("POEM", {}, POEM),  # a record from before there were readers
         ("SASRec", {}, BASELINE),
         ("Pop", {"ranking_reader": READER}, BASELINE),
