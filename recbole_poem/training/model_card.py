@@ -18,19 +18,12 @@ from recbole_poem.core.stack import installed
 from recbole_poem.core.times import span_in_words
 from recbole_poem.data.split_sizes import predicted_words, split_words
 from recbole_poem.training.baselines import counted_targets
-from recbole_poem.training.checks.known_keys import LAUNCH_KEYS
+from recbole_poem.training.checks.known_keys import OF_MACHINE
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment
 from recbole_poem.training.loaders import training_split
 from recbole_poem.training.words import protocol_words
 
-#: where things lie, what is shown, and what a machine has: no part of what was trained
-_OF_MACHINE = LAUNCH_KEYS | {
-    "checkpoint_dir", "data_path", "dataloaders_save_path", "dataset_save_path", "device",
-    "encoding", "gpu_id", "log_wandb", "request_cache_dir", "resume", "save_dataloaders",
-    "save_dataset", "show_progress", "state", "threads", "use_gpu", "verbose", "wandb_project",
-    "worker",
-}  # fmt: skip
 _PACKAGES = ("recbole_poem", "recbole", "torch")
 
 Metrics = Mapping[str, float]
@@ -172,7 +165,7 @@ def differing(config: Any) -> List[Tuple[str, Any, Any]]:
         found = [(key, given[key], None) for key in sorted(given)]
     else:
         found = _differences(config.final_config_dict, usual.final_config_dict)
-    return [row for row in found if row[0].partition(".")[0] not in _OF_MACHINE]
+    return [row for row in found if row[0].partition(".")[0] not in OF_MACHINE]
 
 
 def _differences(

@@ -15,9 +15,10 @@ from tqdm import tqdm
 from recbole_poem.core.workers import Map
 from recbole_poem.world.cascade import Cascade
 from recbole_poem.world.life import blocks
-from recbole_poem.world.loop import Lives, Served, Until
+from recbole_poem.world.loop import Lives, Until
 from recbole_poem.world.probe import EVERY, Probe
 from recbole_poem.world.retrieval import Beside
+from recbole_poem.world.served import Served
 from recbole_poem.world.world import World
 
 #: makes the cascade of an arm, in whatever process the block of users lives

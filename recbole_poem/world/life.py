@@ -4,8 +4,9 @@ from typing import Dict, List, NamedTuple
 
 import numpy as np
 
-from recbole_poem.world.loop import Lives, Served, Until
+from recbole_poem.world.loop import Lives, Until
 from recbole_poem.world.retrieval import Retrieval
+from recbole_poem.world.served import Served
 from recbole_poem.world.world import World
 
 _BLOCK = 256  # users of a block, at most

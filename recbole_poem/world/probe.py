@@ -19,8 +19,8 @@ from recbole_poem.benchmark.cascade_metrics import (
 from recbole_poem.world.best_retrieval import expected_of_all
 from recbole_poem.world.cascade import Cascade
 from recbole_poem.world.history import NONE
-from recbole_poem.world.loop import Served
 from recbole_poem.world.retrieval import Asked
+from recbole_poem.world.served import Served
 from recbole_poem.world.world import World
 
 EVERY = 8  # requests of a user

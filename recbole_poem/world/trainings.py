@@ -18,15 +18,10 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import ORACLE
 from recbole_poem.core.files import in_turn
 from recbole_poem.training import checkpoint
+from recbole_poem.training.checks.known_keys import OF_MACHINE
 from recbole_poem.training.config import Config
 from recbole_poem.training.quick_start import run_recbole_poem
 
-#: keys that say where and how a run works, and nothing of what it learns
-_ASIDE = {
-    "checkpoint_dir", "data_path", "device", "gpu_id", "local_rank", "log_wandb",
-    "request_cache_dir", "resume", "show_progress", "state", "threads", "use_gpu", "verbose",
-    "wandb_project", "worker",
-}  # fmt: skip
 #: what a part may not say of itself
 _SAID_ELSEWHERE = ("dataset", "data_path", "checkpoint_dir", "resume", "nproc")
 _TRAINING = Lock()  # one at a time in a process
@@ -114,6 +109,7 @@ class Training:
         try:
             run_recbole_poem(self.model, self.dataset, config_dict=keys)
         except InputError as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
             raise InputError(f"{self.where}: {error}") from error
         unfinished.rename(self.folder)
         return next(iter(sorted(self.folder.glob("*.pth"))))
@@ -145,7 +141,7 @@ def is_training(part: Any) -> bool:
 
 def _digest(config: Config, data: Path) -> str:
     """Return a hash of every key that counts, and of the world of a data set."""
-    keys = {k: str(v) for k, v in config.final_config_dict.items() if k not in _ASIDE}
+    keys = {k: str(v) for k, v in config.final_config_dict.items() if k not in OF_MACHINE}
     try:
         world = (data / ORACLE).read_text(encoding="utf-8")
     except OSError as error:

@@ -17,9 +17,10 @@ from recbole_poem.world.catalogue import Catalogue
 from recbole_poem.world.history import LENGTH, NONE, History
 from recbole_poem.world.life import Life, blocks, lived, together, usual_life
 from recbole_poem.world.lists import make_list
-from recbole_poem.world.loop import Lives, Served, Until
+from recbole_poem.world.loop import Lives, Until
 from recbole_poem.world.ranking_stage import fused
 from recbole_poem.world.retrieval import Asked, without_doubles
+from recbole_poem.world.served import Served
 from recbole_poem.world.settings import ListSettings
 
 

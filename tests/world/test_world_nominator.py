@@ -12,9 +12,10 @@ from recbole_poem.world.ab import run_test
 from recbole_poem.world.arms import WORDS, arm_of
 from recbole_poem.world.cascade import Cascade, Mean, RankingStage, WorldRanker, of_world
 from recbole_poem.world.history import NONE
-from recbole_poem.world.loop import Lives, Served, Until
+from recbole_poem.world.loop import Lives, Until
 from recbole_poem.world.nominator import Features, Nominator, NominatorSettings
 from recbole_poem.world.retrieval import Asked, Beside
+from recbole_poem.world.served import Served
 from recbole_poem.world.synchronised import Said, SynchronisedNominator
 from recbole_poem.world.world import World
 

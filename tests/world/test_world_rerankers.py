@@ -21,9 +21,10 @@ from recbole_poem.world.cascade import Cascade
 from recbole_poem.world.dataset import write_dataset
 from recbole_poem.world.history import NONE
 from recbole_poem.world.lists import BestByScore
-from recbole_poem.world.loop import Lives, Served, Until
+from recbole_poem.world.loop import Lives, Until
 from recbole_poem.world.reranked_lists import RerankedLists
 from recbole_poem.world.retrieval import Asked
+from recbole_poem.world.served import Served
 from recbole_poem.world.world import World
 
 PENALTY = 0.3

@@ -94,6 +94,14 @@ def test_a_training_that_came_to_no_end_is_not_taken(data: Path) -> None:
     assert [file.name for file in training.folder.glob("*.pth")] == [path.name] != ["half.pth"]
 
 
+def test_a_training_that_is_refused_leaves_nothing(data: Path) -> None:
+    part = {**RANKER, "user_inter_num_interval": "[10000,inf)"}
+    training = Training.of(part, str(data), str(data.parent / "refused"), "arm: ranker")
+    with pytest.raises(InputError, match="arm: ranker: "):
+        training.checkpoint()
+    assert not list(training.folder.parent.glob("*.unfinished"))
+
+
 def test_of_two_processes_one_trains(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training = Training.of(RANKER, str(data), "saved", "c")
 

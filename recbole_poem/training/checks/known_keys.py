@@ -21,6 +21,13 @@ LAUNCH_KEYS = frozenset({
     "group_offset", "local_rank", "single_spec",
 })  # fmt: skip
 
+#: Keys that say where things lie, what is shown and what a machine has: no part of what is learned.
+OF_MACHINE = LAUNCH_KEYS | {
+    "checkpoint_dir", "data_path", "dataloaders_save_path", "dataset_save_path", "device",
+    "encoding", "gpu_id", "log_wandb", "request_cache_dir", "resume", "save_dataloaders",
+    "save_dataset", "show_progress", "state", "threads", "use_gpu", "verbose", "wandb_project",
+    "worker",
+}  # fmt: skip
 
 #: Keys that are refused elsewhere, with what to give instead.
 _UNLISTED = {"neg_sampling", "training_neg_sample_num"}
