@@ -24,7 +24,7 @@ test: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 docs: $(VENV)/installed
 	PYTHONPATH=docs $(BIN)/python -m docsite build/docs $(ARGS)
