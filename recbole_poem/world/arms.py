@@ -15,7 +15,7 @@ In the place of a checkpoint may stand the keys of its training, ``model`` among
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional
 
 from recbole_poem.core.config_files import read_yaml
 from recbole_poem.core.errors import InputError, nearest
@@ -35,6 +35,7 @@ from recbole_poem.world.makers import (
     ranker_of,
     retrieval_of,
 )
+from recbole_poem.world.trained_parts import TRAINED
 from recbole_poem.world.trainings import Trained, Training, is_training
 from recbole_poem.world.world import World
 
@@ -42,12 +43,6 @@ from recbole_poem.world.world import World
 SUFFIXES = (".yaml", ".yml")
 #: what stands where a file does not name a part of a cascade; only the retrieval has to be there
 USUAL = {"ranker": WORLD, "score_fusion": MEAN, "rerankers": WORLD}
-#: parts that may be trained, with the models of which they are made; of a retrieval any
-TRAINED: Dict[str, Tuple[str, ...]] = {
-    "retrieval": (),
-    "ranker": ("MultiTaskRanker",),
-    "score_fusion": ("POEM", "Upstream"),
-}
 
 
 @dataclass(frozen=True)
@@ -163,10 +158,7 @@ def cascade_of(
         value, place = given.get(part, USUAL.get(part)), f"{where}: {part}"
         of_checkpoint = partial(maker, data=folder, where=place)
         if is_training(value) and part in TRAINED:
-            if value["model"] not in TRAINED[part] and TRAINED[part]:
-                expected = " or ".join(TRAINED[part])
-                raise InputError(f"{place}.model: expected {expected}, not {value['model']!r}")
-            training = Training.of(value, folder, checkpoint_dir, place)
+            training = Training.of(part, value, folder, checkpoint_dir, place)
             found.append(Trained(training, of_checkpoint))
         else:
             found.append(of_checkpoint(value))

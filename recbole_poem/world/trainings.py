@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 from dataclasses import dataclass
+from logging import getLogger
 from pathlib import Path
 from threading import Lock
 from typing import Any, Callable, Dict, Mapping
@@ -21,6 +22,7 @@ from recbole_poem.training import checkpoint
 from recbole_poem.training.checks.known_keys import OF_MACHINE
 from recbole_poem.training.config import Config
 from recbole_poem.training.quick_start import run_recbole_poem
+from recbole_poem.world.trained_parts import check_part
 
 #: what a part may not say of itself
 _SAID_ELSEWHERE = ("dataset", "data_path", "checkpoint_dir", "resume", "nproc")
@@ -50,12 +52,16 @@ class Training:
     where: str
 
     @classmethod
-    def of(cls, part: Mapping[str, Any], data: str, checkpoint_dir: str, where: str) -> "Training":
-        """Read a part, see the module.
+    def of(
+        cls, part: str, keys: Mapping[str, Any], data: str, checkpoint_dir: str, where: str
+    ) -> "Training":
+        """Read the keys of a part, see the module.
 
         Parameters
         ----------
-        part : mapping
+        part : str
+            Of the cascade: one of `recbole_poem.world.trained_parts.TRAINED`.
+        keys : mapping
         data : str
             Folder of the data set, which `recbole_poem.world.dataset.write_dataset` wrote.
         checkpoint_dir : str
@@ -64,12 +70,13 @@ class Training:
         Raises
         ------
         InputError
-            For what is wrong with a key or its value, before anything is trained.
+            For what is wrong with a key or its value, or of what the part cannot be made, before
+            anything is trained.
         """
         for key in _SAID_ELSEWHERE:
-            if key in part:
+            if key in keys:
                 raise InputError(f"{where}.{key}: a cascade does not say it; leave it out")
-        keys = {**part, "data_path": str(Path(data).parent)}
+        keys = {**keys, "data_path": str(Path(data).parent)}
         model, dataset = keys.pop("model"), Path(data).name
         try:
             config = Config(model, dataset, config_dict=keys)
@@ -77,6 +84,7 @@ class Training:
                 raise InputError(f"{key}: there is no such key of {config.model} or RecBole")
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
+        check_part(part, config, where)
         name = f"{dataset}-{config['model']}-{_digest(config, Path(data))}"
         return cls(str(model), keys, dataset, Path(checkpoint_dir).resolve() / name, where)
 
@@ -112,7 +120,9 @@ class Training:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise InputError(f"{self.where}: {error}") from error
         unfinished.rename(self.folder)
-        return next(iter(sorted(self.folder.glob("*.pth"))))
+        found = next(iter(sorted(self.folder.glob("*.pth"))))
+        getLogger().info(f"{self.where}: kept as [{found}]")
+        return found
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from toy_world import small_world
 from recbole_poem.core.errors import InputError
 from recbole_poem.world import trainings
 from recbole_poem.world.ab import run_test
-from recbole_poem.world.arms import TRAINED, arm_of, cascade_of, file_of, presets
+from recbole_poem.world.arms import arm_of, cascade_of, file_of, presets
 from recbole_poem.world.dataset import write_dataset
 from recbole_poem.world.duel import duel
+from recbole_poem.world.trained_parts import TRAINED
 from recbole_poem.world.trainings import Training
 
 LITTLE: Dict[str, Any] = {
@@ -34,7 +35,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def place(data: Path, keys: Dict[str, Any]) -> Path:
-    return Training.of(keys, str(data), "saved", "c").folder
+    part = "ranker" if keys["model"] == "MultiTaskRanker" else "retrieval"
+    return Training.of(part, keys, str(data), "saved", "c").folder
 
 
 def test_two_cascades_share_what_is_trained_and_take_it_again(
@@ -85,7 +87,7 @@ def test_a_folder_is_named_by_all_that_a_training_depends_on(data: Path, tmp_pat
 
 
 def test_a_training_that_came_to_no_end_is_not_taken(data: Path) -> None:
-    training = Training.of(RANKER, str(data), "saved", "c")
+    training = Training.of("ranker", RANKER, str(data), "saved", "c")
     unfinished = training.folder.with_name(f"{training.folder.name}.unfinished")
     unfinished.mkdir(parents=True)
     (unfinished / "half.pth").write_text("half")
@@ -96,14 +98,14 @@ def test_a_training_that_came_to_no_end_is_not_taken(data: Path) -> None:
 
 def test_a_training_that_is_refused_leaves_nothing(data: Path) -> None:
     part = {**RANKER, "user_inter_num_interval": "[10000,inf)"}
-    training = Training.of(part, str(data), str(data.parent / "refused"), "arm: ranker")
+    training = Training.of("ranker", part, str(data), str(data.parent / "refused"), "arm: ranker")
     with pytest.raises(InputError, match="arm: ranker: "):
         training.checkpoint()
     assert not list(training.folder.parent.glob("*.unfinished"))
 
 
 def test_of_two_processes_one_trains(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    training = Training.of(RANKER, str(data), "saved", "c")
+    training = Training.of("ranker", RANKER, str(data), "saved", "c")
 
     def train(model: str, dataset: str, config_dict: Dict[str, Any]) -> None:
         (held,) = Path("saved").glob(".*.lock")
@@ -122,7 +124,7 @@ def test_of_two_processes_one_trains(data: Path, monkeypatch: pytest.MonkeyPatch
         (other.folder / "theirs.pth").write_text("trained by the other process meanwhile")
         yield
 
-    other = Training.of({**RANKER, "seed": 1}, str(data), "saved", "c")
+    other = Training.of("ranker", {**RANKER, "seed": 1}, str(data), "saved", "c")
     monkeypatch.setattr(trainings, "in_turn", waited)
     assert Path(other.checkpoint()).name == "theirs.pth"
 
@@ -145,6 +147,18 @@ def test_of_two_processes_one_trains(data: Path, monkeypatch: pytest.MonkeyPatch
          "c.yaml: ranker.model: expected MultiTaskRanker, not 'POEM'"),
         ({"retrieval": "own", "score_fusion": RANKER},
          "c.yaml: score_fusion.model: expected POEM or Upstream, not 'MultiTaskRanker'"),
+        ({"retrieval": {**RETRIEVAL, "epochs": 0}},
+         "c.yaml: retrieval.epochs: expected a number from 1, not 0"),
+        ({"retrieval": {"model": "Pop", **LITTLE}},
+         "c.yaml: retrieval.model: Pop reads no history; name a sequential model"),
+        ({"retrieval": {"model": "Upstream", **LITTLE}},
+         "c.yaml: retrieval.model: Upstream reads no history; name a sequential model"),
+        ({"retrieval": {"model": "POEM", "n_rankings": 2, **LITTLE}},
+         "c.yaml: retrieval.n_rankings is 2, and a world keeps the last ranking of a user alone"),
+        ({"retrieval": "own", "ranker": {**RANKER, "ranker_input": {"request_context": {"columns": ["x"]}}}},
+         "c.yaml: ranker.ranker_input: live requests of this world have no columns for"),
+        ({"retrieval": "own", "score_fusion": {"model": "Upstream", **LITTLE}},
+         "c.yaml: score_fusion.score_fusion: reciprocal_rank learns nothing; write it by its name"),
         ({"retrieval": "own", "rerankers": RANKER}, "c.yaml: rerankers.model: there is no 'model'"),
     ],
 )  # fmt: skip
