@@ -24,6 +24,7 @@ LITTLE: Dict[str, Any] = {
     "use_gpu": False, "threads": 1, "train_batch_size": 256,
 }  # fmt: skip
 RANKER = {"model": "MultiTaskRanker", **LITTLE}
+CONTEXT = {"request_context": {"columns": ["x"]}}
 RETRIEVAL = {"model": "POEM", "preset": "comirec", "hidden_size": 8, **LITTLE}
 
 
@@ -155,7 +156,7 @@ def test_of_two_processes_one_trains(data: Path, monkeypatch: pytest.MonkeyPatch
          "c.yaml: retrieval.model: Upstream reads no history; name a sequential model"),
         ({"retrieval": {"model": "POEM", "n_rankings": 2, **LITTLE}},
          "c.yaml: retrieval.n_rankings is 2, and a world keeps the last ranking of a user alone"),
-        ({"retrieval": "own", "ranker": {**RANKER, "ranker_input": {"request_context": {"columns": ["x"]}}}},
+        ({"retrieval": "own", "ranker": {**RANKER, "ranker_input": CONTEXT}},
          "c.yaml: ranker.ranker_input: live requests of this world have no columns for"),
         ({"retrieval": "own", "score_fusion": {"model": "Upstream", **LITTLE}},
          "c.yaml: score_fusion.score_fusion: reciprocal_rank learns nothing; write it by its name"),
