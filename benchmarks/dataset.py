@@ -10,6 +10,7 @@ of the whole process, and what of it came on top after the imports.
 import statistics
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -59,23 +60,23 @@ def prepare(side: str, folder: str, rows: int) -> Dict[str, float]:
         "state": "ERROR",
         "show_progress": False,
     }
+    of_data, of_config = ("recbole.data.dataset", "recbole.config")
     if side == "ours":
-        from recbole_poem.data.dataset import FlatSequentialDataset as DataSet
-        from recbole_poem.training.config import Config
-    else:
-        from recbole.config import Config
-        from recbole.data.dataset import SequentialDataset as DataSet
+        of_data, of_config = ("recbole_poem.data.dataset", "recbole_poem.training.config")
+    name = "FlatSequentialDataset" if side == "ours" else "SequentialDataset"
+    dataset: Any = getattr(import_module(of_data), name)
+    config_of: Any = import_module(of_config).Config
 
     found: Dict[str, float] = {}
 
-    class Timed(DataSet):  # type: ignore[misc, valid-type]
+    class Timed(dataset):
         """The data set, with a clock where the file has been read."""
 
         def _load_data(self, *arguments: Any) -> None:
             found["reading_s"] = measure.seconds(lambda: super(Timed, self)._load_data(*arguments))
             found["reading_peak"] = peak_memory()
 
-    config = Config(model="SASRec", dataset=f"log{rows}", config_dict=keys)
+    config = config_of(model="SASRec", dataset=f"log{rows}", config_dict=keys)
     before = psutil.Process().memory_info().rss
     begin, cpu = time.perf_counter(), time.process_time()
     splits = Timed(config).build()

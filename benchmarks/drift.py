@@ -161,7 +161,7 @@ def of_world(plan: Mapping[str, Any], dials: Mapping[str, Any], folder: Path) ->
     log = list(start.go(world.usual_retrieval(), Until(time=plan["before"] * _DAY)))
     since = time.process_time()
     first, score = trained(world, log, plan["model"], folder / "before")
-    spent = {"the first training": round(time.process_time() - since, 1)}
+    spent: Dict[str, Any] = {"the first training": round(time.process_time() - since, 1)}
     counts: Dict[str, Any] = {}
     for name, arm in plan["arms"].items():
         found = lived(world, plan, arm, start, log, first, folder / name)

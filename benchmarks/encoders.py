@@ -34,7 +34,7 @@ PLAIN_SIDE = "transformer"
 
 def registered() -> Dict[str, Dict[str, Any]]:
     """Return the keys of all sides by their names, the plain one first."""
-    sides = {PLAIN_SIDE: _keys({"name": PLAIN_SIDE})}
+    sides: Dict[str, Dict[str, Any]] = {PLAIN_SIDE: _keys({"name": PLAIN_SIDE})}
     usual = HISTORY_ENCODERS.choose(PLAIN_SIDE, "history_encoder").settings
     for stage, choice in ((POSITIONS, usual.position), (ATTENTIONS, usual.attention)):
         for name, component in stage.components().items():
@@ -44,13 +44,14 @@ def registered() -> Dict[str, Dict[str, Any]]:
     for name in sorted(HISTORY_ENCODERS.components().keys() - {PLAIN_SIDE}):
         path = PROPERTIES / "preset" / f"{name}.yaml"
         preset = read_yaml(path) if path.is_file() else {}
-        chosen = {key: preset[key] for key in ("history_encoder", "row_features") if key in preset}
+        both = ("history_encoder", "row_features")
+        chosen: Dict[str, Any] = {key: preset[key] for key in both if key in preset}
         sides[name] = {**_keys({"name": name}), **chosen}
     return sides
 
 
 def _keys(block: Dict[str, Any], reads: Any = ()) -> Dict[str, Any]:
-    told = {name: {"dropout": 0} for name in reads}
+    told: Dict[str, Any] = {name: {"dropout": 0} for name in reads}
     return {**PLAIN, "history_encoder": block, "row_features": told}
 
 

@@ -76,7 +76,8 @@ class Former:
     def _top(self, values: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         n = self._gains.shape[1]
         if not self._ties_to_lower:
-            return tuple(values.topk(n, dim=1))
+            best = values.topk(n, dim=1)
+            return best.values, best.indices
         value, column = values.sort(dim=1, descending=True, stable=True)
         return value[:, :n].contiguous(), column[:, :n].contiguous()
 

@@ -71,7 +71,8 @@ def user_days(user: np.ndarray, day: np.ndarray, scores: Any, labels: Any) -> "t
     ]
     for table, values in zip(tables, (scores, True, labels)):
         table[at] = values if values is True else values[kept]
-    return Days(Lists(*map(torch.from_numpy, tables)), names[0, rows]), names[1, rows]
+    scored, valid, labelled = map(torch.from_numpy, tables)
+    return Days(Lists(scored, valid, labelled), names[0, rows]), names[1, rows]
 
 
 def scored(data_path: str, seed: int, epochs: int) -> "tuple[Days, Days]":
@@ -87,6 +88,7 @@ def scored(data_path: str, seed: int, epochs: int) -> "tuple[Days, Days]":
         trainer = trainer_of(experiment)
         trainer.fit(experiment.train_data, saved=False)
     found = trainer.predict(experiment.valid_data)
+    assert experiment.valid_data is not None
     rows = np.sort(experiment.valid_data.rows)
     names = [target.name for target in experiment.model.targets]
     seconds = experiment.valid_data.exposures.seconds[rows] + config["utc_offset"]
@@ -108,7 +110,8 @@ def learned(name: str, teaching: Lists, seed: int) -> Callable[[Lists], torch.Te
         fusion.begin_epoch()
         for some in torch.randperm(len(teaching.scores)).split(BATCH):
             optimizer.zero_grad()
-            fusion.loss(Lists(*(part[some] for part in teaching[:3]))).backward()
+            lists = Lists(teaching.scores[some], teaching.valid[some], teaching.labels[some])
+            fusion.loss(lists).backward()
             optimizer.step()
 
     def fused(lists: Lists) -> torch.Tensor:

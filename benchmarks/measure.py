@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence
 
 from recbole_poem.benchmark import machine
 
@@ -23,7 +23,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     return arguments
 
 
-def paired(sides: Dict[str, Callable[[], float]], pairs: int) -> Dict[str, List[float]]:
+def paired(sides: Mapping[str, Callable[[], float]], pairs: int) -> Dict[str, List[float]]:
     """Call the sides in turn (A B A B ...), so that a noisy moment of the machine hits all.
 
     A side returns what it measured: seconds, or a rate.

@@ -82,6 +82,7 @@ def judged(keys: Dict[str, Any]) -> Dict[str, Any]:
     found = recommend(trainer, experiment.valid_data, 10)
     end_log()
     rank = found.rank["masked"]
+    assert experiment.valid_data is not None
     dataset = experiment.valid_data._dataset
     log, rows = dataset.log, dataset.inter_feat["request_id"].numpy()
     clue = np.stack([log.tokens[name] for name in COLUMNS], axis=1)

@@ -95,7 +95,7 @@ def by_seed(runs: List[Dict[str, Any]], others: List[Dict[str, Any]]) -> Dict[st
 
 def over_users(
     runs: Dict[str, List[Dict[str, Any]]], reference: str, target: str
-) -> Dict[str, Dict[str, float]]:
+) -> Dict[str, Any]:
     """Compare the GAUC of one target with that of the reference, row by row."""
     values = {
         name: np.array([run["auc of users"][target] for run in mine]) for name, mine in runs.items()

@@ -8,6 +8,7 @@ items and by the index. All sides are measured in turn.
 
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -81,7 +82,7 @@ def serving(folder: Path, n_items: int, n_requests: int, rounds: int) -> Dict[st
     def p50(setting: Setting) -> float:
         return 1000 * float(np.median(setting.seconds(1)))
 
-    sides = {name: (lambda setting=setting: p50(setting)) for name, setting in settings.items()}
+    sides = {name: partial(p50, setting) for name, setting in settings.items()}
     taken = measure.paired(sides, rounds)
     return {name: measure.spread(values) for name, values in taken.items()}
 

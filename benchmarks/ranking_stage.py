@@ -47,12 +47,13 @@ def orders(scores: np.ndarray, is_target: np.ndarray, is_there: np.ndarray) -> D
 
 def judged(dataset: str, data_path: str, unexposed: int, epochs: int) -> Dict[str, Any]:
     """Train one ranker and judge it."""
-    keys = {"threads": 1, "show_progress": False, "state": "ERROR", "eval_args": SPLIT}
+    keys: Dict[str, Any] = {"threads": 1, "show_progress": False, "state": "ERROR"}
+    keys["eval_args"] = SPLIT
     if data_path:
         keys["data_path"] = data_path
     with tempfile.TemporaryDirectory() as folder:
         keys["checkpoint_dir"] = folder
-        own = {"epochs": epochs, "unexposed_negatives": unexposed}
+        own: Dict[str, Any] = {"epochs": epochs, "unexposed_negatives": unexposed}
         own["eval_args"] = {**SPLIT, "mode": "labeled"}
         config = Config("MultiTaskRanker", dataset, config_dict={**keys, **own})
         experiment = assemble(config)
@@ -63,6 +64,7 @@ def judged(dataset: str, data_path: str, unexposed: int, epochs: int) -> Dict[st
     targets = experiment.model.targets
     found = {"gauc": weighted_gauc(targets, predicted), **measures(targets, predicted)}
 
+    assert experiment.valid_data is not None
     exposures = experiment.train_data.exposures
     log = exposures.log
     retrieval_config = Config("POEM", dataset, config_dict=keys)

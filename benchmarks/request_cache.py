@@ -122,6 +122,7 @@ def same_candidates(
 def ranking_rate(ranker: ItemToItemRanker, requests: np.ndarray, parallel_map: Map) -> float:
     """Rank `requests` in chunks over a map; return requests per second."""
     chunks = np.array_split(requests, max(len(requests) // 1024, 2))
+    assert ranker._estimated is not None  # `same_candidates` has ranked
     begin = time.perf_counter()
     for _ in parallel_map(ranker._estimated.rank, chunks):
         pass

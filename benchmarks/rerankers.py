@@ -8,6 +8,7 @@ from its lists has learned from a batch. All sides are measured in turn.
 
 import statistics
 import tempfile
+from functools import partial
 from typing import Any, Callable, Dict
 
 import measure
@@ -41,7 +42,7 @@ def sides(experiment: Any, pool: int) -> Dict[str, Callable[[], Any]]:
         made = component(settings, experiment.config, dataset)
         if hasattr(made, "observe"):
             made.observe(Feedback(context, item, score, item[:, :PLACES], item[:, :1]))
-        found[name] = lambda made=made: made.rerank(context, item, score)
+        found[name] = partial(made.rerank, context, item, score)
     return found
 
 

@@ -11,6 +11,7 @@ users one by one, and all at once; the model is RecBole's SASRec on both sides.
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
 
@@ -55,9 +56,7 @@ class Setting(NamedTuple):
         ]
         for batch in batches[:20]:
             self.recommender.answer(batch)
-        return [
-            measure.seconds(lambda batch=batch: self.recommender.answer(batch)) for batch in batches
-        ]
+        return [measure.seconds(partial(self.recommender.answer, batch)) for batch in batches]
 
 
 def settings(world: serving_world.World, n_requests: int) -> Dict[str, Setting]:
@@ -137,7 +136,7 @@ def against_recbole(folder: Path, n_users: int, pairs: int) -> Dict[str, Any]:
     for side in sides.values():
         side()
     measured = measure.paired(
-        {name: (lambda side=side: measure.seconds(side)) for name, side in sides.items()}, pairs
+        {name: partial(measure.seconds, side) for name, side in sides.items()}, pairs
     )
     return {
         "users": n_users,

@@ -69,6 +69,7 @@ def judged_once(
         )
         trainer = trainer_of(experiment)
         trainer.fit(experiment.train_data, saved=False)
+    assert experiment.valid_data is not None
     found = trainer.predict(experiment.valid_data)
     log, rows = experiment.train_data.exposures.log, np.unique(experiment.valid_data.rows)
     watched, durations = watched_part(log.values, log.watch_time)

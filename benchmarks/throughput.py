@@ -68,7 +68,8 @@ def steps(run: Experiment, number: int, anomaly: bool = False) -> Callable[[], f
             for batch in itertools.islice(stream, number):
                 optimizer.zero_grad()
                 loss = run.model.calculate_loss(batch)
-                (sum(loss) if isinstance(loss, tuple) else loss).backward()
+                total: Any = sum(loss) if isinstance(loss, tuple) else loss
+                total.backward()
                 optimizer.step()
                 is_poem = isinstance(run.model, POEM)
                 targets += int((batch["target_id"] > 0).sum()) if is_poem else len(batch)
