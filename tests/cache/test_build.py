@@ -162,7 +162,14 @@ def test_an_unknown_source_is_named_with_the_known_ones(given):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n_candidates", 6), ("folds", 4), ("neighbours", 5), ("raw_scores", False)],
+    [
+        ("n_candidates", 6),
+        ("folds", 4),
+        ("neighbours", 5),
+        ("raw_scores", False),
+        ("max_items_per_user", 3),
+        ("max_users_per_item", 3),
+    ],
 )
 def test_every_setting_of_the_source_is_part_of_what_a_cache_depends_on(
     given, dataset, name, value
