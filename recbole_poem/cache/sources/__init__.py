@@ -21,6 +21,9 @@ class SourceSettings:
     raw_scores: bool = setting(
         False, FLAG, "keep scores in four bytes; else their ranks, in one where N is up to 255"
     )
+    only_read: bool = setting(
+        False, FLAG, "make no ranking that this run never reads: of rows that it does not draw"
+    )
 
 
 class SourceContext(NamedTuple):
