@@ -92,6 +92,31 @@ def test_threads_leave_out_what_nobody_reads(tmp_path):
     assert np.array_equal(there.made, here.made)
 
 
+class ForTwoRows(FakeRanker):
+    """Each of its rankings led to two rows; the last user has none."""
+
+    def numbers(self):
+        number = np.arange(len(LOG)) // 2
+        return np.where(LOG.user == LOG.n_users - 1, -1, number)
+
+
+def test_a_ranking_of_several_rows_is_made_where_one_of_them_is_read(tmp_path):
+    read = np.isin(np.arange(len(LOG)), [3, 8, 9, len(LOG) - 1])
+    starts = []
+
+    def told(request_start):
+        starts.append(request_start)
+        return read
+
+    cache, asked = build(tmp_path, ForTwoRows(), rows=told)
+    assert asked == [1, 4]
+    assert np.array_equal(np.flatnonzero(cache.made), [1, 4])
+    assert np.array_equal(starts[0], cache.request_start)
+    assert cache.items_of(np.array([2, 3, 8, len(LOG) - 1])).any(axis=1).tolist() == [
+        True, True, True, False,
+    ]  # fmt: skip
+
+
 def test_a_run_that_reads_nothing_makes_nothing(tmp_path):
     cache, asked = build(tmp_path, rows=lambda start: np.zeros(len(start), bool))
     assert not asked

@@ -22,7 +22,7 @@ class SourceSettings:
         False, FLAG, "keep scores in four bytes; else their ranks, in one where N is up to 255"
     )
     only_read: bool = setting(
-        False, FLAG, "make no ranking that this run never reads: of rows that it does not draw"
+        False, FLAG, "make the rankings that this run reads, and no others; the run is the same"
     )
 
 
