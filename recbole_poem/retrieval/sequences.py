@@ -1,7 +1,7 @@
 """Pairs of rows that stand close together in what a user did, in their order or in either."""
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Iterator, Optional, Tuple
 
 import numpy as np
 from scipy import sparse
@@ -26,6 +26,11 @@ class Distance:
     steps: int
     discount: float
     within: Optional[float]
+
+    @property
+    def counts_ones(self) -> bool:
+        """Whether every pair counts 1: then no order of addition can change a sum."""
+        return self.steps == 1 or self.discount == 1
 
 
 class Transitions:
@@ -69,6 +74,8 @@ class Transitions:
 
     def sums(self, tile: range) -> Tuple[np.ndarray, np.ndarray]:
         """Return what the items of the tile were followed by, and what they followed."""
+        if self._distance.counts_ones:
+            return self._ends(tile, 1), self._ends(tile, -1)
         return _row_sums(self._beside(tile, 1)), _one_by_one(self._beside(tile, -1))
 
     def _work(self, *rooms: np.ndarray) -> np.ndarray:
@@ -79,19 +86,31 @@ class Transitions:
 
     def _beside(self, tile: range, way: int) -> sparse.csr_matrix:
         """Count the rows up to `steps` behind the tile's (`way` 1), or before them (-1)."""
+        pairs = sparse.csr_matrix((len(tile), self._n_items))
+        for step, (one, other) in enumerate(self._near(tile, way)):
+            weight = np.full(len(one), self._distance.discount**step)
+            place = self._item[one] - tile.start, self._item[other]
+            pairs += sparse.csr_matrix((weight, place), pairs.shape)
+        return pairs
+
+    def _ends(self, tile: range, way: int) -> np.ndarray:
+        """Return how many such rows there are for each item of the tile, (t,) float64."""
+        total = np.zeros(len(tile))
+        for one, _ in self._near(tile, way):
+            total += np.bincount(self._item[one] - tile.start, minlength=len(tile))
+        return total
+
+    def _near(self, tile: range, way: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+        """Yield the rows of the tile and those beside them that count, step after step."""
         rows = self._order[self._starts[tile.start] : self._starts[tile.stop]]
         room = (self._behind if way > 0 else self._before)[rows]
-        pairs = sparse.csr_matrix((len(tile), self._n_items))
         for step in range(1, self._distance.steps + 1):
             one = rows[room >= step]
             other = one + way * step
             counts = self._kept[other]
             if self._time is not None:
                 counts &= way * (self._time[other] - self._time[one]) <= self._distance.within
-            weight = np.full(np.count_nonzero(counts), self._distance.discount ** (step - 1))
-            place = self._item[one[counts]] - tile.start, self._item[other[counts]]
-            pairs += sparse.csr_matrix((weight, place), pairs.shape)
-        return pairs
+            yield one[counts], other[counts]
 
 
 class Neighbourhoods(Transitions):
@@ -108,6 +127,9 @@ class Neighbourhoods(Transitions):
 
     def sums(self, tile: range) -> Tuple[np.ndarray, np.ndarray]:
         """Return what stood close to the items of the tile, twice."""
+        if self._distance.counts_ones:
+            near = self._ends(tile, 1) + self._ends(tile, -1)
+            return near, near
         pairs = self.of(tile)
         return _row_sums(pairs), _one_by_one(pairs)
 
