@@ -13,12 +13,13 @@ import numpy as np
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.memory import gib
 
-#: entries of pairs that a tile has, about: 250 MB while they are counted and weighed
+#: entries of pairs that a tile has, about: 450 MB while they are counted and weighed
 TILE_PAIRS = 2**22
 #: tiles of about equal work, where there is enough of it, so that many workers find some
 _EVEN = 64
-#: bytes of an entry of a tile: of a fold's counts, and of what is made of all folds' together
-_PER_COUNT, _PER_SUM = 12, 48
+#: bytes of an entry of a tile: of a fold's counts, and of what is made of all folds' together; at
+#: its peak, as benchmarks/request_cache.py measures it
+_PER_COUNT, _PER_SUM = 22, 86
 #: bytes of an entry of the dense matrices of a similarity that weighs all items at once
 _PER_CELL = 16
 #: pairs of rows from which counting takes long: a quarter of an hour and more
