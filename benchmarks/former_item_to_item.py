@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 
 from recbole_poem.core.stage import Choice
-from recbole_poem.retrieval.counts import Counts
+from recbole_poem.retrieval.counts import Counts, Pairs, counted
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
 
 Ranked = Tuple[np.ndarray, np.ndarray]
@@ -32,12 +32,20 @@ class Former:
 
     def _estimate_one(self, objective: Choice, positive: np.ndarray) -> List[sparse.csr_matrix]:
         shrinkage = objective.settings.shrinkage
-        log, count = self._log, objective.make().count
+        log, similarity = self._log, objective.make()
         rows = np.flatnonzero(log.training & positive)
-        everyone = count(log, rows)
         fold = self._fold[log.user[rows]]
+
+        def pairs(of: np.ndarray) -> Pairs:
+            return similarity.pairs(log, of, np.ones(len(of), dtype=bool))
+
+        everyone = counted(pairs(rows), log.n_items)
         return [
-            former_normalise(everyone.without(count(log, rows[fold == f])), shrinkage, self._top_k)
+            former_normalise(
+                _without(everyone, counted(pairs(rows[fold == f]), log.n_items)),
+                shrinkage,
+                self._top_k,
+            )
             for f in range(self._n_folds)
         ]
 
@@ -80,6 +88,12 @@ class Former:
             return best.values, best.indices
         value, column = values.sort(dim=1, descending=True, stable=True)
         return value[:, :n].contiguous(), column[:, :n].contiguous()
+
+
+def _without(everyone: Counts, part: Counts) -> Counts:
+    """Return the counts of all users less those of some."""
+    pairs = everyone.pairs - part.pairs
+    return Counts(pairs, everyone.source - part.source, everyone.target - part.target)
 
 
 def former_normalise(counts: Counts, shrinkage: float, top_k: int) -> sparse.csr_matrix:

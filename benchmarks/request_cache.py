@@ -6,6 +6,8 @@
    same candidates but for the rounding of sums.
 2. On ml-100k, in turn: one thread, two threads, two local workers of Ray; Ray's start-up apart.
 3. On synthetic logs, each in a process of its own: cost and peak memory as users and items grow.
+4. On logs of longer and longer histories, each way in a process of its own: the pairs of all items
+   at once, by tiles, and with caps. And what a run of few epochs reads (`long_histories.py`).
 
 What is stored of the rankings is measured by ``request_cache_layout.py``.
 """
@@ -19,6 +21,7 @@ import measure
 import numpy as np
 import torch
 from former_item_to_item import Former
+from long_histories import count_long, long_histories, share_read
 
 from recbole_poem.benchmark.machine import peak_memory
 from recbole_poem.cache.build import cache_folder
@@ -33,6 +36,7 @@ from recbole_poem.training.experiment import create_dataset
 #: items of the largest catalogue that the former code can score within a few GiB
 LARGEST_FORMER = 1_000_000
 
+CHILDREN = (count_long,)  # called by their names, in processes of their own
 
 FIVE = {  # as properties/model/POEM.yaml
     "consumed": {"similarity": "cosine"},
@@ -211,30 +215,44 @@ def build_synthetic(n_users: int, n_items: int, ranked: int) -> Dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Measure all three and record them."""
-    options = measure.parser(__doc__).parse_args()
-    quick = options.quick
+def of_growth(quick: bool) -> List[Dict[str, Any]]:
+    """Measure logs of more and more users, and of more and more items."""
     sizes: List[Tuple[int, int]] = [(1000, 1000)]
     if not quick:
-        users = [(n, 10_000) for n in (1000, 4000, 16_000, 64_000, 256_000)]
+        users = [(n, 10_000) for n in (1000, 16_000, 256_000)]
         sizes = users + [(16_000, n) for n in (1000, 100_000, 1_000_000, 10_000_000)]
-    growth = [
-        measure.call("build_synthetic", n_users=u, n_items=i, ranked=20_000) for u, i in sizes
-    ]
+    return [measure.call("build_synthetic", n_users=u, n_items=i, ranked=20_000) for u, i in sizes]
+
+
+def of_movielens(quick: bool) -> Dict[str, Any]:
+    """Measure ml-100k against the former code, and on workers."""
     ranker = movielens()
     former = Former(ranker)
     part = 40_000 + np.arange(256 if quick else 8192)
     with measure.threads(1):
-        result: Dict[str, Any] = {
+        return {
             "former": against_former(ranker, former, part, 1 if quick else 5),
             "candidates": same_candidates(ranker, former, part[: 256 if quick else 4096]),
             "workers": side_by_side(
                 ranker, np.arange(2048 if quick else 32_768), 1 if quick else 5
             ),
-            "growth": growth,
         }
-    measure.record("request_cache", result, quick)
+
+
+def main() -> None:
+    """Measure all four; the last one has a record of its own, and may be asked for alone."""
+    parser = measure.parser(__doc__)
+    parser.add_argument("--pairs", action="store_true", help="the fourth alone, 4 minutes")
+    options = parser.parse_args()
+    quick = options.quick
+    pairs = {
+        "long_histories": long_histories(measure.call, quick),
+        "read": share_read([1, 2] if quick else [1, 2, 3, 5, 10, 20, 200]),
+    }
+    measure.record("request_cache_pairs", pairs, quick)
+    if not options.pairs:
+        growth = of_growth(quick)
+        measure.record("request_cache", {**of_movielens(quick), "growth": growth}, quick)
 
 
 if __name__ == "__main__":

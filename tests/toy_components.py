@@ -2,8 +2,11 @@
 
 from typing import Any, Dict, List
 
+import numpy as np
+
 from recbole_poem.core.stage import Choice
 from recbole_poem.core.stages import OBJECTIVES, TARGETS
+from recbole_poem.retrieval.counts import Counts, Pairs, counted
 
 
 def objectives_of(given: Any) -> Dict[str, Choice]:
@@ -15,6 +18,17 @@ def objectives_of(given: Any) -> Dict[str, Choice]:
 def similarity_of(name: str, **settings: Any) -> Any:
     """Make one similarity."""
     return objectives_of({"x": {"similarity": name, **settings}})["x"].make()
+
+
+def pairs_of(similarity: Any, log: Any, rows: np.ndarray) -> Pairs:
+    """Return the pairs of a similarity in some rows, all of which count."""
+    pairs: Pairs = similarity.pairs(log, rows, np.ones(len(rows), dtype=bool))
+    return pairs
+
+
+def counts_of(similarity: Any, log: Any, rows: np.ndarray) -> Counts:
+    """Count all pairs of a similarity in some rows at once."""
+    return counted(pairs_of(similarity, log, rows), log.n_items)
 
 
 def targets_of(given: Any) -> List[Any]:

@@ -4,6 +4,7 @@ A cache is a folder, found again by the hash of everything it depends on::
 
     meta.json       the key, objectives, settings, numbers, processor seconds; written last
     number.npy      (R,) the ranking of each log row, -1 = none
+    made.npy        (n_rankings,) bool, which were made; only where some are left out
     part-00000/     see `recbole_poem.cache.parts`
 
 Workers write the parts, whole or not at all. A part that is missing, was changed or cut short is
@@ -17,7 +18,7 @@ from dataclasses import replace
 from functools import partial
 from logging import getLogger
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from tqdm import tqdm
@@ -35,7 +36,7 @@ from recbole_poem.cache.parts import (
     write_part,
 )
 from recbole_poem.cache.rankings import EstimatingRanker, Ranker, Ranks
-from recbole_poem.cache.request_cache import RequestCache
+from recbole_poem.cache.request_cache import RequestCache, starts
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import in_turn, whole_file
 from recbole_poem.core.meter import Meter
@@ -66,6 +67,9 @@ class Building(NamedTuple):
     show_progress: bool = False
 
 
+#: from the first row of each row's ranking, (R,) int64, to the rows whose ranking is read
+Reads = Callable[[np.ndarray], np.ndarray]
+
 #: one process, without a bar
 USUAL = Building()
 
@@ -77,6 +81,7 @@ def open_or_build(
     settings: Optional[Dict[str, Any]] = None,
     raw_scores: bool = False,
     how: Building = USUAL,
+    reads: Optional[Reads] = None,
 ) -> RequestCache:
     """Open the cache that `ranker` would fill for `log`, or build what is missing of it.
 
@@ -89,6 +94,9 @@ def open_or_build(
     raw_scores : bool
         Whether it keeps the scores themselves, and not their competition ranks.
     how : Building
+    reads : Reads, optional
+        Finds the rows whose rankings are read, and no others are made. The settings have to say
+        what it depends on. None = all are made.
 
     Raises
     ------
@@ -105,7 +113,7 @@ def open_or_build(
         lock = folder.parent / f".{folder.name}-{path.name}.lock"
         with in_turn(lock, f"it builds {path}"):
             cache, _ = _open(path, meta["key"], log)  # somebody may have built it meanwhile
-            return cache or _built(path, meta, log, ranker, how, why)
+            return cache or _built(path, meta, log, ranker, how, why, reads)
     except OSError as error:
         raise InputError(
             f"request_cache_dir: the request cache cannot be written to {path}: "
@@ -161,14 +169,17 @@ def _open(
         meta = json.loads((path / "meta.json").read_text())
         if meta["key"] != key:
             return None, "the one there was built from other data or keys"
-        if checksum_of(path / "number.npy") != meta["number"]:
-            return None, "number.npy was changed or cut short"
-        number = np.load(path / "number.npy", allow_pickle=False)
+        arrays = {}
+        for name in ("number", *(["made"] if "made" in meta else [])):
+            if checksum_of(path / f"{name}.npy") != meta[name]:
+                return None, f"{name}.npy was changed or cut short"
+            arrays[name] = np.load(path / f"{name}.npy", allow_pickle=False)
         all_parts = ranges(meta["n_rankings"], meta["part_size"])
         parts = [open_part(path, key, part, is_checked)[0] for part in all_parts]
         about = tuple(meta["objectives"]), path, bool(meta["raw_scores"])
-        cache = RequestCache.of_parts(parts, number, log, *about)
-        return replace(cache, found_seconds=float(meta["processor_seconds"])), ""
+        cache = RequestCache.of_parts(parts, arrays["number"], log, *about)
+        spent = float(meta["processor_seconds"])
+        return replace(cache, found_seconds=spent, made=arrays.get("made")), ""
     except DamagedPartError as error:
         return None, str(error)
     except FileNotFoundError as error:
@@ -178,7 +189,13 @@ def _open(
 
 
 def _built(
-    path: Path, meta: Dict[str, Any], log: RequestLog, ranker: Ranker, how: Building, why: str
+    path: Path,
+    meta: Dict[str, Any],
+    log: RequestLog,
+    ranker: Ranker,
+    how: Building,
+    why: str,
+    reads: Optional[Reads],
 ) -> RequestCache:
     """Build what is missing of the cache in `path`, and return it; the caller holds the lock."""
     for left in path.glob(".*"):  # of a build that was killed: nobody's any more
@@ -188,21 +205,26 @@ def _built(
     n_rankings = int(number.max(initial=-1)) + 1
     size = how.part_size or usual_size(n_rankings)
     missing, found = _missing(path, meta["key"], ranges(n_rankings, size))
-    n_missing = sum(part.end - part.begin for part in missing)
+    made = None if reads is None else _made(reads, number, log, n_rankings)
+    n_missing = _number_made(missing, made)
     share = f"{n_missing:,} of {n_rankings:,}" if found else f"{n_rankings:,}"
-    say("cache", f"building {share} rankings in {path} ({why})")
+    left_out = f", {n_rankings - int(made.sum()):,} are read by nobody" if made is not None else ""
+    say("cache", f"building {share} rankings in {path} ({why}){left_out}")
     found_seconds = sum(spent.ranking for spent in found)
     if missing:
         ranks, of_earlier = _estimated(ranker, meter, how)
         found_seconds += of_earlier
         where = path.absolute()  # others need not work in the same folder
-        order = Order(ranks, where, meta["key"], meta["raw_scores"], how.chunk, meter.seconds)
+        order = Order(ranks, where, meta["key"], meta["raw_scores"], how.chunk, meter.seconds, made)
         _write_parts(order, missing, meter.metered(how.parallel_map), how.show_progress)
     else:  # all that is missing was written after them
         found_seconds += max((spent.estimating for spent in found), default=0.0)
     kept = number.astype("<i4" if n_rankings < 2**31 else "<i8")
     with whole_file(path / "number.npy") as file:
         about = {"n_rankings": n_rankings, "part_size": size, "number": save(file, kept)}
+    if made is not None:
+        with whole_file(path / "made.npy") as file:
+            about["made"] = save(file, made)
     spent = {"processor_seconds": meter.seconds + found_seconds}
     with whole_file(path / "meta.json") as file:
         file.write(json.dumps({**meta, **about, **spent}, indent=1).encode())
@@ -213,6 +235,21 @@ def _built(
             "machines have to share this folder"
         )
     return replace(cache, was_built=True, found_seconds=found_seconds)
+
+
+def _made(reads: Reads, number: np.ndarray, log: RequestLog, n_rankings: int) -> np.ndarray:
+    """Mark the rankings that are to be made, (n_rankings,) bool."""
+    made = np.zeros(n_rankings, dtype=bool)
+    read = number[reads(starts(number, log))]
+    made[read[read >= 0]] = True
+    return made
+
+
+def _number_made(parts: Sequence[Range], made: Optional[np.ndarray]) -> int:
+    """Count the rankings of parts that are to be made."""
+    if made is None:
+        return sum(part.end - part.begin for part in parts)
+    return sum(int(made[part.begin : part.end].sum()) for part in parts)
 
 
 def _missing(path: Path, key: str, parts: List[Range]) -> Tuple[List[Range], List[Spent]]:
@@ -239,7 +276,7 @@ def _estimated(ranker: Ranker, meter: Meter, how: Building) -> Tuple[Ranks, floa
 
 
 def _write_parts(order: Order, parts: List[Range], parallel_map: Map, show_progress: bool) -> None:
-    total = sum(part.end - part.begin for part in parts)
+    total = _number_made(parts, order.made)
     with tqdm(
         total=total, desc="request cache", unit="ranking", leave=False, disable=not show_progress
     ) as bar:

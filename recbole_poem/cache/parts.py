@@ -88,6 +88,8 @@ class Order(NamedTuple):
         Rankings made at a time.
     estimating : float
         Processor seconds that were spent before.
+    made : (n_rankings,) bool, optional
+        Those that are made; the others stay empty. None = all.
     """
 
     ranks: Ranks
@@ -96,6 +98,7 @@ class Order(NamedTuple):
     raw_scores: bool
     chunk: int
     estimating: float
+    made: Optional[np.ndarray] = None
 
 
 def ragged(rankings: Rankings, raw_scores: bool) -> Dict[str, np.ndarray]:
@@ -120,7 +123,7 @@ def ragged(rankings: Rankings, raw_scores: bool) -> Dict[str, np.ndarray]:
 
 
 def write_part(order: Order, part: Range) -> int:
-    """Rank a range and write its part; return the number of rankings.
+    """Rank a range and write its part; return the number of rankings that were made.
 
     Raises
     ------
@@ -128,11 +131,17 @@ def write_part(order: Order, part: Range) -> int:
         If it cannot be written; nothing stays under the part's name.
     """
     since = time.thread_time()
+    made = np.arange(part.begin, part.end)
+    if order.made is not None:
+        made = made[order.made[part.begin : part.end]]
     pieces = []
-    for begin in range(part.begin, part.end, order.chunk):
-        rankings = np.arange(begin, min(begin + order.chunk, part.end))
-        pieces.append(ragged(Rankings(*order.ranks.rank(rankings)), order.raw_scores))
+    for begin in range(0, max(len(made), 1), order.chunk):
+        rankings = Rankings(*order.ranks.rank(made[begin : begin + order.chunk]))
+        pieces.append(ragged(rankings, order.raw_scores))
     content = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    lengths = np.zeros(part.end - part.begin, content["lengths"].dtype)
+    lengths[made - part.begin] = content["lengths"]
+    content["lengths"] = lengths
     with whole_folder(order.path / part.name) as folder:
         sums = {}
         for name, array in content.items():
@@ -141,7 +150,7 @@ def write_part(order: Order, part: Range) -> int:
         spent = Spent(time.thread_time() - since, order.estimating)
         meta = {"key": order.key, "range": part, "sums": sums, "spent": spent}
         (folder / "part.json").write_text(json.dumps(meta))
-    return part.end - part.begin
+    return len(made)
 
 
 def open_part(path: Path, key: str, part: Range, is_checked: bool) -> Tuple[Part, Spent]:

@@ -144,8 +144,18 @@ def _among(log: RequestLog, items: np.ndarray, index: np.ndarray, row: np.ndarra
 
 def written_at(cache: RequestCache, log: RequestLog, requests: np.ndarray, lag: int) -> np.ndarray:
     """Return the request at which the ranking was written that `requests` (...) read, -1 = none."""
+    return written_before(cache.request_start, log, requests, lag)
+
+
+def written_before(
+    request_start: np.ndarray, log: RequestLog, requests: np.ndarray, lag: int
+) -> np.ndarray:
+    """Return the same by the first row of each row's ranking, (R,) int64, before there is a cache.
+
+    See `recbole_poem.cache.request_cache.starts`.
+    """
     written = requests
     for _ in range(lag):
-        written = np.where(written >= 0, cache.request_start[written] - 1, -1)
+        written = np.where(written >= 0, request_start[written] - 1, -1)
         written = np.where(written >= log.first[requests], written, -1)
     return written

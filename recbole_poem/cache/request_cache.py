@@ -9,12 +9,13 @@ same of both, to the bit.
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
 from recbole_poem.cache.parts import Part
 from recbole_poem.cache.rankings import Rankings
+from recbole_poem.core.errors import InputError
 from recbole_poem.log.requests import RequestLog
 
 
@@ -42,6 +43,8 @@ class RequestCache:
         Whether something of it was made just now, and not found.
     found_seconds : float
         Processor seconds that building would have taken beyond those it took just now.
+    made : (n_rankings,) bool, optional
+        The rankings that were made, where some were left out as nobody reads them; None = all.
     """
 
     parts: Sequence[Part]
@@ -53,6 +56,7 @@ class RequestCache:
     raw_scores: bool = field(default=False, kw_only=True)
     was_built: bool = field(default=False, kw_only=True)
     found_seconds: float = field(default=0.0, kw_only=True)
+    made: Optional[np.ndarray] = field(default=None, kw_only=True)
 
     @classmethod
     def of_parts(
@@ -116,6 +120,7 @@ class RequestCache:
         number = self.numbers_of(requests).ravel()
         rows = number.argsort(kind="stable")
         rows = rows[np.searchsorted(number, 0, sorter=rows) :]  # those with a ranking
+        self._check_made(number[rows])
         first = self.begin[number[rows]]
         length = self.begin[number[rows] + 1] - first
         place = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
@@ -125,6 +130,21 @@ class RequestCache:
         order = order.reshape(*requests.shape, self.width)
         # ascending but for rows that share a ranking, which no edge divides
         return _Places(self.parts, at, order, self._edges, np.searchsorted(at, self._edges))
+
+    def _check_made(self, rankings: np.ndarray) -> None:
+        """Refuse to read what was left out: an empty ranking would be a lie.
+
+        Raises
+        ------
+        InputError
+        """
+        if self.made is not None and not self.made[rankings].all():
+            lacking = int((~self.made[rankings]).sum())
+            raise InputError(
+                f"ranking_source.only_read: {self.path} lacks {lacking:,} of {len(rankings):,} "
+                "rankings that are read here, for the run it was built for reads none of them; set "
+                "it to False"
+            )
 
     @cached_property
     def _edges(self) -> np.ndarray:

@@ -26,8 +26,9 @@ from recbole_poem.core.fields import (
 from recbole_poem.core.noise import Purpose, uniform
 from recbole_poem.core.processes import n_processes
 from recbole_poem.data.dataset import POEMDataset
+from recbole_poem.data.rankings_read import epochs_of
 from recbole_poem.data.shared_negatives import SharedNegatives
-from recbole_poem.data.windows import cut_into_windows, gather_windows, next_rows
+from recbole_poem.data.windows import gather_windows, next_rows
 from recbole_poem.log.row_features import field_of
 
 #: from request ids, draw ids and the batch so far to a field of the batch
@@ -66,17 +67,10 @@ class POEMTrainDataLoader(AbstractDataLoader):
         shuffle: bool = False,
     ) -> None:
         log = dataset.log
-        training = np.bincount(log.user[log.training], minlength=log.n_users)
-        users = np.unique(log.user[log.training])
-        first_row = np.full(log.n_users, len(log))
-        np.minimum.at(first_row, log.user, log.first)
-        self._user_start, self._user_targets = first_row[users], training[users] - 1
-        self._is_target = torch.zeros(len(log), dtype=torch.bool)
-        self._is_target[dataset.inter_feat[REQUEST_ID]] = True
+        self._epochs = epochs_of(config, dataset)
         self._steps = {name: each.step(log.time) for name, each in dataset.trends.items()}
         self._fields, self._reads_rankings = fields, reads_rankings
         self._shared_negatives = shared_negatives
-        self._n_requests = config["requests_per_window"]
         self._max_length = config["MAX_ITEM_LIST_LENGTH"]
         self._seed = config["seed"]
         self.item_list = dataset.iid_field + config["LIST_SUFFIX"]
@@ -89,13 +83,7 @@ class POEMTrainDataLoader(AbstractDataLoader):
 
     def set_epoch(self, epoch: int) -> None:
         """Cut the windows of `epoch` and put them in its order."""
-        generator = np.random.default_rng((self._seed, epoch))
-        start, length = cut_into_windows(
-            self._user_start, self._user_targets, self._max_length, generator
-        )
-        if self._shuffle_windows:
-            order = generator.permutation(len(start))
-            start, length = start[order], length[order]
+        start, length = self._epochs.windows(epoch, self._shuffle_windows)
         fill = (0, -len(start) % self._n_processes)
         self._start = torch.from_numpy(np.pad(start, fill))
         self._length = torch.from_numpy(np.pad(length, fill))
@@ -111,7 +99,7 @@ class POEMTrainDataLoader(AbstractDataLoader):
         start, length = self._start[index], self._length[index]
         width = max(1, int(length.max()))
         item = self._dataset.flat[self._dataset.iid_field]
-        is_target = gather_windows(self._is_target, start + 1, length, width)
+        is_target = self._epochs.targets(start, length, width)
         target = gather_windows(item, start + 1, length, width) * is_target
         batch = Interaction(
             {
@@ -151,14 +139,7 @@ class POEMTrainDataLoader(AbstractDataLoader):
         self, batch: Interaction, start: torch.Tensor, is_target: torch.Tensor
     ) -> None:
         """Draw R target positions of each window, and collect what their requests carry."""
-        n_requests = min(self._n_requests, is_target.shape[1])
-        dataset = self._dataset
-        row = start.unsqueeze(1) + 1 + torch.arange(is_target.shape[1])
-        draw = row + self._epoch * len(dataset.log)
-        lottery = uniform(self._seed, Purpose.REQUEST, draw) - (~is_target).double()
-        ticket, position = lottery.topk(n_requests, dim=1)  # (B, R)
-        request = torch.where(ticket >= 0, row.gather(1, position), -1)
-        draw = draw.gather(1, position)
+        request, position, draw = self._epochs.requests(self._epoch, start, is_target)
         batch[REQUEST_ID], batch[REQUEST_POSITION], batch[DRAW_ID] = request, position, draw
         if self._reads_rankings:
             for name, values in self._rankings(request.numpy()).items():

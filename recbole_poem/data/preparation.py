@@ -20,7 +20,7 @@ from recbole.data.utils import create_samplers, get_dataloader
 from recbole.sampler import KGSampler
 from recbole.utils import ModelType
 
-from recbole_poem.cache.build import request_cache
+from recbole_poem.cache.build import reads_labels, request_cache
 from recbole_poem.cache.coverage import cache_words, coverage, say_coverage
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID
@@ -34,6 +34,7 @@ from recbole_poem.data.enough_negatives import check_negatives
 from recbole_poem.data.item_graph import item_graph_of
 from recbole_poem.data.negatives import TrainingData
 from recbole_poem.data.ranking_dataset import ExposureDataLoader, RankingDataset, training_loader
+from recbole_poem.data.rankings_read import RankingsRead
 from recbole_poem.data.request_log import LogMixin, PredictedRowsMixin
 from recbole_poem.data.sampled_evaluation import RepeatableEvalDataLoader
 from recbole_poem.data.seen import ContextMaskingDataLoader, SeenMaskingDataLoader
@@ -116,15 +117,21 @@ def _poem_train_loader(
     config: Any, train: POEMDataset, splits: Sequence[POEMDataset]
 ) -> POEMTrainDataLoader:
     """Build the cache and the graph, let the `splits` read the cache, make the loader."""
-    reads = config.model_class.reads_rankings(config)
+    reads, labels = config.model_class.reads_rankings(config), reads_labels(config)
     terms = config.model_class.loss_terms(config).values()
     fields: Dict[str, FieldMaker] = {}
     with open_map(torch.get_num_threads(), config["ray"]) as parallel_map:
-        if reads or any(term.component.reads_rankings(term.settings) for term in terms):
-            cache = first_process_first(config, lambda: request_cache(config, train, parallel_map))
+        if reads or labels:
+            rows = np.concatenate([split.inter_feat[REQUEST_ID].numpy() for split in splits])
+            some = None
+            if config["ranking_source"]["only_read"]:
+                some = RankingsRead(config, splits, reads, labels)
+                rows = rows[some.asking[rows]]
+            cache = first_process_first(
+                config, lambda: request_cache(config, train, parallel_map, some)
+            )
             for split in splits:
                 split.attach(cache)
-            rows = np.concatenate([split.inter_feat[REQUEST_ID].numpy() for split in splits])
             read = (config["request_lag"], config["n_rankings"]) if reads else (0, 1)
             found = coverage(cache, train.log, rows, *read)
             say_coverage(found)

@@ -1,111 +1,55 @@
 """What users did with two items: counts of pairs of rows, from which similarities are made.
 
 Counts of disjoint sets of users add up, which is what makes cross-fitting cheap: the counts without
-a fold are the counts of all users less those of the fold.
+a fold are the counts of all users less those of the fold. They are made for a *tile* of items at a
+time, so that no matrix of all pairs has to exist.
 """
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Protocol, Tuple
 
 import numpy as np
 from scipy import sparse
 
-from recbole_poem.log.requests import RequestLog
-
 
 class Counts(NamedTuple):
-    """What a similarity is made of; counts of disjoint sets of users add up.
+    """What the similarities of the t items of a tile to all others are made of.
 
     Attributes
     ----------
-    pairs : (n_items, n_items)
-        n(j, c).
-    source, target : (n_items,)
-        d(j) and e(c).
+    pairs : (t, n_items)
+        n(j, c), of the items j of the tile.
+    source : (t,)
+        d(j).
+    target : (n_items,)
+        e(c).
+    begin : int
+        The first item of the tile.
     """
 
     pairs: sparse.csr_matrix
     source: np.ndarray
     target: np.ndarray
-
-    def plus(self, other: "Counts") -> "Counts":
-        """Return these counts and those of other users together."""
-        return Counts(
-            self.pairs + other.pairs, self.source + other.source, self.target + other.target
-        )
-
-    def without(self, part: "Counts") -> "Counts":
-        """Return these counts less those of a part of the users."""
-        return Counts(self.pairs - part.pairs, self.source - part.source, self.target - part.target)
+    begin: int = 0
 
 
-def co_consumption(log: RequestLog, rows: np.ndarray) -> Counts:
-    """Count the users who consumed both items, in any order.
+class Pairs(Protocol):
+    """Pairs of rows of some users that are to be counted, none of them formed yet.
 
-    Parameters
-    ----------
-    log : RequestLog
-    rows : (E,) int64
-        Rows that are evidence, ascending.
-
-    Returns
-    -------
-    Counts
-        d = e = the users of each item, so that the similarity is the cosine.
+    They travel to workers. A *tile* is a range of items, those that a pair begins with.
     """
-    shape = (log.n_users, log.n_items)
-    consumed = sparse.csr_matrix((np.ones(len(rows)), (log.user[rows], log.item[rows])), shape)
-    consumed.data[:] = 1  # a user who consumed an item twice is one user
-    users = np.asarray(consumed.sum(axis=0)).ravel()
-    return Counts((consumed.T @ consumed).tocsr(), users, users)
+
+    @property
+    def work(self) -> np.ndarray:
+        """Pairs of rows that begin with each item, (n_items,) int64, the most that there can be."""
+
+    def of(self, tile: range) -> sparse.csr_matrix:
+        """Count the pairs of a tile: n(j, c), (t, n_items)."""
+
+    def sums(self, tile: range) -> Tuple[np.ndarray, np.ndarray]:
+        """Return d and e of the items of a tile, (t,) each."""
 
 
-def transition(
-    log: RequestLog,
-    rows: np.ndarray,
-    steps: int,
-    discount: float,
-    within: Optional[float],
-) -> Counts:
-    """Count how often an item followed another one, at most `steps` rows later.
-
-    Parameters
-    ----------
-    steps : int
-        Largest distance between the two rows, in rows of evidence of the same user.
-    discount : float
-        A pair at distance s counts ``discount ** (s - 1)``.
-    within : float or None
-        Largest time between the two rows, in the unit of the time field.
-
-    Returns
-    -------
-    Counts
-        n(j, c) counts c after j; d and e are its row and column sums.
-    """
-    pairs = sparse.csr_matrix((log.n_items, log.n_items))
-    for step in range(1, steps + 1):
-        earlier, later = rows[:-step], rows[step:]
-        keep = log.user[earlier] == log.user[later]
-        if within is not None:
-            keep &= log.time[later] - log.time[earlier] <= within
-        earlier, later = earlier[keep], later[keep]
-        weight = np.full(len(earlier), discount ** (step - 1))
-        pairs += sparse.csr_matrix((weight, (log.item[earlier], log.item[later])), pairs.shape)
-    return _with_sums(pairs)
-
-
-def session(
-    log: RequestLog, rows: np.ndarray, steps: int, discount: float, within: Optional[float]
-) -> Counts:
-    """Count how often two items were consumed close together, in either order.
-
-    The parameters are those of `transition`.
-    """
-    forward = transition(log, rows, steps, discount, within).pairs
-    return _with_sums((forward + forward.T).tocsr())
-
-
-def _with_sums(pairs: sparse.csr_matrix) -> Counts:
-    return Counts(
-        pairs, np.asarray(pairs.sum(axis=1)).ravel(), np.asarray(pairs.sum(axis=0)).ravel()
-    )
+def counted(pairs: Pairs, n_items: int) -> Counts:
+    """Count all pairs at once."""
+    everything = range(n_items)
+    return Counts(pairs.of(everything), *pairs.sums(everything))

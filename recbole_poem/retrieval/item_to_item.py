@@ -14,25 +14,26 @@ Items that the user has consumed before the request are no candidates.
 
 import json
 from dataclasses import replace
-from functools import partial, reduce
 from logging import getLogger
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from scipy import sparse
 from tqdm import tqdm
 
+from recbole_poem.core.memory import free_memory
+from recbole_poem.core.plurals import counted
 from recbole_poem.core.stage import Choice, written
 from recbole_poem.core.stages import OBJECTIVES
 from recbole_poem.core.workers import Map
 from recbole_poem.fusion.scores import CandidateOrder
 from recbole_poem.log.feedback import positive_rows
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.retrieval.counts import Counts
+from recbole_poem.retrieval.caps import Caps
+from recbole_poem.retrieval.estimation import Question
 from recbole_poem.retrieval.item_scores import ItemScores
-from recbole_poem.retrieval.similarities import USE, Similarity
-
-Result = TypeVar("Result")
+from recbole_poem.retrieval.similarities import USE
+from recbole_poem.retrieval.tiles import Plan, check_room, warn_of_many
 
 
 class ItemToItemRanker:
@@ -53,7 +54,9 @@ class ItemToItemRanker:
     fusion : CandidateOrder
         Of the M objectives; the candidates are chosen by its gains.
     seed : int
-        Decides which user falls into which fold.
+        Decides which user falls into which fold, and what the caps keep.
+    max_items_per_user, max_users_per_item : int, optional
+        What is counted at most; see `recbole_poem.retrieval.caps`.
     """
 
     has_stages = False
@@ -68,6 +71,8 @@ class ItemToItemRanker:
         top_k: int,
         fusion: CandidateOrder,
         seed: int,
+        max_items_per_user: Optional[int] = None,
+        max_users_per_item: Optional[int] = None,
     ) -> None:
         self.objectives = list(objectives)
         self._log = replace(log, values={})  # the workers need no more of it
@@ -82,7 +87,10 @@ class ItemToItemRanker:
             "top_k": top_k,
             "score_fusion": fusion.fingerprint(),
             "seed": seed,
+            "max_items_per_user": max_items_per_user,
+            "max_users_per_item": max_users_per_item,
         }
+        self._caps = Caps(max_items_per_user, max_users_per_item, n_folds, seed)
         if log.watch_time is not None:
             self._settings["watch_time"] = vars(log.watch_time)
         self._fold = np.random.default_rng(seed).permutation(log.n_users) % n_folds
@@ -124,37 +132,50 @@ class ItemToItemRanker:
             for each in plain.values()
         ]
         first_of = {question: what.index(question) for question in what}
+        asked = [self._question(m) for m in first_of.values()]
+        plans = [question.plan() for question in asked]
+        names = [self.objectives[m] for m in first_of.values()]
+        check_room(plans, names, self._n_folds, self._top_k, free_memory())
+        warn_of_many(plans, names)
+        n_tiles = sum(len(each.tiles) for each in plans)
         getLogger().info(
             f"request cache: estimating {len(first_of)} similarities without each of "
-            f"{self._n_folds} folds of users"
+            f"{self._n_folds} folds of users: {sum(each.n_pairs for each in plans):,} pairs of "
+            f"rows, in {counted(n_tiles, 'tile')}"
         )
         with tqdm(
-            total=2 * self._n_folds * len(first_of),
-            desc="similarities",
-            leave=False,
-            disable=not show_progress,
+            total=n_tiles, desc="similarities", leave=False, disable=not show_progress
         ) as bar:
-            found = [self._similarities(m, parallel_map, bar) for m in first_of.values()]
+            similarities = self._stacked(asked, plans, parallel_map, bar)
         return ItemScores(
             log=self._log,
             fold=self._fold,
             weight=_row_weights([choice.settings for choice in self._choices.values()]),
             positive=np.stack(self._positive),
-            similarities=[sparse.vstack(of_fold, format="csr") for of_fold in zip(*found)],
+            similarities=similarities,
             which=np.array([list(first_of).index(question) for question in what]),
             gains=self._gains,
         )
 
-    def _similarities(self, m: int, parallel_map: Map, bar: tqdm) -> List[sparse.csr_matrix]:
-        """Estimate the similarities of objective m without the users of each fold in turn."""
-        similarity: Similarity = self._choices[self.objectives[m]].make()
-        rows = np.flatnonzero(self._log.training & self._positive[m])
-        fold = self._fold[self._log.user[rows]]
-        count = partial(_count, similarity, self._log, rows, fold)
-        parts = _with_bar(bar, parallel_map(count, range(self._n_folds)))
-        everyone = reduce(Counts.plus, parts)
-        of_others = partial(_weigh_others, everyone, similarity, self._top_k)
-        return _with_bar(bar, parallel_map(of_others, parts))
+    def _question(self, m: int) -> Question:
+        """Return the similarity of objective m, which is to be estimated."""
+        similarity = self._choices[self.objectives[m]].make()
+        return Question(
+            similarity, self._log, self._positive[m], self._fold, self._n_folds, self._caps
+        )
+
+    def _stacked(
+        self, asked: Sequence[Question], plans: Sequence[Plan], parallel_map: Map, bar: tqdm
+    ) -> List[sparse.csr_matrix]:
+        """Estimate all similarities; return them one below the other, without each fold."""
+        pieces: List[List[sparse.csr_matrix]] = [[] for _ in range(self._n_folds)]
+        for question, of in zip(asked, plans):
+            for tile in question.answers(of.tiles, self._top_k, parallel_map):
+                for of_fold, piece in zip(pieces, tile):
+                    of_fold.append(piece)
+                bar.update()
+        # one fold after the other, so that no more than one stands in memory twice
+        return [sparse.vstack(pieces.pop(0), format="csr") for _ in range(self._n_folds)]
 
 
 def _row_weights(settings: Sequence[Any]) -> np.ndarray:
@@ -162,26 +183,3 @@ def _row_weights(settings: Sequence[Any]) -> np.ndarray:
     age = np.arange(max(each.history for each in settings))
     rows = [np.where(age < each.history, float(each.decay) ** age, 0) for each in settings]
     return np.array(rows, dtype=np.float32)
-
-
-def _count(
-    similarity: Similarity, log: RequestLog, rows: np.ndarray, fold: np.ndarray, f: int
-) -> Counts:
-    """Count the pairs of the users of fold f."""
-    return similarity.count(log, rows[fold == f])
-
-
-def _weigh_others(
-    everyone: Counts, similarity: Similarity, top_k: int, part: Counts
-) -> sparse.csr_matrix:
-    """Return the similarities that everyone but a part of the users gives."""
-    return similarity.weigh(everyone.without(part), top_k)
-
-
-def _with_bar(bar: tqdm, results: Iterable[Result]) -> List[Result]:
-    """List the results, with a step of the bar for each."""
-    listed = []
-    for result in results:
-        listed.append(result)
-        bar.update()
-    return listed

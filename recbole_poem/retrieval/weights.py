@@ -20,11 +20,11 @@ def normalise(counts: Counts, top_k: int, shrinkage: float) -> sparse.csr_matrix
 
     Returns
     -------
-    (n_items, n_items) float32, zero diagonal.
+    (t, n_items) float32, 0 for an item and itself.
     """
     pairs = counts.pairs.tocoo()
     # a difference of counts leaves entries of 0, or of a rounding error above it
-    kept = (pairs.row != pairs.col) & (pairs.data > 1e-9)
+    kept = (pairs.row + counts.begin != pairs.col) & (pairs.data > 1e-9)
     row, column = pairs.row[kept], pairs.col[kept]
     scale = np.sqrt(counts.source[row] * counts.target[column]) + shrinkage
     values = (pairs.data[kept] / scale).astype(np.float32)
@@ -42,7 +42,7 @@ def regression(counts: Counts, top_k: int, ridge: float) -> sparse.csr_matrix:
     Parameters
     ----------
     counts : Counts
-        Of co-consumption: ``pairs`` is X'X.
+        Of co-consumption, of all items: ``pairs`` is X'X.
     top_k : int
     ridge : float
         In users; the more, the closer to plain counts.
@@ -54,14 +54,9 @@ def regression(counts: Counts, top_k: int, ridge: float) -> sparse.csr_matrix:
     Raises
     ------
     InputError
-        If the catalogue is too large for a dense inverse.
+        If the ridge is too small.
     """
     n_items = counts.pairs.shape[0]
-    if n_items > _DENSE_ITEMS:
-        raise InputError(
-            f"objectives: the similarity 'ease' inverts a matrix of items x items and takes "
-            f"{_DENSE_ITEMS:,} items at most, not {n_items:,}; use 'cosine'"
-        )
     gram = counts.pairs.toarray(order="F")
     gram[np.diag_indices(n_items)] += ridge
     # one thread: its rounding must not depend on how many a machine has
@@ -76,6 +71,20 @@ def regression(counts: Counts, top_k: int, ridge: float) -> sparse.csr_matrix:
     # an inverse is dense: what is left of items that never met is a rounding error
     weights[weights < 1e-6] = 0
     return keep_largest(sparse.csr_matrix(weights.astype(np.float32)), top_k)
+
+
+def check_dense(n_items: int) -> None:
+    """Refuse a catalogue that is too large for a dense inverse.
+
+    Raises
+    ------
+    InputError
+    """
+    if n_items > _DENSE_ITEMS:
+        raise InputError(
+            f"objectives: the similarity 'ease' inverts a matrix of items x items and takes "
+            f"{_DENSE_ITEMS:,} items at most, not {n_items:,}; use 'cosine'"
+        )
 
 
 def keep_largest(matrix: sparse.csr_matrix, top_k: int) -> sparse.csr_matrix:

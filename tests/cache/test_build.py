@@ -106,6 +106,13 @@ def test_bit_for_bit_the_same_wherever_it_is_built(given, tmp_path, where, datas
             assert len(there.parts) == 4
             for found, expected in zip(padded(there), padded(here)):
                 np.testing.assert_array_equal(found, expected)
+        some = open_or_build(
+            tmp_path / "some", log, ranker, None, True, how, lambda start: start % 3 == 1
+        )
+    rows = np.flatnonzero(some.made)
+    assert np.array_equal(rows, np.arange(1, len(log), 3))
+    for found, expected in zip(some.read(rows), here.read(rows)):
+        np.testing.assert_array_equal(found, expected)
     assert (padded(here)[0] > 0).mean() > 0.2
 
 
@@ -144,7 +151,7 @@ def test_logged_reads_the_columns_that_the_user_names_whatever_the_objectives_ar
 def test_logged_lies_silently_over_the_objectives_of_a_data_set():
     for name in ("ml-100k", "kuairand-pure"):
         config = Config("POEM", name, config_dict={"ranking_source": "logged"})
-        usual = {"n_candidates": 100, "raw_scores": False, "columns": None}
+        usual = {"n_candidates": 100, "raw_scores": False, "only_read": False, "columns": None}
         assert config["ranking_source"] == {"name": "logged", **usual}
         assert len(config["objectives"]) == 5
 
@@ -162,7 +169,14 @@ def test_an_unknown_source_is_named_with_the_known_ones(given):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n_candidates", 6), ("folds", 4), ("neighbours", 5), ("raw_scores", False)],
+    [
+        ("n_candidates", 6),
+        ("folds", 4),
+        ("neighbours", 5),
+        ("raw_scores", False),
+        ("max_items_per_user", 3),
+        ("max_users_per_item", 3),
+    ],
 )
 def test_every_setting_of_the_source_is_part_of_what_a_cache_depends_on(
     given, dataset, name, value
@@ -227,3 +241,30 @@ def test_a_fusion_that_reads_scores_is_not_given_ranks(given, dataset):
 def test_what_no_ranking_can_be_made_of_is_named(given, dataset, keys, words):
     with pytest.raises(InputError, match=words):
         request_cache(config_of(given, **keys), dataset)
+
+
+def test_who_does_not_say_what_is_read_gets_no_cache_of_that_alone(given, dataset):
+    only = config_of(given, **{"ranking_source.only_read": True})
+    with pytest.raises(InputError, match=r"^ranking_source\.only_read: other rankings are read"):
+        request_cache(only, dataset)
+    some = request_cache(only, dataset, reads=lambda start: np.arange(len(start)) % 2 > 0)
+    assert 0 < some.made.mean() < 1
+    assert np.array_equal(existing_cache(only, dataset).made, some.made)
+    whole = request_cache(config_of(given), dataset, reads=lambda start: start < 0)
+    assert whole.made is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("epochs", 3), ("requests_per_window", 3), ("MAX_ITEM_LIST_LENGTH", 9), ("request_lag", 2),
+     ("n_rankings", 2), ("losses", ["feedback"]), ("positive_feedback", {"rating": "[4,inf)"})],
+)  # fmt: skip
+def test_what_decides_which_are_read_is_part_of_such_a_cache_and_of_no_other(
+    given, dataset, name, value
+):
+    def path(**keys):
+        return request_cache(config_of(given, **keys), dataset, reads=lambda start: start >= 0).path
+
+    only = {"ranking_source.only_read": True}
+    assert path(**only) == path(**only) != path(**only, **{name: value})
+    assert path() == path(**{name: value})

@@ -129,6 +129,18 @@ def test_it_feeds_a_run_that_saves_and_loads(
     assert objectives == ("click", "like", "seconds", "retrieval")
 
 
+def test_only_what_is_read_is_ranked_and_the_run_is_the_same(keys: Dict[str, Any]) -> None:
+    """Rankers learn the same: what they are asked does not matter to them."""
+    keys = {**keys, "requests_per_window": 1}
+    whole, some = (
+        run_recbole_poem(config_dict=with_source(keys, only_read=only)) for only in (False, True)
+    )
+    assert some["test_result"] == whole["test_result"]
+    assert some["best_valid_result"] == whole["best_valid_result"]
+    made = load(some["model_file"]).train_data._dataset.cache.made
+    assert 0.2 < made.mean() < 0.9
+
+
 def test_several_processes_train_with_the_cache_that_the_first_one_builds(
     keys: Dict[str, Any],
 ) -> None:

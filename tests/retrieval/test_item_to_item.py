@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toy_components import objectives_of
+from toy_components import counts_of, objectives_of
 from toy_logs import log_of, random_log, with_items
 
 from recbole_poem.core.stages import SCORE_FUSIONS
@@ -62,7 +62,7 @@ def slow_scores(log, objectives, fold, top_k):
                 for row in range(len(log))
                 if log.training[row] and positive[row] and fold[log.user[row]] != f
             ]
-            counts = choice.make().count(log, np.array(others))
+            counts = counts_of(choice.make(), log, np.array(others))
             n = counts.pairs.toarray()
             similarity = np.zeros(n.shape)
             for j in range(1, log.n_items):
@@ -333,6 +333,8 @@ def test_objectives_that_ask_the_same_share_a_similarity():
         {"kappa": 2.0},
         {"power": 1.0},
         {"seed": 1},
+        {"max_items_per_user": 3},
+        {"max_users_per_item": 3},
         {"objectives": {**THREE, "next": {"similarity": "transition", "steps": 3}}},
         {"objectives": {**THREE, "liked": {"feedback": {"rating": "[2,inf)"}}}},
         {"objectives": dict(reversed(THREE.items()))},

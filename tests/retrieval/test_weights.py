@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
-from toy_components import similarity_of
+from toy_components import counts_of, pairs_of, similarity_of
 from toy_logs import log_of, random_log
 
 from recbole_poem.core.errors import InputError
@@ -23,7 +23,7 @@ from recbole_poem.retrieval.weights import keep_largest, normalise, regression
 def test_similarity_equals_the_dense_formula_row_by_row(name, seed, shrinkage, top_k):
     log = random_log(seed, n_users=8, n_items=8)
     parameters = {} if name == "cosine" else {"steps": 2, "discount": 0.5, "within": None}
-    counts = similarity_of(name, **parameters).count(log, np.arange(len(log)))
+    counts = counts_of(similarity_of(name, **parameters), log, np.arange(len(log)))
     n, d, e = counts.pairs.toarray(), counts.source, counts.target
     expected = np.zeros(n.shape, dtype=np.float32)
     for j in range(log.n_items):
@@ -62,7 +62,7 @@ def consumed(log):
 @given(seed=st.integers(0, 10**6), ridge=st.sampled_from([0.5, 3.0, 200.0]))
 def test_regression_predicts_each_item_from_the_others(seed, ridge):
     log = random_log(seed, n_users=9, n_items=7)
-    counts = similarity_of("ease").count(log, np.arange(len(log)))
+    counts = counts_of(similarity_of("ease"), log, np.arange(len(log)))
     found = regression(counts, top_k=99, ridge=ridge).toarray()
 
     users = consumed(log)
@@ -82,7 +82,7 @@ def test_regression_explains_away_what_a_third_item_brings():
     draw = np.random.default_rng(0).random((400, 3)) < [0.5, 0.7, 0.7]
     users = [[1] + [item for item in (2, 3) if row[item - 1]] for row in draw if row[0]]
     log = log_of(users + [[4]] * 200, n_items=5)
-    counts = similarity_of("ease").count(log, np.arange(len(log)))
+    counts = counts_of(similarity_of("ease"), log, np.arange(len(log)))
     by_regression = regression(counts, top_k=4, ridge=1.0).toarray()
     by_cosine = normalise(counts, 4, 0.0).toarray()
     assert by_cosine[2, 3] > 0.8 * by_cosine[2, 1]
@@ -91,7 +91,7 @@ def test_regression_explains_away_what_a_third_item_brings():
 
 def test_regression_keeps_the_largest_of_each_row():
     log = random_log(3, n_users=30, n_items=12)
-    counts = similarity_of("ease").count(log, np.arange(len(log)))
+    counts = counts_of(similarity_of("ease"), log, np.arange(len(log)))
     whole, kept = (regression(counts, top_k, 2.0).toarray() for top_k in (99, 3))
     for row, few in zip(whole, kept):
         assert sorted(few[few > 0]) == sorted(row[row > 0])[-3:]
@@ -100,6 +100,5 @@ def test_regression_keeps_the_largest_of_each_row():
 def test_a_large_catalogue_is_refused_by_a_regression(monkeypatch):
     monkeypatch.setattr(weights, "_DENSE_ITEMS", 5)
     log = random_log(0, n_users=5, n_items=7)
-    counts = similarity_of("ease").count(log, np.arange(len(log)))
     with pytest.raises(InputError, match=r"'ease' inverts .* 5 items at most, not 7; use 'cosine'"):
-        regression(counts, 3, 1.0)
+        pairs_of(similarity_of("ease"), log, np.arange(len(log)))

@@ -17,7 +17,8 @@ from recbole_poem.core.stage import Stage
 from recbole_poem.core.stages import OBJECTIVES, RANKERS, RANKING_SOURCES, TARGETS
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.rankers.targets import TargetSettings
-from recbole_poem.retrieval.counts import Counts, co_consumption
+from recbole_poem.retrieval.co_consumption import CoConsumption
+from recbole_poem.retrieval.counts import Counts
 from recbole_poem.retrieval.similarities import Evidence
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import create_dataset
@@ -96,6 +97,8 @@ class Linear(nn.Module):
 class Popularity:
     """The other item's users."""
 
+    in_order = at_once = False
+
     @dataclass(frozen=True)
     class Settings(Evidence):
         exponent: float = setting(0.5, ABOVE_0, "of the users")
@@ -103,12 +106,13 @@ class Popularity:
     def __init__(self, settings: Any) -> None:
         self.settings = settings
 
-    def count(self, log: RequestLog, rows: np.ndarray) -> Counts:
-        return co_consumption(log, rows)
+    def pairs(self, log: RequestLog, rows: np.ndarray, kept: np.ndarray) -> CoConsumption:
+        return CoConsumption(log, rows[kept])
 
     def weigh(self, counts: Counts, top_k: int) -> Any:
         met = counts.pairs.tocoo()
-        met.data = np.where(met.row == met.col, 0, counts.target[met.col] ** self.settings.exponent)
+        own = met.row + counts.begin == met.col
+        met.data = np.where(own, 0, counts.target[met.col] ** self.settings.exponent)
         return met.tocsr().astype(np.float32)
 
 

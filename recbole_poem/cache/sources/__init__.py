@@ -21,6 +21,9 @@ class SourceSettings:
     raw_scores: bool = setting(
         False, FLAG, "keep scores in four bytes; else their ranks, in one where N is up to 255"
     )
+    only_read: bool = setting(
+        False, FLAG, "make the rankings that this run reads, and no others; the run is the same"
+    )
 
 
 class SourceContext(NamedTuple):

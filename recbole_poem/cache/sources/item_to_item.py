@@ -1,12 +1,12 @@
 """The embedded default: one item-to-item similarity per objective, cross-fitted over users."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 from recbole_poem.cache.build import order_of
 from recbole_poem.cache.sources import SourceContext, SourceSettings
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.settings import at_least, setting
+from recbole_poem.core.settings import at_least, or_nothing, setting
 from recbole_poem.core.stages import RANKING_SOURCES, SCORE_FUSIONS
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.retrieval.item_to_item import ItemToItemRanker
@@ -20,6 +20,14 @@ class RetrievalSettings(SourceSettings):
         5, at_least(2), "folds of users; one is ranked by similarities estimated without it"
     )
     neighbours: int = setting(500, at_least(1), "similar items kept per item and objective")
+    max_items_per_user: Optional[int] = setting(
+        None,
+        or_nothing(at_least(1), "for all"),
+        "items counted per user: a sample, or the latest rows where their order counts",
+    )
+    max_users_per_item: Optional[int] = setting(
+        None, or_nothing(at_least(1), "for all"), "users sampled per item, evenly over the folds"
+    )
 
 
 @RANKING_SOURCES.register("item_to_item")
@@ -76,4 +84,6 @@ def arguments(settings: RetrievalSettings, config: Any, log: RequestLog) -> Any:
         "n_folds": settings.folds,
         "top_k": settings.neighbours,
         "seed": config["seed"],
+        "max_items_per_user": settings.max_items_per_user,
+        "max_users_per_item": settings.max_users_per_item,
     }

@@ -14,7 +14,7 @@ from scipy import sparse
 from recbole_poem.core.number_types import is_number
 from recbole_poem.core.settings import Range, at_least, or_nothing, setting
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.retrieval.counts import Counts
+from recbole_poem.retrieval.counts import Counts, Pairs
 
 UP_TO_1 = Range(lambda v: is_number(v) and 0 < v <= 1, "a number above 0, up to 1")
 _CONDITION = Range(
@@ -43,8 +43,27 @@ USE = ("history", "decay")
 class Similarity(Protocol):
     """What a component of the stage offers; its settings are an `Evidence`."""
 
-    def count(self, log: RequestLog, rows: np.ndarray) -> Counts:
-        """Count pairs of items in some rows (E,), ascending; counts of disjoint users add up."""
+    #: whether the order of a user's rows counts, and not only what the user consumed
+    in_order: bool
+    #: whether it weighs all items at once, and no tile of them alone
+    at_once: bool
+
+    def pairs(self, log: RequestLog, rows: np.ndarray, kept: np.ndarray) -> Pairs:
+        """Return the pairs of some rows (E,), ascending, that are to be counted, none formed yet.
+
+        Parameters
+        ----------
+        log : RequestLog
+        rows : (E,) int64
+            Rows that are evidence; counts of disjoint users add up.
+        kept : (E,) bool
+            Which of them are counted; the others stand between them, and no more.
+
+        Raises
+        ------
+        InputError
+            If it does not take such a log.
+        """
 
     def weigh(self, counts: Counts, top_k: int) -> sparse.csr_matrix:
-        """Return similarities (n_items, n_items) float32, from 0, diagonal 0, top_k a row."""
+        """Return the similarities of a tile, (t, n_items) float32: from 0, top_k a row, no own."""

@@ -8,7 +8,8 @@ from scipy import sparse
 from recbole_poem.core.settings import FROM_0, setting
 from recbole_poem.core.stages import OBJECTIVES
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.retrieval.counts import Counts, co_consumption
+from recbole_poem.retrieval.co_consumption import CoConsumption
+from recbole_poem.retrieval.counts import Counts
 from recbole_poem.retrieval.similarities import Evidence
 from recbole_poem.retrieval.weights import normalise
 
@@ -24,6 +25,8 @@ class Shrunk(Evidence):
 class Cosine:
     """Consumed by the same users, in any order; shrunk (Koren, KDD 2008)."""
 
+    in_order = at_once = False
+
     @dataclass(frozen=True)
     class Settings(Shrunk):
         """See `Shrunk`."""
@@ -31,9 +34,9 @@ class Cosine:
     def __init__(self, settings: Shrunk) -> None:
         self.settings = settings
 
-    def count(self, log: RequestLog, rows: np.ndarray) -> Counts:
+    def pairs(self, log: RequestLog, rows: np.ndarray, kept: np.ndarray) -> CoConsumption:
         """Count the users who consumed both items."""
-        return co_consumption(log, rows)
+        return CoConsumption(log, rows[kept])
 
     def weigh(self, counts: Counts, top_k: int) -> sparse.csr_matrix:
         """Normalise the counts."""

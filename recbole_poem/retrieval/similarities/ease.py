@@ -8,9 +8,10 @@ from scipy import sparse
 from recbole_poem.core.settings import ABOVE_0, setting
 from recbole_poem.core.stages import OBJECTIVES
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.retrieval.counts import Counts, co_consumption
+from recbole_poem.retrieval.co_consumption import CoConsumption
+from recbole_poem.retrieval.counts import Counts
 from recbole_poem.retrieval.similarities import Evidence
-from recbole_poem.retrieval.weights import regression
+from recbole_poem.retrieval.weights import check_dense, regression
 
 
 @OBJECTIVES.register("ease")
@@ -19,6 +20,8 @@ class Ease:
 
     It ranks ml-100k better than `cosine`, and KuaiRand-Pure no better.
     """
+
+    in_order, at_once = False, True
 
     @dataclass(frozen=True)
     class Settings(Evidence):
@@ -29,9 +32,10 @@ class Ease:
     def __init__(self, settings: "Ease.Settings") -> None:
         self.settings = settings
 
-    def count(self, log: RequestLog, rows: np.ndarray) -> Counts:
+    def pairs(self, log: RequestLog, rows: np.ndarray, kept: np.ndarray) -> CoConsumption:
         """Count the users who consumed both items."""
-        return co_consumption(log, rows)
+        check_dense(log.n_items)
+        return CoConsumption(log, rows[kept])
 
     def weigh(self, counts: Counts, top_k: int) -> sparse.csr_matrix:
         """Regress."""

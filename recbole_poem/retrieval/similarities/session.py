@@ -9,7 +9,8 @@ from scipy import sparse
 from recbole_poem.core.settings import at_least, setting
 from recbole_poem.core.stages import OBJECTIVES
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.retrieval.counts import Counts, session
+from recbole_poem.retrieval.counts import Counts
+from recbole_poem.retrieval.sequences import Distance, Neighbourhoods
 from recbole_poem.retrieval.similarities import UP_TO_1
 from recbole_poem.retrieval.similarities.cosine import Shrunk
 from recbole_poem.retrieval.similarities.transition import NO_LIMIT
@@ -19,6 +20,8 @@ from recbole_poem.retrieval.weights import normalise
 @OBJECTIVES.register("session")
 class Session:
     """Consumed within some steps, before or after."""
+
+    in_order, at_once = True, False
 
     @dataclass(frozen=True)
     class Settings(Shrunk):
@@ -33,10 +36,10 @@ class Session:
     def __init__(self, settings: "Session.Settings") -> None:
         self.settings = settings
 
-    def count(self, log: RequestLog, rows: np.ndarray) -> Counts:
+    def pairs(self, log: RequestLog, rows: np.ndarray, kept: np.ndarray) -> Neighbourhoods:
         """Count how often the two items stood close together, in either order."""
         of = self.settings
-        return session(log, rows, of.steps, of.discount, of.within)
+        return Neighbourhoods(log, rows, kept, Distance(of.steps, of.discount, of.within))
 
     def weigh(self, counts: Counts, top_k: int) -> sparse.csr_matrix:
         """Normalise the counts."""

@@ -9,7 +9,8 @@ from scipy import sparse
 from recbole_poem.core.settings import FROM_0, at_least, or_nothing, setting
 from recbole_poem.core.stages import OBJECTIVES
 from recbole_poem.log.requests import RequestLog
-from recbole_poem.retrieval.counts import Counts, transition
+from recbole_poem.retrieval.counts import Counts
+from recbole_poem.retrieval.sequences import Distance, Transitions
 from recbole_poem.retrieval.similarities import UP_TO_1
 from recbole_poem.retrieval.similarities.cosine import Shrunk
 from recbole_poem.retrieval.weights import normalise
@@ -20,6 +21,8 @@ NO_LIMIT = or_nothing(FROM_0, "for no limit")
 @OBJECTIVES.register("transition")
 class Transition:
     """Consumed at most some steps later."""
+
+    in_order, at_once = True, False
 
     @dataclass(frozen=True)
     class Settings(Shrunk):
@@ -34,10 +37,10 @@ class Transition:
     def __init__(self, settings: "Transition.Settings") -> None:
         self.settings = settings
 
-    def count(self, log: RequestLog, rows: np.ndarray) -> Counts:
+    def pairs(self, log: RequestLog, rows: np.ndarray, kept: np.ndarray) -> Transitions:
         """Count how often the second item came after the first."""
         of = self.settings
-        return transition(log, rows, of.steps, of.discount, of.within)
+        return Transitions(log, rows, kept, Distance(of.steps, of.discount, of.within))
 
     def weigh(self, counts: Counts, top_k: int) -> sparse.csr_matrix:
         """Normalise the counts."""
