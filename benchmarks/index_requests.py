@@ -92,7 +92,7 @@ def requests(world: Dict[str, Any], rounds: int) -> Dict[str, Any]:
     torch.set_num_threads(1)
     where = serving_world.World(**world)
     sides = {side: loaded(side, where) for side in SIDES}
-    queries = queries_of(where, 4 * BATCH)
+    queries = queries_of(where, 4 * BATCH if rounds > 1 else BATCH)
     blocks = [queries[begin : begin + BATCH] for begin in range(0, len(queries), BATCH)]
     single: Dict[str, List[Seconds]] = {side: [] for side in sides}
     batch: Dict[str, List[Seconds]] = {side: [] for side in sides}

@@ -81,6 +81,9 @@ class _Factories(TorchFunctionMode):
         kwargs = kwargs or {}
         if function in (torch.tensor, torch.as_tensor) and _is_other(kwargs.get("device")):
             return function(*args, **{**kwargs, "device": "cpu"}).to(OTHER)
+        if function is torch.Tensor.new_tensor and args[0].device == OTHER:
+            kwargs = {"dtype": args[0].dtype, **kwargs}
+            return torch.tensor(*args[1:], **kwargs).to(OTHER)
         if function is torch.Tensor.tolist:  # which reads the memory itself
             return function(args[0].cpu())
         return function(*args, **kwargs)

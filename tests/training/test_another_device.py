@@ -103,7 +103,7 @@ class TestTheDevice:
             assert there.device == OTHER
             assert (there + torch.tensor(1.0)).tolist() == [[1, 2, 3], [4, 5, 6]]
             assert there[torch.tensor([1])].cpu().tolist() == [[3, 4, 5]]
-            assert torch.tensor([2.0], device=OTHER).item() == 2
+            assert torch.tensor([2.0], device=OTHER).item() == there.new_tensor(2).item() == 2
             layer = torch.nn.Linear(3, 1).to(OTHER)
             layer(there).sum().backward()
             assert layer.weight.grad.tolist() == [[3, 5, 7]]
