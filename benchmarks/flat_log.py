@@ -11,17 +11,13 @@ the highest resident memory, pages of mapped files included, which the system ma
 On a busy machine ``cpu_s``, the processor time, is the steadier clock.
 """
 
-import os
 import tempfile
-import threading
-import time
 from pathlib import Path
 from typing import Any, Dict
 
 import measure
 import numpy as np
-
-from recbole_poem.benchmark.machine import peak_memory
+from watch import Watch
 
 SIZES = (1_000_000, 10_000_000)
 QUICK_SIZES = (50_000,)
@@ -119,42 +115,6 @@ def _digest(splits: Any) -> int:
     weight = [np.arange(len(split)) % 10_007 + 1 for split in splits]
     items = [split.inter_feat["item_id"].numpy() for split in splits]
     return sum(int((w * item).sum()) for w, item in zip(weight, items))
-
-
-class Watch:
-    """Takes the seconds and the memory of a block; a context."""
-
-    def __enter__(self) -> "Watch":
-        self.found: Dict[str, float] = {}
-        self._before, self._most, self._done = _anonymous(), 0, threading.Event()
-        self._peak_before = peak_memory()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-        self._begin, self._cpu = time.perf_counter(), time.process_time()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        seconds, cpu = time.perf_counter() - self._begin, time.process_time() - self._cpu
-        self._done.set()
-        self._thread.join()
-        self.found = {
-            "seconds": seconds,
-            "cpu_s": cpu,
-            "peak": peak_memory() - self._peak_before,
-            "anonymous": max(self._most, _anonymous()) - self._before,
-            "kept": _anonymous() - self._before,
-        }
-
-    def _look(self) -> None:
-        while not self._done.wait(0.05):
-            self._most = max(self._most, _anonymous())
-
-
-def _anonymous() -> int:
-    """Return the resident bytes of this process that no file holds."""
-    lines = Path(f"/proc/{os.getpid()}/status").read_text().splitlines()
-    line = next(line for line in lines if line.startswith("RssAnon"))
-    return int(line.split()[1]) * 1024
 
 
 def rounded(found: Any) -> Any:

@@ -1,220 +1,213 @@
-"""One million items by an index: recall and speed against a look at all of them.
+"""Large catalogues by the index: codes mapped from a file, the rows it replaced, and all items.
 
-(a) The index alone, on two catalogues: a mixture of 300 clusters of unequal size whose items vary
-in norm (lognormal, σ = 0.4), which is what trained embeddings look like, and independent normal
-numbers, which is the hardest case for any index: no item is like another. States lie near the mean
-of five items, three of which are of one cluster. The index measures on half of the states how many
-cells it has to visit; recall is that of the other half, and the worst of them is recorded too. (b)
-Requests with a history of 50 items and a ranking of 100 to `Recommender`, one and 64 at a time,
-with the index and without, in turn, on a checkpoint whose items are those of the mixture. Seven of
-ten items of a history are of one cluster, in the log and in the requests. The other weights are
-untrained, and there are no embeddings of positions: a state is near the last item. One thread.
+(a) The index alone, at several sizes, on the catalogues of `catalogues.py`: one like what POEM has
+trained, where a checkpoint is named, a mixture of clusters, and normal numbers. The embeddings lie
+in a file and are mapped, on all sides. The cells are cut once for both indices. ``codes`` is the
+index of today: codes of one byte in a mapped file, what they find is scored by its rows. ``rows``
+is the one before: float32 rows in lists. Each is built, and opened again, in a process of its own,
+which watches its memory: bytes an item that no file holds. Each measures on half of the states how
+many cells it has to visit; recall is that of the other half. A search is one state, its 50 best
+items and their products, all sides in turn in one process.
+
+(b) Requests to `Recommender`, by `index_requests.py`.
+
+One thread.
 """
 
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple
+from typing import Any, Dict, List
 
+import index_requests
 import measure
 import numpy as np
-import serving_world
 import torch
+from catalogues import LikeTrained, Mixture, Normal, Trained, trained, write
+from former_index import FlatCells, FlatIndex
+from index_requests import Seconds, make_world, requests, taken  # noqa: F401 (called by their names)
+from watch import Watch
 
-from recbole_poem.benchmark.machine import peak_memory
-from recbole_poem.serving.index.cells import Cells, cut
-from recbole_poem.serving.index.item_index import BEST, ItemIndex, exact, visit_enough
-from recbole_poem.serving.query import Query
-from recbole_poem.serving.recommender import Recommender
+from recbole_poem.serving.index import index_file
+from recbole_poem.serving.index.cells import Cells, cut, library
+from recbole_poem.serving.index.item_index import BEST, ItemIndex, exact, recall, visit_enough
 from recbole_poem.serving.top_k import top_k
-from recbole_poem.training import checkpoint
 
-D = 64
-N_CLUSTERS = 300
-BATCH = 64
+SIZES, QUICK_SIZES = (100_000, 1_000_000, 5_000_000), (20_000,)
+MOST = 1_000_000  # items of the catalogues that are not like trained ones, and of the requests
+STATES = 400
 NOTHING = np.zeros(0, np.int64)
+KEY = bytes(index_file.DIGEST)
 
 
-class Items(NamedTuple):
-    """A catalogue: embeddings (n, d), and the cluster of each item."""
-
-    embedding: np.ndarray
-    cluster: np.ndarray
-
-
-def mixture(n: int) -> Items:
-    """Draw items about centres; a cluster is about as wide as half the way between two centres."""
-    rng = np.random.default_rng(0)
-    centre = rng.normal(size=(N_CLUSTERS, D)) / D**0.5
-    cluster = rng.choice(N_CLUSTERS, n, p=rng.dirichlet(np.full(N_CLUSTERS, 0.5)))
-    embedding = centre[cluster] + 0.7 * rng.normal(size=(n, D)) / D**0.5
-    embedding /= np.linalg.norm(embedding, axis=1, keepdims=True)
-    return Items((embedding * rng.lognormal(0, 0.4, (n, 1))).astype(np.float32), cluster)
-
-
-def normal(n: int) -> Items:
-    """Draw independent normal numbers; the clusters mean nothing."""
-    rng = np.random.default_rng(0)
-    embedding = rng.standard_normal((n, D), dtype=np.float32)
-    return Items(embedding, rng.integers(0, N_CLUSTERS, n))
-
-
-def states(items: Items, number: int) -> np.ndarray:
-    """Draw states near the mean of five items, three of them of one cluster, (number, d)."""
-    rng = np.random.default_rng(1)
-    found = []
-    for item in rng.integers(0, len(items.cluster), number):
-        alike = rng.choice(np.flatnonzero(items.cluster == items.cluster[item]), 2)
-        others = rng.integers(0, len(items.cluster), 2)
-        mean = items.embedding[[item, *alike, *others]].mean(axis=0)
-        noise = rng.normal(size=D) / D**0.5
-        found.append(mean / np.linalg.norm(mean) + 0.3 * noise)
-    return np.array(found, dtype=np.float32)
-
-
-CATALOGUES: Dict[str, Callable[[int], Items]] = {"mixture": mixture, "normal": normal}
-
-
-def alone(catalogue: str, n_items: int, pairs: int) -> Dict[str, Any]:
-    """Measure the index of one catalogue."""
+def prepare(catalogue: str, n_items: int, folder: str) -> Dict[str, Any]:
+    """Write a catalogue, the states that ask, and the cells that both indices take."""
     torch.set_num_threads(1)
-    items = CATALOGUES[catalogue](n_items)
-    asked = states(items, 400)
-    before = peak_memory()
-    cell: List[np.ndarray] = []
-    building = measure.seconds(lambda: cell.append(cut(items.embedding, show_progress=True)))
-    cells = Cells(items.embedding, cell[0], 1)
-    measuring = measure.seconds(lambda: visit_enough(cells, items.embedding, asked[::2]))
-    index, others = ItemIndex(items.embedding, cells), asked[1::2]
-    expected = exact(items.embedding, others, BEST)
-    found = [index.find(state, BEST, NOTHING)[0] for state in others]
-    recalls = [len(np.intersect1d(*pair)) / BEST for pair in zip(expected, found)]
-    embedding = torch.from_numpy(items.embedding)
+    there = Path(folder)
+    given = np.load(there.parent / "table.npz") if catalogue == "like_trained" else None
+    kind = {"mixture": Mixture, "normal": Normal}.get(catalogue)
+    drawn = kind() if kind else LikeTrained(Trained(given["items"], given["states"]))
+    write(drawn, str(there / "rows.npy"), n_items)
+    asked = drawn.states(np.random.default_rng(1), STATES)
+    rows = np.load(there / "rows.npy", mmap_mode="r")
+    with Watch() as watch:
+        cell = cut(rows, show_progress=True)
+    found = {"asked": asked, "cell": cell, "best": exact(rows, asked, BEST)}
+    for name, array in found.items():
+        np.save(there / f"{name}.npy", array)
+    width = {"width": drawn.width} if isinstance(drawn, LikeTrained) else {}
+    return {"cutting": per_item(watch, n_items), "cells": int(cell.max()) + 1, **width}
 
-    def by_index() -> float:
-        return measure.seconds(lambda: [index.find(u, BEST, NOTHING) for u in others]) / len(others)
 
-    def by_all() -> float:
-        some = torch.from_numpy(others[:20]).split(1)
-        return measure.seconds(lambda: [top_k(u @ embedding.T, BEST) for u in some]) / len(some)
+def codes(folder: str) -> Dict[str, Any]:
+    """Build the index of today, but for the cells, and write it."""
+    given = _Given(folder)
+    with Watch() as watch:
+        cells = Cells.of(given.rows, given.cell)
+    with Watch() as measuring:
+        visit_enough(cells, given.rows, given.asked[::2])
+    with Watch() as writing:
+        index_file.write(Path(folder, "index"), KEY, cells)
+    steps = {"filling": watch, "measuring": measuring, "writing": writing}
+    found = {name: per_item(step, len(given.rows)) for name, step in steps.items()}
+    size = Path(folder, "index").stat().st_size
+    return {**found, "cells_visited": cells.n_visited, "file_bytes_an_item": size / len(given.rows)}
 
-    taken = measure.paired({"all_items": by_all, "index": by_index}, pairs)
+
+def rows(folder: str) -> Dict[str, Any]:
+    """Build the index before, but for the cells, which are all that it writes."""
+    given = _Given(folder)
+    with Watch() as watch:
+        cells = FlatCells(given.rows, given.cell, 1)
+    with Watch() as measuring:
+        cells.visit_enough(given.best[::2], given.asked[::2])
+    steps = {"filling": watch, "measuring": measuring}
+    found = {name: per_item(step, len(given.rows)) for name, step in steps.items()}
+    return {**found, "cells_visited": cells.n_visited, "file_bytes_an_item": 4.0}
+
+
+def opened(side: str, folder: str, n_visited: int) -> Dict[str, Any]:
+    """Open an index that was built, as a service does when it starts."""
+    given = _Given(folder)
+    with Watch() as watch:
+        index = given.opened(side, n_visited)
+    index.find(given.asked[0], BEST, NOTHING)
+    return per_item(watch, len(given.rows))
+
+
+def searches(folder: str, n_visited: Dict[str, int], rounds: int) -> Dict[str, Any]:
+    """Search for each state of the other half, by all sides in turn."""
+    given = _Given(folder)
+    asked, best = given.asked[1::2], given.best[1::2]
+    indices = {side: given.opened(side, number) for side, number in n_visited.items()}
+    found: Dict[str, Any] = {}
+    for side, index in indices.items():
+        answers = [given.answer(index, state) for state in asked]
+        recalls = [len(np.intersect1d(*pair)) / BEST for pair in zip(best, answers)]
+        found[side] = {"recall@50": float(np.mean(recalls)), "worst_recall@50": min(recalls)}
+    seconds: Dict[str, List[Seconds]] = {side: [] for side in ("all_items", *indices)}
+    embedding = torch.from_numpy(given.rows)
+    for turn in range(rounds):
+        for side, index in indices.items():
+            seconds[side] += [
+                index_requests.both(lambda u=u, index=index: given.answer(index, u)) for u in asked
+            ]
+        few = torch.from_numpy(asked[20 * turn : 20 * turn + 20]).split(1)
+        seconds["all_items"] += [
+            index_requests.both(lambda u=u: top_k(u @ embedding.T, BEST)) for u in few
+        ]
+    for side, each in seconds.items():
+        found[side] = {**found.get(side, {}), **index_requests.quantiles(each)}
+    return found
+
+
+class _Given:
+    """What `prepare` left in a folder."""
+
+    def __init__(self, folder: str) -> None:
+        torch.set_num_threads(1)
+        library()  # which is no part of an index
+        self._folder = Path(folder)
+        self.rows = np.load(self._folder / "rows.npy", mmap_mode="r+")
+        self.asked, self.cell, self.best = (
+            np.load(self._folder / f"{name}.npy") for name in ("asked", "cell", "best")
+        )
+
+    def opened(self, side: str, n_visited: int) -> Any:
+        """Return an index that was built."""
+        if side == "rows":
+            return FlatIndex(FlatCells(self.rows, self.cell, n_visited))
+        cells, why = index_file.read(self._folder / "index", KEY)
+        if cells is None:
+            raise RuntimeError(why)
+        return ItemIndex(self.rows, cells)
+
+    def answer(self, index: Any, state: np.ndarray) -> np.ndarray:
+        """Return the best items of those that an index finds, by their rows."""
+        found = index.find(state, BEST, NOTHING)[0]
+        return found[np.argsort(-(self.rows[found] @ state), kind="stable")[:BEST]]
+
+
+def per_item(watch: Watch, n_items: int) -> Dict[str, float]:
+    """Return the seconds of a step, and its memory that no file holds, in bytes an item."""
+    memory = {name: watch.found[name] / n_items for name in ("anonymous", "kept")}
+    return {"seconds": watch.found["seconds"], "cpu_s": watch.found["cpu_s"], **memory}
+
+
+def alone(catalogue: str, n_items: int, table: Path, rounds: int) -> Dict[str, Any]:
+    """Measure both indices of one catalogue."""
+    print(f"{catalogue}, {n_items:,} items:", flush=True)
+    with tempfile.TemporaryDirectory(dir=table.parent) as folder:
+        result: Dict[str, Any] = measure.call(
+            "prepare", catalogue=catalogue, n_items=n_items, folder=folder
+        )
+        sides = {side: measure.call(side, folder=folder) for side in ("rows", "codes")}
+        n_visited = {side: found["cells_visited"] for side, found in sides.items()}
+        for side, found in sides.items():
+            found["opening"] = measure.call(
+                "opened", side=side, folder=folder, n_visited=n_visited[side]
+            )
+        found = measure.call("searches", folder=folder, n_visited=n_visited, rounds=rounds)
+    return {**result, **{side: {**sides.get(side, {}), **found[side]} for side in found}}
+
+
+def read_table(path: str, table: str) -> Dict[str, Any]:
+    """Keep what a trained model has, and measure the index of its own items."""
+    torch.set_num_threads(1)
+    found = trained(path, STATES)
+    np.savez(table, **found._asdict())
+    cells = Cells.of(found.items, cut(found.items, show_progress=False))
+    visit_enough(cells, found.items, found.states[::2])
+    best = exact(found.items, found.states[1::2], BEST)
     return {
-        "building_s": building,
-        "measuring_s": measuring,
-        "opening_s": measure.seconds(lambda: Cells(items.embedding, cell[0], 1)),
-        "peak_mib": peak_memory() // 2**20,
-        "peak_mib_before": before // 2**20,
+        "items": len(found.items),
         "cells": len(cells),
         "cells_visited": cells.n_visited,
-        "recall@50": float(np.mean(recalls)),
-        "worst_recall@50": float(np.min(recalls)),
-        "seconds_of_a_search": taken,
-        "speed_up": measure.ratio(taken["all_items"], taken["index"]),
+        "recall@50": recall(cells, best, found.states[1::2]),
     }
-
-
-def with_items(path: str, items: Items) -> None:
-    """Put embeddings into a checkpoint, so that neighbours in the log are of one cluster mostly.
-
-    The ids of a world's items, and with them the rows of the weights, are in the order of its log.
-    """
-    rng = np.random.default_rng(2)
-    order = np.argsort(items.cluster, kind="stable")
-    moved = np.flatnonzero(rng.random(len(order)) < 0.3)
-    order[moved] = order[rng.permutation(moved)]
-    state = torch.load(path, weights_only=True)
-    weight = state["state_dict"]["item_embedding.weight"]
-    embedding = items.embedding * (float(weight.std()) / items.embedding.std())
-    weight[1:] = torch.from_numpy(embedding[order])
-    for name, value in state["state_dict"].items():
-        if "position" in name:
-            value.zero_()
-    checkpoint.write(Path(path), state)
-
-
-def queries_of(world: serving_world.World, number: int) -> List[Query]:
-    """Draw requests of users of the log, half of whom may get again what they have seen."""
-    log = Path(world.keys["data_path"], f"items{world.n_items}", f"items{world.n_items}.inter")
-    tokens = np.loadtxt(log, dtype=str, skiprows=1, usecols=1, delimiter="\t")
-    rng = np.random.default_rng(0)
-    begin = 100 * rng.integers(0, world.n_items // 100, number) + rng.integers(0, 51, number)
-    return [
-        Query(
-            tokens[first : first + serving_world.LENGTH].tolist(),
-            world.ranking(rng),
-            k=BEST,
-            filter_seen=place % 2 == 0,
-        )
-        for place, first in enumerate(begin)
-    ]
-
-
-def overlap(one: Recommender, other: Recommender, queries: List[Query]) -> List[float]:
-    """Return the share of each answer of `other` that `one` gives as well."""
-    lists = ([set(answer.items) for answer in side.answer(queries)] for side in (one, other))
-    return [len(ours & theirs) / len(theirs) for ours, theirs in zip(*lists)]
-
-
-def requests(n_items: int, pairs: int) -> Dict[str, Any]:
-    """Measure requests to a recommender, with the index and without."""
-    torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        world = serving_world.make(Path(folder), n_items)
-        with_items(world.checkpoint, mixture(n_items))
-        queries = queries_of(world, 4 * BATCH)
-        sides = {"all_items": Recommender.load(world.checkpoint, world.keys)}
-        approximate: List[Recommender] = []
-
-        def load() -> None:
-            approximate[:] = [Recommender.load(world.checkpoint, world.keys, approximate=True)]
-
-        loading = [measure.seconds(load) for _ in range(2)]
-        size = Path(f"{world.checkpoint}.index").stat().st_size
-    sides["index"] = approximate[0]
-    result: Dict[str, Any] = {
-        "loading_and_building_s": loading[0],
-        "loading_s": loading[1],
-        "file_mib": size / 2**20,
-        "peak_mib": peak_memory() // 2**20,
-    }
-    blocks = [queries[begin : begin + BATCH] for begin in range(0, len(queries), BATCH)]
-    shares = [
-        share for block in blocks for share in overlap(sides["index"], sides["all_items"], block)
-    ]
-    result["recall@50"], result["worst_recall@50"] = float(np.mean(shares)), min(shares)
-    for size, name in ((1, "single"), (BATCH, "batch_of_64")):
-        taken = measure.paired(
-            {side: turn(recommender, queries, size) for side, recommender in sides.items()}, pairs
-        )
-        result[name] = {
-            "seconds": taken,
-            "speed_up": measure.ratio(taken["all_items"], taken["index"]),
-        }
-    return result
-
-
-def turn(recommender: Recommender, queries: List[Query], size: int) -> Callable[[], float]:
-    """Return a turn: seconds of one call with so many queries, the mean of several calls."""
-    number = 20 if size == 1 else 2
-    blocks = [queries[n * size : (n + 1) * size] for n in range(number)]
-
-    def taken() -> float:
-        return measure.seconds(lambda: [recommender.answer(block) for block in blocks]) / number
-
-    taken()
-    return taken
 
 
 def main() -> None:
-    """Measure both catalogues, and requests."""
-    quick = measure.parser(__doc__).parse_args().quick
-    n_items, pairs = (20_000, 2) if quick else (1_000_000, 7)
-    result: Dict[str, Any] = {"items": n_items, "d": D}
-    for catalogue in CATALOGUES:
-        print(f"{catalogue}:", flush=True)
-        result[catalogue] = measure.call("alone", catalogue=catalogue, n_items=n_items, pairs=pairs)
-    result["requests"] = measure.call("requests", n_items=n_items, pairs=pairs)
-    measure.record("serving_index", result, quick)
+    """Measure the catalogues, and requests."""
+    arguments = measure.parser(__doc__)
+    arguments.add_argument("checkpoint", nargs="?", help="of a POEM that was trained")
+    options = arguments.parse_args()
+    sizes, rounds = (QUICK_SIZES, 1) if options.quick else (SIZES, 3)
+    result: Dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder, "table.npz")
+        names = ["mixture", "normal"]
+        if options.checkpoint:
+            result["trained"] = measure.call(
+                "read_table", path=options.checkpoint, table=str(table)
+            )
+            names.insert(0, "like_trained")
+        for name in names:
+            for size in sizes if name == "like_trained" else [n for n in sizes if n <= MOST]:
+                result[f"{name}, {size} items"] = alone(name, size, table, rounds)
+    for size in (size for size in sizes if size <= MOST):
+        few = 1 if size == MOST else rounds  # a start of the largest takes most of the time
+        result[f"requests, {size} items"] = index_requests.measured(size, few)
+    measure.record("serving_index", result, options.quick)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A training that is killed, and a model that cannot be made."""
 
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 from recbole.model.abstract_recommender import SequentialRecommender
@@ -8,6 +8,7 @@ from recbole.utils import InputType
 
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
+from recbole_poem.training.progress import Quiet
 from recbole_poem.training.registry import get_trainer
 
 
@@ -37,3 +38,15 @@ def killed_after(epoch: int, keys: Dict[str, Any]) -> str:
     with pytest.raises(_KilledError):
         trainer.fit(experiment.train_data, experiment.valid_data, callback_fn=kill)
     return str(trainer.saved_model_file)
+
+
+def losses_of(trainer: Any) -> List[float]:
+    """Return a list that gets the parts of the loss of each epoch that is trained from now on."""
+    told: List[float] = []
+
+    class Listening(Quiet):
+        def trained(self, losses: Dict[str, float], is_over: bool) -> None:
+            told.extend(losses.values())
+
+    trainer.progress = Listening()
+    return told

@@ -56,7 +56,10 @@ class Items(NamedTuple):
         Returns
         -------
         (n_items, d + D), where D counts all trends in all the steps in which somebody may ask.
+            Without trends it is the embeddings themselves, and no second table.
         """
+        if not self.calendars:
+            return self.embedding
         trends = [each.trend[:, each.now :].flatten(0, 1).T for each in self.calendars]
         return torch.cat([self.embedding, *trends], dim=1)
 

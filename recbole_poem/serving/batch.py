@@ -25,6 +25,11 @@ class BatchMaker:
     model : SequentialRecommender
     trends : mapping
         What is known of all items when, by the field of a request's step.
+
+    Attributes
+    ----------
+    device : torch.device
+        Of the model and the batches.
     """
 
     def __init__(
@@ -33,7 +38,7 @@ class BatchMaker:
         self._trends = trends
         self._row_features = features_of(config)
         self._per_second = PER_SECOND[config["time_unit"]]
-        self._width, self._device = config["MAX_ITEM_LIST_LENGTH"], config["device"]
+        self._width, self.device = config["MAX_ITEM_LIST_LENGTH"], config["device"]
         self._items, self._length, self._user = model.ITEM_SEQ, model.ITEM_SEQ_LEN, model.USER_ID
 
     def ask_now(self, requests: Requests) -> np.ndarray:
@@ -64,7 +69,7 @@ class BatchMaker:
             batch.update(_fields_of(requests.rankings))
             draws = torch.from_numpy(requests.draws)
             batch[REQUEST_ID] = torch.where(draws < 0, _key(batch[self._items]), draws)
-        return Interaction(batch).to(self._device)
+        return Interaction(batch).to(self.device)
 
 
 def _fields_of(rankings: RankingBatch) -> Dict[str, torch.Tensor]:

@@ -80,7 +80,8 @@ class ExactRanker:
         items = rankings.items[:, 0]  # of the youngest
         if items.shape[1] and self._fusion is not None:
             valid = items > 0
-            fused = self._fusion(rankings.scores[:, 0], valid).score
+            asked = (told.to(self._batches.device) for told in (rankings.scores[:, 0], valid))
+            fused = self._fusion(*asked).score.cpu()
             fused = 1 + fused - fused.amin(dim=1, keepdim=True).clamp_max(0)
             scores = scores.scatter_reduce(1, items, fused * valid, "amax")
         return scores

@@ -54,7 +54,7 @@ class Vectors(NamedTuple):
     @classmethod
     def of(cls, items: Items) -> "Vectors":
         """Return those of the catalogue."""
-        return cls(items.from_now_on().cpu().numpy(), items.calendars)
+        return cls(items.from_now_on().contiguous().cpu().numpy(), items.calendars)
 
     @torch.inference_mode()
     def continued(self, interest: Interest) -> np.ndarray:

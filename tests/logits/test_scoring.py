@@ -71,6 +71,11 @@ def test_from_now_on_the_score_is_one_product() -> None:
     assert not torch.allclose(product, all_logits(over, items))
 
 
+def test_without_trends_the_catalogue_is_not_copied() -> None:
+    items = Items(torch.randn(7, 4))
+    assert items.from_now_on().data_ptr() == items.embedding.data_ptr()
+
+
 def test_an_added_logit_is_trained_wherever_its_item_is_scored() -> None:
     interest, items = interest_of(torch.Generator().manual_seed(0), 7, 0)
     logit = torch.zeros(3, 2, requires_grad=True)
