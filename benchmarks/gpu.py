@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Dict, NamedTuple, Sequence
 
@@ -200,7 +201,8 @@ def epoch(place: Place, run: Experiment, mode: str, size: Size) -> Dict[str, Any
 
 def training(place: Place, keys: Dict[str, Any], length: int, size: Size) -> Dict[str, Any]:
     """Measure one side in every mode."""
-    sizes = {"MAX_ITEM_LIST_LENGTH": length, "train_batch_size": size.batch[length]}
+    sizes: Dict[str, Any] = {"MAX_ITEM_LIST_LENGTH": length}
+    sizes["train_batch_size"] = size.batch[length]
     found: Dict[str, Any] = {}
     run = place.run(**sizes, **keys)
     for mode in ("float32", "bfloat16", "compiled"):
@@ -231,7 +233,7 @@ def answers(device: torch.device, size: Size) -> Dict[str, Any]:
         rounds = max(3, 256 // number) if size is WHOLE else 1
         recommender.answer(queries[:number])
         taken = [
-            measure.seconds(lambda n=number: recommender.answer(queries[:n])) for _ in range(rounds)
+            measure.seconds(partial(recommender.answer, queries[:number])) for _ in range(rounds)
         ]
         found[f"{number} at once"] = {
             "requests_a_second": number / float(np.median(taken)),
@@ -242,11 +244,18 @@ def answers(device: torch.device, size: Size) -> Dict[str, Any]:
 
 def device_words(device: torch.device) -> Dict[str, Any]:
     """Say which device runs, and by what."""
-    words = {"type": device.type, "name": platform.processor() or platform.machine()}
+    words: Dict[str, Any] = {
+        "type": device.type,
+        "name": platform.processor() or platform.machine(),
+    }
     if device.type == "cuda":
         words["name"] = torch.cuda.get_device_name(device)
         words["cuda"] = torch.version.cuda
     return {**words, "torch": torch.__version__, "python": platform.python_version()}
+
+
+def _trained(place: Place, length: int, size: Size, name: str) -> Dict[str, Any]:
+    return training(place, SIDES[name], length, size)
 
 
 def _begin(run: Experiment, number: int) -> None:
@@ -258,7 +267,8 @@ def _begin(run: Experiment, number: int) -> None:
 
 
 def _total(loss: Any) -> torch.Tensor:
-    return sum(loss) if isinstance(loss, tuple) else loss
+    total: Any = sum(loss) if isinstance(loss, tuple) else loss
+    return total
 
 
 def main() -> None:
@@ -273,14 +283,16 @@ def main() -> None:
     size = QUICK if options.quick else WHOLE
     result: Dict[str, Any] = {"device": device_words(device), "stood_in_for": STOOD_IN}
     with tempfile.TemporaryDirectory() as folder:
-        keys = drawn_log(Path(folder)) if options.quick else {"dataset": "ml-100k"}
+        keys: Dict[str, Any] = {"dataset": "ml-100k"}
+        if options.quick:
+            keys = drawn_log(Path(folder))
         keys.update(checkpoint_dir=folder, show_progress=False, state="ERROR")
         keys["use_gpu"] = device.type == "cuda"
         place = Place(device, keys)
         result["equality"] = _each(size.equal, lambda name: equality(place, EQUAL[name]))
         for length in size.batch:
             result[f"training, L = {length}"] = _each(
-                size.sides, lambda name, at=length: training(place, SIDES[name], at, size)
+                size.sides, partial(_trained, place, length, size)
             )
     result["answers"] = answers(device, size)
     measure.record("gpu", result, options.quick)

@@ -10,6 +10,7 @@ as many cells.
 import gc
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple
 
@@ -80,7 +81,8 @@ def loaded(side: str, world: serving_world.World) -> Recommender:
         return Recommender.load(world.checkpoint, world.keys)
     recommender = Recommender.load(world.checkpoint, world.keys, approximate=True)
     if side == "rows":
-        ranker = recommender._ranker._shortlist
+        ranker: Any = recommender._ranker
+        ranker = ranker._shortlist
         items, n_visited = ranker._vectors.items, ranker._shortlist._cells.n_visited
         former = FlatCells(items, cut(items, show_progress=False), n_visited)
         ranker._shortlist = FlatIndex(former)
@@ -98,10 +100,8 @@ def requests(world: Dict[str, Any], rounds: int) -> Dict[str, Any]:
     batch: Dict[str, List[Seconds]] = {side: [] for side in sides}
     for _ in range(rounds + 1):
         for side, recommender in sides.items():
-            single[side] += [
-                both(lambda q=query, r=recommender: r.answer([q])) for query in queries
-            ]
-            batch[side] += [both(lambda b=block, r=recommender: r.answer(b)) for block in blocks]
+            single[side] += [both(partial(recommender.answer, [query])) for query in queries]
+            batch[side] += [both(partial(recommender.answer, block)) for block in blocks]
     found = {}
     for side, recommender in sides.items():
         shares = [

@@ -15,6 +15,7 @@ One thread.
 """
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -22,7 +23,7 @@ import index_requests
 import measure
 import numpy as np
 import torch
-from catalogues import LikeTrained, Mixture, Normal, Trained, trained, write
+from catalogues import Catalogue, LikeTrained, Mixture, Normal, Trained, trained, write
 from former_index import FlatCells, FlatIndex
 from index_requests import Seconds, make_world, requests, taken  # noqa: F401 (called by their names)
 from watch import Watch
@@ -43,9 +44,11 @@ def prepare(catalogue: str, n_items: int, folder: str) -> Dict[str, Any]:
     """Write a catalogue, the states that ask, and the cells that both indices take."""
     torch.set_num_threads(1)
     there = Path(folder)
-    given = np.load(there.parent / "table.npz") if catalogue == "like_trained" else None
-    kind = {"mixture": Mixture, "normal": Normal}.get(catalogue)
-    drawn = kind() if kind else LikeTrained(Trained(given["items"], given["states"]))
+    if catalogue == "like_trained":
+        given = np.load(there.parent / "table.npz")
+        drawn: Catalogue = LikeTrained(Trained(given["items"], given["states"]))
+    else:
+        drawn = Mixture() if catalogue == "mixture" else Normal()
     write(drawn, str(there / "rows.npy"), n_items)
     asked = drawn.states(np.random.default_rng(1), STATES)
     rows = np.load(there / "rows.npy", mmap_mode="r")
@@ -94,6 +97,10 @@ def opened(side: str, folder: str, n_visited: int) -> Dict[str, Any]:
     return per_item(watch, len(given.rows))
 
 
+def _of_all(items: torch.Tensor, state: torch.Tensor) -> Any:
+    return top_k(state @ items.T, BEST)
+
+
 def searches(folder: str, n_visited: Dict[str, int], rounds: int) -> Dict[str, Any]:
     """Search for each state of the other half, by all sides in turn."""
     given = _Given(folder)
@@ -109,11 +116,11 @@ def searches(folder: str, n_visited: Dict[str, int], rounds: int) -> Dict[str, A
     for turn in range(rounds):
         for side, index in indices.items():
             seconds[side] += [
-                index_requests.both(lambda u=u, index=index: given.answer(index, u)) for u in asked
+                index_requests.both(partial(given.answer, index, state)) for state in asked
             ]
         few = torch.from_numpy(asked[20 * turn : 20 * turn + 20]).split(1)
         seconds["all_items"] += [
-            index_requests.both(lambda u=u: top_k(u @ embedding.T, BEST)) for u in few
+            index_requests.both(partial(_of_all, embedding, state)) for state in few
         ]
     for side, each in seconds.items():
         found[side] = {**found.get(side, {}), **index_requests.quantiles(each)}
