@@ -6,7 +6,7 @@ the model reads and learns from beside the history. The windows, their order and
 on the seed, the epoch and the row alone, so that several processes share one epoch's batches.
 """
 
-from typing import Any, Callable, Dict, Mapping, Optional
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 import torch
@@ -26,8 +26,10 @@ from recbole_poem.core.fields import (
 from recbole_poem.core.noise import Purpose, uniform
 from recbole_poem.core.processes import n_processes
 from recbole_poem.data.dataset import POEMDataset
+from recbole_poem.data.rows import in_parts
 from recbole_poem.data.shared_negatives import SharedNegatives
 from recbole_poem.data.windows import cut_into_windows, gather_windows, next_rows
+from recbole_poem.log.requests import ROWS_AT_ONCE, RequestLog
 from recbole_poem.log.row_features import field_of
 
 #: from request ids, draw ids and the batch so far to a field of the batch
@@ -66,13 +68,10 @@ class POEMTrainDataLoader(AbstractDataLoader):
         shuffle: bool = False,
     ) -> None:
         log = dataset.log
-        training = np.bincount(log.user[log.training], minlength=log.n_users)
-        users = np.unique(log.user[log.training])
-        first_row = np.full(log.n_users, len(log))
-        np.minimum.at(first_row, log.user, log.first)
-        self._user_start, self._user_targets = first_row[users], training[users] - 1
+        self._user_start, self._user_targets = _training_targets(log)
         self._is_target = torch.zeros(len(log), dtype=torch.bool)
-        self._is_target[dataset.inter_feat[REQUEST_ID]] = True
+        for rows in in_parts(dataset.inter_feat, REQUEST_ID, ROWS_AT_ONCE):
+            self._is_target[rows] = True
         self._steps = {name: each.step(log.time) for name, each in dataset.trends.items()}
         self._fields, self._reads_rankings = fields, reads_rankings
         self._shared_negatives = shared_negatives
@@ -174,3 +173,14 @@ class POEMTrainDataLoader(AbstractDataLoader):
         # a ranking is drawn from once in an epoch, whoever reads it
         draw = torch.from_numpy(written.clip(min=0)) + self._epoch * len(self._dataset.log)
         return {**fields, RANKING_DRAW: draw}
+
+
+def _training_targets(log: RequestLog) -> Tuple[np.ndarray, np.ndarray]:
+    """Return the first row of each user with training rows, and the targets behind it, (U,)."""
+    training = np.zeros(log.n_users, np.int64)
+    for rows in log.blocks():
+        training += np.bincount(log.user[rows][log.training[rows]], minlength=log.n_users)
+    first_row = np.full(log.n_users, len(log))
+    np.minimum.at(first_row, log.user, log.first)
+    users = np.flatnonzero(training)
+    return first_row[users], training[users] - 1

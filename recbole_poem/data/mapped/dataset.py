@@ -18,13 +18,13 @@ from recbole_poem.core.atomic import AtomicFile, Format
 from recbole_poem.core.atomic.row_counts import RowCounts
 from recbole_poem.data.mapped.columns import FlatColumn, LogColumns, Widened
 from recbole_poem.data.mapped.filters import StoredFiltersMixin
+from recbole_poem.data.mapped.splits import StoredSplitsMixin
 from recbole_poem.data.mapped.stored_rows import StoredRows
-from recbole_poem.data.request_log import LogMixin
 from recbole_poem.log.flat import FlatStore, TokenIds, folder_of
 from recbole_poem.log.flat.store import FIRST
 
 
-class StoredLogMixin(StoredFiltersMixin, LogMixin):
+class StoredLogMixin(StoredFiltersMixin, StoredSplitsMixin):
     """Mixin for a flat data set: its log comes from the flat store beside the ``.inter`` file.
 
     `recbole_poem.data.mapped.choice` says when a store does.
@@ -35,6 +35,7 @@ class StoredLogMixin(StoredFiltersMixin, LogMixin):
     def _load_inter_feat(self, token: str, dataset_path: str) -> None:
         path = Path(dataset_path) / f"{token}.inter"
         store = FlatStore(folder_of(dataset_path, token))
+        self.store_folder = store.folder
         file = AtomicFile(path, Format.of(self.config))
         columns = self._chosen(file, *self._get_load_and_unload_col(FeatureSource.INTERACTION))
         self._refuse_shared_names(file, columns, FeatureSource.INTERACTION)

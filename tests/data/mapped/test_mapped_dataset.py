@@ -17,9 +17,10 @@ from recbole_poem.core.atomic import Format
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.flat import write_flat
 from recbole_poem.data.known_tokens import KnownTokens, packed
-from recbole_poem.data.mapped import stored_rows
 from recbole_poem.data.mapped.columns import LogColumns
 from recbole_poem.data.mapped.dataset import StoredLogMixin
+from recbole_poem.data.mapped.row_numbers import InTime, Spans
+from recbole_poem.data.split_sizes import split_words
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import create_dataset
 from recbole_poem.training.quick_start import run_recbole_poem
@@ -31,7 +32,15 @@ SPLITS = [
     {"split": {"RS": [0.7, 0.1, 0.2]}, "order": "TO", "mode": "full", "group_by": "user"},
     {"split": {"RS": [0.7, 0.1, 0.2]}, "order": "TO", "mode": "full", "group_by": "none"},
     {"split": {"split_by_time": {"valid": "8 seconds", "test": "last 6 seconds"}}, "order": "TO"},
+    {"split": {"LS": "test_only"}, "order": "TO", "mode": "full"},
+    {"split": {"LS": "valid_only"}, "order": "TO", "mode": "full"},
+    {"split": {"TS": [0.7, 0.1, 0.2]}, "order": "TO", "mode": "full", "group_by": "user"},
 ]
+#: modules that look at so many rows together
+PARTS = (
+    "log.requests", "data.mapped.stored_rows", "data.mapped.time_sort", "data.mapped.splits",
+    "data.split_sizes", "data.dataloader",
+)  # fmt: skip
 #: users and items that are not in the log, and lack some that are
 USERS = "user_id:token\tage:float\nu900\t3\n" + "".join(f"u{i}\t{i}\n" for i in range(3, 30))
 ITEMS = "item_id:token\tcolour:token\n" + "".join(f"i{i}\tred\n" for i in range(16, 2, -1))
@@ -57,7 +66,8 @@ def keys_of(write_dataset: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         path = Path(keys["data_path"]) / "toy" / "toy.inter"
         path.write_text(path.read_text().replace("tab:float", "tab:token", 1))
         monkeypatch.setattr("recbole_poem.core.atomic.lines.BLOCK_CHARACTERS", 400)
-        monkeypatch.setattr(stored_rows, "ROWS_AT_ONCE", 50)
+        for module in PARTS:
+            monkeypatch.setattr(f"recbole_poem.{module}.ROWS_AT_ONCE", 50)
         write_flat(path, Format(), FIELDS, rows_at_once=60)
         for suffix in files:
             keys["load_col"][suffix] = "*"
@@ -91,6 +101,10 @@ def assert_equal(file: Any, store: Any) -> None:
     for ours, theirs in zip(splits[1], splits[0]):
         assert_same_log(ours.log, theirs.log)
         assert_same_rows(ours, theirs)
+    for field in file.inter_feat.columns:
+        assert torch.equal(store.inter_feat[field], file.inter_feat[field]), field
+    words = [split_words(*each) for each in ((file, splits[0]), (store, splits[1]))]
+    assert words[0] == words[1]
 
 
 def assert_same_log(ours: Any, theirs: Any) -> None:
@@ -134,6 +148,34 @@ def test_rows_windows_and_splits_are_those_of_the_file(
     assert isinstance(store.flat, LogColumns)
     assert f"share, torch.Size([{len(store.log)}]), cpu, torch.float32" in str(store.flat)
     assert store.flat["clicked"]._values.dtype == np.uint8  # as it lies on the disk
+
+
+@pytest.mark.parametrize("split", SPLITS, ids=lambda split: str(split["split"]))
+@pytest.mark.parametrize("rows", [{"clicked": "[1,1]"}, {"watch_ratio": "[0.0001,inf)"}], ids=str)
+def test_rows_that_are_no_targets_are_in_no_part(keys_of: Any, split: Any, rows: Any) -> None:
+    watched = {"play": "share", "duration": "length", "unit": "s"}
+    keys = {**keys_of(wide_log(4)), "positive_feedback": rows, "watch_time": watched}
+    assert_equal(*both({**keys, "eval_args": split}))
+
+
+@pytest.mark.parametrize("positive", [None, {"clicked": "[1,1]"}])
+def test_a_split_keeps_no_row_and_sorts_none(keys_of: Any, positive: Any) -> None:
+    keys = {**keys_of(wide_log()), "positive_feedback": positive, "eval_args": LEAVE_ONE_OUT}
+    store = both(keys)[1]
+    splits = store.build()
+    assert all(isinstance(each.inter_feat.row_numbers, Spans) for each in splits)
+    assert isinstance(store.inter_feat.row_numbers, InTime)
+    assert "_order" not in vars(store.inter_feat.row_numbers)  # nobody has asked for it
+    of = splits[0].inter_feat.row_numbers._of
+    assert of is None if positive is None else of.dtype == np.uint16
+
+
+def test_a_full_disk_changes_nothing(keys_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("recbole_poem.data.mapped.time_sort.DealtRows", full)
+    assert_equal(*both({**keys_of(wide_log()), "eval_args": SPLITS[3]}))
 
 
 FILTERS = [
