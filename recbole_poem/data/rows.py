@@ -95,6 +95,9 @@ class _Gathered(MutableMapping[str, torch.Tensor]):
         self.own.pop(name, None)
         self.log.pop(name, None)
 
+    def __contains__(self, name: object) -> bool:
+        return name == REQUEST_ID or name in self.own or name in self.log  # nothing is gathered
+
     def __iter__(self) -> Iterator[str]:
         return iter({**self.log, REQUEST_ID: self.rows, **self.own})
 

@@ -13,7 +13,7 @@ import numpy as np
 from recbole_poem.log.watch_time import WatchTime
 
 #: rows that are looked at together where a column of the log is not to be copied whole
-ROWS_AT_ONCE = 1_000_000
+ROWS_AT_ONCE = 250_000
 
 
 @dataclass(frozen=True)
