@@ -1,9 +1,13 @@
 """What a log on disk costs: writing its flat store, opening it, splitting it, cutting windows.
 
 Each log is synthetic: 12,000 rows per user and 10 per item, a long tail, in the order of time, with
-five columns of feedback. That is the shape of KuaiRand-27K, which has 322 million rows of 27
-thousand users and 32 million videos: ``--rows 322000000``. Each step runs in a process of its own,
+five columns of feedback and a table of items. That is the shape of KuaiRand-27K, which has 322
+million rows of 27 thousand users and 32 million videos. Each step runs in a process of its own,
 from the file (``flat_store: never``) and from the store, as POEM's data set with its default keys.
+
+With ``--direct`` there is no text: the store is written by `flat_store`, for logs whose text would
+take too long, such as ``--direct --rows 322000000 --items 32000000``. What it costs is recorded
+beside the rest.
 
 Memory of a step is told twice, on top of what stood before it. ``peak`` is by how much it raised
 the highest resident memory, pages of mapped files included, which the system may drop.
@@ -11,7 +15,9 @@ the highest resident memory, pages of mapped files included, which the system ma
 On a busy machine ``cpu_s``, the processor time, is the steadier clock.
 """
 
+import json
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -20,15 +26,19 @@ from typing import Any, Dict
 
 import measure
 import numpy as np
+from flat_store import FIELDS, FLAGS, ITEM_HEADER, write_store
 
 from recbole_poem.benchmark.machine import peak_memory
 
 SIZES = (1_000_000, 10_000_000)
 QUICK_SIZES = (50_000,)
-FIELDS = ("user_id", "item_id", "timestamp")
+LEAVE_OUT = {"LS": "valid_and_test"}
+BY_TIME = {"split_by_time": {"valid": "24 hours", "test": "last 24 hours"}}
 BATCH, BATCHES, WINDOW = 2048, 50, 50
 #: rows beyond which the file is not read as well: 304 bytes a row were measured before
 MOST_FROM_FILE = 30_000_000
+#: beyond it a step is given up: others use the machine
+MOST_ANONYMOUS = 10 * 2**30
 _ROWS_AT_ONCE = 2_000_000
 
 
@@ -55,15 +65,25 @@ def write_log(folder: Path, rows: int) -> int:
                 "user": np.searchsorted(activity, rng.random(n) * activity[-1]),
                 "item": (n_items * rng.power(3, n)).astype(np.int64),
                 "time": time_ms.astype(np.int64),
-                **{name: (rng.random(n) < p).astype(np.int8) for name, p in _FLAGS.items()},
+                **{name: (rng.random(n) < p).astype(np.int8) for name, p in FLAGS.items()},
                 "play": (duration * rng.random(n)).astype(np.int64),
                 "duration": duration,
             }
             csv.write_csv(pa.table(columns), file, options)
+    write_items(path.with_suffix(".item"), n_items)
     return path.stat().st_size
 
 
-_FLAGS = {"click": 0.4, "long_view": 0.3, "like": 0.02}
+def write_items(path: Path, n_items: int) -> None:
+    """Write a table of items."""
+    rng = np.random.default_rng(1)
+    author, day = rng.integers(0, max(1, n_items // 20), n_items), rng.integers(0, 30, n_items)
+    tags = rng.integers(0, 60, (n_items, 3))
+    length = rng.integers(3_000, 300_000, n_items)
+    with path.open("w", encoding="utf-8") as file:
+        file.write(ITEM_HEADER)
+        for item, (a, t, d, s) in enumerate(zip(author, tags, day, length)):
+            file.write(f"{item}\t{a}\t{' '.join(map(str, t[: item % 4]))}\t{d}\t{s}\n")
 
 
 def convert(folder: str, rows: int) -> Dict[str, float]:
@@ -78,7 +98,9 @@ def convert(folder: str, rows: int) -> Dict[str, float]:
     return {**watch.found, "bytes": store}
 
 
-def load(folder: str, rows: int, way: str, filters: bool = False) -> Dict[str, Dict[str, float]]:
+def load(
+    folder: str, rows: int, way: str, filters: bool = False, by_time: bool = False
+) -> Dict[str, Dict[str, float]]:
     """Open a log in one of two ways, split it, and cut windows of rows at random."""
     import torch
 
@@ -90,7 +112,7 @@ def load(folder: str, rows: int, way: str, filters: bool = False) -> Dict[str, D
         "flat_store": way,
         "time_unit": "ms",
         "MAX_ITEM_LIST_LENGTH": WINDOW,
-        "eval_args": {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "full"},
+        "eval_args": {"split": BY_TIME if by_time else LEAVE_OUT, "order": "TO", "mode": "full"},
         "use_gpu": False,
         "state": "ERROR",
         "item_inter_num_interval": "[2,inf)" if filters else None,
@@ -116,9 +138,13 @@ def load(folder: str, rows: int, way: str, filters: bool = False) -> Dict[str, D
 
 def _digest(splits: Any) -> int:
     """Return a number that differs where the items of two splits, or their order, do."""
-    weight = [np.arange(len(split)) % 10_007 + 1 for split in splits]
-    items = [split.inter_feat["item_id"].numpy() for split in splits]
-    return sum(int((w * item).sum()) for w, item in zip(weight, items))
+    found = 0
+    for split in splits:
+        for begin in range(0, len(split), _ROWS_AT_ONCE):
+            item = split.inter_feat[slice(begin, begin + _ROWS_AT_ONCE)]["item_id"].numpy()
+            weight = np.arange(begin, begin + len(item)) % 10_007 + 1
+            found += int((weight * item).sum())
+    return found
 
 
 class Watch:
@@ -148,6 +174,9 @@ class Watch:
     def _look(self) -> None:
         while not self._done.wait(0.05):
             self._most = max(self._most, _anonymous())
+            if self._most > MOST_ANONYMOUS:
+                print(f"given up: {self._most / 2**30:.1f} GiB of memory", flush=True)
+                os._exit(3)
 
 
 def _anonymous() -> int:
@@ -186,17 +215,59 @@ def measured(folder: Path, rows: int) -> Dict[str, Any]:
     return rounded(result)
 
 
+def generate(folder: str, rows: int, items: int) -> Dict[str, float]:
+    """Write the flat store of a log directly."""
+    with Watch() as watch:
+        write_store(Path(folder), f"log{rows}", rows, max(100, rows // 12_000), items)
+    store = Path(folder) / f"log{rows}" / f"log{rows}.flat"
+    size = sum(each.stat().st_size for each in store.iterdir())
+    return {**watch.found, "bytes": size, "items": items}
+
+
+def measured_directly(folder: Path, rows: int, items: int) -> Dict[str, Any]:
+    """Write a store without a text file, and take the steps that need none."""
+    arguments = {"folder": str(folder), "rows": rows}
+    result = {"generate": measure.call("generate", **arguments, items=items)}
+    result["store"] = measure.call("load", **arguments, way="always")
+    result["store_by_time"] = measure.call("load", **arguments, way="always", by_time=True)
+    print(rows, rounded(result), flush=True)
+    return rounded(result)
+
+
+def record_directly(result: Dict[str, Any]) -> None:
+    """Add what was measured without a text file to the record, and keep the rest."""
+    path = measure.RESULTS / "flat_log.json"
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    direct = whole.setdefault("direct", {"result": {}})
+    direct["command"] = " ".join(["python", *sys.argv])
+    direct["date"] = time.strftime("%Y-%m-%d")
+    direct["load_average"] = [round(load, 2) for load in os.getloadavg()]
+    direct["result"].update(result)
+    path.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+    print(f"added to {path}")
+
+
 def main() -> None:
     """Measure each size; a folder of the disk that the logs fit on may be named."""
     parser = measure.parser(__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=SIZES, help="sizes of the logs")
+    parser.add_argument("--items", type=int, help="of each log that is written directly")
+    parser.add_argument("--direct", action="store_true", help="write the stores without a text")
     parser.add_argument("--folder", help="where the logs may lie for a while")
     options = parser.parse_args()
     result = {}
     for rows in QUICK_SIZES if options.quick else options.rows:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            result[f"{rows}_rows"] = measured(Path(folder), rows)
-        measure.record("flat_log", result, options.quick)  # an interrupted run keeps what it has
+            if options.direct:
+                found = measured_directly(Path(folder), rows, options.items or rows // 10)
+            else:
+                found = measured(Path(folder), rows)
+        result[f"{rows}_rows"] = found
+        # an interrupted run keeps what it has
+        if not options.direct:
+            measure.record("flat_log", result, options.quick)
+        elif not options.quick:
+            record_directly(result)
 
 
 if __name__ == "__main__":
