@@ -104,6 +104,7 @@ def load(
     """Open a log in one of two ways, split it, and cut windows of rows at random."""
     import torch
 
+    from recbole_poem.data.dataloader import POEMTrainDataLoader
     from recbole_poem.training.config import Config
     from recbole_poem.training.experiment import create_dataset
 
@@ -115,6 +116,7 @@ def load(
         "eval_args": {"split": BY_TIME if by_time else LEAVE_OUT, "order": "TO", "mode": "full"},
         "use_gpu": False,
         "state": "ERROR",
+        "load_col": {"inter": "*", "item": "*"},
         "item_inter_num_interval": "[2,inf)" if filters else None,
     }
     config = Config("POEM", f"log{rows}", config_dict=keys)
@@ -125,7 +127,15 @@ def load(
     with Watch() as watch:
         splits = dataset.build()
     n_rows = len(dataset.log)
-    found["splitting"] = {**watch.found, "rows": n_rows, "digest": _digest(splits)}
+    found["splitting"] = {**watch.found, "rows": n_rows}
+    if by_time:
+        with Watch() as watch:  # the order of time, which is made when somebody asks for it
+            splits[0].inter_feat[[0]]["item_id"]
+        found["ordering"] = watch.found
+    found["splitting"]["digest"] = _digest(splits)
+    with Watch() as watch:
+        loader = POEMTrainDataLoader(config, splits[0], {}, False, shuffle=True)
+    found["loader"] = {**watch.found, "windows": len(loader._start)}
     generator = torch.Generator().manual_seed(0)
     index = torch.randint(len(splits[0]), (BATCHES, BATCH), generator=generator)
     splits[0][index[0]]  # pages that all batches need

@@ -98,7 +98,7 @@ def _offsets(rows: int, n_users: int) -> np.ndarray:
 
 def _parts(offsets: np.ndarray, rows: int, n_items: int) -> Iterator[List[np.ndarray]]:
     """Yield the arrays that have an element a row, users whole, in the order of the files."""
-    cuts = np.unique(np.searchsorted(offsets, np.arange(0, rows, _ROWS_AT_ONCE)))
+    cuts = np.unique(np.searchsorted(offsets[:-1], np.arange(0, offsets[-2] + 1, _ROWS_AT_ONCE)))
     every = rows // n_items  # so often the next item comes, which each item needs once
     for begin, end in zip(cuts, [*cuts[1:], len(offsets) - 1]):
         rng = np.random.default_rng([1, int(begin)])
