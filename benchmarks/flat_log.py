@@ -244,17 +244,22 @@ def measured_directly(folder: Path, rows: int, items: int) -> Dict[str, Any]:
     return rounded(result)
 
 
-def record_directly(result: Dict[str, Any]) -> None:
-    """Add what was measured without a text file to the record, and keep the rest."""
+def record(result: Dict[str, Any], directly: bool) -> None:
+    """Write what was measured with a text file, or add what was without; each keeps the other."""
     path = measure.RESULTS / "flat_log.json"
-    whole = json.loads(path.read_text(encoding="utf-8"))
-    direct = whole.setdefault("direct", {"result": {}})
-    direct["command"] = " ".join(["python", *sys.argv])
-    direct["date"] = time.strftime("%Y-%m-%d")
-    direct["load_average"] = [round(load, 2) for load in os.getloadavg()]
-    direct["result"].update(result)
-    path.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
-    print(f"added to {path}")
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    direct = before.get("direct", {"result": {}})
+    if directly:
+        whole = before
+        direct["command"] = " ".join(["python", *sys.argv])
+        direct["date"] = time.strftime("%Y-%m-%d")
+        direct["load_average"] = [round(load, 2) for load in os.getloadavg()]
+        direct["result"].update(result)
+    else:
+        measure.record("flat_log", result, quick=False)
+        whole = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**whole, "direct": direct}, indent=2) + "\n", encoding="utf-8")
+    print(f"written to {path}")
 
 
 def main() -> None:
@@ -273,11 +278,8 @@ def main() -> None:
             else:
                 found = measured(Path(folder), rows)
         result[f"{rows}_rows"] = found
-        # an interrupted run keeps what it has
-        if not options.direct:
-            measure.record("flat_log", result, options.quick)
-        elif not options.quick:
-            record_directly(result)
+        if not options.quick:  # an interrupted run keeps what it has
+            record(result, options.direct)
 
 
 if __name__ == "__main__":
