@@ -4,13 +4,18 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Optional
 
 from recbole_poem.benchmark.machine import peak_memory
 
 
 class Watch:
     """Measures a step: its seconds, and what memory it took on top of what was there.
+
+    Parameters
+    ----------
+    at_most : int, optional
+        Bytes of anonymous memory at which the process gives up, before the machine does.
 
     Attributes
     ----------
@@ -19,6 +24,9 @@ class Watch:
         highest resident memory, pages of mapped files included, which the system may drop;
         ``anonymous``, the most that it may not drop; and ``kept``, what of that is left.
     """
+
+    def __init__(self, at_most: Optional[int] = None) -> None:
+        self._at_most = at_most
 
     def __enter__(self) -> "Watch":
         self.found: Dict[str, float] = {}
@@ -44,6 +52,9 @@ class Watch:
     def _look(self) -> None:
         while not self._done.wait(0.05):
             self._most = max(self._most, anonymous())
+            if self._at_most is not None and self._most > self._at_most:
+                print(f"given up: {self._most / 2**30:.1f} GiB of memory", flush=True)
+                os._exit(3)
 
 
 def anonymous() -> int:

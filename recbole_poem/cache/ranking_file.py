@@ -12,6 +12,7 @@ from recbole_poem.core.atomic import AtomicFile, Format, Table
 from recbole_poem.core.atomic.row_counts import FileRows
 from recbole_poem.core.errors import InputError
 from recbole_poem.fusion.cascade_stages import STAGE, STAGES
+from recbole_poem.log.flat import TokenIds
 
 _LONG_AGO = 1e6  # numbers below it are no times since 1970
 
@@ -104,7 +105,11 @@ def stages_of(frame: pd.DataFrame) -> Optional[np.ndarray]:
 
 def ids_of(tokens: pd.Series, ids: Mapping[str, int]) -> np.ndarray:
     """Return the internal id of each token, (C,) int64; 0 for one that the log does not have."""
-    of_category = pd.Series(tokens.cat.categories).map(ids).fillna(0).to_numpy(np.int64)
+    known = tokens.cat.categories
+    if isinstance(ids, TokenIds):  # pandas would make a dictionary of it
+        of_category = np.maximum(ids.of(known), 0)
+    else:
+        of_category = pd.Series(known).map(ids).fillna(0).to_numpy(np.int64)
     return np.r_[of_category, 0][tokens.cat.codes]  # a missing token has the code -1
 
 

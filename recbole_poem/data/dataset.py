@@ -68,8 +68,8 @@ class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
         to_single_precision(self.flat)
         length = HistoryLengths(self.log.first, self.max_item_list_len)
         columns = {**self.flat.interaction, self.item_list_length_field: length}
-        rows = torch.from_numpy(np.flatnonzero(self._target_rows()))
-        self.inter_feat = LogRows({**columns, self.time_field: exact_time}, rows)
+        columns[self.time_field] = exact_time
+        self.inter_feat = LogRows(columns, self._rows_to_predict())
 
     def _round(self, datasets: List[Dataset]) -> None:
         for dataset in (self, *datasets):

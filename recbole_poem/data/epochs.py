@@ -1,6 +1,6 @@
 """The windows of an epoch, and the requests drawn of them: by seed, epoch and row alone."""
 
-from typing import Iterator, Tuple
+from typing import Iterable, Iterator, Tuple
 
 import numpy as np
 import torch
@@ -19,8 +19,8 @@ class Epochs:
     ----------
     log : RequestLog
         Its training part is final.
-    targets : (T,) int64
-        Rows that are predicted.
+    targets : iterable of (T,) int64
+        Rows that are predicted, part by part.
     max_length : int
         W, the most rows of a window.
     n_requests : int
@@ -29,15 +29,17 @@ class Epochs:
     """
 
     def __init__(
-        self, log: RequestLog, targets: np.ndarray, max_length: int, n_requests: int, seed: int
+        self,
+        log: RequestLog,
+        targets: Iterable[torch.Tensor],
+        max_length: int,
+        n_requests: int,
+        seed: int,
     ) -> None:
-        training = np.bincount(log.user[log.training], minlength=log.n_users)
-        users = np.unique(log.user[log.training])
-        first_row = np.full(log.n_users, len(log))
-        np.minimum.at(first_row, log.user, log.first)
-        self._user_start, self._user_targets = first_row[users], training[users] - 1
+        self._user_start, self._user_targets = _training_targets(log)
         self._is_target = torch.zeros(len(log), dtype=torch.bool)
-        self._is_target[torch.from_numpy(targets)] = True
+        for rows in targets:
+            self._is_target[rows] = True
         self._max_length, self._n_requests, self._seed = max_length, n_requests, seed
 
     def windows(self, epoch: int, shuffled: bool) -> Tuple[np.ndarray, np.ndarray]:
@@ -94,3 +96,14 @@ class Epochs:
         for some in zip(start.split(_AT_ONCE), length.split(_AT_ONCE)):
             is_target = self.targets(*some, max(1, int(some[1].max())))
             yield self.requests(epoch, some[0], is_target)[0]
+
+
+def _training_targets(log: RequestLog) -> Tuple[np.ndarray, np.ndarray]:
+    """Return the first row of each user with training rows, and the targets behind it, (U,)."""
+    training = np.zeros(log.n_users, np.int64)
+    for rows in log.blocks():
+        training += np.bincount(log.user[rows][log.training[rows]], minlength=log.n_users)
+    first_row = np.full(log.n_users, len(log))
+    np.minimum.at(first_row, log.user, log.first)
+    users = np.flatnonzero(training)
+    return first_row[users], training[users] - 1

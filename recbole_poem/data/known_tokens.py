@@ -10,7 +10,6 @@ them is for `recbole_poem.training.restoring.load_weights` to say. Rows of equal
 order of the file, so that a file in another order may swap them.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -21,6 +20,7 @@ from recbole.data.dataset import Dataset, KnowledgeBasedDataset
 from recbole.utils.enum_type import FeatureType
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.data import token_text
 
 _NAMED = 5  # tokens that a sentence names
 
@@ -49,12 +49,11 @@ class KnownTokens:
             If the checkpoint's are no tokens.
         """
         try:
-            tokens = json.loads(self.packed[field].numpy().tobytes())
+            return token_text.read(self.packed[field].numpy().tobytes())
         except (ValueError, AttributeError) as error:
             raise InputError(
                 f"{self.path}: the tokens of '{field}' are damaged; train it again"
             ) from error
-        return np.array(tokens, dtype=str)
 
 
 def packed(dataset: Any) -> Dict[str, torch.Tensor]:
@@ -63,9 +62,7 @@ def packed(dataset: Any) -> Dict[str, torch.Tensor]:
     Each field is a list in JSON, (bytes,) uint8: any token there can be, read at once.
     """
     return {
-        str(field): torch.frombuffer(
-            bytearray(json.dumps(tokens[1:].tolist()).encode()), dtype=torch.uint8
-        )
+        str(field): torch.frombuffer(token_text.write(tokens[1:]), dtype=torch.uint8)
         for field, tokens in dataset.field2id_token.items()
     }
 

@@ -42,7 +42,7 @@ class RankingDataset(FlatSequentialDataset):
         self.exposures = exposures_of(self.config, log)
 
     def _target_rows(self) -> np.ndarray:
-        return self.exposures.labelled & (self.log.position > 0)
+        return self.exposures.labelled & self.log.has_history
 
     def build(self) -> List[Dataset]:
         """Split, and label the rows by what the training part says."""

@@ -13,14 +13,15 @@ from recbole_poem.cache.reading import written_before
 from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.data.dataset import POEMDataset
 from recbole_poem.data.epochs import Epochs
-from recbole_poem.log.requests import RequestLog
+from recbole_poem.data.rows import in_parts
+from recbole_poem.log.requests import ROWS_AT_ONCE, RequestLog
 
 
 def epochs_of(config: Any, train: POEMDataset) -> Epochs:
     """Return the epochs of a training split."""
     return Epochs(
         train.log,
-        train.inter_feat[REQUEST_ID].numpy(),
+        in_parts(train.inter_feat, REQUEST_ID, ROWS_AT_ONCE),
         config["MAX_ITEM_LIST_LENGTH"],
         config["requests_per_window"],
         config["seed"],

@@ -111,8 +111,21 @@ class LogMixin(TimeOrderMixin):
                 "only split_by_time tells before the targets are known; use it in eval_args, or "
                 "watch_ratio or long_view here"
             )
-        positive = positive_rows(self.log, condition, "positive_feedback")
-        return positive & (self.log.position > 0)
+        positive = self._positive_rows(condition)
+        positive &= self.log.has_history
+        return positive
+
+    def _positive_rows(self, condition: Any) -> np.ndarray:
+        """Mark the rows of the log that meet a condition, (R,) bool."""
+        return positive_rows(self.log, condition, "positive_feedback")
+
+    def _rows_to_predict(self) -> Any:
+        """Return the numbers of the rows to predict, (N,) int64, as `LogRows` reads them."""
+        return torch.from_numpy(np.flatnonzero(self._target_rows()))
+
+    def _log_trained_on(self, train: Dataset) -> RequestLog:
+        """Return the log whose training part is what the training split `train` holds."""
+        return self.log.with_training_targets(train.inter_feat[REQUEST_ID].numpy())
 
 
 class RequestLogMixin(LogMixin):
@@ -182,7 +195,7 @@ class RequestLogMixin(LogMixin):
         """Augment as RecBole does; then number the rows and drop those that are no targets."""
         super().data_augmentation()
         # RecBole makes a row of every interaction that is not the first of its user, in order
-        requests = np.flatnonzero(self.log.position > 0)
+        requests = np.flatnonzero(self.log.has_history)
         self.inter_feat[REQUEST_ID] = torch.from_numpy(requests)
         targets = np.flatnonzero(self._target_rows()[requests])
         if len(targets) < len(requests):
@@ -195,8 +208,7 @@ class RequestLogMixin(LogMixin):
         """
         datasets = super().build()
         if REQUEST_ID in datasets[0].inter_feat and not self.splits_by_time:
-            targets = datasets[0].inter_feat[REQUEST_ID].numpy()
-            self.log = self.log.with_training_targets(targets)
+            self.log = self._log_trained_on(datasets[0])
             for dataset in datasets:
                 dataset.log = self.log
         self._tell_steps(datasets)

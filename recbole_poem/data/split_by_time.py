@@ -143,20 +143,24 @@ class SplitByTimeMixin(GroupedSplitMixin):
         InputError
             If one of them is empty, and see `cuts_in_time`.
         """
-        cuts, times = self.cuts(), self._row_times()
-        order = np.argsort(times, kind="stable")
-        part = np.searchsorted(cuts, times[order], side="right")  # 0, 1, 2
-        users = self.inter_feat[self.uid_field].numpy()[order]
-        kept = (part == 0) | self._has_history(users)
-        indices = [np.flatnonzero(kept & (part == number)) for number in range(3)]
+        cuts = self.cuts()
+        indices = self._parts_in_time(cuts)
         words = _named(*cuts, self.config["time_unit"])
         for name, index in zip(("training", "validation", "test"), indices):
             if not len(index):
                 raise InputError(f"{_KEY}: {words} leave no {name} row to predict")
         self.logger.info(f"{NAME}: {words}; {', '.join(str(len(i)) for i in indices)} rows")
-        self._drop_unused_col()
+        return self._dealt(indices)
+
+    def _parts_in_time(self, cuts: Cuts) -> List[Any]:
+        """Put the rows in the order of time; return which are of training, validation and test."""
+        times = self._row_times()
+        order = np.argsort(times, kind="stable")
+        part = np.searchsorted(cuts, times[order], side="right")  # 0, 1, 2
+        users = self.inter_feat[self.uid_field].numpy()[order]
+        kept = (part == 0) | self._has_history(users)
         self.inter_feat = self.inter_feat[order]
-        return [self.copy(self.inter_feat[index]) for index in indices]
+        return [np.flatnonzero(kept & (part == number)) for number in range(3)]
 
     def cuts(self) -> Cuts:
         """Return the moments at which this log is split."""

@@ -14,6 +14,8 @@ from recbole.utils import ModelType
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.plurals import counted
 from recbole_poem.core.times import span_in_words
+from recbole_poem.data.rows import in_parts
+from recbole_poem.log.requests import ROWS_AT_ONCE
 
 _PARTS = ("training", "validation", "test")
 
@@ -96,26 +98,35 @@ def split_words(dataset: Any, splits: Sequence[Any]) -> str:
     splits : sequence of Dataset
         Training, validation and test.
     """
-    users = [np.unique(split.inter_feat[dataset.uid_field].numpy()) for split in splits]
+    users = [_users_of(split) for split in splits]
     sizes = [len(split.inter_feat) for split in splits]
     train, valid, test = sizes
     words = f"{train:,} rows to learn from, {valid:,} to validate, {test:,} to test"
     log = getattr(dataset, "log", None)
     if dataset.config["benchmark_filename"] is not None:
-        everyone = np.unique(np.concatenate(users))
+        everyone = users[0] | users[1] | users[2]
     elif log is not None:
-        everyone, n_first = np.unique(log.user), int((log.position == 0).sum())
+        everyone, n_first = np.zeros_like(users[0]), int(np.count_nonzero(~log.has_history))
+        everyone[log.user] = True
         n_rest = len(log) - n_first - sum(sizes)
         words += f"; {n_first:,} rows are the first of their user, which nothing predicts"
         if n_rest:
             words += f"; {n_rest:,} rows are no targets and history alone"
     else:
-        everyone = np.unique(dataset.inter_feat[dataset.uid_field].numpy())
+        everyone = _users_of(dataset)
         n_rest = len(dataset.inter_feat) - sum(sizes)
         if n_rest:
             words += f"; {n_rest:,} held-out rows are the first of their user, and in no part"
-    untested = len(np.setdiff1d(everyone, users[2]))
-    return f"{words}; {untested:,} of {len(everyone):,} users have no row to test"
+    untested = np.count_nonzero(everyone & ~users[2])
+    return f"{words}; {untested:,} of {np.count_nonzero(everyone):,} users have no row to test"
+
+
+def _users_of(dataset: Any) -> np.ndarray:
+    """Mark the users that have a row in a part of a split, (n_users,) bool."""
+    found = np.zeros(dataset.user_num, dtype=bool)
+    for users in in_parts(dataset.inter_feat, dataset.uid_field, ROWS_AT_ONCE):
+        found[users.numpy()] = True
+    return found
 
 
 def _asks_for_validation(config: Any) -> bool:

@@ -63,27 +63,48 @@ class Groups:
         return [self.rows[part == number] for number in range(len(parts))]
 
 
+#: what leave-one-out leaves of each group, by its mode: rows to leave, and of which the parts are
+_LEAVE_OUT = {"valid_and_test": (2, (0, 1, 2)), "valid_only": (1, (0, 1)), "test_only": (1, (0, 2))}
+
+
 class GroupedSplitMixin(Dataset):
     """Mixin for any RecBole data set: splits all users at once."""
 
     def _grouped_index(self, group_by_list: np.ndarray) -> Groups:
         return Groups.of(group_by_list)
 
-    def _split_index_by_leave_one_out(
-        self, grouped_index: Groups, leave_one_num: int
-    ) -> List[np.ndarray]:
+    def _groups(self, field: str) -> Any:
+        """Return the rows as `Groups` of equal values in a column."""
+        return self._grouped_index(self.inter_feat[field].numpy())
+
+    def _split_index_by_leave_one_out(self, grouped_index: Any, leave_one_num: int) -> List[Any]:
         left_out = np.minimum(leave_one_num, grouped_index.size - 1)
         last_parts = [left_out >= leave_one_num - part for part in range(leave_one_num)]
         return grouped_index.cut(np.stack([grouped_index.size - left_out, *last_parts]))
+
+    def leave_one_out(self, group_by: Optional[str], leave_one_mode: str) -> List[Any]:
+        """Split as RecBole does; see there for the parameters."""
+        if group_by is None or leave_one_mode not in _LEAVE_OUT:
+            return super().leave_one_out(group_by, leave_one_mode)  # which refuses it
+        number, places = _LEAVE_OUT[leave_one_mode]
+        indices: List[Any] = [[], [], []]
+        for place, index in zip(
+            places, self._split_index_by_leave_one_out(self._groups(group_by), number)
+        ):
+            indices[place] = index
+        return self._dealt(indices)
 
     def split_by_ratio(self, ratios: List[float], group_by: Optional[str] = None) -> List[Any]:
         """Split as RecBole does; see there for the parameters."""
         if group_by is None:
             return super().split_by_ratio(ratios, group_by)
         shares = [ratio / sum(ratios) for ratio in ratios]
-        groups = self._grouped_index(self.inter_feat[group_by].numpy())
+        groups = self._groups(group_by)
         sizes, kind = np.unique(groups.size, return_inverse=True)
         ends = [[0, *self._calcu_split_ids(size, shares), size] for size in sizes]
-        indices = groups.cut(np.diff(ends).T[:, kind])
+        return self._dealt(groups.cut(np.diff(ends).T[:, kind]))
+
+    def _dealt(self, indices: List[Any]) -> List[Any]:
+        """Return a data set of the rows of each part."""
         self._drop_unused_col()
         return [self.copy(self.inter_feat[index]) for index in indices]

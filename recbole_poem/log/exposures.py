@@ -124,8 +124,10 @@ def exposures(
         else it finds wrong.
     """
     seconds = seconds_of(log, time_unit)
-    gap = np.where(log.position > 0, np.diff(seconds, prepend=seconds[:1]), -1)
-    labels = np.stack([_labels(log, target) for target in targets], axis=1).astype(np.float32)
+    gap = np.where(log.has_history, np.diff(seconds, prepend=seconds[:1]), -1)
+    labels = np.empty((len(log), len(targets)), np.float32)
+    for place, target in enumerate(targets):  # one at a time is in double precision
+        labels[:, place] = _labels(log, target)
     context = np.empty((len(log), 0)) if context is None else context
     return Exposures(log, labels, seconds, gap, n_recent, context)
 

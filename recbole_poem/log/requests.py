@@ -6,11 +6,14 @@ of its row, so a request id is an integer in ``[0, len(log))``.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Mapping, Optional, Tuple
+from typing import Iterable, Iterator, Mapping, Optional, Tuple
 
 import numpy as np
 
 from recbole_poem.log.watch_time import WatchTime
+
+#: rows that are looked at together where a column of the log is not to be copied whole
+ROWS_AT_ONCE = 250_000
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,18 @@ class RequestLog:
         """(R,) int64, the number of rows of the same user before each row."""
         return np.arange(len(self)) - self.first
 
+    @property
+    def has_history(self) -> np.ndarray:
+        """(R,) bool, the rows that are not the first of their user: whose `position` is above 0."""
+        found = np.zeros(len(self), dtype=bool)
+        np.equal(self.user[1:], self.user[:-1], out=found[1:])
+        return found
+
+    def blocks(self) -> Iterator[slice]:
+        """Yield the rows in turn, some at once, wherever users begin."""
+        for begin in range(0, len(self), ROWS_AT_ONCE):
+            yield slice(begin, min(begin + ROWS_AT_ONCE, len(self)))
+
     def rows_before(self, requests: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """List all rows before each of `requests` (B,).
 
@@ -82,9 +97,17 @@ class RequestLog:
         targets : (T,) int64
             Request ids of the training split.
         """
+        return self.with_training_targets_in_parts([targets])
+
+    def with_training_targets_in_parts(self, parts: Iterable[np.ndarray]) -> "RequestLog":
+        """Do as `with_training_targets`, of targets that come in parts, each (T,) int64."""
         last = np.full(self.n_users, -1, dtype=np.int64)
-        np.maximum.at(last, self.user[targets], targets)
-        return self.with_training(np.arange(len(self)) <= last[self.user])
+        for targets in parts:
+            np.maximum.at(last, self.user[targets], targets)
+        training = np.empty(len(self), dtype=bool)
+        for rows in self.blocks():
+            training[rows] = np.arange(rows.start, rows.stop) <= last[self.user[rows]]
+        return self.with_training(training)
 
     def with_training(self, training: np.ndarray) -> "RequestLog":
         """Return this log with another training part, (R,) bool."""

@@ -123,7 +123,7 @@ def test_requests_drawn_in_epochs_are_those_of_the_batches(keys: Dict[str, Any])
     targets = data._dataset.inter_feat[REQUEST_ID].numpy()
     assert 0 < found[1].sum() < found[3].sum() < len(targets)
     assert np.array_equal(np.flatnonzero(data._epochs.asking(300)), np.sort(targets))
-    everything = Epochs(log, targets, 6, 6, seed=0).asking(1)
+    everything = Epochs(log, [torch.from_numpy(targets)], 6, 6, seed=0).asking(1)
     assert np.array_equal(np.flatnonzero(everything), np.sort(targets))
 
 

@@ -1,11 +1,13 @@
 """The request log against loops over its rows."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_logs import log_of, random_log
 
 from recbole_poem.log.requests import first_rows
+from recbole_poem.log.row_features.gap import Gap, gap_slots
 
 
 @settings(max_examples=50, deadline=None)
@@ -55,3 +57,23 @@ def test_training_part_before_a_moment_is_all_rows_before_it():
     log = log_of([[1, 2, 3], [4, 5]], n_items=6, times=[1.0, 2.0, 3.0, 2.0, 2.5])
     assert log.with_training_before(2.0).training.tolist() == [True, False, False, False, False]
     assert log.with_training_before(2.5).training.tolist() == [True, True, False, True, False]
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10**6), rows_at_once=st.sampled_from([1, 2, 5, 1000]))
+def test_part_by_part_a_log_says_the_same(seed, rows_at_once):
+    log = random_log(seed, n_users=5)
+    assert log.has_history.tolist() == (log.position > 0).tolist()
+    targets = np.flatnonzero(np.random.default_rng(seed).random(len(log)) < 0.4)
+    last = np.full(log.n_users, -1)
+    np.maximum.at(last, log.user[targets], targets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recbole_poem.log.requests.ROWS_AT_ONCE", rows_at_once)
+        rows = [np.arange(len(log))[part] for part in log.blocks()]
+        assert np.concatenate(rows).tolist() == list(range(len(log)))
+        assert max(map(len, rows)) <= rows_at_once
+        trained = log.with_training_targets_in_parts([targets[::2], targets[1::2]])
+        assert trained.training.tolist() == (np.arange(len(log)) <= last[log.user]).tolist()
+        assert log.with_training_targets(targets).training.tolist() == trained.training.tolist()
+        gaps = Gap(Gap.Settings()).of_log(log, 1.0)
+    assert gaps.tolist() == gap_slots(log.time, log.position == 0, 1.0).tolist()

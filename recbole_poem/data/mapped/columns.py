@@ -115,6 +115,10 @@ class Widened(Mapping[str, np.ndarray]):
     def __getitem__(self, name: str) -> np.ndarray:
         return self._columns[name].astype(self._dtype, copy=False)
 
+    def between(self, rows: slice) -> "Widened":
+        """Return some rows of the columns."""
+        return Widened({name: column[rows] for name, column in self._columns.items()}, self._dtype)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
 

@@ -18,13 +18,15 @@ from recbole_poem.core.atomic import AtomicFile, Format
 from recbole_poem.core.atomic.row_counts import RowCounts
 from recbole_poem.data.mapped.columns import FlatColumn, LogColumns, Widened
 from recbole_poem.data.mapped.filters import StoredFiltersMixin
+from recbole_poem.data.mapped.mapped_table import MappedTable
+from recbole_poem.data.mapped.splits import StoredSplitsMixin
 from recbole_poem.data.mapped.stored_rows import StoredRows
-from recbole_poem.data.request_log import LogMixin
+from recbole_poem.data.mapped.tables import StoredTablesMixin
 from recbole_poem.log.flat import FlatStore, TokenIds, folder_of
 from recbole_poem.log.flat.store import FIRST
 
 
-class StoredLogMixin(StoredFiltersMixin, LogMixin):
+class StoredLogMixin(StoredFiltersMixin, StoredTablesMixin, StoredSplitsMixin):
     """Mixin for a flat data set: its log comes from the flat store beside the ``.inter`` file.
 
     `recbole_poem.data.mapped.choice` says when a store does.
@@ -35,6 +37,7 @@ class StoredLogMixin(StoredFiltersMixin, LogMixin):
     def _load_inter_feat(self, token: str, dataset_path: str) -> None:
         path = Path(dataset_path) / f"{token}.inter"
         store = FlatStore(folder_of(dataset_path, token))
+        self.store_folder = store.folder
         file = AtomicFile(path, Format.of(self.config))
         columns = self._chosen(file, *self._get_load_and_unload_col(FeatureSource.INTERACTION))
         self._refuse_shared_names(file, columns, FeatureSource.INTERACTION)
@@ -60,13 +63,24 @@ class StoredLogMixin(StoredFiltersMixin, LogMixin):
 
     def _get_remap_list(self, field_list: Any) -> List[Any]:
         rows, found = self.inter_feat, super()._get_remap_list(field_list)
-        of_log = [(rows, str(f), self.field2type[f]) for f in field_list if f in rows]
-        return of_log + found
+        mapped = [rows, *(table for _, table in self._mapped())]
+        stored = [
+            (feat, str(f), self.field2type[f]) for feat in mapped for f in field_list if f in feat
+        ]
+        return stored + found
 
     def _remap(self, remap_list: List[Any]) -> None:
-        if not remap_list or not isinstance(remap_list[0][0], StoredRows):
+        feats = [feat for feat, *_ in remap_list]
+        if not feats or not isinstance(feats[0], (StoredRows, MappedTable)):
             return super()._remap(remap_list)
-        self._number(remap_list[0][1], [feat for feat, *_ in remap_list[1:]])
+        field = remap_list[0][1]
+        if isinstance(feats[0], MappedTable):
+            tokens = feats[0].tokens(field)
+            self.field2id_token[field], self.field2token_id[field] = tokens, TokenIds(tokens)
+        elif isinstance(feats[-1], MappedTable):  # the log is whole
+            self.field2id_token[field], self.field2token_id[field] = feats[-1].tokens_of_ids()
+        else:
+            self._number(field, feats[1:])
         return self._follow_known(remap_list)
 
     def _number(self, field: str, feats: List[pd.DataFrame]) -> None:
@@ -91,13 +105,16 @@ class StoredLogMixin(StoredFiltersMixin, LogMixin):
 
     def _replace(self, remap_list: List[Any], tokens: np.ndarray, ids: np.ndarray) -> None:
         rows, field, _ = remap_list[0]
-        if not isinstance(rows, StoredRows):
+        if not isinstance(rows, (StoredRows, MappedTable)):
             return super()._replace(remap_list, tokens, ids)
         tokens = np.concatenate([self.field2id_token[field][:1], tokens])
         self.field2id_token[field], self.field2token_id[field] = tokens, TokenIds(tokens)
         rows.renumber(field, ids)
         for feat, *_ in remap_list[1:]:
-            feat[field] = ids[feat[field].to_numpy()]
+            if isinstance(feat, MappedTable):
+                feat.renumber_ids(ids)
+            else:
+                feat[field] = ids[feat[field].to_numpy()]
         return None
 
     # -- numbers -----------------------------------------------------------------------------

@@ -10,24 +10,28 @@ from recbole_poem.core.atomic import quoted
 from recbole_poem.core.atomic.alike_tokens import warn_of_pairs
 from recbole_poem.core.intervals import Interval, parse_intervals, within
 from recbole_poem.data.filters import FiltersMixin
+from recbole_poem.data.mapped.mapped_table import MappedTable
 from recbole_poem.data.mapped.stored_rows import StoredRows
 
 
 class StoredFiltersMixin(FiltersMixin):
     """Mixin for a data set whose ``inter_feat`` is `StoredRows` until it has been sorted.
 
-    Tables of users and items are frames, as ever.
+    Tables of users and items are frames, or mapped where no filter takes more than strangers.
     """
 
     inter_feat: Any
 
     def field2feats(self, field: str) -> List[Any]:
-        """Return the frames that have a field; the log is none."""
-        return [feat for feat in super().field2feats(field) if not isinstance(feat, StoredRows)]
+        """Return the frames that have a field; the log and mapped tables are none."""
+        feats = super().field2feats(field)
+        return [feat for feat in feats if not isinstance(feat, (StoredRows, MappedTable))]
 
     def _build_feat_name_list(self) -> List[str]:
         """Name the frames, which RecBole goes through one by one."""
-        return [name for name in super()._build_feat_name_list() if name != "inter_feat"]
+        names = super()._build_feat_name_list()
+        mapped = (StoredRows, MappedTable)
+        return [name for name in names if not isinstance(getattr(self, name), mapped)]
 
     def _warn_of_alike_tokens(self) -> None:
         """Tell what the store found when it was made, which is of the log alone."""
@@ -72,7 +76,7 @@ class StoredFiltersMixin(FiltersMixin):
         if self.config["filter_inter_by_user_or_item"] is not True:
             return
         for field, feat in zip((self.uid_field, self.iid_field), (self.user_feat, self.item_feat)):
-            if feat is not None:
+            if feat is not None and not isinstance(feat, MappedTable):  # which has all ids
                 self._keep_ids(field, self._is_among(field, self._stored_ids(field, feat)))
 
     def _drop_rare(self, intervals: List[List[Interval]]) -> bool:
@@ -95,7 +99,11 @@ class StoredFiltersMixin(FiltersMixin):
         banned = (number > 0) & ~within(number, intervals)
         banned[0] = False
         went = bool(banned.any())
-        if feat is not None:
+        if isinstance(feat, MappedTable):
+            if feat.has_strangers and intervals[0].low > 0:
+                feat.drop_strangers()
+                went = True
+        elif feat is not None:
             ids = self._stored_ids(field, feat)
             found = np.where(ids > 0, number[ids], 0)
             gone = (banned[ids] & (ids > 0)) | (found < intervals[0].low)

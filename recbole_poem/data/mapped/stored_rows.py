@@ -74,7 +74,7 @@ class StoredRows:
         """Count the rows of each id of a column, as the store numbers them, (n,) int64."""
         number = np.zeros(len(self.store.tokens(name)), np.int64)
         for (ids,) in self.parts(self.store.values(name)):
-            number += np.bincount(ids, minlength=len(number))
+            np.add.at(number, ids, 1)  # whatever the number of ids, which a part hardly has
         return number
 
     # -- filters -----------------------------------------------------------------------------
@@ -116,9 +116,10 @@ class StoredRows:
         return left[first[left].argsort()]
 
     def renumber(self, name: str, ids: np.ndarray) -> None:
-        """Give a column new `ids` (n,) for those that it has, 0 for 0."""
+        """Give a column new `ids` (n,) for those that it has, 0 for 0; tables may have more."""
         known = self._ids.get(name)
-        self._ids[name] = ids if known is None else ids[known]
+        mine = ids[: len(self.store.tokens(name))]
+        self._ids[name] = mine if known is None else ids[known]
 
     # -- the log -----------------------------------------------------------------------------
 

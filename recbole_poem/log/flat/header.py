@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.log.flat.tables import Source, StoredTable
 
 FILE = "header.json"
 FORMAT = "recbole_poem flat store"
@@ -57,26 +58,6 @@ class StoredColumn(NamedTuple):
     missing: int = 0
 
 
-class Source(NamedTuple):
-    """The file that a store was made of.
-
-    Attributes
-    ----------
-    file : str
-        Its name.
-    bytes : int
-    mtime_ns : int
-        When it was changed.
-    crc32 : int
-        Of its content.
-    """
-
-    file: str
-    bytes: int
-    mtime_ns: int
-    crc32: int
-
-
 @dataclass(frozen=True)
 class Header:
     """What a flat store says of itself.
@@ -98,6 +79,8 @@ class Header:
         Column -> kinds of tokens that are written in two ways; see `core.atomic.alike_tokens`.
     arrays : dict
         File -> what it holds.
+    tables : dict
+        ``user`` and ``item`` -> what the file of that name says of them, where there is one.
     """
 
     rows: int
@@ -108,10 +91,12 @@ class Header:
     left_out: List[str]
     alike: Dict[str, List[Tuple[str, str, int]]]
     arrays: Dict[str, Array] = field(default_factory=dict)
+    tables: Dict[str, StoredTable] = field(default_factory=dict)
 
     def text(self) -> str:
         """Return the content of the file."""
         whole = asdict(self)
+        whole["tables"] = {name: table.as_dict() for name, table in self.tables.items()}
         whole["source"] = self.source._asdict()
         whole["columns"] = [column._asdict() for column in self.columns]
         whole["arrays"] = {name: array._asdict() for name, array in self.arrays.items()}
@@ -147,6 +132,7 @@ class Header:
                 left_out=said["left_out"],
                 alike={name: [tuple(p) for p in pairs] for name, pairs in said["alike"].items()},
                 arrays={name: Array(**array) for name, array in said["arrays"].items()},
+                tables={name: StoredTable.of(t) for name, t in said.get("tables", {}).items()},
             )
         except InputError:
             raise

@@ -102,12 +102,13 @@ class FlatStore:
         """Return the number of each row in the atomic file, from 0, (R,)."""
         return self.array(ROW)
 
-    def unfit(self, path: Path) -> Optional[str]:
-        """Say why this store is not of an atomic file; None if it is.
+    def unfit(self, path: Path, table: Optional[str] = None) -> Optional[str]:
+        """Say why this store, or its table of a name, is not of an atomic file; None if it is.
 
         A file of the same size that was touched, or copied, is read once for its checksum.
         """
-        source, status = self.header.source, path.stat()
+        source = self.header.source if table is None else self.header.tables[table].source
+        status = path.stat()
         if status.st_size != source.bytes:
             return f"{path.name} has {status.st_size:,} bytes, and had {source.bytes:,}"
         if status.st_mtime_ns != source.mtime_ns and crc32_of_file(path) != source.crc32:

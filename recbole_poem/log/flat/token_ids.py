@@ -1,5 +1,6 @@
 """From tokens to ids by a sorted array, which can lie on disk: no dictionary in memory."""
 
+from functools import cached_property
 from typing import Any, Iterator, Mapping, Optional
 
 import numpy as np
@@ -13,12 +14,15 @@ class TokenIds(Mapping[str, int]):
     tokens : (n,) str
         Of each id from 0, padding first.
     order : (n,) int64, optional
-        The ids in the order of the tokens, ties by id; found here where it is not given.
+        The ids in the order of the tokens, ties by id; by default found when they are needed.
     """
 
     def __init__(self, tokens: np.ndarray, order: Optional[np.ndarray] = None) -> None:
-        self._tokens = tokens
-        self._order = tokens.argsort(kind="stable") if order is None else order
+        self._tokens, self._given = tokens, order
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return self._tokens.argsort(kind="stable") if self._given is None else self._given
 
     def of(self, tokens: Any) -> np.ndarray:
         """Return the ids of some tokens (m,), (m,) int64; -1 for one that is not known."""

@@ -75,7 +75,13 @@ class Gap:
                 f"row_features.gap: the times of the log go up to {last:.0f} seconds, which looks "
                 "like milliseconds; set time_unit to ms if they are"
             )
-        return gap_slots(log.time, log.position == 0, per_second)
+        slot = np.zeros(len(log), dtype=np.uint8)
+        for rows in log.blocks():
+            before = max(rows.start - 1, 0)  # whose gap is not asked for, unless it is row 0
+            first = log.first[before : rows.stop] == np.arange(before, rows.stop)
+            found = gap_slots(log.time[before : rows.stop], first, per_second)
+            slot[rows] = found[rows.start - before :]
+        return slot
 
     def of_request(self, time: np.ndarray, first: np.ndarray, per_second: float) -> np.ndarray:
         """Return the slot of every row of some histories, (E,) uint8."""

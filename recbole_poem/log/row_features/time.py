@@ -35,7 +35,7 @@ class Time:
 
     def of_log(self, log: RequestLog, per_second: float) -> np.ndarray:
         """Return the seconds of each row of a log, (R,) float64."""
-        return self.of_request(log.time, log.position == 0, per_second)
+        return log.time / per_second  # no row of a log lacks its time
 
     def of_request(self, time: np.ndarray, first: np.ndarray, per_second: float) -> np.ndarray:
         """Return the seconds of each row of histories that requests bring, (E,) float64."""

@@ -2,124 +2,46 @@
 
 import logging
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 import numpy as np
-import pandas as pd
 import pytest
-import torch
 from conftest import random_log
-from recbole.utils import init_seed
+from stored_toys import (
+    FIELDS,
+    LEAVE_ONE_OUT,
+    assert_equal,
+    both,
+    keys_of,
+    packed_names,
+    wide_log,
+)
 from toy_exposures import TINY, TINY_POEM, exposure_log, write_exposures
 
 from recbole_poem.core.atomic import Format
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.flat import write_flat
 from recbole_poem.data.known_tokens import KnownTokens, packed
-from recbole_poem.data.mapped import stored_rows
 from recbole_poem.data.mapped.columns import LogColumns
 from recbole_poem.data.mapped.dataset import StoredLogMixin
+from recbole_poem.data.mapped.row_numbers import InTime, Spans
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import create_dataset
 from recbole_poem.training.quick_start import run_recbole_poem
 
-FIELDS = ("user_id", "item_id", "timestamp")
-LEAVE_ONE_OUT = {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "full"}
+__all__ = ["keys_of"]
 SPLITS = [
     LEAVE_ONE_OUT,
     {"split": {"RS": [0.7, 0.1, 0.2]}, "order": "TO", "mode": "full", "group_by": "user"},
     {"split": {"RS": [0.7, 0.1, 0.2]}, "order": "TO", "mode": "full", "group_by": "none"},
     {"split": {"split_by_time": {"valid": "8 seconds", "test": "last 6 seconds"}}, "order": "TO"},
+    {"split": {"LS": "test_only"}, "order": "TO", "mode": "full"},
+    {"split": {"LS": "valid_only"}, "order": "TO", "mode": "full"},
+    {"split": {"TS": [0.7, 0.1, 0.2]}, "order": "TO", "mode": "full", "group_by": "user"},
 ]
 #: users and items that are not in the log, and lack some that are
 USERS = "user_id:token\tage:float\nu900\t3\n" + "".join(f"u{i}\t{i}\n" for i in range(3, 30))
 ITEMS = "item_id:token\tcolour:token\n" + "".join(f"i{i}\tred\n" for i in range(16, 2, -1))
-
-
-def wide_log(seed: int = 0) -> pd.DataFrame:
-    """Make a log with gaps, whole numbers, fractions and a column of other tokens."""
-    log = random_log(seed, n_users=40)
-    rng = np.random.default_rng(seed)
-    log["tab"] = rng.choice(["", "home", "feed", "live"], len(log))
-    log["clicked"] = rng.integers(0, 2, len(log))
-    log["share"] = np.where(rng.random(len(log)) < 0.2, np.nan, rng.random(len(log)))
-    log["length"] = np.where(rng.random(len(log)) < 0.2, np.nan, rng.integers(0, 9000, len(log)))
-    return log
-
-
-@pytest.fixture
-def keys_of(write_dataset: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that writes a log with its flat store, both made of small parts."""
-
-    def make(log: pd.DataFrame, **files: str) -> Dict[str, Any]:
-        keys = write_dataset(log, **files)
-        path = Path(keys["data_path"]) / "toy" / "toy.inter"
-        path.write_text(path.read_text().replace("tab:float", "tab:token", 1))
-        monkeypatch.setattr("recbole_poem.core.atomic.lines.BLOCK_CHARACTERS", 400)
-        monkeypatch.setattr(stored_rows, "ROWS_AT_ONCE", 50)
-        write_flat(path, Format(), FIELDS, rows_at_once=60)
-        for suffix in files:
-            keys["load_col"][suffix] = "*"
-        return {**keys, "load_col": {**keys["load_col"], "inter": "*"}, "MAX_ITEM_LIST_LENGTH": 5}
-
-    return make
-
-
-def both(keys: Dict[str, Any], model: str = "POEM", known: Any = None) -> List[Any]:
-    """Load a data set from its file, and from its store."""
-    found = []
-    for way in ("never", "always"):
-        given = {**keys, "flat_store": way, "train_neg_sample_args": None}
-        config = Config(model, config_dict=given)
-        init_seed(config["seed"], True)
-        found.append(create_dataset(config, known))
-    assert [isinstance(each, StoredLogMixin) for each in found] == [False, True]
-    return found
-
-
-def assert_equal(file: Any, store: Any) -> None:
-    """Compare all that a data set says, and then all rows of all parts of its split."""
-    assert store.row_counts.table() == file.row_counts.table()
-    assert list(store.time_span) == list(file.time_span)
-    assert (len(store.inter_feat), store.user_num) == (len(file.inter_feat), file.user_num)
-    assert set(store.field2type) == set(file.field2type)
-    for field, tokens in file.field2id_token.items():
-        assert store.field2id_token[field].tolist() == tokens.tolist(), field
-        assert dict(store.field2token_id[field]) == file.field2token_id[field], field
-    splits = [each.build() for each in (file, store)]
-    for ours, theirs in zip(splits[1], splits[0]):
-        assert_same_log(ours.log, theirs.log)
-        assert_same_rows(ours, theirs)
-
-
-def assert_same_log(ours: Any, theirs: Any) -> None:
-    for name in ("user", "item", "time", "first", "training", "position"):
-        one, other = getattr(ours, name), getattr(theirs, name)
-        assert one.dtype == other.dtype and np.array_equal(one, other), name
-    for kind in ("values", "tokens"):
-        one, other = getattr(ours, kind), getattr(theirs, kind)
-        assert list(one) == list(other)
-        for name in other:
-            assert one[name].dtype == other[name].dtype, name
-            assert np.array_equal(one[name], other[name], equal_nan=kind == "values"), name
-    assert (ours.n_users, ours.n_items) == (theirs.n_users, theirs.n_items)
-
-
-def assert_same_rows(ours: Any, theirs: Any) -> None:
-    assert len(ours) == len(theirs)
-    if len(theirs):
-        index = torch.arange(len(theirs))
-        one, other = ours[index], theirs[index]
-        assert one.columns == other.columns
-        for field in other.columns:
-            assert one[field].dtype == other[field].dtype, field
-            assert torch.equal(one[field], other[field]), field
-        assert (ours.inter_matrix() != theirs.inter_matrix()).nnz == 0
-    for name in ("user_feat", "item_feat"):
-        table = getattr(theirs, name)
-        for field in table.columns if table is not None else ():
-            assert torch.equal(getattr(ours, name)[field], table[field]), field
 
 
 @pytest.mark.parametrize("split", SPLITS, ids=lambda split: str(split["split"]))
@@ -134,6 +56,34 @@ def test_rows_windows_and_splits_are_those_of_the_file(
     assert isinstance(store.flat, LogColumns)
     assert f"share, torch.Size([{len(store.log)}]), cpu, torch.float32" in str(store.flat)
     assert store.flat["clicked"]._values.dtype == np.uint8  # as it lies on the disk
+
+
+@pytest.mark.parametrize("split", SPLITS, ids=lambda split: str(split["split"]))
+@pytest.mark.parametrize("rows", [{"clicked": "[1,1]"}, {"watch_ratio": "[0.0001,inf)"}], ids=str)
+def test_rows_that_are_no_targets_are_in_no_part(keys_of: Any, split: Any, rows: Any) -> None:
+    watched = {"play": "share", "duration": "length", "unit": "s"}
+    keys = {**keys_of(wide_log(4)), "positive_feedback": rows, "watch_time": watched}
+    assert_equal(*both({**keys, "eval_args": split}))
+
+
+@pytest.mark.parametrize("positive", [None, {"clicked": "[1,1]"}])
+def test_a_split_keeps_no_row_and_sorts_none(keys_of: Any, positive: Any) -> None:
+    keys = {**keys_of(wide_log()), "positive_feedback": positive, "eval_args": LEAVE_ONE_OUT}
+    store = both(keys)[1]
+    splits = store.build()
+    assert all(isinstance(each.inter_feat.row_numbers, Spans) for each in splits)
+    assert isinstance(store.inter_feat.row_numbers, InTime)
+    assert "_order" not in vars(store.inter_feat.row_numbers)  # nobody has asked for it
+    of = splits[0].inter_feat.row_numbers._of
+    assert of is None if positive is None else of.dtype == np.uint16
+
+
+def test_a_full_disk_changes_nothing(keys_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("recbole_poem.data.mapped.time_sort.DealtRows", full)
+    assert_equal(*both({**keys_of(wide_log()), "eval_args": SPLITS[3]}))
 
 
 FILTERS = [
@@ -180,10 +130,6 @@ def test_tokens_of_a_training_keep_their_ids(keys_of: Any, filters: Any) -> None
     users = store.field2id_token["user_id"][1:]
     assert users.tolist() == then.of("user_id").tolist()
     assert_equal(file, store)
-
-
-def packed_names(names: np.ndarray) -> torch.Tensor:
-    return packed(SimpleNamespace(field2id_token={"x": np.r_[["[PAD]"], names]}))["x"]
 
 
 def test_the_same_counts_are_expected(keys_of: Any) -> None:

@@ -80,7 +80,7 @@ def number_rows(
         for table in file.parts(names):
             _check(table, fields)
             numbers = {
-                name: _ids(table.frame[name].array, tokens[name])
+                name: ids_of(table.frame[name].array, tokens[name])
                 if name in tokens
                 else types[name].narrowed(table.frame[name].to_numpy())
                 for name in names
@@ -107,7 +107,7 @@ def _check(table: Table, fields: Tuple[str, str, str]) -> None:
         )
 
 
-def _ids(column: pd.Categorical, known: TokenNumbers) -> np.ndarray:
+def ids_of(column: pd.Categorical, known: TokenNumbers) -> np.ndarray:
     """Return the ids of the tokens of a part from 1, 0 for a missing one, in a narrow type."""
     codes = np.asarray(column.codes)
     met = pd.unique(codes[codes >= 0])  # in the order of the file

@@ -3,7 +3,7 @@
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, List, Tuple
 
 import numpy as np
 import pandas as pd
@@ -17,20 +17,23 @@ from recbole_poem.data.convert.flat.array_file import ArrayFile
 from recbole_poem.data.convert.flat.numbering import Numbered, number_rows
 from recbole_poem.data.convert.flat.sorting import ROW as ROW_FIELD
 from recbole_poem.data.convert.flat.sorting import record_of, sorted_rows
+from recbole_poem.data.convert.flat.tables import write_table
+from recbole_poem.data.convert.flat.token_files import TOKENS_AT_ONCE, write_order, write_tokens
 from recbole_poem.data.convert.flat.token_numbers import TokenNumbers
 from recbole_poem.log.flat.header import FILE, Array, Header, Source, StoredColumn
 from recbole_poem.log.flat.store import FIRST, OFFSETS, ROW, crc32_of_file, folder_of
+from recbole_poem.log.flat.tables import StoredTable
 from recbole_poem.log.flat.token_ids import TokenIds
 
 _ROWS_AT_ONCE = 4_000_000
-_TOKENS_AT_ONCE = 1_000_000
-_PADDING = "[PAD]"  # RecBole's name of id 0
 
 
 def write_flat(
     path: Path, form: Format, fields: Tuple[str, str, str], rows_at_once: int = _ROWS_AT_ONCE
 ) -> str:
     """Write the flat store of a ``.inter`` file beside it; an earlier one is replaced.
+
+    Tables of users and items, ``.user`` and ``.item`` beside it, are stored as well.
 
     Parameters
     ----------
@@ -67,7 +70,10 @@ def write_flat(
     ) as scratch:
         numbered = number_rows(file, columns, fields, Path(scratch))
         arrays = _write_rows(new, numbered, fields, Path(scratch), rows_at_once)
-        arrays.update(_write_tokens(new, numbered))
+        arrays.update(_write_tokens(new, numbered, fields))
+        known = {field: numbered.tokens.pop(field) for field in fields[:2]}
+        tables, more = _write_tables(new, path, form, known, Path(scratch))
+        arrays.update(more)
         source = Source(path.name, before.st_size, before.st_mtime_ns, crc32_of_file(path))
         if path.stat().st_mtime_ns != before.st_mtime_ns:
             raise InputError(f"{path}: the file was changed while it was read; do it again")
@@ -85,6 +91,7 @@ def write_flat(
             left_out=[column.name for column in file.columns if column not in columns],
             alike={field: _alike(new, columns, field) for field in fields[:2]},
             arrays=arrays,
+            tables=tables,
         )
         (new / FILE).write_text(header.text(), encoding="utf-8")
     return _summary(folder, header, numbered, fields)
@@ -126,30 +133,34 @@ def _write_rows(
     return {file.name: file.entry for file in (*files.values(), first, begins)}
 
 
-def _write_tokens(folder: Path, numbered: Numbered) -> Dict[str, Array]:
-    """Write the tokens of all columns, and their order."""
+def _write_tokens(
+    folder: Path, numbered: Numbered, fields: Tuple[str, str, str]
+) -> Dict[str, Array]:
+    """Write the tokens of all columns, and their order; those of users and items are kept."""
     arrays = {}
     for place, column in enumerate(numbered.columns):
         if column.name not in numbered.tokens:
             continue
-        known, stored = numbered.tokens.pop(column.name), _stored(place, column)
+        stored = _stored(place, column)
         assert stored.tokens is not None and stored.order is not None
-        length = max(len(_PADDING), known.longest())
-        with ArrayFile(folder / stored.tokens, f"<U{length}", len(known) + 1) as file:
-            file.append(np.array([_PADDING]))
-            for tokens in _parts(known):
-                file.append(tokens)
-        arrays[file.name] = file.entry
-        tokens = np.load(folder / stored.tokens, mmap_mode="r")
-        with ArrayFile(folder / stored.order, np.int64, len(tokens)) as file:
-            file.append(np.asarray(tokens).argsort(kind="stable"))
-        arrays[file.name] = file.entry
+        arrays.update(write_tokens(folder / stored.tokens, numbered.tokens[column.name]))
+        arrays.update(write_order(folder / stored.order, folder / stored.tokens))
+        if column.name not in fields:
+            del numbered.tokens[column.name]
     return arrays
 
 
-def _parts(known: TokenNumbers) -> Iterator[np.ndarray]:
-    for begin in range(0, len(known), _TOKENS_AT_ONCE):
-        yield known.strings(begin, min(begin + _TOKENS_AT_ONCE, len(known)))
+def _write_tables(
+    folder: Path, path: Path, form: Format, tokens: Dict[str, TokenNumbers], scratch: Path
+) -> Tuple[Dict[str, StoredTable], Dict[str, Array]]:
+    """Write the tables of users and items that are there, by the `tokens` of their columns."""
+    tables, arrays = {}, {}
+    for kind, (field, known) in zip(("user", "item"), tokens.items()):
+        file = path.with_suffix(f".{kind}")
+        if file.is_file() and field in AtomicFile(file, form).names:
+            tables[kind], written = write_table(folder, file, form, field, known, scratch)
+            arrays.update(written)
+    return tables, arrays
 
 
 def _alike(folder: Path, columns: List[Column], field: str) -> List[Tuple[str, str, int]]:
@@ -158,8 +169,8 @@ def _alike(folder: Path, columns: List[Column], field: str) -> List[Tuple[str, s
     tokens = np.load(folder / f"tokens_{place}.npy", mmap_mode="r")
     ids = TokenIds(np.asarray(tokens), np.load(folder / f"order_{place}.npy", mmap_mode="r"))
     parts = (
-        pd.Index(tokens[begin : begin + _TOKENS_AT_ONCE], dtype=object)
-        for begin in range(1, len(tokens), _TOKENS_AT_ONCE)
+        pd.Index(tokens[begin : begin + TOKENS_AT_ONCE], dtype=object)
+        for begin in range(1, len(tokens), TOKENS_AT_ONCE)
     )
     return alike_among(parts, lambda odd: ids.of(odd) > 0)
 
