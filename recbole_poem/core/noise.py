@@ -34,6 +34,7 @@ class Purpose(IntEnum):
     MAIN_NETWORK = 13
     PERTURBED_ITEM = 14
     NEXT_ACTION = 15
+    ITEM_ROWS = 16
 
 
 def uniform(seed: int, purpose: Purpose, *keys: Union[torch.Tensor, int]) -> torch.Tensor:
