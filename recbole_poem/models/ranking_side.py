@@ -187,5 +187,5 @@ class RankingSide(nn.Module):
 
 def _ids(batch: Any) -> Optional[torch.Tensor]:
     """Return the ids of the items of a batch that has numbered them anew; None for others."""
-    ids: Optional[torch.Tensor] = batch[ITEM_IDS] if ITEM_IDS in batch else None
+    ids: Optional[torch.Tensor] = batch.interaction.get(ITEM_IDS)
     return ids

@@ -1,10 +1,10 @@
-"""The rows of a sharded item table on disk: a file a process, beside the checkpoint that names them.
+"""The rows of a sharded item table on disk: a file a process, beside the checkpoint.
 
 ``<checkpoint>.items/best-7-0-of-2.pth`` has the rows of process 0 of 2 after epoch 7, the best one;
 ``last-9-0-of-2.pth`` those of the last epoch, with what its training goes on with. The checkpoint,
 which is written after them, names both sets as ``item_table``. So a kill at any moment leaves a
-checkpoint whose parts are there. Whoever reads takes its own rows of every part, whatever the number
-of processes; a dense model takes all.
+checkpoint whose parts are there. Whoever reads takes its own rows of every part, whatever the
+number of processes; a dense model takes all.
 """
 
 from pathlib import Path
@@ -130,7 +130,8 @@ def gathered(path: Union[str, Path], parts: Parts) -> torch.Tensor:
     """
     states = list(_states(path, parts))
     n_items = sum(len(state["rows"]) for _, state in states)
-    rows, found = _Rows(n_items, 1, 0), {}
+    rows = _Rows(n_items, 1, 0)
+    found: Dict[str, torch.Tensor] = {}
     for rank, state in states:
         rows.take(found, "rows", state["rows"], rank, parts, path)
     return found["rows"]

@@ -1,4 +1,4 @@
-"""The training of a model whose item rows are shared out: what else there is to do in each place."""
+"""The training of a model whose item rows are shared out."""
 
 from contextlib import ExitStack, contextmanager
 from typing import Any, Iterator, List
@@ -103,7 +103,7 @@ class ShardedTrainingMixin(TrainingMixin):
 
 
 class ShardCollector(PlainCollector):
-    """Collects what metrics need of the ranks that the shards have found; scores as RecBole does."""
+    """Collects what metrics need of the ranks that shards have found; scores as RecBole does."""
 
     @property
     def n_listed(self) -> int:

@@ -1,4 +1,4 @@
-"""Item tables: where the embeddings of items live, who moves them, and what a step reads of them."""
+"""Item tables: where the embeddings of items live, and what a step reads of them."""
 
 from typing import Any, ClassVar, NamedTuple, Optional, Protocol, Sequence
 

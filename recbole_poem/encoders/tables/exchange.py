@@ -81,7 +81,7 @@ def _exchanged(values: torch.Tensor, sent: List[int], received: List[int]) -> to
 
 
 def renumbered(batch: Interaction, fields: List[str]) -> Tuple[Interaction, torch.Tensor]:
-    """Number the items of a batch anew, in the order of their ids, with padding still 0.
+    """Give the items of a batch other numbers, in the order of their ids, with padding still 0.
 
     Parameters
     ----------

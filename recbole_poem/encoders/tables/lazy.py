@@ -49,10 +49,10 @@ class LazyAdam:
 
 
 class LazyAverage:
-    """The average of `recbole_poem.training.weight_average.WeightAverage`, row by row when needed.
+    """What `recbole_poem.training.weight_average.WeightAverage` is, row by row where needed.
 
-    While a row stays, its average comes nearer by the product of the decays. That product is known
-    for any number of steps, so a row is brought up to date when it moves, or when all are asked for.
+    While a row stays, its average comes nearer by the product of the decays, which is known for any
+    number of steps. So a row is brought up to date where it moves, or where all are asked for.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class LazyAverage:
         return torch.lerp(rows, average, left)
 
     def _log_products(self, n_steps: torch.Tensor) -> torch.Tensor:
-        """Return the logarithm of ``b_1 ... b_n``, float64, of ``b_n = min(decay, (1+n) / (10+n))``.
+        """Return ``log(b_1 ... b_n)``, float64, of ``b_n = min(decay, (1 + n) / (10 + n))``.
 
         The first of them are ``10! / ((n+2) ... (n+10))``, all behind are the decay.
         """
