@@ -78,11 +78,7 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
         If the loader samples its candidates, the items are shared out, or a score is NaN.
     """
     check_full_ranking(loader)
-    if is_sharded(trainer.config):
-        raise InputError(
-            "item_table: sharded makes no list of all scores, which a benchmark reads; set "
-            "item_table: dense, or open the checkpoint, which gathers the rows"
-        )
+    check_lists(trainer.config)
     dataset = loader._dataset
     trainer.model.eval()
     trainer.tot_item_num = dataset.item_num
@@ -125,6 +121,21 @@ def _first_requests(dataset: PredictedRowsMixin) -> pd.Series:
     columns = (rows[field].numpy() for field in (dataset.uid_field, dataset.iid_field, REQUEST_ID))
     known = pd.DataFrame(dict(zip(("user", "item", "request"), columns)))
     return known.groupby(["user", "item"])["request"].min()
+
+
+def check_lists(config: Any) -> None:
+    """Refuse a model that makes no list of all scores.
+
+    Raises
+    ------
+    InputError
+        If its items are shared out.
+    """
+    if is_sharded(config):
+        raise InputError(
+            "item_table: sharded makes no list of all scores, which a benchmark reads; set "
+            "item_table: dense, or open the checkpoint, which gathers the rows"
+        )
 
 
 def check_full_ranking(loader: Any) -> None:

@@ -102,7 +102,7 @@ def card(experiment: Experiment, name: str, measured: Measured) -> str:
     """
     config = experiment.config
     versions = ", ".join(f"{package} {installed(package)}" for package in _PACKAGES)
-    size = sum(weights.numel() for weights in experiment.model.parameters())
+    size = n_parameters(experiment.model)
     epoch = "" if measured.best_epoch is None else f" of epoch {measured.best_epoch + 1}"
     parts = [
         f"# {config['model']} on {config['dataset']}",
