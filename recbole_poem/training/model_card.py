@@ -22,7 +22,7 @@ from recbole_poem.training.checks.known_keys import OF_MACHINE
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment
 from recbole_poem.training.loaders import training_split
-from recbole_poem.training.words import protocol_words
+from recbole_poem.training.words import n_parameters, protocol_words
 
 _PACKAGES = ("recbole_poem", "recbole", "torch")
 
