@@ -167,9 +167,7 @@ class _Rows(NamedTuple):
         found[name][ids[own] // self.n_processes] = part[own]
 
 
-def _states(
-    path: Union[str, Path], parts: Parts
-) -> Iterator[Tuple[int, Dict[str, Any]]]:
+def _states(path: Union[str, Path], parts: Parts) -> Iterator[Tuple[int, Dict[str, Any]]]:
     """Read the parts one after the other; the system may drop what is not used."""
     for rank in range(parts.number):
         file = parts.file(path, rank)

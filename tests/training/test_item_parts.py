@@ -58,10 +58,8 @@ def test_parts_of_four_processes_are_read_by_others(tmp_path: Path, readers: int
     files = sorted(file.name for file in item_parts.folder_of(path).iterdir())
     assert files == [f"last-5-{rank}-of-4.pth" for rank in range(4)]
     parts = Parts("last", 5, 4)
-    if readers == 1:
-        found = [read(0, 1, path, parts)]
-    else:
-        found = on_processes(readers, read, path, parts)
+    alone = readers == 1
+    found = [read(0, 1, path, parts)] if alone else on_processes(readers, read, path, parts)
     for each in found:
         numbers = each["ids"].float().unsqueeze(1)
         for times, name in enumerate(("rows", "mean", "square", "average"), start=1):

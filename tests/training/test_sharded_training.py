@@ -1,4 +1,4 @@
-"""A training whose item rows are shared out: what a dense one learns, ranks, keeps and continues."""
+"""A training whose item rows are shared out: what it learns, ranks, keeps and continues."""
 
 from pathlib import Path
 from typing import Any, Dict
@@ -63,7 +63,7 @@ def fitted(experiment: Experiment) -> Any:
 def test_one_process_learns_what_a_dense_table_does_where_each_step_touches_all(
     keys: Dict[str, Any],
 ) -> None:
-    """So many negatives are drawn that every item is among them; Adams differ by epsilon's place."""
+    """Every item is among so many negatives; the two Adams differ by where epsilon stands."""
     keys = {**keys, **NO_DROPOUT, "sampled_negatives": 2000}
     shared = assemble(Config(config_dict=keys))
     dense = assemble(Config(config_dict={**keys, "item_table": "dense"}))
@@ -86,7 +86,7 @@ def test_one_process_learns_what_a_dense_table_does_where_each_step_touches_all(
         {"mask_seen": True, "metrics": ["NDCG", "ItemCoverage"]},
         {"losses": ["gbce", "setrank"], "ranking_reader": "none", "ema_decay": 0},
         {"n_rankings": 2, "shuffle_scores": True, "losses": ["feedback", "system_order"]},
-        {"logit_terms": ["repeat", "popularity_trend"], "time_unit": "s", "ranking_reader": "ridge"},
+        {"logit_terms": "popularity_trend", "time_unit": "s", "ranking_reader": "ridge"},
     ],
 )  # fmt: skip
 def test_what_the_shards_rank_is_what_the_gathered_rows_rank(
@@ -198,7 +198,10 @@ def test_rows_count_as_parameters(keys: Dict[str, Any]) -> None:
         ({"clip_grad_norm": {"max_norm": 5}}, "clip_grad_norm: with item_table sharded it is None"),
         ({"eval_args": {"mode": "uni5"}}, "eval_args: item_table sharded ranks a target among all"),
         ({"metrics": ["GAUC"], "valid_metric": "GAUC"}, "metrics: item_table sharded knows the"),
-        ({"history_encoder": "gimirec", "row_features": "time"}, "history_encoder: gimirec mixes the rows of all items"),
+        (
+            {"history_encoder": "gimirec", "row_features": "time"},
+            "history_encoder: gimirec mixes the rows of all items",
+        ),
         ({"logit_terms": ["item_bias"]}, "logit_terms.item_bias: it has a weight for each item"),
         ({"losses": ["feedback", "sqn"]}, "losses.sqn: it reads more of items than the rows"),
         ({"losses": ["sampled_softmax"]}, "losses.sampled_softmax: it reads more of items than"),
