@@ -114,7 +114,7 @@ def take(path: Union[str, Path], parts: Parts, table: Sharded) -> None:
     table.adam.mean, table.adam.square = found["mean"].to(device), found["square"].to(device)
     table.adam.n_steps = found["n_steps"]
     if "average" in found:
-        table.average = LazyAverage(table.rows[:0], 0.5)
+        table.average = LazyAverage(table.rows[:0], found["decay"])
         table.average.average = found["average"].to(device)
         table.average.since = found["since"].to(device)
         table.average.n_steps = found["n_averaged"]

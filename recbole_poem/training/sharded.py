@@ -98,8 +98,7 @@ class ShardedTrainingMixin(TrainingMixin):
         self._best_parts = [item_parts.named(state, "best")]
         if self.start_epoch < self.epochs:
             item_parts.take(resume_file, item_parts.named(state, "last"), self._table)
-            if self._table.average is not None:
-                self._table.average.decay = self._decay
+            self._table.average_by(self._decay)
 
 
 class ShardCollector(PlainCollector):

@@ -36,4 +36,5 @@ def test_processes_share_a_batch(script: Any) -> None:
 
 def test_what_does_not_fit_is_left_out(script: Any) -> None:
     assert script.needed_gib("dense", 10_000_000, 64, 1) > script.LIMIT_GIB
-    assert script.needed_gib("sharded", 30_000_000, 16, 2) < script.LIMIT_GIB
+    assert script.needed_gib("dense", 30_000_000, 8, 2) > script.LIMIT_GIB
+    assert script.needed_gib("sharded", 30_000_000, 8, 2) < script.LIMIT_GIB

@@ -105,5 +105,6 @@ def state_of(adam: LazyAdam, average: Optional[LazyAverage]) -> Dict[str, Any]:
     """Return what a training goes on with: arrays of the rows, and numbers of steps."""
     state = {"mean": adam.mean, "square": adam.square, "n_steps": adam.n_steps}
     if average is not None:
-        state.update(average=average.average, since=average.since, n_averaged=average.n_steps)
+        state.update(average=average.average, since=average.since)
+        state.update(n_averaged=average.n_steps, decay=average.decay)
     return state

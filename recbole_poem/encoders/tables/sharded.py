@@ -160,6 +160,13 @@ class Sharded(nn.Module):
             if self.average is not None:
                 self.rows, self.average.average = self.average.average, self.rows
 
+    def average_by(self, decay: float) -> None:
+        """Go on with another decay, where there is an average; 0 = without one."""
+        if self.average is not None and self.average.decay != decay:
+            self.average.settle(self.rows)
+            self.average.decay = decay
+        self.average = self.average if decay else None
+
     def settle(self) -> None:
         """Give the rows their averages for good."""
         self._exchange()

@@ -133,3 +133,22 @@ def test_rows_go_with_the_model_to_its_precision() -> None:
 def test_a_block_has_one_score_at_least(value: Any) -> None:
     with pytest.raises(InputError, match=r"item_table.scores_at_once: expected a whole number"):
         ITEM_TABLES.choose({"name": "sharded", "scores_at_once": value}, "item_table")
+
+
+def test_an_average_goes_on_with_another_decay() -> None:
+    """What was averaged before stands; a decay of 0 leaves the rows alone."""
+    one, other = table(), table()
+    for made in (one, other):
+        for items in batches(2):
+            opened = made.opened(Interaction({"item": items[:2]}), ["item"])
+            opened.weight.square().sum().backward()
+            made.step(0.1, 0.9)
+    with one.averaged():
+        expected = one.rows.clone()
+    other.average_by(0.5)
+    with other.averaged():
+        assert torch.equal(other.rows, expected)
+    other.average_by(0)
+    last = other.rows.clone()
+    with other.averaged():
+        assert torch.equal(other.rows, last)
