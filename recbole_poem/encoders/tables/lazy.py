@@ -63,7 +63,7 @@ class LazyAverage:
     """
 
     def __init__(self, rows: torch.Tensor, decay: float) -> None:
-        self.decay, self.n_steps = decay, 0
+        self.decay, self.n_steps, self._settled = decay, 0, 0
         self.average = rows.clone()
         #: (n,) the step up to which each average is right
         self.since = torch.zeros(len(rows), dtype=torch.int32, device=rows.device)
@@ -77,11 +77,14 @@ class LazyAverage:
         self.since[touched] = self.n_steps
 
     def settle(self, rows: torch.Tensor) -> None:
-        """Bring all averages up to date, those of `rows` (n, d)."""
+        """Bring all averages up to date, those of `rows` (n, d), unless they are."""
+        if self._settled == self.n_steps:
+            return
         parts = (each.split(1 << 16) for each in (self.average, rows, self.since))
         for average, row, since in zip(*parts):
             average.copy_(self._up_to_date(average, row, since))
         self.since.fill_(self.n_steps)
+        self._settled = self.n_steps
 
     def _up_to_date(
         self, average: torch.Tensor, rows: torch.Tensor, since: torch.Tensor
