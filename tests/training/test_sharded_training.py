@@ -86,6 +86,9 @@ def test_one_process_learns_what_a_dense_table_does_where_each_step_touches_all(
         {"mask_seen": True, "metrics": ["NDCG", "ItemCoverage"]},
         {"losses": ["gbce", "setrank"], "ranking_reader": "none", "ema_decay": 0},
         {"n_rankings": 2, "shuffle_scores": True, "losses": ["feedback", "system_order"]},
+        {"losses": ["feedback", "noise_robustness", "fusion"], "score_fusion": "umre",
+         "score_fusion.labels": {"all": {}, "liked": {"rating": "[4,inf)"}},
+         "ranking_source.raw_scores": True},
         {"logit_terms": "popularity_trend", "time_unit": "s", "ranking_reader": "ridge"},
     ],
 )  # fmt: skip
