@@ -187,5 +187,7 @@ class RankingSide(nn.Module):
 
 def _ids(batch: Any) -> Optional[torch.Tensor]:
     """Return the ids of the items of a batch that has numbered them anew; None for others."""
-    ids: Optional[torch.Tensor] = batch.interaction.get(ITEM_IDS)
+    if ITEM_IDS not in batch:
+        return None
+    ids: torch.Tensor = batch[ITEM_IDS]
     return ids
