@@ -24,7 +24,7 @@ LEAVE_ONE_OUT = {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "full
 #: modules that look at so many rows together
 PARTS = (
     "log.requests", "data.mapped.stored_rows", "data.mapped.time_sort", "data.mapped.splits",
-    "data.split_sizes", "data.dataloader",
+    "data.split_sizes", "data.rankings_read",
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import REQUEST_ID
 from recbole_poem.data.request_log import PredictedRowsMixin
 from recbole_poem.data.seen import seen_items
+from recbole_poem.models.table_fit import is_sharded
 from recbole_poem.rerankers.chain import chain_of
 from recbole_poem.rerankers.lists import Lists, in_time_order
 
@@ -74,9 +75,10 @@ def recommend(trainer: Any, loader: Any, k: int, show_progress: bool = False) ->
     Raises
     ------
     InputError
-        If the loader samples its candidates, or a score is NaN.
+        If the loader samples its candidates, the items are shared out, or a score is NaN.
     """
     check_full_ranking(loader)
+    check_lists(trainer.config)
     dataset = loader._dataset
     trainer.model.eval()
     trainer.tot_item_num = dataset.item_num
@@ -119,6 +121,21 @@ def _first_requests(dataset: PredictedRowsMixin) -> pd.Series:
     columns = (rows[field].numpy() for field in (dataset.uid_field, dataset.iid_field, REQUEST_ID))
     known = pd.DataFrame(dict(zip(("user", "item", "request"), columns)))
     return known.groupby(["user", "item"])["request"].min()
+
+
+def check_lists(config: Any) -> None:
+    """Refuse a model that makes no list of all scores.
+
+    Raises
+    ------
+    InputError
+        If its items are shared out.
+    """
+    if is_sharded(config):
+        raise InputError(
+            "item_table: sharded makes no list of all scores, which a benchmark reads; set "
+            "item_table: dense, or open the checkpoint, which gathers the rows"
+        )
 
 
 def check_full_ranking(loader: Any) -> None:

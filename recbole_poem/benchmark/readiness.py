@@ -4,7 +4,7 @@ from typing import Any
 
 from recbole.trainer import Trainer
 
-from recbole_poem.benchmark.evaluation import check_full_ranking
+from recbole_poem.benchmark.evaluation import check_full_ranking, check_lists
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.categories import read_categories
 from recbole_poem.data.preparation import check_maskable
@@ -38,6 +38,7 @@ def check_ready(experiment: Experiment, trainer: Any) -> None:
         )
     if experiment.valid_data is None:
         raise InputError("eval_args: epochs are chosen by validation rows; split off such rows")
+    check_lists(experiment.config)
     check_full_ranking(experiment.valid_data)
     check_full_ranking(experiment.test_data)
     check_maskable(experiment.config)

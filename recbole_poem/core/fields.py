@@ -71,6 +71,14 @@ TARGET_SHARE = "target_share"
 #: (K,) int64: negatives of the sampled softmax, shared by the batch
 SAMPLED_NEGATIVE = "sampled_negative"
 
+#: fields of a batch that hold items, beside the histories: what a sharded table has to bring
+ITEM_FIELDS = (
+    TARGET_ID, CACHE_ITEM, OLDER[CACHE_ITEM], SYSTEM_POSITIVE, SYSTEM_ORDER, HARD_NEGATIVE,
+    PERTURBED_ITEM, SET_NEGATIVE, BINARY_NEGATIVE, SAMPLED_NEGATIVE,
+)  # fmt: skip
+#: (U,) int64, ascending: the ids of the items of a batch, where the batch has numbered them anew
+ITEM_IDS = "item_ids"
+
 #: (B, H) int64: items of the user's latest rows before the exposure, the latest first; 0 = none
 RECENT_ITEM = "recent_item"
 #: (B, H, M) float32: what came of them for each target of a ranker; NaN = not known

@@ -35,6 +35,7 @@ class Purpose(IntEnum):
     PERTURBED_ITEM = 14
     NEXT_ACTION = 15
     CAP = 16
+    ITEM_ROWS = 17
 
 
 def uniform(seed: int, purpose: Purpose, *keys: Union[torch.Tensor, int]) -> torch.Tensor:

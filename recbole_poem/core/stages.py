@@ -38,6 +38,7 @@ RANKING_READERS = Stage(
 )
 
 # -- reading a history ------------------------------------------------------------------------
+ITEM_TABLES = Stage("item_table", "encoders.tables", "where the embeddings of items live")
 ROW_FEATURES = Stage(
     "row_features", "log.row_features", "what a row of a history knows beside its item",
     Form.SEVERAL,
@@ -64,8 +65,8 @@ STAGES: Dict[str, Stage] = {
     stage.key: stage
     for stage in (
         TARGETS, RANKER_INPUTS, RANKERS, RANKER_OPTIMIZERS, OBJECTIVES, RANKING_SOURCES,
-        SCORE_FUSIONS, GROUPINGS, RANKING_READERS, ROW_FEATURES, HISTORY_ENCODERS, POSITIONS,
-        ATTENTIONS, STATE_FUSIONS, LOGIT_TERMS, LOSSES, NEGATIVES, RERANKERS,
+        SCORE_FUSIONS, GROUPINGS, RANKING_READERS, ITEM_TABLES, ROW_FEATURES, HISTORY_ENCODERS,
+        POSITIONS, ATTENTIONS, STATE_FUSIONS, LOGIT_TERMS, LOSSES, NEGATIVES, RERANKERS,
     )
 }  # fmt: skip
 #: stages whose components are settings of other components, and no keys of their own

@@ -23,6 +23,8 @@ class FusedRanking(NamedTuple):
         knows.
     are_weights : bool
         Whether features and fused scores are weights; see `fusion.scores.ScoreFusion`.
+    ids : (Q, N) int64, optional
+        What the candidates are called, where `items` numbers them otherwise; None = `items`.
     """
 
     items: torch.Tensor
@@ -31,6 +33,12 @@ class FusedRanking(NamedTuple):
     fused: torch.Tensor
     stages: Optional[torch.Tensor] = None
     are_weights: bool = True
+    ids: Optional[torch.Tensor] = None
+
+    @property
+    def keys(self) -> torch.Tensor:
+        """(Q, N) int64, what the draws of candidates are keyed by."""
+        return self.items if self.ids is None else self.ids
 
     @property
     def known(self) -> torch.Tensor:
@@ -46,6 +54,7 @@ class FusedRanking(NamedTuple):
             self.fused[place],
             None if self.stages is None else self.stages[place],
             self.are_weights,
+            None if self.ids is None else self.ids[place],
         )
 
     @property

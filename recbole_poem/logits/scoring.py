@@ -29,6 +29,10 @@ class Calendar(NamedTuple):
     weight: torch.Tensor
     now: int
 
+    def of(self, ids: torch.Tensor) -> "Calendar":
+        """Return the trends of some items (n,) int64 alone."""
+        return self._replace(trend=self.trend[..., ids])
+
 
 class Items(NamedTuple):
     """What the catalogue is scored by.

@@ -18,6 +18,7 @@ from recbole_poem.core.settings import (
 )
 from recbole_poem.encoders.history.tokens import require_read
 from recbole_poem.fusion.learned import learns
+from recbole_poem.models.table_fit import check_table
 
 #: stages of the rankers that a source of rankings may train
 OF_RANKERS = ("targets", "ranker", "ranker_input", "ranker_optimizer")
@@ -107,6 +108,7 @@ def check_poem(config: Any) -> None:
             "joint"
         )
     _check_fusion(config, losses or {})
+    check_table(config)
     if losses and stacked and not any(term.component.teaches_history for term in losses.values()):
         raise InputError(
             "losses: with ranking_training stacked the history learns from a loss of its own, such "

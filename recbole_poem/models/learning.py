@@ -13,6 +13,7 @@ import torch
 from recbole.data.interaction import Interaction
 
 from recbole_poem.core.fields import REQUEST_ID, SAMPLED_NEGATIVE, TARGET_ID
+from recbole_poem.encoders.tables import Opened
 from recbole_poem.logits.scoring import Interest, Items, best_matching
 from recbole_poem.losses.softmax import full_log_probability, sampled_log_probability
 from recbole_poem.losses.terms import Learnt, LogProbability, LossTerm
@@ -74,12 +75,15 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
     batch : Interaction
         From `recbole_poem.data.dataloader.POEMTrainDataLoader`.
     """
+    opened = model.opened(batch)
+    batch, weight, ids = opened
     target = batch[TARGET_ID]  # (B, W)
     carrying, others = positions(batch, target > 0)
     asks = batch[REQUEST_ID] >= 0  # (B, R), Q of them hold
-    table = model.table()  # of all items, once a step
-    history, items = model.states(batch, table), model.scoring_items()
-    rest = at_rest(model, batch, table.detach(), carrying) if model.is_stacked else None
+    table = model.table(weight)  # of all items, once a step
+    history, items = model.states(batch, table), model.scoring_items(weight, ids)
+    log_q = None if model.log_q is None else opened.of(model.log_q)
+    rest = at_rest(model, opened, table.detach(), carrying) if model.is_stacked else None
     of_requests = history[carrying]
     context = (of_requests if rest is None else rest[0]).mean(dim=1).detach()
     read = None
@@ -101,7 +105,7 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
         other_target=target[others],
         other_places=others,
         items=items,
-        log_probability=log_probability_of(batch, items, model.log_q),
+        log_probability=log_probability_of(batch, items, log_q),
         request_weight=model.request_weight,
         n_processes=model.n_processes,
         score_fusion=None if read is None else model.ranking_side.score_fusion,
@@ -110,6 +114,7 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
         encode=partial(model.states, batch, table),
         seen=batch[model.ITEM_SEQ],
         rows=model.rows(batch),
+        n_items=model.n_items,
     )
     if rest is None:
         return tuple(parts_of(terms, learnt))
@@ -122,7 +127,7 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
         seen=None,
         rows=None,
         items=fixed,
-        log_probability=log_probability_of(batch, fixed, model.log_q),
+        log_probability=log_probability_of(batch, fixed, log_q),
     )
     of_history = [term for term in terms if term.teaches_history]
     of_state = [term for term in terms if term.teaches_state]
@@ -130,7 +135,7 @@ def calculate_parts(model: Any, batch: Interaction) -> Tuple[torch.Tensor, ...]:
 
 
 def at_rest(
-    model: Any, batch: Interaction, table: torch.Tensor, where: Positions
+    model: Any, opened: Opened, table: torch.Tensor, where: Positions
 ) -> Tuple[torch.Tensor, Items]:
     """Return the history states at positions, (P, K, d), and what scores items, as in evaluation.
 
@@ -138,7 +143,7 @@ def at_rest(
     """
     model.history_encoder.eval()
     with torch.no_grad():
-        states = model.states(batch, table)
-        items = model.scoring_items()
+        states = model.states(opened.batch, table)
+        items = model.scoring_items(opened.weight, opened.ids)
     model.history_encoder.train(model.training)
     return states[where], items.detach()  # parts of which are parameters as they are

@@ -17,11 +17,13 @@ from recbole.utils import InputType
 from torch import nn
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.fields import ITEM_FIELDS
 from recbole_poem.core.processes import n_processes
 from recbole_poem.core.stage import Choice, Stage
 from recbole_poem.core.stages import (
     GROUPINGS,
     HISTORY_ENCODERS,
+    ITEM_TABLES,
     LOGIT_TERMS,
     LOSSES,
     OBJECTIVES,
@@ -38,7 +40,8 @@ from recbole_poem.core.stages import (
 )
 from recbole_poem.encoders.history import KnowsItemGraph
 from recbole_poem.encoders.positions import Rows
-from recbole_poem.encoders.sizes import Sizes, initialise
+from recbole_poem.encoders.sizes import Sizes
+from recbole_poem.encoders.tables import Opened
 from recbole_poem.log.row_features import features_of, field_of
 from recbole_poem.logits.added import LogitTerms
 from recbole_poem.logits.scoring import Interest, Items, all_logits, logits_of, of_state
@@ -48,6 +51,7 @@ from recbole_poem.models.fusing import score_fusion_of
 from recbole_poem.models.keys import POEMKeys, check_poem
 from recbole_poem.models.learning import calculate_parts, names_of_parts
 from recbole_poem.models.ranking_side import RankingSide, Read
+from recbole_poem.models.table_fit import require_sampled
 
 
 class POEM(SequentialRecommender):
@@ -64,8 +68,8 @@ class POEM(SequentialRecommender):
     keys = POEMKeys
     stages: ClassVar[Tuple[Stage, ...]] = (
         RANKING_SOURCES, OBJECTIVES, TARGETS, RANKER_INPUTS, RANKERS, RANKER_OPTIMIZERS,
-        SCORE_FUSIONS, GROUPINGS, RANKING_READERS, ROW_FEATURES, HISTORY_ENCODERS, STATE_FUSIONS,
-        LOGIT_TERMS, LOSSES, RERANKERS,
+        SCORE_FUSIONS, GROUPINGS, RANKING_READERS, ITEM_TABLES, ROW_FEATURES, HISTORY_ENCODERS,
+        STATE_FUSIONS, LOGIT_TERMS, LOSSES, RERANKERS,
     )  # fmt: skip
 
     def __init__(self, config: Any, dataset: Any) -> None:
@@ -82,7 +86,8 @@ class POEM(SequentialRecommender):
 
         sizes, std = Sizes.of(config, self.max_seq_length), config["initializer_range"]
         history_encoder = partial(self._history_encoder, config, sizes, dataset.item_graph)
-        self.item_embedding = nn.Embedding(self.n_items, sizes.hidden_size, padding_idx=0)
+        require_sampled(config, dataset)
+        self.item_embedding = chosen("item_table").make(self.n_items, sizes, self.n_processes)
         self.history_encoder = history_encoder()
         self.knows_graph = isinstance(self.history_encoder, KnowsItemGraph)
         self.ranking_side: Optional[RankingSide] = None
@@ -105,7 +110,7 @@ class POEM(SequentialRecommender):
         self.is_stacked = is_stacked and self.ranking_side is not None
         is_joint = self.ranking_side is not None and not is_stacked
         self.request_weight = config["request_weight"] if is_joint else 1.0
-        initialise(self.item_embedding, std)
+        self.item_embedding.begin(std)
         self.history_encoder.reset_parameters(std)
         if self.ranking_side is not None:
             self.ranking_side.reset_parameters(std)
@@ -143,18 +148,28 @@ class POEM(SequentialRecommender):
 
     # -- the parts of a score -------------------------------------------------------------------
 
-    def table(self) -> torch.Tensor:
-        """Return what rows are read from, (n_items, d): embeddings, or what a graph makes of them.
+    def opened(self, batch: Interaction) -> Opened:
+        """Return a batch with the embeddings that its items stand for: of all, or of its own."""
+        opened: Opened = self.item_embedding.opened(batch, [self.ITEM_SEQ, *ITEM_FIELDS])
+        return opened
 
-        Whoever needs it several times makes it once, and hands it on.
+    def table(self, weight: Optional[torch.Tensor] = None) -> torch.Tensor:
+        """Return what rows are read from, (n, d): embeddings, or what a graph makes of them.
+
+        Whoever needs it several times makes it once, and hands it on; `weight` is that of `opened`,
+        default: of all items.
         """
-        embedding = self.item_embedding.weight
+        embedding = self.item_embedding.weight if weight is None else weight
         return self.history_encoder.table(embedding) if self.knows_graph else embedding
 
-    def scoring_items(self) -> Items:
-        """Return what the catalogue is scored by."""
-        embedding = self.history_encoder.scoring(self.item_embedding.weight)
-        return Items(self.logit_terms.of_items(embedding), self.logit_terms.calendars)
+    def scoring_items(
+        self, weight: Optional[torch.Tensor] = None, ids: Optional[torch.Tensor] = None
+    ) -> Items:
+        """Return what the catalogue is scored by, or the items `ids` (n,) of embeddings (n, d)."""
+        weight = self.item_embedding.weight if weight is None else weight
+        embedding = self.logit_terms.of_items(self.history_encoder.scoring(weight))
+        calendars = self.logit_terms.calendars
+        return Items(embedding, calendars if ids is None else tuple(c.of(ids) for c in calendars))
 
     def rows(self, batch: Interaction) -> Rows:
         """Return the features of the rows of histories, (B, W) each."""
@@ -181,7 +196,7 @@ class POEM(SequentialRecommender):
 
     def _rows_of(self, table: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
         """Look items (...) up in a table; padding learns nothing, as in `item_embedding`."""
-        return F.embedding(items, table, padding_idx=self.item_embedding.padding_idx)
+        return F.embedding(items, table, padding_idx=0)
 
     def last_states(self, rows: Interaction, table: Optional[torch.Tensor] = None) -> torch.Tensor:
         """Return the history states of prediction rows, (B, K, d); their mean is who asks.
@@ -260,14 +275,17 @@ class POEM(SequentialRecommender):
                 f"hide_target: rows without '{self.ITEM_ID}' have no target to hide; this control "
                 "is for evaluation, leave it off to recommend"
             )
-        table = self.table() if table is None else table
-        seen, last = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN] - 1
-        history, read = self.last_states(interaction, table), None
+        opened = self.opened(interaction)
+        batch, weight, ids = opened
+        table = self.table(weight) if table is None else table
+        seen, last = batch[self.ITEM_SEQ], batch[self.ITEM_SEQ_LEN] - 1
+        history, read = self.last_states(batch, table), None
         if self.ranking_side is not None:
             context = history.mean(dim=1)
-            read = self.ranking_side.of_rows(table, interaction, context)
-        steps, scoring = self.steps(interaction, last), self.scoring_items()
-        return self.interest(history, steps, seen, read, scoring)
+            read = self.ranking_side.of_rows(table, batch, context)
+        steps, scoring = self.steps(batch, last), self.scoring_items(weight, ids)
+        interest = self.interest(history, steps, seen, read, scoring)
+        return interest._replace(item=opened.named(interest.item))
 
     def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
         """Score the whole catalogue for prediction rows, (B, n_items)."""

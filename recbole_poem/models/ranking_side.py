@@ -10,6 +10,7 @@ from recbole_poem.core.fields import (
     CACHE_SCORE,
     CACHE_STAGE,
     DRAW_ID,
+    ITEM_IDS,
     OLDER,
     RANKING_DRAW,
     RANKING_PLACE,
@@ -108,10 +109,11 @@ class RankingSide(nn.Module):
         context : (Q, d), optional
             Who asks. Rankings that several requests share are read for nobody.
         """
-        told = [batch[name] for name in self._of_rankings]
+        told, ids = [batch[name] for name in self._of_rankings], _ids(batch)
         if self.n_rankings > 1:
-            return self(table, told, batch[RANKING_DRAW], place=batch[RANKING_PLACE][asks])
-        return self(table, [each[asks] for each in told], batch[DRAW_ID][asks], context)
+            place = batch[RANKING_PLACE][asks]
+            return self(table, told, batch[RANKING_DRAW], place=place, ids=ids)
+        return self(table, [each[asks] for each in told], batch[DRAW_ID][asks], context, ids=ids)
 
     def of_rows(
         self, table: torch.Tensor, batch: Any, context: Optional[torch.Tensor] = None
@@ -119,12 +121,12 @@ class RankingSide(nn.Module):
         """Read what B prediction rows read; see `of_windows`."""
         told, draws = [batch[name] for name in self._of_rankings], batch[REQUEST_ID]
         if self.n_rankings == 1:
-            return self(table, told, draws, context)
+            return self(table, told, draws, context, ids=_ids(batch))
         older = [batch[OLDER[name]] for name in self._of_rankings]
         both = [torch.cat([a.unsqueeze(1), b], dim=1).flatten(0, 1) for a, b in zip(told, older)]
         draws = draws.repeat_interleave(self.n_rankings)
         place = torch.arange(draws.shape[0], device=draws.device).view(-1, self.n_rankings)
-        return self(table, both, draws, place=place)
+        return self(table, both, draws, place=place, ids=_ids(batch))
 
     def begin_epoch(self) -> None:
         """Tell the score fusion, where it learns, that another epoch begins."""
@@ -138,6 +140,7 @@ class RankingSide(nn.Module):
         draws: torch.Tensor,
         context: Optional[torch.Tensor] = None,
         place: Optional[torch.Tensor] = None,
+        ids: Optional[torch.Tensor] = None,
     ) -> Read:
         """Read the rankings of Q requests.
 
@@ -153,17 +156,21 @@ class RankingSide(nn.Module):
             Who asks; None = not known. A learned score fusion is moved by its own loss alone.
         place : (Q, A) int64, optional
             Which of the rankings each request reads, the youngest first; None = its own one.
+        ids : (n,) int64, optional
+            Of the rows of the table; None = the items are told by their ids.
         """
         items, scores, *stages = told
+        keys = items if ids is None else ids[items]
         if self.shuffles_scores:  # and who came how far, which is as much of an order
             both = torch.cat([scores, *(each.unsqueeze(-1) for each in stages)], dim=-1)
-            both = shuffled_scores(self.seed, items, both, draws)
+            both = shuffled_scores(self.seed, keys, both, draws)
             stages = [both[..., -1].long() for _ in stages]
             scores = both[..., : scores.shape[-1]]
         with torch.no_grad():
             fused = self.score_fusion(scores, items > 0, context)
         stage = stages[0] if stages else None
-        ranking = FusedRanking(items, items > 0, *fused, stage, self.score_fusion.gives_weights)
+        gives_weights = self.score_fusion.gives_weights
+        ranking = FusedRanking(items, items > 0, *fused, stage, gives_weights, keys)
         state = self.reader(table, ranking, draws)
         if self.ages is None or place is None:
             return Read(ranking, state, ranking.known)
@@ -176,3 +183,11 @@ class RankingSide(nn.Module):
         if read is None:
             return self.state_fusion.without_ranking(history)
         return self.state_fusion(history, read.state, read.known)
+
+
+def _ids(batch: Any) -> Optional[torch.Tensor]:
+    """Return the ids of the items of a batch that has numbered them anew; None for others."""
+    if ITEM_IDS not in batch:
+        return None
+    ids: torch.Tensor = batch[ITEM_IDS]
+    return ids

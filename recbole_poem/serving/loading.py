@@ -19,6 +19,7 @@ from recbole_poem.models.upstream import Upstream
 from recbole_poem.training import checkpoint
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import create_dataset
+from recbole_poem.training.item_parts import dense_keys
 from recbole_poem.training.restoring import load_weights
 
 
@@ -104,6 +105,7 @@ class _Read(NamedTuple):
 def _read(path: str, config_dict: Optional[Dict[str, Any]]) -> _Read:
     state, digest = checkpoint.read(path), _digest(path)
     given = laid({**state["keys"], "hide_target": False}, config_dict or {})
+    given = {**given, **dense_keys(state)}
     given = {key: value for key, value in given.items() if key != "nproc"}
     name = given.pop("model")
     config = Config(name, given.pop("dataset"), config_dict=given)

@@ -19,6 +19,7 @@ loads, and the last one, which ``--resume`` continues:
 ``best_valid_result``     dict of metric to float, or None
 ``tokens``                the data set's tokens by field; see `recbole_poem.data.known_tokens`
 ``rows``, ``row_hash``    number of training rows, and hash of their users and items
+``item_table``            only where item rows are in parts: which; see `training.item_parts`
 ========================  ==========================================================================
 """
 
@@ -102,7 +103,7 @@ def read(path: Union[str, Path]) -> Dict[str, Any]:
     if not isinstance(path, (str, Path)):
         raise InputError(f"expected the path of a checkpoint, not {path!r}")
     _check_file(Path(path))
-    _check_sums(Path(path))
+    check_sums(Path(path))
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -152,7 +153,7 @@ def _check_file(path: Path) -> None:
         )
 
 
-def _check_sums(path: Path) -> None:
+def check_sums(path: Path) -> None:
     """Refuse a file whose parts are not what was written: torch compares no sums of its own."""
     try:
         with zipfile.ZipFile(path) as file:

@@ -22,7 +22,7 @@ from recbole_poem.training.checks.known_keys import OF_MACHINE
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment
 from recbole_poem.training.loaders import training_split
-from recbole_poem.training.words import protocol_words
+from recbole_poem.training.words import n_parameters, protocol_words
 
 _PACKAGES = ("recbole_poem", "recbole", "torch")
 
@@ -102,7 +102,7 @@ def card(experiment: Experiment, name: str, measured: Measured) -> str:
     """
     config = experiment.config
     versions = ", ".join(f"{package} {installed(package)}" for package in _PACKAGES)
-    size = sum(weights.numel() for weights in experiment.model.parameters())
+    size = n_parameters(experiment.model)
     epoch = "" if measured.best_epoch is None else f" of epoch {measured.best_epoch + 1}"
     parts = [
         f"# {config['model']} on {config['dataset']}",

@@ -22,6 +22,7 @@ from recbole_poem.training.baselines import beside
 from recbole_poem.training.checks.new_names import new_names
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment, Preparation, assemble, prepare
+from recbole_poem.training.item_parts import dense_keys
 from recbole_poem.training.loaders import training_split
 from recbole_poem.training.model_card import write_card
 from recbole_poem.training.progress import EpochLines
@@ -271,7 +272,7 @@ def load(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
     """
     path = checkpoint.located(path, config_dict or {})
     state = checkpoint.read(path)
-    given = laid(state["keys"], config_dict or {})
+    given = {**laid(state["keys"], config_dict or {}), **dense_keys(state)}
     model, dataset = given.pop("model"), given.pop("dataset")
     given.pop("nproc", None)
     known = KnownTokens(str(path), state["tokens"])

@@ -29,10 +29,12 @@ from recbole_poem.data.request_log import PredictedRowsMixin, RequestLogMixin
 from recbole_poem.data.time_order import TimeOrderMixin
 from recbole_poem.models.poem import POEM
 from recbole_poem.models.pop import Pop
+from recbole_poem.models.table_fit import is_sharded
 from recbole_poem.models.upstream import Upstream
 from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker
 from recbole_poem.rankers.trainer import RankingTrainer
 from recbole_poem.training.several_processes import WrapForDevice
+from recbole_poem.training.sharded import ShardedTrainingMixin
 from recbole_poem.training.trainer import TrainingMixin
 
 #: The plugin's models by the name that ``--model`` takes.
@@ -106,7 +108,8 @@ def get_trainer(config: Any) -> Type[AbstractTrainer]:
     stock = _TRAINERS.get(name) or recbole.utils.get_trainer(config["MODEL_TYPE"], name)
     if not issubclass(stock, Trainer):
         return stock
-    return type(stock.__name__, (TrainingMixin, stock, WrapForDevice), {})
+    mixin = ShardedTrainingMixin if is_sharded(config) else TrainingMixin
+    return type(stock.__name__, (mixin, stock, WrapForDevice), {})
 
 
 def get_dataset(config: Any) -> Type[Dataset]:

@@ -15,6 +15,7 @@ import numpy as np
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.known_tokens import KnownTokens, are_same, packed, told
 from recbole_poem.training import checkpoint
+from recbole_poem.training.item_parts import best_weights
 
 
 def tokens_of(path: Union[str, Path]) -> KnownTokens:
@@ -117,9 +118,9 @@ def load_weights(
             f"{path}: was trained on the objectives {', '.join(meant)}, and the rankings of the "
             f"data set have {', '.join(known)}"
         )
-    own = model.other_parameter()
+    weights, own = best_weights(model, state, path), model.other_parameter()
     other = {key: value for key, value in other.items() if key in own and value is not None}
-    then, now = {**state["state_dict"], **other}, {**model.state_dict(), **own}
+    then, now = {**weights, **other}, {**model.state_dict(), **own}
     strangers = {} if dataset is None else _without_weights(dataset, then, now)
     if strangers:
         raise InputError(
@@ -128,7 +129,7 @@ def load_weights(
             "rows out, or train again"
         )
     try:
-        model.load_state_dict(state["state_dict"])
+        model.load_state_dict(weights)
     except RuntimeError as error:
         reason = shorten(str(error).splitlines()[-1], 200, placeholder=" ...")
         raise InputError(

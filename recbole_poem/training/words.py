@@ -5,6 +5,7 @@ from typing import Any, Dict
 from recbole.utils import EvaluatorType, ModelType
 
 from recbole_poem.core.plurals import counted
+from recbole_poem.encoders.tables.sharded import Sharded
 
 
 def model_words(config: Any, model: Any) -> str:
@@ -15,11 +16,18 @@ def model_words(config: Any, model: Any) -> str:
     config : Config
     model : AbstractRecommender
     """
-    size = sum(weights.numel() for weights in model.parameters() if weights.requires_grad)
+    size = n_parameters(model)
     preset = f", preset {config['preset']}" if config["preset"] is not None else ""
     words = f"{config['model']}{preset}, {size:,} parameters on {config['device']}"
     chosen = [f"{key}={value}" for key, value in _chosen(config).items()]
     return f"{words}; chosen: {', '.join(chosen)}" if chosen else words
+
+
+def n_parameters(model: Any) -> int:
+    """Return how many numbers a model learns, those that processes share out included."""
+    size = sum(weights.numel() for weights in model.parameters() if weights.requires_grad)
+    table = getattr(model, "item_embedding", None)
+    return size + (table.n_items * table.rows.shape[1] if isinstance(table, Sharded) else 0)
 
 
 def protocol_words(config: Any) -> str:

@@ -109,5 +109,5 @@ class PartialOrder(nn.Module):
             False where a group had nothing more to draw.
         """
         groups = self.grouping(ranking)
-        noise = uniform(self.seed, Purpose.PARTIAL_ORDER, draws.unsqueeze(1), ranking.items)
+        noise = uniform(self.seed, Purpose.PARTIAL_ORDER, draws.unsqueeze(1), ranking.keys)
         return groups, *draw(groups, noise, self.grouping.n_groups, self.group_samples)

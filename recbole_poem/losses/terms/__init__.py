@@ -84,6 +84,8 @@ class Learnt(NamedTuple):
         Items of the histories, 0 = padding; None as `history`.
     rows : Rows or None
         Their row features; None as `history`.
+    n_items : int, optional
+        Of the catalogue, with the padding; None = `items` are all of them.
     """
 
     batch: Interaction
@@ -104,6 +106,7 @@ class Learnt(NamedTuple):
     encode: Optional[Callable[[torch.Tensor], torch.Tensor]] = None
     seen: Optional[torch.Tensor] = None
     rows: Optional[Rows] = None
+    n_items: Optional[int] = None
 
 
 class LossTerm(Protocol):
@@ -121,6 +124,9 @@ class LossTerm(Protocol):
     stands_alone: bool
     #: whether it asks for log probabilities of the softmax over the catalogue, in `positives`
     asks_softmax: bool
+    #: whether the rows of its batch's items are all that it reads of items, in whatever order they
+    #: are numbered; a term that does not say so learns with all items at hand alone
+    reads_rows_alone: bool
 
     @staticmethod
     def fields(settings: Any, data: Any) -> Dict[str, FieldMaker]:

@@ -20,6 +20,7 @@ class Feedback:
     teaches_state = True
     stands_alone = True
     asks_softmax = True
+    reads_rows_alone = True
 
     @dataclass(frozen=True)
     class Settings:

@@ -29,6 +29,7 @@ class Fusion:
     teaches_state = True
     stands_alone = False
     asks_softmax = False
+    reads_rows_alone = True
 
     @dataclass(frozen=True)
     class Settings:

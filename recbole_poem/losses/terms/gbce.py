@@ -68,6 +68,7 @@ class GBCE:
     teaches_state = True
     stands_alone = True
     asks_softmax = False
+    reads_rows_alone = True
 
     @dataclass(frozen=True)
     class Settings:
@@ -101,7 +102,8 @@ class GBCE:
 
     def __call__(self, learnt: Learnt, log_probability: torch.Tensor) -> torch.Tensor:
         """Average over the targets."""
-        beta = beta_of(self.t, self.number, len(learnt.items.embedding) - 1)
+        n_items = len(learnt.items.embedding) if learnt.n_items is None else learnt.n_items
+        beta = beta_of(self.t, self.number, n_items - 1)
 
         def loss(interest: Interest, target: torch.Tensor, negative: torch.Tensor) -> Losses:
             positive, beside = scores_beside(interest, learnt.items, target, negative)

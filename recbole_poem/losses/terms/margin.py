@@ -23,6 +23,7 @@ class Margin:
     teaches_state = True
     stands_alone = True
     asks_softmax = False
+    reads_rows_alone = True
 
     @dataclass(frozen=True)
     class Settings:

@@ -29,6 +29,7 @@ class NoiseRobustness:
     teaches_state = False
     stands_alone = False
     asks_softmax = False
+    reads_rows_alone = True
 
     @dataclass(frozen=True)
     class Settings:

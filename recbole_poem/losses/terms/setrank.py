@@ -69,6 +69,7 @@ class SetRank:
     teaches_state = True
     stands_alone = True
     asks_softmax = False
+    reads_rows_alone = True
 
     @dataclass(frozen=True)
     class Settings:

@@ -24,6 +24,7 @@ class System:
     teaches_state = True
     stands_alone = True
     asks_softmax = True
+    reads_rows_alone = True
 
     @dataclass(frozen=True)
     class Settings:

@@ -27,6 +27,7 @@ class SystemOrder:
     teaches_state = True
     stands_alone = True
     asks_softmax = True
+    reads_rows_alone = True
 
     @dataclass(frozen=True)
     class Settings:
