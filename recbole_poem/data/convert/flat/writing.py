@@ -64,6 +64,10 @@ def write_flat(
                 f"{path}: there is no column '{field}' (it has {', '.join(file.names)}); name the "
                 "columns with --user, --item and --time"
             )
+    if len(set(fields)) < len(fields):
+        raise InputError(
+            f"--user, --item and --time: they name three columns, not {', '.join(fields)}"
+        )
     folder, before = folder_of(path.parent, path.stem), path.stat()
     with writing(folder), whole_folder(folder) as new, tempfile.TemporaryDirectory(
         dir=path.parent, prefix=f".{folder.name}-rows-"

@@ -140,6 +140,41 @@ def test_damage_is_found(path: Path) -> None:
         stored(path)
 
 
+def test_larger_files_may_be_left_unread(path: Path) -> None:
+    write_flat(path, Format(), FIELDS)
+    file = path.parent / "shop.flat" / "values_1.npy"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    stored(path).verify(len(whole) - 1)
+    with pytest.raises(InputError, match=r"values_1\.npy is damaged"):
+        stored(path).verify(len(whole))
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ('"rows": 5', '"rows": "x"'),
+        ('"rows": 5', '"rows": 4'),
+        ('"values": "values_0.npy"', '"values": "other.npy"'),
+        ('"order": "order_1.npy"', '"order": "other.npy"'),
+    ],
+)
+def test_a_header_that_contradicts_itself_is_refused(path: Path, old: str, new: str) -> None:
+    write_flat(path, Format(), FIELDS)
+    header = path.parent / "shop.flat" / "header.json"
+    text = header.read_text()
+    assert text.count(old) == 1
+    header.write_text(text.replace(old, new))
+    with pytest.raises(InputError, match=r"header\.json: it is no header of a flat store"):
+        stored(path)
+
+
+def test_a_column_cannot_be_two_things(path: Path) -> None:
+    with pytest.raises(InputError, match="they name three columns, not user, user, time"):
+        write_flat(path, Format(), ("user", "user", "time"))
+    assert [file.name for file in path.parent.iterdir()] == ["shop.inter"]
+
+
 def test_alike_tokens_are_told_by_the_store(path: Path) -> None:
     path.write_text(LINES + "5\tx \t\t\t\t1\n5.0\tx\t\t\t\t1\n")
     write_flat(path, Format(), FIELDS)
