@@ -138,6 +138,10 @@ class Header:
             return header
         except InputError:
             raise
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{path}: there is none; recbole-poem convert flat makes the store"
+            ) from error
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
