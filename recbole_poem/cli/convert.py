@@ -107,6 +107,8 @@ def _add_flat(parser: argparse.ArgumentParser) -> None:
     add("--data_path", help="the folder that holds its folder (default: as for training)")
     for part in ("user", "item", "time"):
         add(f"--{part}", metavar="COLUMN", help=f"column of the {part} (default: as its keys say)")
+    for key in ("encoding", "field_separator", "seq_separator"):
+        add(f"--{key}", help="of its files, as for training (default: as its keys say)")
     add("--check", action="store_true", help="write nothing: read the store, compare its checksums")
 
 

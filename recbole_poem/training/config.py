@@ -31,6 +31,7 @@ from recbole_poem.models.keys import POEMKeys, check_preset
 from recbole_poem.training.checks import check_given
 from recbole_poem.training.checks.known_keys import (
     LAUNCH_KEYS,
+    keys_in_code,
     keys_of_all_models,
     refuse_misspelt,
     unknown_keys,
@@ -192,7 +193,8 @@ class Config(ChosenComponents, recbole.config.Config):
         given = self.external_config_dict
         data_path = given.get("data_path", self.internal_config_dict["data_path"])
         ours = set(defaults_of(OverallKeys))
-        beside = own_keys(data_path, dataset, keys_of_all_models() | set(STAGES) | ours)
+        known = keys_of_all_models() | keys_in_code() | set(STAGES) | ours
+        beside = own_keys(data_path, dataset, known)
         self._keys_beside_data = frozenset(beside)
         self.external_config_dict = laid(self._convert_config_dict(beside), given)
 

@@ -188,6 +188,21 @@ def dense_keys(state: Mapping[str, Any]) -> Dict[str, Any]:
     return {"item_table": "dense"} if state.get("item_table") is not None else {}
 
 
+def check_goes_on(model: Any, state: Mapping[str, Any], path: Union[str, Path]) -> None:
+    """Refuse to go on with rows in parts in a model that has them in one place.
+
+    Raises
+    ------
+    InputError
+        If the checkpoint's item table is sharded and the model's is not.
+    """
+    table = getattr(model, "item_embedding", None)
+    if state.get("item_table") is not None and not isinstance(table, Sharded):
+        raise InputError(
+            f"{path}: was trained with item_table sharded; leave the key out, or train again"
+        )
+
+
 def best_weights(model: Any, state: Mapping[str, Any], path: Union[str, Path]) -> Dict[str, Any]:
     """Return the weights of the best epoch as a model has them; a sharded table takes its own rows.
 

@@ -22,7 +22,7 @@ from recbole_poem.training.baselines import beside
 from recbole_poem.training.checks.new_names import new_names
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment, Preparation, assemble, prepare
-from recbole_poem.training.item_parts import dense_keys
+from recbole_poem.training.item_parts import check_goes_on, dense_keys
 from recbole_poem.training.loaders import training_split
 from recbole_poem.training.model_card import write_card
 from recbole_poem.training.progress import EpochLines
@@ -233,6 +233,7 @@ def trainer_of(experiment: Experiment) -> Trainer:
         state = checkpoint.read(config["resume"])
         check_same_data(state, training_split(experiment.train_data), config["resume"])
         _check_same_evaluation(state["keys"], config)
+        check_goes_on(experiment.model, state, config["resume"])
         trainer.resume_checkpoint(config["resume"])
     return trainer
 

@@ -69,3 +69,9 @@ def test_a_checkpoint_keeps_them(toy: Any) -> None:
     toy("MAX_ITEM_LIST_LENGTH: 8")
     experiment = load(file)
     assert (experiment.config["MAX_ITEM_LIST_LENGTH"], experiment.config["hidden_size"]) == (5, 16)
+
+
+def test_the_encoding_of_the_files_may_lie_beside_them(toy: Any) -> None:
+    config = Config("POEM", "toy", config_dict=toy("encoding: latin-1"))
+    assert config["encoding"] == "latin-1"
+    assert config.unknown_keys() == []

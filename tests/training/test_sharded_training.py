@@ -170,6 +170,12 @@ def test_a_dense_checkpoint_is_not_resumed_with_shards(keys: Dict[str, Any]) -> 
         run_recbole_poem(config_dict={"resume": file, "item_table": "sharded"})
 
 
+def test_a_sharded_checkpoint_is_not_resumed_with_a_dense_table(keys: Dict[str, Any]) -> None:
+    file = killed_after(0, keys)
+    with pytest.raises(InputError, match="was trained with item_table sharded; leave the key out"):
+        run_recbole_poem(config_dict={"resume": file, "item_table": "dense"})
+
+
 def test_a_dense_table_is_read_as_it_is(keys: Dict[str, Any]) -> None:
     """The batch itself, and the weight of the model under its old name; no parts on disk."""
     keys = {**keys, "item_table": "dense", "epochs": 1}

@@ -17,6 +17,8 @@ _NEED_A_FRAME = (
     "threshold", "numerical_features", "discretization", "preload_weight", "additional_feat_suffix",
     "alias_of_user_id", "alias_of_item_id", "benchmark_filename",
 )  # fmt: skip
+#: files up to here are compared with their checksums whenever a store is used
+_COMPARED_BYTES = 1 << 24
 
 
 def over_store(config: Any, dataset: Type[Dataset]) -> Type[Dataset]:
@@ -60,6 +62,7 @@ def _reason(config: Any, dataset: Type[Dataset], folder: Path) -> Optional[str]:
             return f"{key} needs a frame of the log"
     try:
         store = FlatStore(folder)
+        store.verify(_COMPARED_BYTES)
     except InputError as error:
         return str(error)
     path = Path(config["data_path"]) / f"{config['dataset']}.inter"

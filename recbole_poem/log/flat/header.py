@@ -123,7 +123,7 @@ class Header:
                     f"{path}: version {version} of a flat store, and this program reads "
                     f"{FORMAT_VERSION}; make it again with recbole-poem convert flat"
                 )
-            return cls(
+            header = cls(
                 rows=said["rows"],
                 source=Source(**said["source"]),
                 form=tuple(said["form"]),
@@ -134,8 +134,14 @@ class Header:
                 arrays={name: Array(**array) for name, array in said["arrays"].items()},
                 tables={name: StoredTable.of(t) for name, t in said.get("tables", {}).items()},
             )
+            header._check()
+            return header
         except InputError:
             raise
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{path}: there is none; recbole-poem convert flat makes the store"
+            ) from error
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -143,3 +149,17 @@ class Header:
                 f"{path}: it is no header of a flat store; make it again with recbole-poem "
                 "convert flat"
             ) from error
+
+    def _check(self) -> None:
+        """Raise a ValueError or KeyError where its numbers of rows or its files do not fit."""
+        columns = [column for table in self.tables.values() for column in table.columns]
+        optional = [column.tokens for column in columns] + [column.offsets for column in columns]
+        optional += [name for column in self.columns for name in (column.tokens, column.order)]
+        optional += [name for table in self.tables.values() for name in (table.tokens, table.order)]
+        named = [column.values for column in columns]
+        named += [table.place for table in self.tables.values()]
+        lacking = {*named, *filter(None, optional)} - set(self.arrays)
+        lengths = [(column.values, self.rows) for column in self.columns]
+        lengths += [(table.ids, table.rows) for table in self.tables.values()]
+        if lacking or any(self.arrays[name].length != rows for name, rows in lengths):
+            raise ValueError(lacking)

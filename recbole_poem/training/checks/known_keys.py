@@ -44,7 +44,7 @@ def keys_of_all_models() -> FrozenSet[str]:
 
 
 @lru_cache(maxsize=None)
-def _keys_in_code() -> FrozenSet[str]:
+def keys_in_code() -> FrozenSet[str]:
     """Return the keys that RecBole's code reads, and no properties file lists."""
     files = Path(recbole.__path__[0]).rglob("*.py")
     text = "\n".join(file.read_text(encoding="utf-8") for file in files)
@@ -59,7 +59,7 @@ def unknown_keys(config: Any) -> List[Tuple[str, Optional[str]]]:
     config : Config
     """
     known = (set(config.internal_config_dict) - set(STAGES)) | LAUNCH_KEYS | _UNLISTED
-    known = known.union(*config.parameters.values(), _keys_in_code())
+    known = known.union(*config.parameters.values(), keys_in_code())
     stages = {stage.key for stage in config.stages()}
     if config.model_class.__module__.split(".")[0] not in ("recbole", "recbole_poem"):
         return []  # keys of a model from outside stand in no file

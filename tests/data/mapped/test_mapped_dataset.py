@@ -219,6 +219,17 @@ def test_a_damaged_store_is_told_and_not_used(
     assert "first.npy is missing" in caplog.text and "the .inter file is read" in caplog.text
 
 
+def test_other_content_of_an_array_is_told_and_not_used(
+    keys_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = keys_of(wide_log())
+    file = Path(keys["data_path"]) / "toy" / "toy.flat" / "first.npy"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-8] + bytes([whole[-8] ^ 1]) + whole[-7:])
+    assert not made(keys)
+    assert "first.npy is damaged: its checksum differs" in caplog.text
+
+
 def test_columns_of_sequences_are_read_from_the_file(
     keys_of: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -64,7 +64,12 @@ def write_flat(
                 f"{path}: there is no column '{field}' (it has {', '.join(file.names)}); name the "
                 "columns with --user, --item and --time"
             )
+    if len(set(fields)) < len(fields):
+        raise InputError(
+            f"--user, --item and --time: they name three columns, not {', '.join(fields)}"
+        )
     folder, before = folder_of(path.parent, path.stem), path.stat()
+    _refuse_others(folder)
     with writing(folder), whole_folder(folder) as new, tempfile.TemporaryDirectory(
         dir=path.parent, prefix=f".{folder.name}-rows-"
     ) as scratch:
@@ -95,6 +100,15 @@ def write_flat(
         )
         (new / FILE).write_text(header.text(), encoding="utf-8")
     return _summary(folder, header, numbered, fields)
+
+
+def _refuse_others(folder: Path) -> None:
+    """Refuse to replace a folder that holds what is no part of a store."""
+    others = [file for file in folder.glob("*") if file.suffix != ".npy" and file.name != FILE]
+    if others:
+        raise InputError(
+            f"{min(others)}: it is no part of a flat store, and would be lost; move it"
+        )
 
 
 def _stored(place: int, column: Column) -> StoredColumn:

@@ -140,6 +140,56 @@ def test_damage_is_found(path: Path) -> None:
         stored(path)
 
 
+def test_larger_files_may_be_left_unread(path: Path) -> None:
+    write_flat(path, Format(), FIELDS)
+    file = path.parent / "shop.flat" / "values_1.npy"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    stored(path).verify(len(whole) - 1)
+    with pytest.raises(InputError, match=r"values_1\.npy is damaged"):
+        stored(path).verify(len(whole))
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ('"rows": 5', '"rows": "x"'),
+        ('"rows": 5', '"rows": 4'),
+        ('"values": "values_0.npy"', '"values": "other.npy"'),
+        ('"order": "order_1.npy"', '"order": "other.npy"'),
+    ],
+)
+def test_a_header_that_contradicts_itself_is_refused(path: Path, old: str, new: str) -> None:
+    write_flat(path, Format(), FIELDS)
+    header = path.parent / "shop.flat" / "header.json"
+    text = header.read_text()
+    assert text.count(old) == 1
+    header.write_text(text.replace(old, new))
+    with pytest.raises(InputError, match=r"header\.json: it is no header of a flat store"):
+        stored(path)
+
+
+def test_a_missing_store_is_told(path: Path) -> None:
+    with pytest.raises(InputError, match=r"header\.json: there is none; recbole-poem convert flat"):
+        stored(path)
+
+
+def test_what_is_no_part_of_a_store_is_not_lost(path: Path) -> None:
+    write_flat(path, Format(), FIELDS)
+    write_flat(path, Format(), FIELDS)
+    mine = path.parent / "shop.flat" / "notes.txt"
+    mine.write_text("mine")
+    with pytest.raises(InputError, match=r"notes\.txt: it is no part of a flat store"):
+        write_flat(path, Format(), FIELDS)
+    assert mine.read_text() == "mine"
+
+
+def test_a_column_cannot_be_two_things(path: Path) -> None:
+    with pytest.raises(InputError, match="they name three columns, not user, user, time"):
+        write_flat(path, Format(), ("user", "user", "time"))
+    assert [file.name for file in path.parent.iterdir()] == ["shop.inter"]
+
+
 def test_alike_tokens_are_told_by_the_store(path: Path) -> None:
     path.write_text(LINES + "5\tx \t\t\t\t1\n5.0\tx\t\t\t\t1\n")
     write_flat(path, Format(), FIELDS)
@@ -178,6 +228,16 @@ def test_the_command_makes_and_checks_a_store(
     assert "11 arrays are as they were written" in capsys.readouterr().out
     assert main([*asked, "--user", "nobody"]) != 0
     assert "there is no column 'nobody'" in capsys.readouterr().err
+
+
+def test_the_command_reads_files_of_another_form(tmp_path: Path) -> None:
+    file = tmp_path / "shop" / "shop.inter"
+    file.parent.mkdir()
+    text = "user_id:token;item_id:token;timestamp:float\nü;x;1\nü;y;2\n"
+    file.write_text(text, encoding="latin-1")
+    command = ["convert", "flat", "--dataset", "shop", "--data_path", str(tmp_path)]
+    assert main([*command, "--field_separator=;", "--encoding=latin-1"]) == 0
+    assert stored(file).tokens("user_id").tolist() == ["[PAD]", "ü"]
 
 
 def test_a_table_is_converted_with_its_store(tmp_path: Path) -> None:
