@@ -123,10 +123,12 @@ HEAD = "user_id:token\tvideo_id:token\tplay_time_ms:float\tduration_ms:float\tis
 def test_a_log_is_read_and_what_is_missing_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.inter"
     rows = ["a\tx\t7000\t10000\t1", "b\tx\t\t10000\t0", "a\ty\t500\t0\t0", "a\ty\t500\t\t0",
-            "b\ty\t18000\t60000\t"]  # fmt: skip
+            "b\ty\t18000\t60000\t", "\tx\t7000\t10000\t0", "a\t\t\t\t0"]  # fmt: skip
     path.write_text(HEAD + "\n".join(rows) + "\n")
     log, skipped = read_watch_log(path, Columns(), ["like", "comment"])
-    assert skipped == {"without a watch time": 1, "without a length above 0": 2}
+    assert skipped == {
+        "without a user or a video": 2, "without a watch time": 1, "without a length above 0": 2,
+    }  # fmt: skip
     assert log.seconds.tolist() == [7, 18] and log.duration.tolist() == [10, 60]
     assert log.user.tolist() == [0, 1] and log.item.tolist() == [0, 1]
     assert {name: of.tolist() for name, of in log.others.items()} == {"like": [True, False]}
