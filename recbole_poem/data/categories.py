@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from recbole.data.dataset import Dataset
 
+from recbole_poem.cache.ranking_file import ids_of
 from recbole_poem.core.atomic import AtomicFile, Format
 from recbole_poem.core.atomic.alike_tokens import warn_of_alike_tokens
 from recbole_poem.core.errors import InputError
@@ -42,21 +43,21 @@ def read_categories(config: Any, dataset: Dataset) -> Optional[np.ndarray]:
         )
     frame = file.read([config["ITEM_ID_FIELD"], field]).frame
     ids = dataset.field2token_id[dataset.iid_field]
-    item = frame[config["ITEM_ID_FIELD"]].astype(object)
-    warn_of_alike_tokens(f"{path.name}, {dataset.iid_field}", [item, list(ids)])
-    repeats = (item.duplicated() & item.notna()).to_numpy()
+    token = frame[config["ITEM_ID_FIELD"]]
+    warn_of_alike_tokens(f"{path.name}, {dataset.iid_field}", [token.astype(object), list(ids)])
+    repeats = (token.duplicated() & token.notna()).to_numpy()
     if repeats.any():
         getLogger().warning(
             f"category_field: {repeats.sum():,} rows of {path.name} repeat an earlier item, whose "
             "categories stand"
         )
-        frame, item = frame[~repeats], item[~repeats]
-    item = item.map(ids)
-    pairs = pd.DataFrame({"item": item, "name": frame[field].astype(object)}).explode("name")
-    pairs = pairs.dropna()
+    item = ids_of(token, ids)
+    is_read = ~repeats & (item > 0)
+    names = frame[field].astype(object)[is_read]
+    pairs = pd.DataFrame({"item": item[is_read], "name": names}).explode("name").dropna()
     codes, known = pd.factorize(pairs["name"], sort=True)
     category = np.zeros((dataset.item_num, len(known)), dtype=bool)
-    category[pairs["item"].astype(int), codes] = True
+    category[pairs["item"], codes] = True
     n_without = int((~category[1:].any(axis=1)).sum())
     if n_without == dataset.item_num - 1:
         raise InputError(f"category_field: {path} has no category of any item of the log")

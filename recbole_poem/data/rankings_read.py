@@ -44,7 +44,8 @@ class RankingsRead:
     Attributes
     ----------
     asking : (R,) bool
-        Rows that ask: requests drawn in some epoch, and rows that are evaluated.
+        Rows that ask: requests drawn in some epoch and, where requests carry rankings, rows that
+        are evaluated.
     """
 
     def __init__(
@@ -57,7 +58,8 @@ class RankingsRead:
         self._drawn = epochs_of(config, train).asking(config["epochs"])
         self._evaluated = [split.inter_feat[REQUEST_ID].numpy() for split in evaluated]
         self.asking = self._drawn.copy()
-        self.asking[np.concatenate(self._evaluated)] = True
+        if reads:
+            self.asking[np.concatenate(self._evaluated)] = True
 
     def __call__(self, request_start: np.ndarray) -> np.ndarray:
         """Mark the rows whose rankings are read, (R,) bool.

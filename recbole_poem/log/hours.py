@@ -46,7 +46,7 @@ class HourTrends(NamedTuple):
         return 1 + HOURS * (len(self.begin) - 1)
 
     def step(self, time: np.ndarray) -> torch.Tensor:
-        """Return the places of times (R,) in `logit`."""
+        """Return the places of times (R,) in `logit`; 0 where no hour is known, and of NaN."""
         day = np.searchsorted(self.begin, time, side="right") - 1
         place = 1 + HOURS * day + self.clock.at(time)
         return torch.from_numpy(np.where(day < 0, 0, np.nan_to_num(place)).astype(np.int64))

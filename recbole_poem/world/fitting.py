@@ -20,6 +20,7 @@ from recbole_poem.world.reactions import (
     LONG_VIEW_SECONDS,
     ReactionSettings,
     chance_to_reach,
+    chance_to_stay,
 )
 from recbole_poem.world.watch_log import WatchLog
 
@@ -74,7 +75,7 @@ def fit(
     begin = np.clip([getattr(start, name) for name in names], low + 1e-6, high - 1e-6)
     found = least_squares(misfit, begin, bounds=(low, high)).x
     fitted = dataclasses.replace(start, **dict(zip(names, found.round(4).tolist())))
-    fitted = dataclasses.replace(fitted, again=_again(log))
+    fitted = dataclasses.replace(fitted, again=_again(log, fitted, x, duration))
     others = {
         name: _other(log, log.others[name], weights, fitted, x, duration)
         for name, weights in start.others.items()
@@ -128,14 +129,17 @@ def _expected_shares(settings: ReactionSettings, x: np.ndarray, duration: np.nda
     return np.stack(columns, axis=1)
 
 
-def _again(log: WatchLog) -> float:
-    """Return the chance to watch on: those clearly behind the end, of those who reach it."""
+def _again(log: WatchLog, settings: ReactionSettings, x: np.ndarray, duration: np.ndarray) -> float:
+    """Return the chance to watch on: those clearly behind the end, of those caught who reach it."""
     whole = log.seconds >= log.duration
     if not whole.any():
         return 0.0
     # whoever goes on plays a part of it, all parts as likely; a tenth of them is under a tenth
     on = (log.seconds[whole] >= 1.1 * log.duration[whole]).mean() / 0.9
-    return float(min(round(float(on), 4), 0.99))
+    # of those at the end, whoever only skips a short video late does not go on
+    end = np.full_like(duration, np.inf)
+    stay, reach = (of(settings, x, duration, end) for of in (chance_to_stay, chance_to_reach))
+    return float(min(round(float(on * reach.sum() / stay.sum()), 4), 0.99))
 
 
 def _other(
@@ -155,12 +159,13 @@ def _other(
 
 
 def _rate(happened: np.ndarray, of: np.ndarray) -> float:
-    """Return how often something happened; what never did has a rate all the same."""
-    return max(float(happened[of].mean()) if of.any() else 0.0, 1e-6)
+    """Return how often something happened, but neither never nor always: odds are finite."""
+    rate = float(happened[of].mean()) if of.any() else 0.0
+    return min(max(rate, 1e-6), 1 - 1e-6)
 
 
 def _base(rate: float, weight: np.ndarray, odds: np.ndarray) -> float:
     """Return the log odds that make a weighted mean of probabilities what it shall be."""
     share = weight / weight.sum()
-    base: float = brentq(lambda base: float((share * expit(base + odds)).sum()) - rate, -30.0, 10.0)
+    base: float = brentq(lambda base: float((share * expit(base + odds)).sum()) - rate, -30.0, 30.0)
     return base

@@ -2,8 +2,8 @@
 
 A user is caught with probability sigmoid(c0 + c1 x), x the utility. Who is caught would watch L
 seconds, log L ~ N(w0 + w1 x + w2 log D, s^2), D the video's length; others skip it within seconds.
-Whoever reaches the end may begin anew. Click and long view are thresholds of this **one** watch
-time, as in KuaiRand: they are never drawn apart. Likes and their kin are
+Whoever is caught and reaches the end may begin anew. Click and long view are thresholds of this
+**one** watch time, as in KuaiRand: they are never drawn apart. Likes and their kin are
 sigmoid(k + l x + m long view). The model is ours; its numbers are fitted by
 `recbole_poem.world.calibration`.
 """
@@ -124,12 +124,23 @@ def chance_to_reach(
     All arrays broadcast against each other; `seconds` above the length count as the length.
     """
     aim = np.log(np.minimum(seconds, duration))
-    caught = caught_probability(settings, utility)
-    mean = _log_mean(settings, utility, duration)
-    stays = ndtr((mean - aim) / settings.log_seconds_spread)
     skips_late = ndtr((np.log(settings.skip_seconds) - aim) / settings.skip_spread)
-    reached: np.ndarray = caught * stays + (1 - caught) * skips_late
-    return reached
+    is_skipped = 1 - caught_probability(settings, utility)
+    reached: np.ndarray = chance_to_stay(settings, utility, duration, seconds)
+    return reached + is_skipped * skips_late
+
+
+def chance_to_stay(
+    settings: ReactionSettings, utility: np.ndarray, duration: np.ndarray, seconds: np.ndarray
+) -> np.ndarray:
+    """Return the probability of being caught and watching for so many seconds.
+
+    The arrays are those of `chance_to_reach`, which counts who skips so late as well.
+    """
+    aim = np.log(np.minimum(seconds, duration))
+    mean = _log_mean(settings, utility, duration)
+    stays: np.ndarray = ndtr((mean - aim) / settings.log_seconds_spread)
+    return caught_probability(settings, utility) * stays
 
 
 def expected_seconds(

@@ -97,9 +97,11 @@ def read_watch_log(
     if len(wrong):
         line = frame.index[wrong[0]] + 2
         raise InputError(f"{path}: line {line}: column '{columns.play}' is below 0; mend the row")
+    nobody = frame[[columns.user, columns.item]].isna().any(axis=1).to_numpy()
     without = {
-        "without a watch time": np.isnan(play),
-        "without a length above 0": ~np.isnan(play) & ~(duration > 0),
+        "without a user or a video": nobody,
+        "without a watch time": ~nobody & np.isnan(play),
+        "without a length above 0": ~nobody & ~np.isnan(play) & ~(duration > 0),
     }
     kept = frame[~np.logical_or.reduce(list(without.values()))]
     user, item = (pd.factorize(kept[name])[0] for name in (columns.user, columns.item))

@@ -35,6 +35,7 @@ ONLY = {"ranking_source.only_read": True}
 RUNS: Dict[str, Dict[str, Any]] = {
     "as it is": {},
     "labels alone": {"ranking_reader": "none"},
+    "labels alone, and an older one": {"ranking_reader": "none", "request_lag": 2},
     "no labels": {"losses": ["feedback"]},
     "an older one": {"request_lag": 2},
     "several": {"n_rankings": 3},

@@ -61,6 +61,27 @@ def test_a_fit_finds_what_a_log_was_drawn_with() -> None:
     assert found.caught_by_utility == ReactionSettings().caught_by_utility  # kept
 
 
+def test_who_skips_a_short_video_behind_its_end_does_not_watch_on() -> None:
+    true = ReactionSettings(again=0.6)
+    rng, n = np.random.default_rng(0), 60_000
+    utility, duration = rng.normal(0.0, 1.0, (n, 1)), np.exp(rng.normal(2.3, 0.5, (n, 1)))
+    user, item = np.arange(n), np.zeros((n, 1), dtype=int)
+    seconds = watch_seconds(true, Chance(0), user, 0 * user, item, utility, duration)
+    at_end = seconds >= duration
+    assert (seconds >= 1.1 * duration)[at_end].mean() < 0.3  # with all of them caught, 0.54
+    log = WatchLog(user, item[:, 0], seconds[:, 0], duration[:, 0], {})
+    assert fit(log, utility[:, 0], ReactionSettings()).again == pytest.approx(0.6, abs=0.05)
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_what_happens_never_or_always_can_be_fitted(always: bool) -> None:
+    utility, log = log_of(small_world())
+    log = log._replace(others={"like": np.full(len(log.seconds), always)})
+    weights = fit(log, utility, ReactionSettings()).others["like"]
+    odds = [weights["base"] + on * weights["long_view"] for on in (0, 1)]
+    assert all((value > 8) if always else (value < -8) for value in odds)
+
+
 def test_a_calibration_says_what_does_not_fit() -> None:
     rng = np.random.default_rng(0)
     n = 20_000
@@ -102,10 +123,12 @@ HEAD = "user_id:token\tvideo_id:token\tplay_time_ms:float\tduration_ms:float\tis
 def test_a_log_is_read_and_what_is_missing_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.inter"
     rows = ["a\tx\t7000\t10000\t1", "b\tx\t\t10000\t0", "a\ty\t500\t0\t0", "a\ty\t500\t\t0",
-            "b\ty\t18000\t60000\t"]  # fmt: skip
+            "b\ty\t18000\t60000\t", "\tx\t7000\t10000\t0", "a\t\t\t\t0"]  # fmt: skip
     path.write_text(HEAD + "\n".join(rows) + "\n")
     log, skipped = read_watch_log(path, Columns(), ["like", "comment"])
-    assert skipped == {"without a watch time": 1, "without a length above 0": 2}
+    assert skipped == {
+        "without a user or a video": 2, "without a watch time": 1, "without a length above 0": 2,
+    }  # fmt: skip
     assert log.seconds.tolist() == [7, 18] and log.duration.tolist() == [10, 60]
     assert log.user.tolist() == [0, 1] and log.item.tolist() == [0, 1]
     assert {name: of.tolist() for name, of in log.others.items()} == {"like": [True, False]}

@@ -116,7 +116,7 @@ class VideoTable:
 
     def _keep_statistics(self, file: Any, bar: Any) -> np.ndarray:
         """Write the statistics into `file`; return the row of each video, from 1, 0 if none."""
-        place, n_rows = np.zeros(0, dtype=np.int32), 0
+        place, n_rows = np.zeros(1, dtype=np.int32), 0
         for path in self._statistic:
             for _, part in chunks(path, STATISTIC_COLUMNS, "video_features_statistic", bar):
                 ids = part["video_id"].to_numpy()

@@ -11,7 +11,7 @@ import pandas as pd
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import whole_file, writing_into
 
-#: The kinds of files that a converter may write.
+#: The kinds of files that a later conversion must not leave; ``.cand`` may be the user's own.
 SUFFIXES = ("inter", "user", "item")
 
 
@@ -23,7 +23,7 @@ class AtomicFiles:
     output : Path
         The folder, named like the data set: ``dataset/kuairand-pure``.
     columns : mapping
-        Kind of file (see `SUFFIXES`) -> column -> type. Those that are not named are not written.
+        Kind of file, such as inter -> column -> type. Those that are not named are not written.
 
     Raises
     ------

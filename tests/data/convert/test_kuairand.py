@@ -60,6 +60,15 @@ def test_users_and_videos(tmp_path, source):
     assert list(items["show_cnt"]) == ["", *(f"{9 - video + 0.125}" for video in range(1, 10))]
 
 
+def test_statistics_of_no_video_are_empty(tmp_path, source):
+    for path in source.glob("video_features_statistic_*"):
+        path.write_text(path.read_text().partition("\n")[0] + "\n")
+    kuairand.convert(source, tmp_path / "mini")
+    items = worlds.read(tmp_path / "mini", "item")
+    assert len(items) == 10
+    assert set(items["show_cnt"]) == {""}
+
+
 def test_statistics_stay_away_on_demand(tmp_path, source):
     kuairand.convert(source, tmp_path / "mini", statistics=False)
     assert "show_cnt" not in worlds.types(tmp_path / "mini", "item")

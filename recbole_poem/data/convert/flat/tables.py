@@ -11,11 +11,11 @@ from recbole_poem.core.atomic import AtomicFile, Column, Format, Table
 from recbole_poem.data.convert.flat.array_file import ArrayFile
 from recbole_poem.data.convert.flat.narrow_types import NarrowType
 from recbole_poem.data.convert.flat.numbering import ids_of
+from recbole_poem.data.convert.flat.sources import source_of
 from recbole_poem.data.convert.flat.token_files import write_order, write_tokens
 from recbole_poem.data.convert.flat.token_numbers import TokenNumbers
 from recbole_poem.log.flat.header import Array
-from recbole_poem.log.flat.store import crc32_of_file
-from recbole_poem.log.flat.tables import Source, StoredTable, TableColumn
+from recbole_poem.log.flat.tables import StoredTable, TableColumn
 
 _LINES = 4  # of rows without an id that are kept: three are named
 
@@ -41,7 +41,7 @@ def write_table(
     Raises
     ------
     InputError
-        For what `AtomicFile` refuses.
+        For what `AtomicFile` refuses, and for a file that is changed while it is read.
     """
     file = AtomicFile(path, form)
     n_of_log, before = len(known), path.stat()
@@ -50,7 +50,7 @@ def write_table(
     kind = path.suffix[1:]
     arrays = table.write(folder, kind)
     stored = StoredTable(
-        Source(path.name, before.st_size, before.st_mtime_ns, crc32_of_file(path)),
+        source_of(path, before),
         field,
         *table.counts,
         names=file.names,

@@ -17,11 +17,12 @@ from recbole_poem.data.convert.flat.array_file import ArrayFile
 from recbole_poem.data.convert.flat.numbering import Numbered, number_rows
 from recbole_poem.data.convert.flat.sorting import ROW as ROW_FIELD
 from recbole_poem.data.convert.flat.sorting import record_of, sorted_rows
+from recbole_poem.data.convert.flat.sources import source_of
 from recbole_poem.data.convert.flat.tables import write_table
 from recbole_poem.data.convert.flat.token_files import TOKENS_AT_ONCE, write_order, write_tokens
 from recbole_poem.data.convert.flat.token_numbers import TokenNumbers
-from recbole_poem.log.flat.header import FILE, Array, Header, Source, StoredColumn
-from recbole_poem.log.flat.store import FIRST, OFFSETS, ROW, crc32_of_file, folder_of
+from recbole_poem.log.flat.header import FILE, Array, Header, StoredColumn
+from recbole_poem.log.flat.store import FIRST, OFFSETS, ROW, folder_of
 from recbole_poem.log.flat.tables import StoredTable
 from recbole_poem.log.flat.token_ids import TokenIds
 
@@ -79,12 +80,9 @@ def write_flat(
         known = {field: numbered.tokens.pop(field) for field in fields[:2]}
         tables, more = _write_tables(new, path, form, known, Path(scratch))
         arrays.update(more)
-        source = Source(path.name, before.st_size, before.st_mtime_ns, crc32_of_file(path))
-        if path.stat().st_mtime_ns != before.st_mtime_ns:
-            raise InputError(f"{path}: the file was changed while it was read; do it again")
         header = Header(
             rows=numbered.n_rows,
-            source=source,
+            source=source_of(path, before),
             form=(form.separator, form.seq_separator, form.encoding),
             fields=fields,
             columns=[

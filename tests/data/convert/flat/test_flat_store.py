@@ -1,6 +1,7 @@
 """A flat store, from the lines of a file to its arrays, and what is refused."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from conftest import random_log
 
 from recbole_poem.cli.verbs import main
-from recbole_poem.core.atomic import Format
+from recbole_poem.core.atomic import AtomicFile, Format
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.flat import write_flat
 from recbole_poem.data.convert.flat.narrow_types import NarrowType
@@ -167,6 +168,26 @@ def test_a_header_that_contradicts_itself_is_refused(path: Path, old: str, new: 
     header.write_text(text.replace(old, new))
     with pytest.raises(InputError, match=r"header\.json: it is no header of a flat store"):
         stored(path)
+
+
+@pytest.mark.parametrize("kind", ["inter", "user", "item"])
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.with_suffix(".user").write_text("user:token\tage:float\na\t30\n")
+    path.with_suffix(".item").write_text("item:token\tprice:float\nx\t9\n")
+    changed = path.with_suffix(f".{kind}")
+    parts_of = AtomicFile.parts
+
+    def parts(file: AtomicFile, *given: Any, **more: Any) -> Any:
+        yield from parts_of(file, *given, **more)
+        if file.path == changed:
+            os.utime(changed, ns=(1, 1))
+
+    monkeypatch.setattr(AtomicFile, "parts", parts)
+    with pytest.raises(InputError, match=rf"shop\.{kind}: the file was changed while it was read"):
+        write_flat(path, Format(), FIELDS)
+    assert not (path.parent / "shop.flat").exists()
 
 
 def test_a_missing_store_is_told(path: Path) -> None:
