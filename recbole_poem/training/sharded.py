@@ -68,7 +68,7 @@ class ShardedTrainingMixin(TrainingMixin):
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
         if epoch < 0 and self._best is not None:
             return  # as `TrainingMixin` says
-        parts = Parts("best", epoch, self._table.n_processes)
+        parts = item_parts.begun("best", epoch, self._table.n_processes)
         with self._averaged():
             item_parts.write(self.saved_model_file, parts, self._table)
         self._best_parts = [parts]
@@ -77,7 +77,7 @@ class ShardedTrainingMixin(TrainingMixin):
     def _write(self, epoch: int, finished: bool) -> None:
         if self._best is None:
             return
-        parts = Parts("last", epoch, self._table.n_processes)
+        parts = item_parts.begun("last", epoch, self._table.n_processes)
         item_parts.write(self.saved_model_file, parts, self._table)
         self._wait()
         kept = [*self._best_parts, parts]

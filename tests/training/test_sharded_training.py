@@ -1,5 +1,6 @@
 """A training whose item rows are shared out: what it learns, ranks, keeps and continues."""
 
+import shutil
 from pathlib import Path
 from typing import Any, Dict
 
@@ -161,6 +162,17 @@ def test_a_checkpoint_without_its_rows_is_told(keys: Dict[str, Any]) -> None:
     item_parts.folder_of(file).rename("elsewhere")
     for opening in (load, Recommender.load):
         with pytest.raises(InputError, match=r"its item rows are missing .* copy the folder"):
+            opening(file)
+
+
+def test_rows_of_another_training_are_refused(keys: Dict[str, Any]) -> None:
+    """They fit by name, epoch and shape."""
+    file, other = (killed_after(0, {**keys, "seed": seed}) for seed in (1, 2))
+    shutil.rmtree(item_parts.folder_of(file))
+    shutil.copytree(item_parts.folder_of(other), item_parts.folder_of(file))
+    openings = [load, Recommender.load, lambda path: run_recbole_poem(config_dict={"resume": path})]
+    for opening in openings:
+        with pytest.raises(InputError, match=r"were not written with .* but by another training"):
             opening(file)
 
 
