@@ -191,6 +191,7 @@ def test_ablations_of_a_row_that_is_not_tuned_are_its_variants():
             "Pop: Pop has no key 'grouping.n_groups'",
         ),
         (["POEM"], {"grouping.n_groups": 0}, "POEM: grouping.n_groups: expected a whole number"),
+        (["POEM"], {"item_table": "sharded"}, "POEM: item_table: sharded makes no list of all"),
     ],
 )
 def test_a_slip_of_the_pen_is_found_before_any_run(rows, keys, words):
