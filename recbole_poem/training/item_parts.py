@@ -38,13 +38,13 @@ class Parts(NamedTuple):
     number : int
         Of the processes that wrote it.
     token : str
-        Of this set alone.
+        Of this set alone; none: of a checkpoint that was written before there were tokens.
     """
 
     kind: str
     epoch: int
     number: int
-    token: str
+    token: str = ""
 
     def file(self, path: Union[str, Path], rank: int) -> Path:
         """Return the part of a process, beside the checkpoint `path`."""
@@ -184,6 +184,11 @@ class _Rows(NamedTuple):
 
 def _states(path: Union[str, Path], parts: Parts) -> Iterator[Tuple[int, Dict[str, Any]]]:
     """Read the parts one after the other; the system may drop what is not used."""
+    if not parts.token:
+        raise InputError(
+            f"{path}: was written by another version of recbole_poem, whose item rows are tied to "
+            "no checkpoint; train it again"
+        )
     for rank in range(parts.number):
         file = parts.file(path, rank)
         if not file.is_file():

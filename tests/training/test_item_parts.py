@@ -130,6 +130,14 @@ def test_a_part_of_another_save_is_refused(tmp_path: Path) -> None:
         item_parts.gathered(path, parts)
 
 
+def test_a_checkpoint_from_before_there_were_tokens_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    written(0, 1, str(path), "best")
+    parts = item_parts.named({"item_table": {"best": [5, 1]}}, "best")
+    with pytest.raises(InputError, match=f"^{path}: was written by another version of recbole_poe"):
+        item_parts.take(path, parts, table(1))
+
+
 def token_of(rank: int, n_processes: int) -> str:
     return item_parts.begun("best", 3, n_processes).token
 
