@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Dict, List
 
 from recbole_poem.benchmark.effective import calls_it_hidden_size
+from recbole_poem.benchmark.evaluation import check_lists
 from recbole_poem.benchmark.plan import Plan, test_jobs
 from recbole_poem.benchmark.results import read_plan
 from recbole_poem.core.blocks import laid
@@ -28,6 +29,7 @@ def check_configurations(plan: Plan) -> None:
         row = rows[job.row]
         try:
             config = Config(job.model, job.dataset, config_dict=job.keys)
+            check_lists(config)
         except InputError as error:
             if isinstance(error.__cause__, ImportError):
                 continue

@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from logging import getLogger
 from pathlib import Path
 from typing import Any, Dict, List, Set, Tuple
 
@@ -23,7 +24,9 @@ from recbole_poem.benchmark.results import Run, read_runs
 from recbole_poem.benchmark.rows import Row
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import whole_file, writing
-from recbole_poem.training.search_space import read_space, sample, space_file
+from recbole_poem.models.idle_keys import idle_keys
+from recbole_poem.training.config import Config
+from recbole_poem.training.search_space import Space, read_space, sample, space_file
 
 RUN = "recbole_poem.benchmark.run"
 #: Between two looks at the runs in progress, on a terminal and in a file.
@@ -194,12 +197,32 @@ def _begin(folder: Path, job: Job) -> None:
 def _configurations(plan: Plan, row: Row) -> List[Dict[str, Any]]:
     """Return what is tried for a row: its defaults, then random draws from its search space.
 
-    What is fixed for the row is not tuned.
+    What is fixed for the row is not tuned, nor what does nothing in it.
     """
     fixed = plans.fixed_keys(plan, row)
     space = read_space(str(space_file(row.model)))
     space = {key: node for key, node in space.items() if not plans.is_fixed(key, fixed)}
-    return [{}, *sample(space, plan.trials - 1, seed=0)] if space else [{}]
+    idle = _idle(plan, row, space) if space else set()
+    space = {key: node for key, node in space.items() if key not in idle}
+    if not space:
+        getLogger().warning(
+            f"{row.name}: of the search space of {row.model} nothing is left that its keys and its "
+            "preset do not set; it is run once, as it is"
+        )
+        return [{}]
+    return [{}, *sample(space, plan.trials - 1, seed=0)]
+
+
+def _idle(plan: Plan, row: Row, space: Space) -> Set[str]:
+    """Return the keys of a space that do nothing in a row."""
+    (tried,) = sample(space, 1, seed=0)
+    dataset = next(filter(row.is_on, plan.datasets))
+    job = plans.trial_job(plan, row, dataset, tried)
+    try:
+        config = Config(job.model, dataset, config_dict=job.keys)
+    except InputError:  # its runs say what is wrong
+        return set()
+    return {key for key, _ in idle_keys(config)}
 
 
 def _best(

@@ -17,13 +17,49 @@ def verb_parser(
     formatter: Type[argparse.HelpFormatter] = argparse.HelpFormatter,
 ) -> argparse.ArgumentParser:
     """Return the parser of a verb, without arguments; it takes no abbreviations."""
-    return argparse.ArgumentParser(
+    return _Parser(
         prog=f"recbole-poem {verb}",
         description=description,
         epilog=epilog,
         formatter_class=formatter,
         allow_abbrev=False,
     )
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses a value in one sentence, where argparse prints its usage and the name of a type."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(exit_on_error=False, **settings)
+        self.register("type", int, _whole_number)
+        self.register("type", float, _number)
+
+    def parse_known_args(self, *arguments: Any, **settings: Any) -> Any:
+        """Parse as argparse does.
+
+        Raises
+        ------
+        InputError
+            For a value of another kind, one that is no choice, and options that exclude each other.
+        """
+        try:
+            return super().parse_known_args(*arguments, **settings)
+        except argparse.ArgumentError as error:
+            raise InputError(f"{error.argument_name}: {error.message}") from error
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a whole number, not '{text}'") from error
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a number, not '{text}'") from error
 
 
 def split_keys(arguments: List[str]) -> Dict[str, Any]:

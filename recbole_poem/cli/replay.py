@@ -33,7 +33,8 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
         "pass-through (share of the answer that the ranking stage keeps on top) and latency.",
         "Keys of the configuration, such as --data_path=DIR or --topk=[10,50], may follow "
         "as --key=value. After leave-one-out the model was trained on most rows of the last hours, "
-        "the report says on how many; only after a split by time it does not know these hours.",
+        "the report says on how many; only after a split by time it does not know these hours. All "
+        "rankings are made, also those that ranking_source.only_read spared the training.",
     )
     add = parser.add_argument
     one = parser.add_mutually_exclusive_group(required=True)

@@ -176,10 +176,16 @@ def _data(options: argparse.Namespace, dials: Mapping[str, Any]) -> None:
     name, folder = options.output.resolve().name, options.output.parent
     where = [f"--dataset={name}"]
     where += [] if folder == Path("dataset") else [f"--data_path={folder}"]
+    advice = f"next: {command_line('train', '--model=POEM', *where)}"
+    if not told.validated:
+        advice = (
+            "too small to train on: no user watched three videos for long behind a first one; give "
+            "more --users or --requests"
+        )
     show(
         f"{options.output}: {told.users:,} users, {told.items:,} videos, {told.requests:,} "
         f"requests, {told.exposures:,} exposures\n\n{oracle_table(told)}\n\n"
-        f"next: {command_line('train', '--model=POEM', *where)}"
+        f"{advice}"
     )
 
 

@@ -58,13 +58,15 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a folder that takes the place of `path` when the block ends without an exception.
 
     Whatever interrupts the block leaves what was there; a process that is killed leaves a folder
-    beside it whose name begins with a dot. The folder above has to be there.
+    beside it whose name begins with a dot. The folder above has to be there. Where `path` is a link
+    the folder that it leads to is replaced, and the link stays.
 
     Raises
     ------
     OSError
         If it cannot be written.
     """
+    path = path.resolve()
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         yield temporary
@@ -90,8 +92,8 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"output: {path} cannot be written: {error.strerror or error}; once it can, the same "
-            "command goes on"
+            f"{path} cannot be written: {error.strerror or error}; once it can, the same command "
+            "goes on"
         ) from error
 
 

@@ -51,7 +51,6 @@ from recbole_poem.models.fusing import score_fusion_of
 from recbole_poem.models.keys import POEMKeys, check_poem
 from recbole_poem.models.learning import calculate_parts, names_of_parts
 from recbole_poem.models.ranking_side import RankingSide, Read
-from recbole_poem.models.table_fit import require_sampled
 
 
 class POEM(SequentialRecommender):
@@ -86,7 +85,6 @@ class POEM(SequentialRecommender):
 
         sizes, std = Sizes.of(config, self.max_seq_length), config["initializer_range"]
         history_encoder = partial(self._history_encoder, config, sizes, dataset.item_graph)
-        require_sampled(config, dataset)
         self.item_embedding = chosen("item_table").make(self.n_items, sizes, self.n_processes)
         self.history_encoder = history_encoder()
         self.knows_graph = isinstance(self.history_encoder, KnowsItemGraph)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from recbole.evaluator.register import metric_information
+
 from recbole_poem.core.errors import InputError
 from recbole_poem.encoders.history import KnowsItemGraph
 from recbole_poem.logits.terms import is_constant
@@ -43,6 +45,12 @@ def check_table(config: Any) -> None:
             "eval_args: item_table sharded ranks a target among all items, shard by shard; set "
             "mode: full"
         )
+    for name in config["metrics"]:
+        if not {"rec.meanrank", "rec.score"}.isdisjoint(metric_information[name.lower()]):
+            raise InputError(
+                "metrics: item_table sharded knows the ranks of targets and the heads of lists; "
+                f"leave out {name}, which is of all scores"
+            )
 
 
 def _check_components(config: Any) -> None:
@@ -72,20 +80,26 @@ def _check_components(config: Any) -> None:
         )
 
 
-def require_sampled(config: Any, dataset: Any) -> None:
-    """Refuse the exact softmax where the item table is sharded.
+def require_sampled(config: Any, n_items: int) -> None:
+    """Refuse the exact softmax where the item table is sharded, before rankings are made.
+
+    Parameters
+    ----------
+    config : Config
+    n_items : int
+        Of the data set, with the padding.
 
     Raises
     ------
     InputError
         If a loss asks for it.
     """
-    if not is_sharded(config) or dataset.log_q is not None:
+    limit = config["full_softmax_limit"]
+    if not is_sharded(config) or n_items > limit:
         return
     asking = [n for n, t in config.component("losses").items() if t.component.asks_softmax]
     if asking:
         raise InputError(
-            f"full_softmax_limit: up to {config['full_softmax_limit']:,} items losses."
-            f"{asking[0]} is the exact softmax, which item_table sharded has not; set "
-            "full_softmax_limit: 0 for the sampled one"
+            f"full_softmax_limit: up to {limit:,} items losses.{asking[0]} is the exact softmax, "
+            "which item_table sharded has not; set full_softmax_limit: 0 for the sampled one"
         )

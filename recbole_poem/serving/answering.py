@@ -86,6 +86,10 @@ class Answerer:
     def answer(self, queries: Sequence[Query]) -> List[Answer]:
         """Answer queries together, each within its own limits; see `Query`.
 
+        One odd query would fail all of a batch. So times are not held against the training rows
+        here, but where a query comes in: whoever brings some calls ``log_times.require`` first, as
+        `recbole_poem.serving.recommender.Recommender.recommend` and the service do.
+
         Parameters
         ----------
         queries : sequence of Query

@@ -35,7 +35,8 @@ class Query(NamedTuple):
     time : float, optional
         When it is asked, in the unit of the data set's time: what was popular then counts. None =
         now, by the clock of this machine. NaN = not known: what was popular at the end of the
-        training rows counts, and no hour of the day.
+        training rows counts, and no hour of the day. It may lie before times of the history, whose
+        items count all the same.
     older : sequence of Ranking or None
         What it said at the requests before that, the youngest first; for a model that reads
         several rankings (the key ``n_rankings``).

@@ -17,6 +17,7 @@ from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.data.preparation import Loaders, data_preparation
 from recbole_poem.data.split_sizes import log_words
 from recbole_poem.logits.on_top import with_terms
+from recbole_poem.models.table_fit import require_sampled
 from recbole_poem.rerankers.chain import chain_of
 from recbole_poem.training.checks.columns import check_columns
 from recbole_poem.training.config import Config
@@ -121,6 +122,7 @@ def prepare(config: Config, known: Optional[KnownTokens] = None) -> Prepared:
     say("data", log_words(dataset))
     if max(config["topk"]) >= dataset.item_num:
         raise InputError(f"topk: {config['topk']} asks for more than {dataset.item_num - 1} items")
+    require_sampled(config, dataset.item_num)
     check_columns(config, dataset)
     chain_of(config, dataset)  # what it lacks is said before there is any work
     return Prepared(dataset, data_preparation(config, dataset))

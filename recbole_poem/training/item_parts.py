@@ -3,14 +3,17 @@
 ``<checkpoint>.items/best-7-0-of-2.pth`` has the rows of process 0 of 2 after epoch 7, the best one;
 ``last-9-0-of-2.pth`` those of the last epoch, with what its training goes on with. The checkpoint,
 which is written after them, names both sets as ``item_table``. So a kill at any moment leaves a
-checkpoint whose parts are there. Whoever reads takes its own rows of every part, whatever the
-number of processes; a dense model takes all.
+checkpoint whose parts are there. Each set has a token, which is drawn when it is written, and which
+the checkpoint and all of its parts hold: parts of another training are refused. Whoever reads takes
+its own rows of every part, whatever the number of processes; a dense model takes all.
 """
 
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple, Union
+from uuid import uuid4
 
 import torch
+import torch.distributed
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import whole_file
@@ -20,6 +23,8 @@ from recbole_poem.training import checkpoint
 
 #: of a model's weights, where all rows are in one place
 _WEIGHT = "item_embedding.weight"
+#: of a part: the token of its set
+_TOKEN = "token"
 
 
 class Parts(NamedTuple):
@@ -32,15 +37,26 @@ class Parts(NamedTuple):
     epoch : int
     number : int
         Of the processes that wrote it.
+    token : str
+        Of this set alone; none: of a checkpoint that was written before there were tokens.
     """
 
     kind: str
     epoch: int
     number: int
+    token: str = ""
 
     def file(self, path: Union[str, Path], rank: int) -> Path:
         """Return the part of a process, beside the checkpoint `path`."""
         return folder_of(path) / f"{self.kind}-{self.epoch}-{rank}-of-{self.number}.pth"
+
+
+def begun(kind: str, epoch: int, number: int) -> Parts:
+    """Return a set that is to be written; all of its processes call this together."""
+    token = [uuid4().hex]
+    if number > 1:
+        torch.distributed.broadcast_object_list(token, src=0)
+    return Parts(kind, epoch, number, token[0])
 
 
 def folder_of(path: Union[str, Path]) -> Path:
@@ -56,7 +72,7 @@ def write(path: Union[str, Path], parts: Parts, table: Sharded) -> None:
     InputError
         If it cannot be written.
     """
-    state: Dict[str, Any] = {"rows": table.rows}
+    state: Dict[str, Any] = {_TOKEN: parts.token, "rows": table.rows}
     if parts.kind == "last" and table.adam is not None:
         state.update(state_of(table.adam, table.average))
     file = parts.file(path, table.rank)
@@ -78,13 +94,12 @@ def tidy(path: Union[str, Path], kept: List[Parts]) -> None:
 
 def named(state: Mapping[str, Any], kind: str) -> Parts:
     """Return the parts that a checkpoint names."""
-    epoch, number = state["item_table"][kind]
-    return Parts(kind, epoch, number)
+    return Parts(kind, *state["item_table"][kind])
 
 
-def told(kept: List[Parts]) -> Dict[str, List[int]]:
+def told(kept: List[Parts]) -> Dict[str, List[Any]]:
     """Return how a checkpoint names parts."""
-    return {parts.kind: [parts.epoch, parts.number] for parts in kept}
+    return {parts.kind: [parts.epoch, parts.number, parts.token] for parts in kept}
 
 
 # -- reading -----------------------------------------------------------------------------------
@@ -96,7 +111,7 @@ def take(path: Union[str, Path], parts: Parts, table: Sharded) -> None:
     Raises
     ------
     InputError
-        If a part is missing, damaged, or of other items.
+        If a part is missing, damaged, of another training, or of other items.
     """
     rows = _Rows(table.n_items, table.n_processes, table.rank)
     found: Dict[str, Any] = {}
@@ -169,6 +184,11 @@ class _Rows(NamedTuple):
 
 def _states(path: Union[str, Path], parts: Parts) -> Iterator[Tuple[int, Dict[str, Any]]]:
     """Read the parts one after the other; the system may drop what is not used."""
+    if not parts.token:
+        raise InputError(
+            f"{path}: was written by another version of recbole_poem, whose item rows are tied to "
+            "no checkpoint; train it again"
+        )
     for rank in range(parts.number):
         file = parts.file(path, rank)
         if not file.is_file():
@@ -177,7 +197,13 @@ def _states(path: Union[str, Path], parts: Parts) -> Iterator[Tuple[int, Dict[st
                 "along with the checkpoint"
             )
         checkpoint.check_sums(file)
-        yield rank, torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        if state.pop(_TOKEN, None) != parts.token:
+            raise InputError(
+                f"{file}: its item rows were not written with {path}, but by another training; "
+                "copy the file and its folder from the same place"
+            )
+        yield rank, state
 
 
 # -- who reads ---------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ from typing import Any, Iterator, List
 import torch
 import torch.distributed
 
-from recbole_poem.core.errors import InputError
 from recbole_poem.encoders.tables.sharded import Sharded
 from recbole_poem.training import checkpoint, item_parts
 from recbole_poem.training.collector import PlainCollector
@@ -28,7 +27,6 @@ class ShardedTrainingMixin(TrainingMixin):
         self._best_parts: List[Parts] = []
         super().__init__(config, model)
         self.eval_collector = ShardCollector(config)
-        self.eval_collector.check()
 
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
         optimizer = super()._build_optimizer(**kwargs)
@@ -68,7 +66,7 @@ class ShardedTrainingMixin(TrainingMixin):
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
         if epoch < 0 and self._best is not None:
             return  # as `TrainingMixin` says
-        parts = Parts("best", epoch, self._table.n_processes)
+        parts = item_parts.begun("best", epoch, self._table.n_processes)
         with self._averaged():
             item_parts.write(self.saved_model_file, parts, self._table)
         self._best_parts = [parts]
@@ -77,7 +75,7 @@ class ShardedTrainingMixin(TrainingMixin):
     def _write(self, epoch: int, finished: bool) -> None:
         if self._best is None:
             return
-        parts = Parts("last", epoch, self._table.n_processes)
+        parts = item_parts.begun("last", epoch, self._table.n_processes)
         item_parts.write(self.saved_model_file, parts, self._table)
         self._wait()
         kept = [*self._best_parts, parts]
@@ -108,21 +106,6 @@ class ShardCollector(PlainCollector):
     def n_listed(self) -> int:
         """Length of the lists that a metric asks for; 0 = none does."""
         return max(self.topk) if self.register.need("rec.items") else 0
-
-    def check(self) -> None:
-        """Refuse metrics of all scores.
-
-        Raises
-        ------
-        InputError
-            If there is one.
-        """
-        needed = [what for what in ("rec.meanrank", "rec.score") if self.register.need(what)]
-        if needed:
-            raise InputError(
-                "metrics: item_table sharded knows the ranks of targets and the heads of lists; "
-                "leave out those of all scores, such as GAUC and AUC"
-            )
 
     def eval_batch_collect(
         self, scores_tensor: Any, interaction: Any, positive_u: Any, positive_i: Any

@@ -150,7 +150,13 @@ def cascade_of(
     }
     for part in given:
         if part not in makers:
-            raise InputError(f"{where}: '{part}' is no part of a cascade{nearest(part, makers)}")
+            raise InputError(
+                f"{where}: '{part}' is no part of a cascade{nearest(part, makers)}; keys of a "
+                "training stand inside a part"
+            )
+        if given[part] is None:
+            usual = USUAL.get(part, "own")
+            raise InputError(f"{where}: {part} is empty; name one, such as {part}: {usual}")
     if "retrieval" not in given:
         raise InputError(f"{where}: retrieval is missing; name one, such as retrieval: own")
     found = []

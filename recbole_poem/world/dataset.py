@@ -40,6 +40,8 @@ class Told(NamedTuple):
     users, items, requests, exposures : int
     oracle : dict
         Part, then oracle, then metric.
+    validated : int
+        Rows that leave-one-out validates; without one there is no training.
     """
 
     users: int
@@ -47,6 +49,7 @@ class Told(NamedTuple):
     requests: int
     exposures: int
     oracle: Dict[str, Dict[str, Dict[str, float]]]
+    validated: int
 
 
 def write_dataset(
@@ -94,7 +97,7 @@ def write_dataset(
         }
         told = Told(
             world.n_users, world.n_items, world.n_users * requests, n_exposures,
-            oracle,
+            oracle, sum(map(len, ranks["valid"]["taste"])),
         )  # fmt: skip
         files.write_beside(ORACLE, f"{json.dumps(_record(world, requests, oracle), indent=1)}\n")
         both = [name for name, number in happened.items() if 0 < number < n_exposures]

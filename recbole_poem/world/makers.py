@@ -250,6 +250,11 @@ def order_of(value: Any, data: str, where: str) -> OrderMaker:
 
 def _file(name: Any, words: Any, where: str) -> str:
     """Return the path of a checkpoint's file, from the root."""
+    if isinstance(name, Mapping):
+        raise InputError(
+            f"{where}: the keys of a training name a model, such as {{model: POEM, epochs: 8}}, "
+            f"and 'model' is not among {', '.join(map(str, name))}"
+        )
     if not isinstance(name, str) or not Path(name).is_file():
         raise InputError(
             f"{where}: '{name}' is neither the file of a checkpoint nor one of {', '.join(words)}"

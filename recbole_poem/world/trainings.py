@@ -76,6 +76,10 @@ class Training:
         for key in _SAID_ELSEWHERE:
             if key in keys:
                 raise InputError(f"{where}.{key}: a cascade does not say it; leave it out")
+        if not isinstance(keys["model"], str):
+            raise InputError(
+                f"{where}.model: expected the name of a model, such as POEM, not {keys['model']!r}"
+            )
         keys = {**keys, "data_path": str(Path(data).parent)}
         model, dataset = keys.pop("model"), Path(data).name
         try:

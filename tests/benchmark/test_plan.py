@@ -191,6 +191,7 @@ def test_ablations_of_a_row_that_is_not_tuned_are_its_variants():
             "Pop: Pop has no key 'grouping.n_groups'",
         ),
         (["POEM"], {"grouping.n_groups": 0}, "POEM: grouping.n_groups: expected a whole number"),
+        (["POEM"], {"item_table": "sharded"}, "POEM: item_table: sharded makes no list of all"),
     ],
 )
 def test_a_slip_of_the_pen_is_found_before_any_run(rows, keys, words):
@@ -335,6 +336,19 @@ def test_what_was_chosen_by_hand_or_by_a_preset_is_not_tuned():
     assert _configurations(nothing_left, nothing_left.rows[0]) == [{}]
 
 
+def test_what_does_nothing_in_a_row_is_not_tuned_in_it(caplog):
+    rows = [
+        {"row": "fair", "model": "POEM", "keys": {"preset": "fair"}},
+        {"row": "esasrec", "model": "POEM", "keys": {"preset": "esasrec"}},
+    ]
+    plan = make_plan(rows, ["ml-100k"], tune=8)
+    fair, esasrec = (_configurations(plan, row) for row in plan.rows)
+    assert len(fair) == 8
+    assert {key for tried in fair for key in tried} == {"learning_rate", "hidden_dropout_prob"}
+    assert esasrec == [{}]  # it sets the rest, and reads no groups
+    assert "esasrec: of the search space of POEM nothing is left that its keys" in caplog.text
+
+
 def test_what_a_preset_changes_in_any_data_set_is_not_tuned_either():
     row = {"row": "POEM d2co", "model": "POEM", "keys": {"preset": "d2co"}}
     plan = make_plan([row], ["ml-100k"], tune=8)
@@ -354,7 +368,7 @@ def test_settings_of_a_component_that_was_chosen_by_hand_are_not_tuned():
         {key for tried in _configurations(plan, row) for key in tried} for row in plan.rows
     )
     assert [space - left for left in others] == [
-        {"ranking_reader.group_samples"},
+        {"ranking_reader.group_samples", "grouping.n_groups"},  # it groups nothing
         {"losses.margin.weight"},
         {"losses.margin.weight", "losses.system.weight"},
         {"grouping.n_groups"},

@@ -209,9 +209,11 @@ def test_users_who_cannot_be_answered_are_named(
         assert recommend([*arguments, *more]) == 2
         assert words in capsys.readouterr().err
         assert not output.exists()
-    for more in (["--users=u7", "--all_users"], ["--users=u7", "--input=a.csv"], []):
-        with pytest.raises(SystemExit):
+    for more in (["--users=u7", "--all_users"], ["--users=u7", "--input=a.csv"]):
+        with pytest.raises(InputError, match="not allowed with argument --users"):
             parse([*arguments, *more])
+    with pytest.raises(SystemExit):
+        parse(arguments)
 
 
 @pytest.mark.parametrize("arguments", [["--k=4", "--k=5"], ["--epochs=1", "--epochs=2"]])

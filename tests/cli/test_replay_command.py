@@ -10,6 +10,7 @@ from conftest import random_log
 
 from recbole_poem.cli.replay import parse
 from recbole_poem.cli.verbs import main
+from recbole_poem.core.errors import InputError
 from recbole_poem.training.quick_start import load, run_recbole_poem
 
 
@@ -74,7 +75,9 @@ def test_without_a_word_the_last_requests_are_asked_and_latest_is_a_checkpoint(
     assert replay(["--checkpoint=latest", *arguments, "--last_requests=3"]) == 0
     fewer = re.findall(r", (\d+) requests asked", capsys.readouterr().out)
     assert 3 <= int(fewer[0]) < n_test
-    with pytest.raises(SystemExit):
+    with pytest.raises(
+        InputError, match=r"^--last_hours.* not allowed with argument --last_requests"
+    ):
         parse(["--checkpoint=F", "--last_requests=3", "--last_hours=1"])
 
 

@@ -12,6 +12,7 @@ import yaml
 from recbole_poem.cli.simulate import parse
 from recbole_poem.cli.train import parse as parse_train
 from recbole_poem.cli.verbs import main
+from recbole_poem.core.errors import InputError
 from recbole_poem.training.quick_start import run_recbole_poem
 
 LITTLE = [
@@ -66,6 +67,12 @@ def test_options_are_written_both_ways_and_dials_follow(users: List[str]) -> Non
          "--list.shown: there is no such option of simulate ab; the world is that of --data"),
         (["ab", "--data=d", "--a=own", "--b=best", "--days=0"],
          "--days: expected a whole number from 1, not 0"),
+        (["ab", "--data=d", "--a=own", "--b=best", "--days=1.5"],
+         "--days: expected a whole number, not '1.5'"),
+        (["data", "--output=d", "--knowledge=much"],
+         "--knowledge: expected a number, not 'much'"),
+        (["calibrate", "--log=no.inter", "--unit=h"],
+         "--unit: invalid choice: 'h' (choose from 'ms', 's')"),
         (["calibrate", "--log=no.inter"],
          "no.inter: cannot be read: No such file or directory"),
     ],
@@ -76,6 +83,27 @@ def test_bad_input_ends_in_a_sentence(
     assert main(["simulate", *arguments]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == f"recbole_poem: {words}"
     assert not any(Path().iterdir())  # nothing is half-written
+
+
+def test_no_training_is_proposed_that_would_be_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same world, lived for a short and for a longer time."""
+    proposed = []
+    for requests in (2, 12):
+        name = f"w{requests}"
+        asked = [f"--output={name}", "--users=3", "--items=60", f"--requests={requests}"]
+        assert main(["simulate", "data", *asked]) == 0
+        proposed.append(capsys.readouterr().out.splitlines()[-1])
+        keys = {"dataset": name, "data_path": ".", "epochs": 1, "state": "ERROR"}
+        if len(proposed) == 1:
+            with pytest.raises(InputError, match="no user has the 4 rows that LS valid_and_test"):
+                run_recbole_poem("POEM", config_dict=keys)
+        else:
+            assert run_recbole_poem("POEM", config_dict=keys)["test_result"]
+    assert proposed == [
+        "too small to train on: no user watched three videos for long behind a first one; give "
+        "more --users or --requests",
+        "next: recbole-poem train --model=POEM --dataset=w12 --data_path=.",
+    ]
 
 
 def test_data_are_written_and_two_arms_live_in_their_world(
@@ -113,7 +141,8 @@ def test_an_arm_may_be_a_file_of_a_cascade(capsys: pytest.CaptureFixture[str]) -
     Path("c.yaml").write_text("retrieval: own\nscore_fuson: mean\n")
     assert main(words) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "recbole_poem: c.yaml: 'score_fuson' is no part of a cascade; the nearest is 'score_fusion'"
+        "recbole_poem: c.yaml: 'score_fuson' is no part of a cascade; the nearest is "
+        "'score_fusion'; keys of a training stand inside a part"
     )
 
 

@@ -161,3 +161,20 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["serve", "--port=high"], "--port: expected a whole number, not 'high'"),
+        (["replay", "--checkpoint=c", "--last_requests", "2.5"],
+         "--last_requests: expected a whole number, not '2.5'"),
+        (["convert", "recflow", "--source=s", "--output=o", "--users=few"],
+         "--users: expected a whole number, not 'few'"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_kind_is_told_in_a_sentence(
+    arguments: List[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"recbole_poem: {words}\n"

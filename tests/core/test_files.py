@@ -43,6 +43,19 @@ def test_a_folder_takes_the_place_of_the_old_one_as_a_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_behind_a_link_is_replaced_where_it_lies(tmp_path):
+    there, link = tmp_path / "disk" / "part", tmp_path / "link"
+    there.mkdir(parents=True)
+    (there / "old").write_text("old")
+    link.symlink_to(there)
+    with whole_folder(link) as folder:
+        assert folder.parent == there.parent
+        (folder / "new").write_text("new")
+    assert link.is_symlink()
+    assert [found.name for found in there.iterdir()] == ["new"]
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["disk", "link"]
+
+
 def hold(path, held, end):
     with in_turn(path, "nothing"):
         held.set()

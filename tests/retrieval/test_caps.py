@@ -7,6 +7,8 @@ import pytest
 from toy_components import similarity_of
 from toy_logs import log_of, random_log, with_items
 
+from recbole_poem.core.errors import InputError
+from recbole_poem.core.stages import NEGATIVES, RANKING_SOURCES
 from recbole_poem.retrieval.caps import Caps
 
 
@@ -118,3 +120,17 @@ def test_a_log_of_several_columns_is_left_as_it_is():
     before = replace(log, item=log.item.copy())
     Caps(1, 1).kept(log, everything(log), in_order=False)
     assert np.array_equal(log.item, before.item)
+
+
+@pytest.mark.parametrize("source", ["item_to_item", "time_blocks"])
+def test_one_item_of_a_user_makes_no_pair_and_is_refused(source):
+    block = {"name": source, "max_items_per_user": 1}
+    with pytest.raises(InputError, match="max_items_per_user: expected a whole number from 2, or"):
+        RANKING_SOURCES.choose(block, "ranking_source")
+    RANKING_SOURCES.choose({**block, "max_items_per_user": 2}, "ranking_source")
+
+
+@pytest.mark.parametrize("cap", ["max_items_per_user", "max_users_per_item"])
+def test_swing_has_no_pairs_of_one_either(cap):
+    with pytest.raises(InputError, match=f"{cap}: expected a whole number from 2, or ~"):
+        NEGATIVES.choose({"name": "graph", cap: 1}, "negatives")

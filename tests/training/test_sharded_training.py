@@ -1,5 +1,6 @@
 """A training whose item rows are shared out: what it learns, ranks, keeps and continues."""
 
+import shutil
 from pathlib import Path
 from typing import Any, Dict
 
@@ -164,6 +165,17 @@ def test_a_checkpoint_without_its_rows_is_told(keys: Dict[str, Any]) -> None:
             opening(file)
 
 
+def test_rows_of_another_training_are_refused(keys: Dict[str, Any]) -> None:
+    """They fit by name, epoch and shape."""
+    file, other = (killed_after(0, {**keys, "seed": seed}) for seed in (1, 2))
+    shutil.rmtree(item_parts.folder_of(file))
+    shutil.copytree(item_parts.folder_of(other), item_parts.folder_of(file))
+    openings = [load, Recommender.load, lambda path: run_recbole_poem(config_dict={"resume": path})]
+    for opening in openings:
+        with pytest.raises(InputError, match=r"were not written with .* but by another training"):
+            opening(file)
+
+
 def test_a_dense_checkpoint_is_not_resumed_with_shards(keys: Dict[str, Any]) -> None:
     file = killed_after(0, {**keys, "item_table": "dense"})
     with pytest.raises(InputError, match="was trained with item_table dense; leave the key out"):
@@ -207,6 +219,7 @@ def test_rows_count_as_parameters(keys: Dict[str, Any]) -> None:
         ({"clip_grad_norm": {"max_norm": 5}}, "clip_grad_norm: with item_table sharded it is None"),
         ({"eval_args": {"mode": "uni5"}}, "eval_args: item_table sharded ranks a target among all"),
         ({"metrics": ["GAUC"], "valid_metric": "GAUC"}, "metrics: item_table sharded knows the"),
+        ({"metrics": "GAUC", "valid_metric": "GAUC"}, "metrics: item_table sharded knows the"),
         (
             {"history_encoder": "gimirec", "row_features": "time"},
             "history_encoder: gimirec mixes the rows of all items",
@@ -219,11 +232,13 @@ def test_rows_count_as_parameters(keys: Dict[str, Any]) -> None:
         ({"rerankers": ["reloop2"]}, "rerankers.reloop2: it reads the scores of all items"),
     ],
 )
-def test_what_needs_all_items_is_refused(
-    keys: Dict[str, Any], more: Dict[str, Any], words: str
+def test_what_needs_all_items_is_refused_before_rankings_are_made(
+    keys: Dict[str, Any], more: Dict[str, Any], words: str, tmp_path: Path
 ) -> None:
+    cache = tmp_path / "cache"
     with pytest.raises(InputError) as error:
-        run_recbole_poem(config_dict={**keys, **more})
+        run_recbole_poem(config_dict={**keys, "request_cache_dir": str(cache), **more})
+    assert not cache.exists()
     assert str(error.value).startswith(words)
     assert "\n" not in str(error.value)
     assert not list(Path(keys["checkpoint_dir"]).glob("*.pth*"))

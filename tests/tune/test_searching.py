@@ -228,7 +228,7 @@ def test_a_file_that_cannot_be_written_is_named(
 ) -> None:
     Path("o", name).mkdir(parents=True)
     assert tune([*toy, "--trials=1", "--output=o"]) == 2
-    words = f"recbole_poem: output: o/{name} cannot be written: Is a directory; once it can, the"
+    words = f"recbole_poem: o/{name} cannot be written: Is a directory; once it can, the"
     assert capsys.readouterr().err.splitlines()[-1].startswith(words)
 
 

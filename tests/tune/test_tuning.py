@@ -351,7 +351,7 @@ def test_a_full_disk_ends_the_search_and_is_named(grid: Any, tmp_path: Path) -> 
     objective = Counting()
     tuning = Tuning(objective, grid, TrialStore(tmp_path / "out", {}), algo="exhaustive")
     (tmp_path / "out" / "trials.jsonl").symlink_to("/dev/full")
-    words = f"^output: {tmp_path}/out/trials.jsonl cannot be written: No space left on device; once"
+    words = f"^{tmp_path}/out/trials.jsonl cannot be written: No space left on device; once"
     with pytest.raises(InputError, match=words):
         tuning.run()
     assert len(objective.calls) == 1

@@ -143,7 +143,7 @@ def test_of_two_processes_one_trains(data: Path, monkeypatch: pytest.MonkeyPatch
         ({"retrieval": {**RETRIEVAL, "dataset": "x"}},
          "c.yaml: retrieval.dataset: a cascade does not say it; leave it out"),
         ({"retrieval": {"preset": "comirec"}},
-         "c.yaml: retrieval: '{'preset': 'comirec'}' is neither the file of a checkpoint nor one"),
+         "c.yaml: retrieval: the keys of a training name a model, such as {model: POEM, epochs"),
         ({"retrieval": "own", "ranker": RETRIEVAL},
          "c.yaml: ranker.model: expected MultiTaskRanker, not 'POEM'"),
         ({"retrieval": "own", "score_fusion": RANKER},

@@ -22,7 +22,7 @@ class RetrievalSettings(SourceSettings):
     neighbours: int = setting(500, at_least(1), "similar items kept per item and objective")
     max_items_per_user: Optional[int] = setting(
         None,
-        or_nothing(at_least(1), "for all"),
+        or_nothing(at_least(2), "for all"),  # of one there is no pair
         "items counted per user: a sample, or the latest rows where their order counts",
     )
     max_users_per_item: Optional[int] = setting(

@@ -48,10 +48,10 @@ class GraphNegatives:
         alpha: float = setting(1.0, ABOVE_0, "smoothing of Swing")
         neighbours: int = setting(50, at_least(1), "neighbours kept per item")
         max_users_per_item: Optional[int] = setting(
-            None, or_nothing(at_least(1), "for all"), "users sampled per item for Swing"
+            None, or_nothing(at_least(2), "for all"), "users sampled per item for Swing"
         )
         max_items_per_user: Optional[int] = setting(
-            None, or_nothing(at_least(1), "for all"), "items sampled per user for Swing"
+            None, or_nothing(at_least(2), "for all"), "items sampled per user for Swing"
         )
 
     def __init__(self, settings: Any, data: TrainingData) -> None:

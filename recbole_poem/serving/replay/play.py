@@ -40,7 +40,8 @@ def open_experiment(path: str, config_dict: Optional[Dict[str, Any]] = None) -> 
     """Load a checkpoint with its log and request cache, to be replayed.
 
     Controls that tamper with rankings are left off, and the item graph, which training alone reads,
-    is not built.
+    is not built. A replay reads other rankings than a training, so all of them are made, whatever
+    ``ranking_source.only_read`` was.
 
     Parameters
     ----------
@@ -56,7 +57,12 @@ def open_experiment(path: str, config_dict: Optional[Dict[str, Any]] = None) -> 
     """
     if checkpoint.read(path)["keys"].get("model") == "Upstream":
         raise InputError(f"{path}: Upstream is the ranking stage itself, it reads no history")
-    given = {"hide_target": False, "shuffle_rankings": False, "losses.margin": "none"}
+    given = {
+        "hide_target": False,
+        "shuffle_rankings": False,
+        "losses.margin": "none",
+        "ranking_source.only_read": False,
+    }
     experiment = load(path, {**given, **(config_dict or {})})
     if not isinstance(experiment.model, SequentialRecommender):
         raise InputError(

@@ -98,6 +98,19 @@ def test_metrics_are_those_of_the_evaluation(experiment: Experiment, rows: str) 
         assert official == {name: round(overall[_ours(name)], 4) for name in official}
 
 
+def test_rankings_that_the_training_did_not_make_are_made(keys: Dict[str, Any]) -> None:
+    """It drew few requests; the rankings of all others are played as well, and are the same."""
+    more = {"epochs": 1, "requests_per_window": 1, "MAX_ITEM_LIST_LENGTH": 3}
+    found = [
+        played(poem(keys, **more, **{"ranking_source.only_read": only}), "all").drop(
+            columns="milliseconds"
+        )
+        for only in (True, False)
+    ]
+    pd.testing.assert_frame_equal(*found)
+    assert found[0]["cache_hit"].sum() > 50
+
+
 def test_a_reranker_learns_from_row_to_row_as_in_slots_of_one_row(write_dataset: Any) -> None:
     log = random_log(3, n_users=40, n_items=25, longest=16, ties=False)
     eager = {"weight": 1.0, "n_bits": 2, "n_arrays": 9, "pool": 20, "n_shown": 5}

@@ -101,7 +101,9 @@ def write_flat(
 
 
 def _refuse_others(folder: Path) -> None:
-    """Refuse to replace a folder that holds what is no part of a store."""
+    """Refuse to replace a file, and a folder that holds what is no part of a store."""
+    if folder.is_file():
+        raise InputError(f"{folder}: a file is where the flat store belongs, a folder; move it")
     others = [file for file in folder.glob("*") if file.suffix != ".npy" and file.name != FILE]
     if others:
         raise InputError(

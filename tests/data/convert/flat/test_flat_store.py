@@ -205,6 +205,23 @@ def test_what_is_no_part_of_a_store_is_not_lost(path: Path) -> None:
     assert mine.read_text() == "mine"
 
 
+def test_a_file_in_the_place_of_the_store_is_named_before_any_work(path: Path) -> None:
+    path.with_suffix(".flat").write_text("notes")
+    with pytest.raises(InputError, match=r"\.flat: a file is where the flat store belongs, a fold"):
+        write_flat(path, Format(), FIELDS)
+    assert path.with_suffix(".flat").read_text() == "notes"
+
+
+def test_a_store_behind_a_link_is_written_where_it_lies(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    path.with_suffix(".flat").symlink_to(tmp_path / "disk")
+    for _ in range(2):
+        write_flat(path, Format(), FIELDS)
+    assert path.with_suffix(".flat").is_symlink()
+    stored(path).verify()
+    assert FlatStore(tmp_path / "disk").header.rows == stored(path).header.rows == 5
+
+
 def test_a_column_cannot_be_two_things(path: Path) -> None:
     with pytest.raises(InputError, match="they name three columns, not user, user, time"):
         write_flat(path, Format(), ("user", "user", "time"))
