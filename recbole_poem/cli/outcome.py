@@ -93,7 +93,7 @@ def _lines(
     lines.append(lined_up("saved", str(result["model_file"])))
     if experiment is not None and experiment.config["MODEL_TYPE"] == ModelType.SEQUENTIAL:
         dataset = experiment.test_data._dataset
-        ids = dataset.inter_feat[dataset.uid_field][:2]
+        ids = dataset.inter_feat[dataset.uid_field][:2].numpy()  # a tensor of one id is an index
         users = one_line.joined(map(str, dataset.id2token(dataset.uid_field, ids)))
         command = ["recommend", f"--checkpoint={result['model_file']}", f"--users={users}"]
         if targets is not None and targets.n_seen > _MANY * targets.n_rows:
