@@ -242,8 +242,9 @@ def _check_same_evaluation(keys: Dict[str, Any], config: Config) -> None:
     """Refuse to validate a resumed run in another way: its best score would be another thing."""
     given = dict(keys)
     then = Config(given.pop("model"), given.pop("dataset"), config_dict=given)
-    judged = ["targets"] if config.model == "MultiTaskRanker" else []
-    for key in ("eval_args", "valid_metric", "mask_seen", *judged):
+    judged = ["eval_args", "valid_metric", "mask_seen", "rerankers", "logit_terms"]
+    judged += ["hide_target", "shuffle_scores", "shuffle_rankings"]
+    for key in judged + (["targets"] if config.model == "MultiTaskRanker" else []):
         if str(config[key]).lower() != str(then[key]).lower():
             raise InputError(
                 f"{key}: the run that is resumed was validated with {then[key]!r}, not "

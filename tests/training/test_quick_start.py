@@ -82,7 +82,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 
 
 @pytest.mark.parametrize(
-    "change", [{"valid_metric": "MRR@5"}, {"mask_seen": True}, {"eval_args": {"mode": "uni3"}}]
+    "change",
+    [
+        {"valid_metric": "MRR@5"},
+        {"mask_seen": True},
+        {"eval_args": {"mode": "uni3"}},
+        {"rerankers": "reloop2"},
+        {"logit_terms": "none"},
+        {"hide_target": True},
+    ],
 )
 def test_a_run_is_not_resumed_under_another_evaluation(
     keys: Dict[str, Any], change: Dict[str, Any]
