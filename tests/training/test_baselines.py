@@ -48,9 +48,7 @@ def test_the_previous_ranking_is_that_of_a_run_of_its_own(
 
 
 @pytest.mark.parametrize("more", [{}, {"positive_feedback": {"rating": "[3,inf)"}}])
-def test_pop_is_what_a_run_of_its_own_comes_to(
-    keys: Dict[str, Any], more: Dict[str, Any]
-) -> None:
+def test_pop_is_what_a_run_of_its_own_comes_to(keys: Dict[str, Any], more: Dict[str, Any]) -> None:
     keys = {**keys, **more}
     finished = train("BPR", config_dict=keys)
     found = beside(finished.trainer, finished.experiment)
