@@ -101,7 +101,7 @@ def soft_auc(
     Returns
     -------
     auc, there : (Q, L)
-        As `list_auc`. Where scores are far apart against epsilon they are the same.
+        As `list_auc`, to which they come as `softness` goes to 0.
     """
     count = valid.sum(dim=1, keepdim=True)
     with torch.no_grad():
