@@ -18,7 +18,7 @@ from recbole_poem.core.run_log import end_log, say, start_log
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.models.idle_keys import idle_keys
 from recbole_poem.training import checkpoint
-from recbole_poem.training.baselines import beside
+from recbole_poem.training.baselines import beside, judges_exposures
 from recbole_poem.training.checks.new_names import new_names
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment, Preparation, assemble, prepare
@@ -28,7 +28,7 @@ from recbole_poem.training.model_card import write_card
 from recbole_poem.training.progress import EpochLines
 from recbole_poem.training.registry import get_trainer
 from recbole_poem.training.restoring import check_same_data, load_weights
-from recbole_poem.training.several_processes import run_on_several
+from recbole_poem.training.several_processes import repeats_in_words, run_on_several
 from recbole_poem.training.trainer import TrainingMixin
 from recbole_poem.training.words import model_words, protocol_words
 
@@ -215,6 +215,10 @@ def begin(config: Config, preparation: Preparation = prepare) -> Experiment:
     for key, near in new_names(config):
         logger.warning(f"'{key}' is a new name; the nearest that there was already is '{near}'")
     experiment = assemble(config, preparation)
+    if not (config["single_spec"] or judges_exposures(experiment)):
+        for phase, data in (("valid", experiment.valid_data), ("test", experiment.test_data)):
+            for words in repeats_in_words(data, phase, config["world_size"]):
+                logger.warning(words)
     late = waiting.warning(torch.get_num_threads())
     if late:
         logger.warning(late)
