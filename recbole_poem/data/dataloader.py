@@ -21,6 +21,7 @@ from recbole_poem.core.fields import (
     REQUEST_ID,
     REQUEST_POSITION,
     SAMPLED_NEGATIVE,
+    SYSTEM_POSITIVE,
     TARGET_ID,
 )
 from recbole_poem.core.noise import Purpose, uniform
@@ -49,7 +50,8 @@ class POEMTrainDataLoader(AbstractDataLoader):
         The training split.
     fields : mapping
         What makes the fields that the terms of the loss need, by their names: of request ids
-        (B, R), draw ids (B, R) and the batch so far.
+        (B, R), draw ids (B, R) and the batch so far. System positives are made first, whatever the
+        order of the terms: negatives must not be among them.
     reads_rankings : bool
         Whether requests carry the rankings of the requests before them.
     shared_negatives : SharedNegatives or None
@@ -69,7 +71,8 @@ class POEMTrainDataLoader(AbstractDataLoader):
         log = dataset.log
         self._epochs = epochs_of(config, dataset)
         self._steps = {name: each.step(log.time) for name, each in dataset.trends.items()}
-        self._fields, self._reads_rankings = fields, reads_rankings
+        self._fields = dict(sorted(fields.items(), key=lambda each: each[0] != SYSTEM_POSITIVE))
+        self._reads_rankings = reads_rankings
         self._shared_negatives = shared_negatives
         self._max_length = config["MAX_ITEM_LIST_LENGTH"]
         self._seed = config["seed"]

@@ -97,6 +97,11 @@ def soft_auc(
     valid : (Q, N) bool
     softness : float
         Above 0; 1 = the distance of neighbours.
+
+    Returns
+    -------
+    auc, there : (Q, L)
+        As `list_auc`, to which they come as `softness` goes to 0.
     """
     count = valid.sum(dim=1, keepdim=True)
     with torch.no_grad():

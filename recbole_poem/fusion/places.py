@@ -10,9 +10,9 @@ from torch import nn
 
 
 class Places(nn.Module):
-    """Cuts the scores of each objective into cells with equally many training scores each.
+    """Cuts the scores of each objective into cells with equally many different training scores.
 
-    Scores that occur often count once, so that no cell is empty. Beyond the outermost cells a
+    A score that occurs often counts once, so that no cell is empty. Beyond the outermost cells a
     score goes on by its logarithm: it is told from others, and does not weigh too much.
 
     Parameters

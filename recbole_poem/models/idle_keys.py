@@ -7,11 +7,21 @@ from recbole_poem.models.keys import OF_RANKERS, POEMKeys
 #: what a model without a ranking reader has no use for
 _OF_READERS = (
     "n_rankings", "request_lag", "ranking_training", "request_weight", "grouping", "state_fusion",
+    "shuffle_scores",
 )  # fmt: skip
 #: and what it has none for where no loss reads rankings either
-_OF_RANKINGS = ("ranking_source", "objectives", "score_fusion", "requests_per_window")
+_OF_RANKINGS = (
+    "ranking_source", "objectives", "score_fusion", "requests_per_window", "shuffle_rankings",
+    "hide_target",
+)  # fmt: skip
 #: and what it has none for where no loss asks for the softmax over the catalogue
 _OF_SOFTMAX = ("full_softmax_limit", "sampled_negatives", "negative_distribution")
+#: what the ranking stage alone has no use for, which has no states of users
+_OF_STATES = (
+    "n_layers", "n_heads", "hidden_size", "inner_size", "hidden_dropout_prob",
+    "attn_dropout_prob", "initializer_range", "ranking_training", "request_weight",
+    "shuffle_scores", *_OF_SOFTMAX,
+)  # fmt: skip
 _NO_READER = "there is no ranking_reader"
 
 
@@ -53,6 +63,8 @@ def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
     stages = {stage.key for stage in config.stages()}
     if "ranking_reader" not in stages:
         yield "n_rankings", f"{config.model} reads one ranking"
+        why = f"{config.model} orders candidates by their scores, and has no states of users"
+        yield from dict.fromkeys(_OF_STATES, why).items()
     elif config.component("ranking_reader") is None:
         yield from dict.fromkeys(_OF_READERS, _NO_READER).items()
         if not any(term.component.reads_rankings(term.settings) for term in losses.values()):

@@ -109,6 +109,8 @@ def check_poem(config: Any) -> None:
         )
     _check_fusion(config, losses or {})
     check_table(config)
+    if losses and config.component("ranking_reader"):
+        _check_reading_is_taught(losses)
     if losses and stacked and not any(term.component.teaches_history for term in losses.values()):
         raise InputError(
             "losses: with ranking_training stacked the history learns from a loss of its own, such "
@@ -130,6 +132,16 @@ def _check_losses(losses: Optional[Mapping[str, Any]]) -> None:
         )
     if all(losses[name].settings.weight == 0 for name in telling):
         raise InputError(f"losses.{telling[0]}.weight: with 0 there is nothing to learn items from")
+
+
+def _check_reading_is_taught(losses: Mapping[str, Any]) -> None:
+    """Refuse to read rankings where no term would teach how: the history alone would learn."""
+    terms = [term.component for term in losses.values()]
+    if not any(term.teaches_state and term.stands_alone for term in terms):
+        raise InputError(
+            f"losses: {' and '.join(losses)} acts on the history alone, and what reads rankings "
+            "would learn nothing; add feedback, or set ranking_reader: none"
+        )
 
 
 def _check_row_features(config: Any) -> None:

@@ -199,7 +199,7 @@ class POEM(SequentialRecommender):
     def last_states(self, rows: Interaction, table: Optional[torch.Tensor] = None) -> torch.Tensor:
         """Return the history states of prediction rows, (B, K, d); their mean is who asks.
 
-        See `scoring_items` of the `table`.
+        See `table`.
         """
         table = self.table() if table is None else table
         items, last = self._rows_of(table, rows[self.ITEM_SEQ]), rows[self.ITEM_SEQ_LEN] - 1

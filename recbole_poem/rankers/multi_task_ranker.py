@@ -1,6 +1,6 @@
 """The ranking stage as a neural network: one output per target from features of an exposure.
 
-The features are of the user, the candidate, the user's recent items and the time, and those that a
+The features are of the user, the candidate, the user's recent items and the time, and those that
 components of the stage ``ranker_input`` add. A component of the stage ``ranker`` makes outputs of
 them. The model learns from exposures, and predicts for every candidate of a request what an
 exposure would come to: the scores that POEM reads from the request cache

@@ -15,6 +15,7 @@ from recbole.utils import EvaluatorType
 from torch import nn
 
 from recbole_poem.core.fields import REQUEST_ID
+from recbole_poem.data.request_log import RequestLogMixin
 from recbole_poem.models.upstream import Upstream
 from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker
 from recbole_poem.rerankers.chain import chain_of
@@ -25,7 +26,8 @@ from recbole_poem.training.loaders import training_split
 class Popularity(nn.Module):
     """Scores items by how many training rows they have, for every user alike.
 
-    `recbole_poem.models.pop.Pop` does the same in a run of its own.
+    `recbole_poem.models.pop.Pop` does the same in a run of its own, where ``positive_feedback``
+    leaves it the targets alone.
 
     Parameters
     ----------
@@ -54,11 +56,12 @@ class Popularity(nn.Module):
 def training_counts(experiment: Experiment) -> np.ndarray:
     """Count the training rows of each item, (n_items,) int64.
 
-    Where there is a log, they are all rows of its training part, targets or not.
+    Of a model that reads histories they are all rows of the training part, targets or not. Of
+    others, and of files that are split beforehand, they are the rows of the training split.
     """
     split = training_split(experiment.train_data)
-    log = getattr(split, "log", None)
-    if log is not None:
+    if isinstance(split, RequestLogMixin) and REQUEST_ID in split.inter_feat:
+        log = split.log
         return np.bincount(log.item[log.training], minlength=log.n_items)
     items = split.inter_feat[split.iid_field].numpy()
     return np.bincount(items, minlength=split.item_num)

@@ -112,8 +112,8 @@ def prepare(config: Config, known: Optional[KnownTokens] = None) -> Prepared:
     Raises
     ------
     InputError
-            If a file or a column is missing, RecBole cannot make sense of it, its items are not
-            those of `known`, ``topk`` exceeds the items, or a part of the split is empty.
+        If a file or a column is missing, RecBole cannot make sense of it, its items are not those
+        of `known`, ``topk`` exceeds the items, or a part of the split is empty.
     """
     seed_everything(config["seed"], config["reproducibility"])
     if known is None and config["resume"] is not None:

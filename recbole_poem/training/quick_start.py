@@ -18,7 +18,7 @@ from recbole_poem.core.run_log import end_log, say, start_log
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.models.idle_keys import idle_keys
 from recbole_poem.training import checkpoint
-from recbole_poem.training.baselines import beside
+from recbole_poem.training.baselines import beside, judges_exposures
 from recbole_poem.training.checks.new_names import new_names
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import Experiment, Preparation, assemble, prepare
@@ -28,7 +28,7 @@ from recbole_poem.training.model_card import write_card
 from recbole_poem.training.progress import EpochLines
 from recbole_poem.training.registry import get_trainer
 from recbole_poem.training.restoring import check_same_data, load_weights
-from recbole_poem.training.several_processes import run_on_several
+from recbole_poem.training.several_processes import repeats_in_words, run_on_several
 from recbole_poem.training.trainer import TrainingMixin
 from recbole_poem.training.words import model_words, protocol_words
 
@@ -215,6 +215,10 @@ def begin(config: Config, preparation: Preparation = prepare) -> Experiment:
     for key, near in new_names(config):
         logger.warning(f"'{key}' is a new name; the nearest that there was already is '{near}'")
     experiment = assemble(config, preparation)
+    if not (config["single_spec"] or judges_exposures(experiment)):
+        for phase, data in (("valid", experiment.valid_data), ("test", experiment.test_data)):
+            for words in repeats_in_words(data, phase, config["world_size"]):
+                logger.warning(words)
     late = waiting.warning(torch.get_num_threads())
     if late:
         logger.warning(late)
@@ -242,8 +246,9 @@ def _check_same_evaluation(keys: Dict[str, Any], config: Config) -> None:
     """Refuse to validate a resumed run in another way: its best score would be another thing."""
     given = dict(keys)
     then = Config(given.pop("model"), given.pop("dataset"), config_dict=given)
-    judged = ["targets"] if config.model == "MultiTaskRanker" else []
-    for key in ("eval_args", "valid_metric", "mask_seen", *judged):
+    judged = ["eval_args", "valid_metric", "mask_seen", "rerankers", "logit_terms"]
+    judged += ["hide_target", "shuffle_scores", "shuffle_rankings"]
+    for key in judged + (["targets"] if config.model == "MultiTaskRanker" else []):
         if str(config[key]).lower() != str(then[key]).lower():
             raise InputError(
                 f"{key}: the run that is resumed was validated with {then[key]!r}, not "

@@ -2,7 +2,7 @@
 
 import socket
 from traceback import format_exc
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import torch
 import torch.distributed
@@ -26,6 +26,28 @@ class WrapForDevice(AbstractTrainer):
         self.config, self.model = config, model
         # RecBole passes device_ids, which the CPU must not have (trainer/trainer.py:63)
         self.distributed_model = DistributedDataParallel(model)
+
+
+def repeats_in_words(data: Any, phase: str, n_processes: int) -> List[str]:
+    """Say how many rows an evaluation by several processes counts twice, if any.
+
+    RecBole's loaders give all processes equally many rows, for which the first ones are given out
+    again, and its metrics are averages of all that was given out.
+
+    Parameters
+    ----------
+    data : AbstractDataLoader or None
+    phase : str
+        What its rows are called.
+    n_processes : int
+    """
+    repeats = 0 if data is None else -data.sample_size % n_processes
+    if not repeats:
+        return []
+    return [
+        f"nproc: {repeats} of {data.sample_size:,} {phase} rows count twice, so that all processes "
+        "have equally many; recbole_poem.load(path).evaluate() counts each once"
+    ]
 
 
 def run_on_several(run: Run, config_dict: Dict[str, Any]) -> Dict[str, Any]:

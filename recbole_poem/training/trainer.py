@@ -53,6 +53,8 @@ class TrainingMixin(Trainer):
         spares = getattr(model, "spares_weights", False) and not config["single_spec"]
         self._spared = Spared(model) if spares else None
         super().__init__(config, model)
+        if self._average is not None:
+            self._average.start()  # processes have the weights of the first one by now
         self.eval_collector = PlainCollector(config)
         # two runs may start within the same second, and processes of one run in different ones
         self.saved_model_file = self.saved_model_file.replace(".pth", f"-{uuid4().hex[:6]}.pth")
@@ -61,8 +63,7 @@ class TrainingMixin(Trainer):
             torch.distributed.broadcast_object_list(name, src=0)
             self.saved_model_file = name[0]
         self._best: Optional[Dict[str, Any]] = None
-        self.best_epoch, self._epoch = -1, -1
-        self._validates = False
+        self.best_epoch, self._epoch, self._validates = -1, -1, False
         self._chain: Optional[Chain] = None
 
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
@@ -214,7 +215,6 @@ class TrainingMixin(Trainer):
         """Write the best and the last epoch to `saved_model_file`, from the first process."""
         if self.config["local_rank"] != 0 or self._best is None:
             return
-        result = self.best_valid_result
         state = {
             "keys": checkpoint.plain(self.config.given(), "keys"),
             **self._best,
@@ -225,7 +225,7 @@ class TrainingMixin(Trainer):
             "finished": finished or epoch + 1 >= self.epochs,
             "cur_step": self.cur_step,
             "best_valid_score": float(self.best_valid_score),
-            "best_valid_result": checkpoint.plain(result, "best_valid_result"),
+            "best_valid_result": checkpoint.plain(self.best_valid_result, "best_valid_result"),
             **self._data,
         }
         checkpoint.write(self.saved_model_file, state)

@@ -25,6 +25,7 @@ def test_a_ranker_that_nothing_trains_is_told(key: str) -> None:
     [
         ({"n_rankings": 3, "ranking_reader": "none"}, "there is no ranking_reader"),
         ({"state_fusion": "residual", "ranking_reader": "none"}, "there is no ranking_reader"),
+        ({"shuffle_scores": True, "ranking_reader": "none"}, "there is no ranking_reader"),
         ({"request_weight": 2}, "it holds for ranking_training: joint"),
     ],
 )
@@ -61,6 +62,10 @@ def test_a_sample_that_no_loss_reads_is_told(key: str) -> None:
 
 def test_the_ranking_alone_is_one() -> None:
     assert idle("Upstream", n_rankings=3) == [("n_rankings", "Upstream reads one ranking")]
+    why = "Upstream orders candidates by their scores, and has no states of users"
+    keys = {"shuffle_scores": True, "hidden_size": 32}
+    assert idle("Upstream", **keys) == [(key, why) for key in keys]
+    assert idle("Upstream", shuffle_rankings=True, hide_target=True, request_lag=0) == []
 
 
 def test_other_models_have_no_such_keys() -> None:

@@ -345,3 +345,19 @@ def test_uniform_negatives_are_no_item_the_user_wanted(keys: Dict[str, Any]) -> 
             drawn += negatives
     counts = np.bincount(drawn, minlength=log.n_items)
     assert (counts[1:] > 0).all(), "every item is drawn by somebody"
+
+
+def test_system_positives_are_no_negatives_whatever_the_order_of_the_losses(
+    keys: Dict[str, Any],
+) -> None:
+    negatives = {"losses.margin.negatives": {"name": "uniform", "number": 20}}
+    of_order = [
+        list(make(keys, losses=order, **negatives).train_data)
+        for order in (["feedback", "system", "margin"], ["margin", "feedback", "system"])
+    ]
+    for usual, other in zip(*of_order):
+        asks = other[REQUEST_ID] >= 0
+        drawn, top = other[HARD_NEGATIVE][asks], other[SYSTEM_POSITIVE][asks]
+        both = drawn.unsqueeze(2) == top.unsqueeze(1)
+        assert not (both & (drawn > 0).unsqueeze(2)).any()
+        assert torch.equal(other[HARD_NEGATIVE], usual[HARD_NEGATIVE])

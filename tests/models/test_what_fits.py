@@ -26,6 +26,11 @@ from recbole_poem.training.config import Config
             "losses.feedback.weight: with 0 there is nothing to learn items from",
         ),
         (
+            {"losses": ["next_item_contrast", "noise_robustness"]},
+            "losses: next_item_contrast and noise_robustness acts on the history alone, and what "
+            "reads rankings would learn nothing; add feedback, or set ranking_reader: none",
+        ),
+        (
             {"history_encoder": {"name": "transformer", "position": "rote"}},
             "history_encoder.position: rote reads the row feature 'time', which is not there",
         ),
@@ -34,6 +39,13 @@ from recbole_poem.training.config import Config
 def test_it_is_refused(keys: Dict[str, Any], words: str, training: str) -> None:
     with pytest.raises(InputError, match=f"^{words}"):
         Config("POEM", "ml-100k", config_dict={**keys, "ranking_training": training})
+
+
+def test_a_history_alone_may_learn_by_what_acts_on_it_alone() -> None:
+    keys = {"losses": "next_item_contrast", "ranking_reader": "none"}
+    assert list(Config("POEM", "ml-100k", config_dict=keys).component("losses")) == [
+        "next_item_contrast"
+    ]
 
 
 def test_every_loss_says_whether_it_stands_alone() -> None:

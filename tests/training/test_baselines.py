@@ -1,5 +1,6 @@
 """Pop and the previous ranking beside a model: what runs of their own come to."""
 
+from pathlib import Path
 from typing import Any, Dict
 
 import numpy as np
@@ -8,6 +9,8 @@ import torch
 from conftest import random_log
 
 from recbole_poem.training.baselines import Targets, beside, counted_targets, training_counts
+from recbole_poem.training.config import Config
+from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import run_recbole_poem, train
 
 SMALL = {
@@ -44,7 +47,9 @@ def test_the_previous_ranking_is_that_of_a_run_of_its_own(
     assert finished.experiment.evaluate("test") == finished.result["test_result"]
 
 
-def test_pop_is_what_a_run_of_its_own_comes_to(keys: Dict[str, Any]) -> None:
+@pytest.mark.parametrize("more", [{}, {"positive_feedback": {"rating": "[3,inf)"}}])
+def test_pop_is_what_a_run_of_its_own_comes_to(keys: Dict[str, Any], more: Dict[str, Any]) -> None:
+    keys = {**keys, **more}
     finished = train("BPR", config_dict=keys)
     found = beside(finished.trainer, finished.experiment)
     alone = run_recbole_poem("Pop", config_dict=keys)["test_result"]
@@ -69,6 +74,26 @@ def test_pop_counts_the_rows_of_the_training_part(keys: Dict[str, Any]) -> None:
     counts = training_counts(experiment)
     assert counts.sum() == log.training.sum() > 0
     assert counts[3] == np.sum((log.item == 3) & log.training)
+
+
+def test_pop_counts_the_rows_of_a_training_file(keys: Dict[str, Any]) -> None:
+    folder = Path(keys["data_path"], "toy")
+    header = "user_id:token\titem_id:token\titem_id_list:token_seq\ttimestamp:float"
+    rows = {"train": ["u1\ti3\ti1 i2\t3", "u2\ti3\ti1\t4"], "valid": ["u1\ti1\ti2 i3\t5"]}
+    for part in ("train", "valid", "test"):
+        lines = [header, *rows.get(part, ["u2\ti2\ti1 i3\t6"])]
+        (folder / f"toy.{part}.inter").write_text("\n".join(lines) + "\n")
+    of_files = {
+        "benchmark_filename": ["train", "valid", "test"],
+        "alias_of_item_id": ["item_id_list"],
+        "load_col": None,
+        "topk": [1],
+        "valid_metric": "NDCG@1",
+    }
+    experiment = assemble(Config("SASRec", config_dict={**keys, **of_files}))
+    item = experiment.dataset.token2id("item_id", "i3")
+    counts = training_counts(experiment)
+    assert counts[item] == counts.sum() == 2
 
 
 def test_what_has_no_ranking_to_judge_has_nothing_beside_it(keys: Dict[str, Any]) -> None:

@@ -82,7 +82,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 
 
 @pytest.mark.parametrize(
-    "change", [{"valid_metric": "MRR@5"}, {"mask_seen": True}, {"eval_args": {"mode": "uni3"}}]
+    "change",
+    [
+        {"valid_metric": "MRR@5"},
+        {"mask_seen": True},
+        {"eval_args": {"mode": "uni3"}},
+        {"rerankers": "reloop2"},
+        {"logit_terms": "none"},
+        {"hide_target": True},
+    ],
 )
 def test_a_run_is_not_resumed_under_another_evaluation(
     keys: Dict[str, Any], change: Dict[str, Any]
@@ -158,10 +166,15 @@ def test_sampled_evaluation_works(keys: Dict[str, Any], mode: str) -> None:
     assert 0 < result["test_result"]["hit@5"] <= 1
 
 
-def test_two_processes_give_a_result(keys: Dict[str, Any]) -> None:
-    result = run_recbole_poem(config_dict={**keys, "nproc": 2, "epochs": 2})
+def test_two_processes_give_a_result_and_tell_what_they_count_twice(keys: Dict[str, Any]) -> None:
+    more = {"nproc": 2, "epochs": 2, "state": "WARNING"}
+    result = run_recbole_poem(config_dict={**keys, **more})
     assert 0 <= result["test_result"]["hit@5"] <= 1
     assert checkpoint.read(result["model_file"])["epoch"] == 1
+    rows = len(load(result["model_file"]).test_data._dataset)
+    assert rows % 2, "one row has to be given out twice"
+    log = "".join(path.read_text() for path in Path("log", "POEM").glob("*.log"))
+    assert f"nproc: 1 of {rows} test rows count twice" in log
 
 
 @pytest.mark.parametrize(("preset", "n_parts"), [("best", 4), ("umre", 5), ("harmonrank", 5)])

@@ -6,6 +6,8 @@ from typing import Any, Dict
 import pytest
 import torch
 from conftest import random_log
+from recbole.trainer import Trainer
+from recbole.trainer.trainer import AbstractTrainer
 from toy_training import killed_after
 
 from recbole_poem.core.errors import InputError
@@ -13,6 +15,7 @@ from recbole_poem.training import checkpoint
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import load, run_recbole_poem
+from recbole_poem.training.trainer import TrainingMixin
 from recbole_poem.training.weight_average import WeightAverage
 
 
@@ -83,6 +86,23 @@ def test_what_is_evaluated_and_kept_is_the_average(keys: Dict[str, Any]) -> None
     assert all(moved)
     assert load(result["model_file"]).evaluate("valid") == result["best_valid_result"]
     assert load(result["model_file"]).evaluate("test") == result["test_result"]
+
+
+def test_it_begins_with_the_weights_that_processes_agree_on(keys: Dict[str, Any]) -> None:
+    class Agreeing(AbstractTrainer):
+        """Gives the model other weights, as torch gives a process those of the first one."""
+
+        def __init__(self, config: Any, model: Any) -> None:
+            super().__init__(config, model)
+            for weight in model.parameters():
+                torch.nn.init.constant_(weight, 3.0)
+
+    config = Config(config_dict=keys)
+    experiment = assemble(config)
+    trainer = type("Several", (TrainingMixin, Trainer, Agreeing), {})(config, experiment.model)
+    with trainer._averaged():
+        for name, weight in experiment.model.named_parameters():
+            assert (weight == 3).all(), name
 
 
 def test_without_a_checkpoint_the_model_has_the_average(keys: Dict[str, Any]) -> None:

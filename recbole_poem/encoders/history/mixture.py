@@ -20,9 +20,9 @@ from recbole_poem.log.row_features import RowFeature
 class Mixture(Transformer):
     """A weighted mean of the history's own item embeddings, scored by the cosine (after CORE).
 
-    ``h = m / (tau |m|) + g * s`` with ``m = sum_j a_j e_j``, ``a = softmax_j(s . W k_j)``, where s
-    is the Transformer's state, k_j the token of row j (its item's embedding, and what its place and
-    row features add), and g a learned vector from zero.
+    ``h = m / (tau |m|) + g * s``, ``m = sum_j a_j e_j`` and ``a = softmax_j(s . W k_j / sqrt(d))``,
+    where s is the Transformer's state, k_j the token of row j (its item's embedding, and what its
+    place and row features add), and g a learned vector from zero.
     The mean and the cosine are those of CORE (Hou et al., SIGIR 2022), whose weights know nothing
     of the asking state and which has no second term: what no mean of the history can say. Item
     embeddings of length 1 score, with a dropout.

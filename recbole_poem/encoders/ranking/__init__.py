@@ -22,8 +22,7 @@ class RankingReader(Protocol):
         Parameters
         ----------
         embeddings : (n_items, d)
-            Of the items; row 0 is no item, and 0.
-            Of the items; 0 is padding.
+            Of the items; row 0 is padding's, and 0.
         ranking : FusedRanking
         draws : (Q,) int64
             Draw ids, the keys of what is drawn: request ids at evaluation.
