@@ -8,6 +8,9 @@ from recbole.utils import EvaluatorType
 
 from recbole_poem.rerankers.lists import Lists
 
+#: what has one line for each row, or each user, that is ranked
+_RANKED = ("rec.items", "rec.topk", "rec.meanrank")
+
 
 class PlainCollector(Collector):
     """RecBole's collector, for metrics that need more than tensors, of lists that are chosen.
@@ -18,6 +21,8 @@ class PlainCollector(Collector):
 
     #: what makes the lists of scores
     lists: Optional[Lists] = None
+    #: rows that are evaluated, of all processes
+    n_rows: int = 0
 
     def eval_batch_collect(
         self,
@@ -33,8 +38,11 @@ class PlainCollector(Collector):
         super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
 
     def get_data_struct(self) -> Any:
-        """Return what was collected, as RecBole does."""
+        """Return what was collected, as RecBole does; where items are ranked, of all processes."""
         collected = self.data_struct._data_dict
+        if not self.config["single_spec"]:
+            for key in filter(collected.__contains__, _RANKED):  # all processes in one order
+                collected[key] = _each_once(collected[key], self.n_rows)
         aside = {k: v for k, v in collected.items() if not isinstance(v, torch.Tensor)}
         for key in aside:
             del collected[key]
@@ -43,3 +51,27 @@ class PlainCollector(Collector):
             self.data_struct.set(key, value)
             struct.set(key, value)
         return struct
+
+
+def _each_once(lines: torch.Tensor, n_rows: int) -> torch.Tensor:
+    """Return the lines of all processes in the order of one, each once.
+
+    RecBole gives row i to process i modulo their number, and the first rows once more where they
+    would not have equally many. It averages what each process has measured. But an average of
+    coverages is none, and rows that count twice move every measure.
+
+    Parameters
+    ----------
+    lines : (n, k)
+        Of this process; all have equally many.
+    n_rows : int
+        That all of them have, each counted once.
+
+    Returns
+    -------
+    (n_rows, k)
+    """
+    lines = lines.contiguous()
+    of_all = [torch.empty_like(lines) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(of_all, lines)
+    return torch.stack(of_all, dim=1).flatten(0, 1)[:n_rows]

@@ -32,7 +32,8 @@ def repeats_in_words(data: Any, phase: str, n_processes: int) -> List[str]:
     """Say how many rows an evaluation by several processes counts twice, if any.
 
     RecBole's loaders give all processes equally many rows, for which the first ones are given out
-    again, and its metrics are averages of all that was given out.
+    again. Where items are ranked `PlainCollector` counts each once. Metrics of values, such as AUC,
+    are averages of all that was given out.
 
     Parameters
     ----------

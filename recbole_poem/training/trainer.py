@@ -291,6 +291,7 @@ class TrainingMixin(Trainer):
             if self._chain is None:  # else its files have been read
                 self._chain = chain_of(self.config, eval_data._dataset)
             self.eval_collector.lists = Lists(self._chain, self.model, eval_data._dataset)
+            self.eval_collector.n_rows = eval_data.sample_size
             if self._chain.observes:
                 eval_data = in_time_order(eval_data)
         streams = own_streams(self.config["seed"], Purpose.EVALUATION)

@@ -166,14 +166,25 @@ def test_sampled_evaluation_works(keys: Dict[str, Any], mode: str) -> None:
     assert 0 < result["test_result"]["hit@5"] <= 1
 
 
-def test_two_processes_give_a_result_and_tell_what_they_count_twice(keys: Dict[str, Any]) -> None:
-    more = {"nproc": 2, "epochs": 2, "state": "WARNING"}
-    result = run_recbole_poem(config_dict={**keys, **more})
-    assert 0 <= result["test_result"]["hit@5"] <= 1
+def test_two_processes_measure_each_row_once(keys: Dict[str, Any]) -> None:
+    metrics = ["NDCG", "Hit", "GAUC", "ItemCoverage", "GiniIndex"]
+    result = run_recbole_poem(config_dict={**keys, "nproc": 2, "epochs": 2, "metrics": metrics})
     assert checkpoint.read(result["model_file"])["epoch"] == 1
+    alone = load(result["model_file"])
+    assert len(alone.test_data._dataset) % 2, "one row has to be given out twice"
+    assert result["test_result"] == pytest.approx(alone.evaluate("test"), abs=1e-6)
+    assert result["best_valid_result"] == pytest.approx(alone.evaluate("valid"), abs=1e-6)
+
+
+def test_two_processes_tell_which_values_count_twice(keys: Dict[str, Any]) -> None:
+    by_value = {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "labeled"}
+    more = {"metrics": ["AUC"], "valid_metric": "AUC", "threshold": {"rating": 3}}
+    more.update(model="SASRec", loss_type="BPR", train_neg_sample_args={"distribution": "uniform"})
+    more.update(nproc=2, epochs=1, state="WARNING", eval_args=by_value)
+    result = run_recbole_poem(config_dict={**keys, **more})
     rows = len(load(result["model_file"]).test_data._dataset)
     assert rows % 2, "one row has to be given out twice"
-    log = "".join(path.read_text() for path in Path("log", "POEM").glob("*.log"))
+    log = "".join(path.read_text() for path in Path("log", "SASRec").glob("*.log"))
     assert f"nproc: 1 of {rows} test rows count twice" in log
 
 
