@@ -102,6 +102,8 @@ class Phases:
     def learned(self) -> None:
         """Hear of a step."""
         self._n_steps += 1
+        if self._n_steps % 100 == 0:
+            print(self._n_steps, "steps", flush=True)
 
     def trained(self, losses: Dict[str, float], is_over: bool) -> None:
         """Hear that the steps are over."""
@@ -119,7 +121,7 @@ class Phases:
 
     def _then(self, name: str) -> None:
         self._watch.__exit__()
-        self.found[self._name] = self._watch.found
+        self.found[self._name] = _told(self._name, self._watch.found)
         self._name = name
         if name:
             self._watch = Watch(MOST_ANONYMOUS).__enter__()
@@ -146,15 +148,16 @@ def train(
     config = Config("POEM", f"log{rows}", config_dict=keys_of(folder, size, rankings))
     with Watch(MOST_ANONYMOUS) as watch:
         dataset = create_dataset(config)
-    found["opening"] = watch.found
+    found["opening"] = _told("opening", watch.found)
     with Watch(MOST_ANONYMOUS) as watch:
         loader, *evaluated = data_preparation(config, dataset)
-    found["split_and_loaders"] = {**watch.found, "windows": loader.sample_size}
+    windows = {"windows": loader.sample_size}
+    found["split_and_loaders"] = _told("split_and_loaders", {**watch.found, **windows})
     parts = FirstSteps(loader, steps), *evaluated
     with Watch(MOST_ANONYMOUS) as watch:
         experiment = begin(config, lambda _: Prepared(dataset, parts))
         trainer = trainer_of(experiment)
-    found["model"] = watch.found
+    found["model"] = _told("model", watch.found)
     trainer.progress = phases = Phases()
     trainer.fit(experiment.train_data)
     found.update(phases.found)
@@ -176,6 +179,12 @@ def open_checkpoint(folder: str) -> Dict[str, Dict[str, float]]:
     n_scores = int(experiment.scores([0]).isfinite().sum())
     found = {"load": {**watch.found, "scores": n_scores}}
     return {**found, "process": _of_process(whole, before)}
+
+
+def _told(name: str, found: Dict[str, float]) -> Dict[str, float]:
+    """Print what a step took, which a run of an hour is followed by, and return it."""
+    print(json.dumps({name: flat_log.rounded(found)}), flush=True)
+    return found
 
 
 def _of_process(whole: Watch, before: int) -> Dict[str, float]:
