@@ -17,6 +17,7 @@ pages of mapped files, which the system may drop.
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from itertools import islice
@@ -138,12 +139,14 @@ def train(
     folder: str, rows: int, size: int, steps: int, rankings: bool
 ) -> Dict[str, Dict[str, float]]:
     """Train on the store of a log, and write a checkpoint."""
+    from recbole_poem.core.run_log import end_log
     from recbole_poem.data.preparation import data_preparation
     from recbole_poem.training.config import Config
     from recbole_poem.training.experiment import Prepared, create_dataset
     from recbole_poem.training.quick_start import begin, trainer_of
 
-    found, before = {}, anonymous()
+    found: Dict[str, Dict[str, float]] = {}
+    before = anonymous()
     whole = Watch(MOST_ANONYMOUS).__enter__()
     config = Config("POEM", f"log{rows}", config_dict=keys_of(folder, size, rankings))
     with Watch(MOST_ANONYMOUS) as watch:
@@ -162,8 +165,9 @@ def train(
     trainer.fit(experiment.train_data)
     found.update(phases.found)
     path = Path(trainer.saved_model_file)
-    items = sum(each.stat().st_size for each in Path(f"{path}.items").iterdir())
-    found["checkpoint"].update(bytes=path.stat().st_size, items_bytes=items)
+    files = [path, *Path(f"{path}.items").iterdir()]
+    found["checkpoint"]["bytes"] = sum(each.stat().st_size for each in files)
+    end_log()
     return {**found, "process": _of_process(whole, before)}
 
 
@@ -203,10 +207,16 @@ def measured(folder: Path, options: argparse.Namespace) -> Dict[str, Any]:
     result = {"store": measure.call("generate", folder=str(folder), rows=rows, items=options.items)}
     keys = {"size": options.size, "steps": options.steps, "rankings": options.rankings}
     result["training"] = measure.call("train", folder=str(folder), rows=rows, **keys)
-    print(json.dumps(flat_log.rounded(result)), flush=True)
-    if not options.rankings:  # else opening makes the cache anew where it was not kept
-        result["opening_checkpoint"] = measure.call("open_checkpoint", folder=str(folder))
+    result["opened"] = measure.call("open_checkpoint", folder=str(folder))
     return {**keys, **flat_log.rounded(result)}
+
+
+def record(name: str, found: Dict[str, Any]) -> None:
+    """Add what was measured to the record, which keeps other sizes."""
+    path = measure.RESULTS / "flat_training.json"
+    before = json.loads(path.read_text(encoding="utf-8"))["result"] if path.is_file() else {}
+    about = {"command": " ".join(["python", *sys.argv]), "date": time.strftime("%Y-%m-%d")}
+    measure.record("flat_training", {**before, name: {**about, **found}}, quick=False)
 
 
 #: called by its name, in a process of its own
@@ -227,7 +237,11 @@ def main() -> None:
         options.rows, options.items, options.steps = QUICK_ROWS, QUICK_ITEMS, QUICK_STEPS
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         found = measured(Path(folder), options)
-    print(found, time.time())
+    name = f"{options.rows}_rows" + ("_with_rankings" if options.rankings else "")
+    if options.quick:
+        print(json.dumps(found, indent=2))
+    else:
+        record(name, found)
 
 
 if __name__ == "__main__":
