@@ -33,5 +33,5 @@ def test_items_are_drawn_by_their_probabilities() -> None:
 
 
 def test_another_distribution_is_refused() -> None:
-    with pytest.raises(InputError, match="^negative_distribution: there is no 'zipf'; known are"):
+    with pytest.raises(InputError, match=r"^negative_distribution: there is no 'zipf'; known are"):
         SharedNegatives(LOG, "zipf", 4, seed=0)
