@@ -156,7 +156,7 @@ def train(
         loader, *evaluated = data_preparation(config, dataset)
     windows = {"windows": loader.sample_size}
     found["split_and_loaders"] = _told("split_and_loaders", {**watch.found, **windows})
-    parts = FirstSteps(loader, steps), *evaluated
+    parts: Any = FirstSteps(loader, steps), *evaluated
     with Watch(MOST_ANONYMOUS) as watch:
         experiment = begin(config, lambda _: Prepared(dataset, parts))
         trainer = trainer_of(experiment)
