@@ -72,4 +72,4 @@ def test_items_of_rows_are_not_read_where_any_item_is_drawn() -> None:
     drawn = {"distribution": "uniform", "sample_num": "none"}
     config = {f"{phase}_neg_sample_args": drawn for phase in ("train", "valid", "test")}
     whole = SimpleNamespace(item_num=3, dataset_name="toy")
-    check_negatives({**config, "repeatable": True}, whole, [])  # type: ignore[arg-type]
+    check_negatives({**config, "repeatable": True}, whole, [])
