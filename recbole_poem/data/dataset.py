@@ -88,10 +88,11 @@ class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
 
     def _rows_each(self, field: str) -> float:
         """Count as RecBole does, which makes a number of Python's of each row."""
-        has_row = np.zeros(self.num(field), dtype=bool)
-        for ids in in_parts(self.inter_feat, field, ROWS_AT_ONCE):
-            has_row[ids.numpy()] = True
-        return len(self.inter_feat) / int(np.count_nonzero(has_row))
+        feat, has_row = self.inter_feat, np.zeros(self.num(field), dtype=bool)
+        feat = feat.in_any_order() if isinstance(feat, LogRows) else feat
+        for ids in in_parts(feat, field, ROWS_AT_ONCE):
+            has_row[np.asarray(ids)] = True
+        return len(feat) / int(np.count_nonzero(has_row))
 
     def inter_matrix(self, form: str = "coo", value_field: Optional[str] = None) -> Any:
         """Return the user-item matrix of these rows, and of a user's first row with the second.

@@ -108,6 +108,10 @@ class InTime(RowNumbers):
     def __len__(self) -> int:
         return len(self.rows)
 
+    def in_any_order(self) -> RowNumbers:
+        """Return the rows in the order of the log, for which nothing is sorted."""
+        return self.rows
+
     @cached_property
     def _order(self) -> np.ndarray:
         return in_order_of(self.rows, self._column, self._folder)
