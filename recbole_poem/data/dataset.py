@@ -36,9 +36,10 @@ from recbole_poem.core.times import PER_SECOND
 from recbole_poem.data.controls import ShuffledCache, without_history, without_target
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.data.request_log import RequestLogMixin
-from recbole_poem.data.rows import HistoryLengths, LogRows
+from recbole_poem.data.rows import HistoryLengths, LogRows, in_parts
 from recbole_poem.data.time_order import to_single_precision
 from recbole_poem.data.windows import gather_windows, row_windows
+from recbole_poem.log.requests import ROWS_AT_ONCE
 from recbole_poem.log.row_features import RowFeature, features_of, field_of
 
 
@@ -74,6 +75,24 @@ class FlatSequentialDataset(RequestLogMixin, SequentialDataset):
     def _round(self, datasets: List[Dataset]) -> None:
         for dataset in (self, *datasets):
             dataset.inter_feat.replace(self.time_field, self.flat[self.time_field])
+
+    @property
+    def avg_actions_of_users(self) -> float:
+        """Return the mean number of rows of the users that have any."""
+        return self._rows_each(self.uid_field)
+
+    @property
+    def avg_actions_of_items(self) -> float:
+        """Return the mean number of rows of the items that have any."""
+        return self._rows_each(self.iid_field)
+
+    def _rows_each(self, field: str) -> float:
+        """Count as RecBole does, which makes a number of Python's of each row."""
+        feat, has_row = self.inter_feat, np.zeros(self.num(field), dtype=bool)
+        feat = feat.in_any_order() if isinstance(feat, LogRows) else feat
+        for ids in in_parts(feat, field, ROWS_AT_ONCE):
+            has_row[np.asarray(ids)] = True
+        return len(feat) / int(np.count_nonzero(has_row))
 
     def inter_matrix(self, form: str = "coo", value_field: Optional[str] = None) -> Any:
         """Return the user-item matrix of these rows, and of a user's first row with the second.

@@ -28,6 +28,10 @@ class RowNumbers(ABC):
     def between(self, begin: int, end: int) -> torch.Tensor:
         """Return the numbers at the places ``begin .. end - 1``, (n,) int64."""
 
+    def in_any_order(self) -> "RowNumbers":
+        """Return the same numbers in the order that costs least."""
+        return self
+
     def whole(self) -> torch.Tensor:
         """Return all of them, (N,) int64."""
         return self.between(0, len(self))
@@ -145,6 +149,11 @@ class LogRows(Interaction):
     def of_rows(self, rows: RowNumbers) -> "LogRows":
         """Return other rows of the same log."""
         return LogRows(self.interaction.log, rows)
+
+    def in_any_order(self) -> "LogRows":
+        """Return the rows in the order that costs least, for what does not depend on it."""
+        rows = self.row_numbers
+        return self.of_rows(rows.in_any_order()) if isinstance(rows, RowNumbers) else self
 
     def replace(self, name: str, column: torch.Tensor) -> None:
         """Gather `name` from another `column` (R, ...) of the log, unless it was dropped."""

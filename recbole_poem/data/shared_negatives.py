@@ -26,7 +26,8 @@ class SharedNegatives:
     def __init__(self, log: RequestLog, distribution: str, number: int, seed: int) -> None:
         counts = np.ones(log.n_items)
         if distribution == "popularity":
-            counts += np.bincount(log.item[log.training], minlength=log.n_items)
+            for rows in log.blocks():
+                np.add.at(counts, log.item[rows][log.training[rows]], 1.0)
         elif distribution != "uniform":
             raise InputError(
                 f"negative_distribution: there is no '{distribution}'; known are uniform and "
@@ -34,9 +35,11 @@ class SharedNegatives:
             )
         counts[0] = 0
         self._cumulative = torch.from_numpy(np.cumsum(counts))
+        counts /= counts.sum()
         with np.errstate(divide="ignore"):
-            #: (n_items,) log probability of each item; -inf for padding
-            self.log_q = torch.from_numpy(np.log(counts / counts.sum())).float()
+            np.log(counts, out=counts)
+        #: (n_items,) log probability of each item; -inf for padding
+        self.log_q = torch.from_numpy(counts).float()
         self._number, self._seed = number, seed
 
     def draw(self, epoch: int, step: int) -> torch.Tensor:

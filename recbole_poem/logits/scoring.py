@@ -165,8 +165,8 @@ def logits_of_many(interest: Interest, items: Items, chosen: torch.Tensor) -> to
 def shared_logits(interest: Interest, items: Items, shared: torch.Tensor) -> torch.Tensor:
     """Score the same items for every request: ids (K,); returns (T, K)."""
     chosen = shared.expand(len(interest.state), -1)
-    logits = _best_products(interest.state, items.embedding[shared])
-    return logits + _added(interest, items, chosen)
+    logits = _best_products(interest.state, items.embedding[shared]) + _named(interest, shared)
+    return with_trends(logits, items.calendars, interest.step.unbind(1), chosen)
 
 
 def _best_products(state: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
@@ -175,6 +175,20 @@ def _best_products(state: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor
     for another in state[:, 1:].unbind(1):
         best = torch.maximum(best, another @ embedding.T)
     return best
+
+
+def _named(interest: Interest, shared: torch.Tensor) -> torch.Tensor:
+    """Sum the additional logits of the items `shared` (K,), (T, K).
+
+    The few items that a request names are looked up among the K, not the K among them.
+    """
+    if not interest.item.shape[1] or not len(shared):
+        return interest.state.new_zeros(())
+    distinct, place = shared.unique(return_inverse=True)
+    column = torch.searchsorted(distinct, interest.item).clamp_max(len(distinct) - 1)
+    logit = interest.logit.masked_fill(distinct[column] != interest.item, 0)
+    summed = logit.new_zeros(len(logit), len(distinct)).scatter_add(1, column, logit)
+    return summed.index_select(1, place)
 
 
 def _added(interest: Interest, items: Items, chosen: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,8 @@ import numpy as np
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.known_tokens import KnownTokens, are_same, packed, told
+from recbole_poem.data.rows import in_parts
+from recbole_poem.log.requests import ROWS_AT_ONCE
 from recbole_poem.training import checkpoint
 from recbole_poem.training.item_parts import best_weights
 
@@ -28,7 +30,8 @@ def data_of(train: Any) -> Dict[str, Any]:
     digest = hashlib.blake2b(digest_size=16)
     suffix = train.config["LIST_SUFFIX"]
     for field in sorted(field for field in train.inter_feat if not field.endswith(suffix)):
-        digest.update(train.inter_feat[field].numpy().tobytes())
+        for part in in_parts(train.inter_feat, field, ROWS_AT_ONCE):
+            digest.update(part.numpy().tobytes())
     return {"tokens": packed(train), "rows": len(train), "row_hash": digest.hexdigest()}
 
 

@@ -78,6 +78,15 @@ def test_rows_and_windows_equal_recbole_on_ml_100k() -> None:
         assert_same_rows(ours, reference)
 
 
+def test_a_data_set_is_told_as_recboles(
+    write_dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recbole_poem.data.dataset.ROWS_AT_ONCE", 7)
+    keys = write_dataset(random_log(2))
+    for ours, reference in zip(build(FlatSequentialDataset, keys), build(RightOrder, keys)):
+        assert str(ours) == str(reference)
+
+
 @pytest.mark.parametrize("split", [*SPLITS, IN_TIME], ids=lambda split: str(split["split"]))
 def test_mixin_gives_recboles_data_set_the_same_rows(write_dataset: Any, split: Any) -> None:
     keys = {**write_dataset(random_log(5, n_users=40)), "eval_args": split}

@@ -1,11 +1,13 @@
 """Users of whom every item is a positive."""
 
+from types import SimpleNamespace
 from typing import Any, Dict
 
 import pandas as pd
 import pytest
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.data.enough_negatives import check_negatives
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import prepare
 
@@ -63,3 +65,11 @@ def test_more_negatives_than_items_are_told(keys_of: Any, caplog: pytest.LogCapt
     for mode, is_told in (("uni4", False), ("uni5", True)):
         prepare(Config("SASRec", config_dict={**keys, "eval_args": {"mode": mode}}))
         assert ("5 negatives of 5 items cannot all be others" in caplog.text) == is_told
+
+
+def test_items_of_rows_are_not_read_where_any_item_is_drawn() -> None:
+    """A sequential model's log may be larger than memory."""
+    drawn = {"distribution": "uniform", "sample_num": "none"}
+    config = {f"{phase}_neg_sample_args": drawn for phase in ("train", "valid", "test")}
+    whole = SimpleNamespace(item_num=3, dataset_name="toy")
+    check_negatives({**config, "repeatable": True}, whole, [])

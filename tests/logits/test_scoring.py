@@ -84,6 +84,21 @@ def test_an_added_logit_is_trained_wherever_its_item_is_scored() -> None:
     torch.testing.assert_close(logit.grad, torch.tensor([[0.0, 1], [1, 1], [0, 0]]))
 
 
+def test_an_added_logit_learns_of_shared_items_what_it_learns_of_all() -> None:
+    interest, items = interest_of(torch.Generator().manual_seed(1), 9, 6)
+    shared = torch.tensor([5, 2, 2, 8, 5, 1])
+    gradients = []
+    for score in (
+        lambda of: shared_logits(of, items, shared),
+        lambda of: all_logits(of, items)[:, shared],
+    ):
+        logit = interest.logit.clone().requires_grad_()
+        score(interest._replace(logit=logit)).square().sum().backward()
+        gradients.append(logit.grad)
+    torch.testing.assert_close(*gradients)
+    assert shared_logits(interest, items, shared[:0]).shape == (3, 0)
+
+
 #: two interests that point to the axes, and items on them
 TWO = of_state(torch.tensor([[[2.0, 0.0], [0.0, 1.0]]]), torch.zeros(1, 0, dtype=torch.int64))
 ON_AXES = Items(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0], [-1.0, -1.0]]))

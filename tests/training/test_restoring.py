@@ -1,5 +1,6 @@
 """A checkpoint on data that have changed: what still holds, and what is refused in which words."""
 
+import hashlib
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -12,9 +13,10 @@ from recbole_poem import Recommender
 from recbole_poem.core.errors import InputError
 from recbole_poem.training import checkpoint
 from recbole_poem.training.config import Config
-from recbole_poem.training.experiment import assemble
+from recbole_poem.training.experiment import assemble, create_dataset
 from recbole_poem.training.quick_start import load, run_recbole_poem
 from recbole_poem.training.registry import get_trainer
+from recbole_poem.training.restoring import data_of
 
 SMALL = {
     "epochs": 1,
@@ -49,6 +51,20 @@ def trained(write_dataset: Any) -> Callable[..., Dict[str, Any]]:
         return run_recbole_poem(config_dict=keys)
 
     return train
+
+
+@pytest.mark.parametrize("model", ["POEM", "SASRec", "BPR"])
+def test_rows_are_hashed_in_parts_as_if_they_were_whole(
+    write_dataset: Any, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    config = Config(model, config_dict={**write_dataset(LOG), **SMALL, "ranking_reader": "none"})
+    train = create_dataset(config).build()[0]
+    whole = hashlib.blake2b(digest_size=16)
+    for field in sorted(field for field in train.inter_feat if not field.endswith("_list")):
+        whole.update(train.inter_feat[field].numpy().tobytes())
+    for rows_at_once in (7, 1000):
+        monkeypatch.setattr("recbole_poem.training.restoring.ROWS_AT_ONCE", rows_at_once)
+        assert data_of(train)["row_hash"] == whole.hexdigest()
 
 
 @pytest.mark.parametrize("model", ["POEM", "SASRec", "BPR", "ItemKNN", "MultiVAE"])

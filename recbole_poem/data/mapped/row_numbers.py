@@ -40,8 +40,14 @@ class Spans(RowNumbers):
         return self._rows(places + self._shift[span])
 
     def between(self, begin: int, end: int) -> torch.Tensor:
-        """Return the numbers from one place to another."""
-        return self.at(torch.arange(begin, end))
+        """Return the numbers from one place to another, span after span."""
+        if begin >= end:
+            return torch.arange(0)
+        ends = torch.tensor([begin, end - 1])
+        first, last = torch.searchsorted(self._ends, ends, right=True).tolist()
+        bounds = torch.cat([ends[:1], self._ends[first:last], ends[1:] + 1])
+        shift = self._shift[first : last + 1].repeat_interleave(bounds.diff())
+        return self._rows(torch.arange(begin, end) + shift)
 
     def _rows(self, found: torch.Tensor) -> torch.Tensor:
         if self._of is None:
@@ -101,6 +107,10 @@ class InTime(RowNumbers):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def in_any_order(self) -> RowNumbers:
+        """Return the rows in the order of the log, for which nothing is sorted."""
+        return self.rows
 
     @cached_property
     def _order(self) -> np.ndarray:

@@ -78,6 +78,13 @@ def test_a_split_keeps_no_row_and_sorts_none(keys_of: Any, positive: Any) -> Non
     assert of is None if positive is None else of.dtype == np.uint16
 
 
+def test_to_tell_what_a_data_set_is_sorts_nothing(keys_of: Any) -> None:
+    file, store = both({**keys_of(wide_log()), "eval_args": LEAVE_ONE_OUT})
+    for ours, theirs in zip([store, *store.build()], [file, *file.build()]):
+        assert str(ours) == str(theirs)
+    assert "_order" not in vars(store.inter_feat.row_numbers)
+
+
 def test_a_full_disk_changes_nothing(keys_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")

@@ -54,6 +54,22 @@ def test_rows_of_a_log_are_gathered_by_them() -> None:
         assert torch.equal(found[[0, 1]][REQUEST_ID], wanted[[0, 1]])
 
 
+SIZES = st.lists(st.integers(0, 4), min_size=1, max_size=8)
+
+
+@given(SIZES, st.data())
+def test_rows_between_two_places_are_those_at_the_places(sizes: List[int], data: Any) -> None:
+    size = np.array(sizes)
+    begin = 3 + 10 * np.random.default_rng(0).permutation(len(size))
+    column = np.arange(100, 200).astype(np.uint8)
+    for of in (None, column):
+        spans = Spans(begin, size, of)
+        first = data.draw(st.integers(0, len(spans)))
+        last = data.draw(st.integers(0, len(spans)))
+        found = spans.between(first, last)
+        assert torch.equal(found, spans.at(torch.arange(first, max(first, last))))
+
+
 LOGS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=40)
 
 
