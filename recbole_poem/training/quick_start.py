@@ -216,8 +216,8 @@ def begin(config: Config, preparation: Preparation = prepare) -> Experiment:
     for key, near in new_names(config):
         logger.warning(f"'{key}' is a new name; the nearest that there was already is '{near}'")
     experiment = assemble(config, preparation)
-    measures_values = config["eval_type"] == EvaluatorType.VALUE and not judges_exposures(experiment)
-    if measures_values and not config["single_spec"]:
+    by_value = config["eval_type"] == EvaluatorType.VALUE and not judges_exposures(experiment)
+    if by_value and not config["single_spec"]:
         for phase, data in (("valid", experiment.valid_data), ("test", experiment.test_data)):
             for words in repeats_in_words(data, phase, config["world_size"]):
                 logger.warning(words)
