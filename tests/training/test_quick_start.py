@@ -101,6 +101,13 @@ def test_a_run_is_not_resumed_under_another_evaluation(
         run_recbole_poem(config_dict={"resume": file, "epochs": 2, **change})
 
 
+def test_a_run_is_not_resumed_with_another_model(keys: Dict[str, Any]) -> None:
+    """Said before the keys that the other model has another value of, which nobody gave."""
+    file = run_recbole_poem(config_dict={**keys, "epochs": 1})["model_file"]
+    with pytest.raises(InputError, match="holds weights of POEM, not of GRU4Rec; leave the key"):
+        run_recbole_poem(config_dict={"resume": file, "epochs": 2, "model": "GRU4Rec"})
+
+
 def test_resuming_a_finished_run_repeats_its_result_and_keeps_its_file(
     keys: Dict[str, Any],
 ) -> None:
