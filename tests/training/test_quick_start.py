@@ -278,6 +278,7 @@ def test_recboles_tuning_finds_the_better_value(write_dataset: Any, tmp_path: Pa
         ({"threads": 0}, "threads: expected a whole number from 1"),
         ({"seed": -1}, "seed: expected a whole number from 0"),
         ({"valid_metric": "Foo@5"}, "valid_metric: Foo@5 is none of metrics"),
+        ({"topk": [3]}, r"at topk \[3\]; give one that is, such as \w+@3$"),
         ({"topk": [5, 1000]}, "asks for more than 25 items"),
         ({"ranking_source.folds": 99}, "99 folds are too many for 40 users"),
         (
