@@ -99,6 +99,8 @@ def read_yaml(path: Path, key: str = "") -> Dict[str, Any]:
 
 
 def _words(error: Exception, text: str) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", error)
     if mark is None:
         return " ".join(str(error).split())

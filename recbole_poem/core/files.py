@@ -72,11 +72,24 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield temporary
         # as readable as the folder it lies in; mkdtemp makes it private
         temporary.chmod(path.parent.stat().st_mode & 0o777)
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.replace(path)
+        _put(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put(new: Path, path: Path) -> None:
+    """Move a folder to `path`; what is there is taken away when the new one stands, whole."""
+    if not path.exists():
+        new.replace(path)
+        return
+    old = new.with_name(f"{new.name}-old")
+    path.replace(old)
+    try:
+        new.replace(path)
+    except BaseException:
+        old.replace(path)
+        raise
+    shutil.rmtree(old)
 
 
 @contextmanager

@@ -84,10 +84,25 @@ def write(path: Union[str, Path], state: Dict[str, Any]) -> None:
     InputError
         If it cannot be written; the file that was there stays.
     """
+    save(Path(path), {"format": FORMAT, "config": _word_to_recbole(), **state})
+
+
+def save(path: Path, content: Dict[str, Any]) -> None:
+    """Write what ``torch.load`` opens, as `write` does.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    KeyboardInterrupt
+        For Ctrl-C, which torch turns into a RuntimeError where it comes while torch writes.
+    """
     try:
-        with whole_file(Path(path)) as file:
-            torch.save({"format": FORMAT, "config": _word_to_recbole(), **state}, file)
-    except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
+        with whole_file(path) as file:
+            torch.save(content, file)
+    except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError as well
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise InputError(f"checkpoint_dir: {path} cannot be written: {reason}") from error
 

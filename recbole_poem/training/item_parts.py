@@ -16,7 +16,6 @@ import torch
 import torch.distributed
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.files import whole_file
 from recbole_poem.encoders.tables.lazy import LazyAdam, LazyAverage, state_of
 from recbole_poem.encoders.tables.sharded import Sharded
 from recbole_poem.training import checkpoint
@@ -75,13 +74,7 @@ def write(path: Union[str, Path], parts: Parts, table: Sharded) -> None:
     state: Dict[str, Any] = {_TOKEN: parts.token, "rows": table.rows}
     if parts.kind == "last" and table.adam is not None:
         state.update(state_of(table.adam, table.average))
-    file = parts.file(path, table.rank)
-    try:
-        with whole_file(file) as opened:
-            torch.save(state, opened)
-    except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise InputError(f"checkpoint_dir: {file} cannot be written: {reason}") from error
+    checkpoint.save(parts.file(path, table.rank), state)
 
 
 def tidy(path: Union[str, Path], kept: List[Parts]) -> None:

@@ -28,7 +28,7 @@ from recbole_poem.training.loaders import training_split
 from recbole_poem.training.model_card import write_card
 from recbole_poem.training.progress import EpochLines
 from recbole_poem.training.registry import get_trainer
-from recbole_poem.training.restoring import check_same_data, load_weights
+from recbole_poem.training.restoring import check_same_data, check_same_model, load_weights
 from recbole_poem.training.several_processes import repeats_in_words, run_on_several
 from recbole_poem.training.trainer import TrainingMixin
 from recbole_poem.training.words import model_words, protocol_words
@@ -237,6 +237,7 @@ def trainer_of(experiment: Experiment) -> Trainer:
     trainer = get_trainer(config)(config, experiment.model)
     if config["resume"] is not None:
         state = checkpoint.read(config["resume"])
+        check_same_model(state, config.model, config["resume"])
         check_same_data(state, training_split(experiment.train_data), config["resume"])
         _check_same_evaluation(state["keys"], config)
         check_goes_on(experiment.model, state, config["resume"])

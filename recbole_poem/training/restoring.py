@@ -45,6 +45,13 @@ def check_ids(state: Dict[str, Any], dataset: Any, path: Union[str, Path]) -> No
         )
 
 
+def check_same_model(state: Mapping[str, Any], name: str, path: Union[str, Path]) -> None:
+    """Raise `InputError` unless a checkpoint holds weights of the model `name`."""
+    then = state["keys"].get("model")
+    if then != name:
+        raise InputError(f"{path}: holds weights of {then}, not of {name}; leave the key model out")
+
+
 def check_same_data(state: Dict[str, Any], train: Any, path: Union[str, Path]) -> None:
     """Refuse to go on with a training on other data than before.
 
@@ -109,11 +116,7 @@ def load_weights(
         If they do not fit: the model, the data set or the keys are not those of the training.
     """
     name = type(model).__name__
-    if state["keys"].get("model") != name:
-        raise InputError(
-            f"{path}: holds weights of {state['keys'].get('model')}, not of {name}; leave the key "
-            "model out"
-        )
+    check_same_model(state, name, path)
     other = checkpoint.restore(state["other_parameter"])
     known, meant = getattr(model, "objectives", None), other.get("objectives")
     if known is not None and meant is not None and list(known) != list(meant):

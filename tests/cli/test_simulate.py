@@ -62,7 +62,7 @@ def test_options_are_written_both_ways_and_dials_follow(users: List[str]) -> Non
         (["data", "--output=d", "--workers=0"],
          "--workers: expected a whole number from 1, not 0"),
         (["data", "--output=d", "--world=no.yaml"],
-         "--world: no.yaml cannot be read: [Errno 2] No such file or directory: 'no.yaml'"),
+         "--world: no.yaml cannot be read: No such file or directory"),
         (["ab", "--data=d", "--a=own", "--b=best", "--list.shown=5"],
          "--list.shown: there is no such option of simulate ab; the world is that of --data"),
         (["ab", "--data=d", "--a=own", "--b=best", "--days=0"],

@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import shutil
 
 import pytest
 
@@ -40,6 +41,26 @@ def test_a_folder_takes_the_place_of_the_old_one_as_a_whole(tmp_path):
         (folder / "three").write_text("half")
         raise KeyboardInterrupt
     assert [found.name for found in path.iterdir()] == ["two"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interruption_while_the_old_folder_goes_leaves_the_new_one_whole(tmp_path, monkeypatch):
+    """Taking a large folder away lasts, and Ctrl-C comes then as well."""
+    path = tmp_path / "store"
+    path.mkdir()
+    (path / "a").write_text("old")
+    take_away = shutil.rmtree
+
+    def interrupted(folder, ignore_errors=False):
+        take_away(folder, ignore_errors)
+        if not ignore_errors:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(shutil, "rmtree", interrupted)
+        with whole_folder(path) as folder:
+            (folder / "a").write_text("new")
+    assert (path / "a").read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
 
 

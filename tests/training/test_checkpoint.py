@@ -1,5 +1,6 @@
 """Checkpoints: whole or not at all, and nothing in them runs."""
 
+import io
 import os
 import pickle
 import subprocess
@@ -275,6 +276,26 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
         checkpoint.write(tmp_path / "a.pth", state(2.0))
     assert (checkpoint.read(tmp_path / "a.pth")["state_dict"]["weight"] == 1).all()
     assert [file.name for file in tmp_path.iterdir()] == ["a.pth"]
+
+
+@pytest.mark.parametrize("at", [1, 2, 10, 20])
+def test_ctrl_c_while_it_is_written_is_no_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Torch makes a RuntimeError of it at most of these writes."""
+
+    class Interrupted(io.BytesIO):
+        n_writes = 0
+
+        def write(self, data: Any) -> int:
+            self.n_writes += 1
+            if self.n_writes == at:
+                raise KeyboardInterrupt
+            return super().write(data)
+
+    monkeypatch.setattr(checkpoint, "whole_file", lambda _: Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.write(tmp_path / "a.pth", state())
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

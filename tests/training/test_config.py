@@ -353,7 +353,7 @@ def test_unreadable_files_are_named(tmp_path: Path, content: str, words: str) ->
     (tmp_path / "mine.yaml").write_text(content)
     with pytest.raises(InputError, match=words):
         Config("POEM", "ml-100k", ["mine.yaml"])
-    with pytest.raises(InputError, match=r"nowhere.yaml cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere.yaml cannot be read: No such file"):
         Config("POEM", "ml-100k", ["nowhere.yaml"])
 
 

@@ -101,6 +101,13 @@ def test_a_run_is_not_resumed_under_another_evaluation(
         run_recbole_poem(config_dict={"resume": file, "epochs": 2, **change})
 
 
+def test_a_run_is_not_resumed_with_another_model(keys: Dict[str, Any]) -> None:
+    """Said before the keys that the other model has another value of, which nobody gave."""
+    file = run_recbole_poem(config_dict={**keys, "epochs": 1})["model_file"]
+    with pytest.raises(InputError, match="holds weights of POEM, not of GRU4Rec; leave the key"):
+        run_recbole_poem(config_dict={"resume": file, "epochs": 2, "model": "GRU4Rec"})
+
+
 def test_resuming_a_finished_run_repeats_its_result_and_keeps_its_file(
     keys: Dict[str, Any],
 ) -> None:
@@ -282,6 +289,7 @@ def test_recboles_tuning_finds_the_better_value(write_dataset: Any, tmp_path: Pa
         ({"threads": 0}, "threads: expected a whole number from 1"),
         ({"seed": -1}, "seed: expected a whole number from 0"),
         ({"valid_metric": "Foo@5"}, "valid_metric: Foo@5 is none of metrics"),
+        ({"topk": [3]}, r"at topk \[3\]; give one that is, such as \w+@3$"),
         ({"topk": [5, 1000]}, "asks for more than 25 items"),
         ({"ranking_source.folds": 99}, "99 folds are too many for 40 users"),
         (

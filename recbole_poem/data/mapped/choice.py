@@ -78,7 +78,10 @@ def _reason(config: Any, dataset: Type[Dataset], folder: Path) -> Optional[str]:
         return f"it has no column of sequences such as {lists[0]}; leave it out with unload_col"
     if config["LABEL_FIELD"] in wanted:
         return f"the labels of column {config['LABEL_FIELD']} are read from a frame"
-    return store.unfit(path) if path.is_file() else f"there is no file {path}"
+    if not path.is_file():
+        return f"there is no file {path}"
+    unfit = store.unfit(path)
+    return None if unfit is None else f"{unfit}; recbole-poem convert flat makes it anew"
 
 
 def _loaded(config: Any, names: List[str]) -> List[str]:

@@ -32,14 +32,16 @@ def check_values(model: Type[Any], config: Dict[str, Any]) -> None:
     for key, within in ruled_keys(model).items():
         if not within.holds(config.get(key)):
             raise InputError(f"{key}: expected {within.words}, not {config.get(key)!r}")
-    metric, _, k = str(config["valid_metric"]).partition("@")
+    name, _, k = str(config["valid_metric"]).partition("@")
+    metric = name.lower()
     known = [str(name).lower() for name in config["metrics"]]
-    if metric.lower() not in known or (k and k not in map(str, config["topk"])):
+    if metric not in known or (k and k not in map(str, config["topk"])):
+        hint = f"; give one that is, such as {name}@{config['topk'][0]}" if metric in known else ""
         raise InputError(
             f"valid_metric: {config['valid_metric']} is none of metrics {config['metrics']} at "
-            f"topk {config['topk']}"
+            f"topk {config['topk']}{hint}"
         )
-    is_ranking = metric_types.get(metric.lower()) == EvaluatorType.RANKING
-    if is_ranking and not k and metric.lower() != "gauc":
+    is_ranking = metric_types.get(metric) == EvaluatorType.RANKING
+    if is_ranking and not k and metric != "gauc":
         at = f"{config['valid_metric']}@{config['topk'][0]}"
         raise InputError(f"valid_metric: {config['valid_metric']} is of a list; write {at}")

@@ -215,6 +215,7 @@ def test_a_changed_file_is_read_and_a_touched_one_is_not(
     path.write_text(text + text.splitlines()[-1] + "\n")
     assert not made(keys)
     assert "bytes, and had" in caplog.text
+    assert "; recbole-poem convert flat makes it anew; the .inter file is read" in caplog.text
 
 
 def test_a_damaged_store_is_told_and_not_used(
