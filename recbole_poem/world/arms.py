@@ -154,7 +154,7 @@ def cascade_of(
                 f"{where}: '{part}' is no part of a cascade{nearest(part, makers)}; keys of a "
                 "training stand inside a part"
             )
-        if given[part] is None:
+        if given[part] is None and part != "rerankers":  # of these nothing is none, as in a run
             usual = USUAL.get(part, "own")
             raise InputError(f"{where}: {part} is empty; name one, such as {part}: {usual}")
     if "retrieval" not in given:

@@ -147,7 +147,7 @@ def test_the_penalty_acts_on_the_fused_scores_of_the_arm() -> None:
          "c.yaml: retrieval: 'ow' is neither the file of a checkpoint nor one of own, everything"),
         ({**OWN, "epochs": 8}, "c.yaml: 'epochs' is no part of a cascade; known are ranker, rer"),
         ({"retrieval": None}, "c.yaml: retrieval is empty; name one, such as retrieval: own"),
-        ({**OWN, "rerankers": None}, "c.yaml: rerankers is empty; name one, such as rerankers: wo"),
+        ({**OWN, "ranker": None}, "c.yaml: ranker is empty; name one, such as ranker: world"),
         ({"retrieval": {"epochs": 8}},
          "c.yaml: retrieval: the keys of a training name a model, such as {model: POEM, epochs: 8}"
          ", and 'model' is not among epochs"),
