@@ -28,26 +28,6 @@ class LabelLosses:
         return row_losses(outputs, self.labels, self.targets)
 
 
-def target_losses(
-    outputs: torch.Tensor, labels: torch.Tensor, targets: Sequence[Target], n_processes: int = 1
-) -> Tuple[torch.Tensor, torch.Tensor]:
-    """Return the part of each target in the loss, and its own loss.
-
-    Parameters
-    ----------
-    outputs : (B, M)
-        One column per target.
-    labels, targets, n_processes
-        As in `averaged`.
-
-    Returns
-    -------
-    parts, losses : (M,)
-        As in `averaged`.
-    """
-    return averaged(row_losses(outputs, labels, targets), labels, targets, n_processes)
-
-
 def row_losses(
     outputs: torch.Tensor, labels: torch.Tensor, targets: Sequence[Target]
 ) -> torch.Tensor:

@@ -13,7 +13,7 @@ from toy_logs import log_of
 from recbole_poem.core.errors import InputError
 from recbole_poem.log.requests import RequestLog
 from recbole_poem.log.watch_time import WatchTime
-from recbole_poem.rankers.target_loss import target_losses
+from recbole_poem.rankers.target_loss import averaged, row_losses
 from recbole_poem.rankers.targets import targets_of
 from recbole_poem.training.config import Config
 
@@ -198,7 +198,7 @@ def test_an_unexposed_item_was_stopped_at_once_and_no_label_gives_no_gradient() 
     target = target_on(watch_log())
     label = torch.tensor([[0.0], [-0.0], [torch.nan]])
     output = torch.full((3, 1), 2.0, requires_grad=True)
-    parts, _ = target_losses(output, label, [target])
+    parts, _ = averaged(row_losses(output, label, [target]), label, [target])
     parts.sum().backward()
     assert output.grad[0] == output.grad[1] > 0
     assert output.grad[2] == 0
