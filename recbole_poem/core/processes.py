@@ -1,4 +1,4 @@
-"""Several processes that train one model together, as ``--nproc`` starts them."""
+"""Several processes that train one model together, of one machine or of several."""
 
 from datetime import timedelta
 from typing import Any, Callable, TypeVar
@@ -16,13 +16,18 @@ def n_processes(config: Any) -> int:
     return 1 if config["single_spec"] else int(config["world_size"])
 
 
+def place_of(config: Any) -> int:
+    """Return the number of this process among those of all machines, from 0."""
+    return int(config["local_rank"]) + int(config["offset"] or 0)
+
+
 def first_process_first(config: Any, build: Callable[[], Result]) -> Result:
     """Call `build` in every process, the first one ahead, so that it is the one that writes."""
     if config["single_spec"]:
         return build()
     # a group of its own, whose time limit is ours whatever the processes talk by
     waiting = torch.distributed.new_group(backend="gloo", timeout=_PATIENCE)
-    if config["local_rank"] == 0:
+    if place_of(config) == 0:
         result = build()
         torch.distributed.barrier(waiting)
         return result

@@ -24,6 +24,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.literals import literal
 from recbole_poem.core.number_types import plain
 from recbole_poem.core.overall import OverallKeys
+from recbole_poem.core.processes import place_of
 from recbole_poem.core.settings import defaults_of
 from recbole_poem.core.stages import STAGES
 from recbole_poem.logits.on_top import check_terms
@@ -250,7 +251,7 @@ class Config(ChosenComponents, recbole.config.Config):
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         torch.distributed.init_process_group(
             backend="gloo",
-            rank=final["local_rank"] + final["offset"],
+            rank=place_of(final),
             world_size=final["world_size"],
             init_method=f"tcp://{final['ip']}:{final['port']}",
         )

@@ -11,6 +11,7 @@ from recbole.model.abstract_recommender import AbstractRecommender
 
 from recbole_poem.core import recbole_warnings
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.processes import place_of
 from recbole_poem.core.refusals import comes_from_recbole, refusals_named
 from recbole_poem.core.run_log import say
 from recbole_poem.data.known_tokens import KnownTokens
@@ -143,7 +144,7 @@ def assemble(config: Config, preparation: Preparation = prepare) -> Experiment:
     if config["threads"] is not None:
         torch.set_num_threads(int(config["threads"]))
     dataset, loaders = preparation(config)
-    seed_everything(config["seed"] + config["local_rank"], config["reproducibility"])
+    seed_everything(config["seed"] + place_of(config), config["reproducibility"])
     with refusals_named(config, "cannot be made"):
         model = with_terms(config.model_class, config)(config, loaders[0]._dataset)
     return Experiment(config, model.to(config["device"]), dataset, *loaders)

@@ -15,6 +15,7 @@ from recbole.utils import EvaluatorType
 from recbole_poem.core import recbole_warnings, waiting
 from recbole_poem.core.blocks import laid
 from recbole_poem.core.errors import InputError
+from recbole_poem.core.processes import place_of
 from recbole_poem.core.run_log import end_log, say, start_log
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.models.idle_keys import idle_keys
@@ -29,7 +30,7 @@ from recbole_poem.training.model_card import write_card
 from recbole_poem.training.progress import EpochLines
 from recbole_poem.training.registry import get_trainer
 from recbole_poem.training.restoring import check_same_data, check_same_model, load_weights
-from recbole_poem.training.several_processes import repeats_in_words, run_on_several
+from recbole_poem.training.several_processes import launched, repeats_in_words, run_on_several
 from recbole_poem.training.trainer import TrainingMixin
 from recbole_poem.training.words import model_words, protocol_words
 
@@ -124,7 +125,7 @@ def train(
         given = laid(checkpoint.read(given["resume"])["keys"], given)
     model = given.pop("model", None) if model is None else model
     dataset = given.pop("dataset", None) if dataset is None else dataset
-    if _number_of_processes(given.get("nproc", 1)) > 1:
+    if launched(given)["world_size"] > 1:
         run = partial(_result, model, dataset, config_file_list, saved)
         return Finished(run_on_several(run, given))
     return _run(model, dataset, config_file_list, given, saved, callback_fn)
@@ -142,12 +143,6 @@ def tested_beside(finished: Finished) -> Dict[str, Dict[str, float]]:
     if result["model_file"] is not None:
         write_card(experiment, trainer, result, found)
     return found
-
-
-def _number_of_processes(nproc: Any) -> int:
-    if not str(nproc).isdecimal() or int(nproc) < 1:
-        raise InputError(f"nproc: expected a whole number from 1, not {nproc!r}")
-    return int(nproc)
 
 
 @recbole_warnings.ignored()
@@ -178,7 +173,7 @@ def _run(
         "test_result": test_result,
         "model_file": trainer.saved_model_file if saved else None,
     }
-    if saved and config["local_rank"] == 0:
+    if saved and place_of(config) == 0:
         write_card(experiment, trainer, result)
     getLogger().info(f"best valid : {best_valid_result}")
     getLogger().info(f"test result: {test_result}")

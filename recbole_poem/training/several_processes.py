@@ -1,8 +1,8 @@
-"""One run on several processes of this machine."""
+"""One run on several processes, of this machine or of several."""
 
 import socket
 from traceback import format_exc
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Mapping
 
 import torch
 import torch.distributed
@@ -51,15 +51,66 @@ def repeats_in_words(data: Any, phase: str, n_processes: int) -> List[str]:
     ]
 
 
+def launched(config_dict: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return how the processes of a run find each other, by the keys of RecBole's own launcher.
+
+    On one machine ``nproc`` says it all. On several, each starts the same command with
+    ``world_size``, the processes of all; ``ip`` and ``port`` of the first machine; and
+    ``group_offset``, how many processes the machines before it have. They share the folders of
+    checkpoints and of the request cache.
+
+    Returns
+    -------
+    dict
+        ``nproc``, ``world_size``, ``ip``, ``port``, ``offset``.
+
+    Raises
+    ------
+    InputError
+        If a number is none, or they do not fit each other.
+    """
+    nproc = _whole(config_dict, "nproc", 1, 1)
+    world_size = _whole(config_dict, "world_size", nproc, nproc)
+    if world_size == nproc:
+        return {"nproc": nproc, "world_size": nproc, "ip": "localhost", "port": None, "offset": 0}
+    missing = [key for key in ("ip", "port") if config_dict.get(key) is None]
+    if missing:
+        raise InputError(
+            f"{missing[0]}: world_size {world_size} is more than nproc {nproc}, so there are other "
+            "machines; give ip and port of the first one"
+        )
+    offset = _whole(config_dict, "group_offset", 0, 0)
+    if offset > world_size - nproc:
+        raise InputError(
+            f"group_offset: {offset} processes on the machines before, and {nproc} on this one, "
+            f"are more than world_size {world_size}"
+        )
+    port = _whole(config_dict, "port", 0, 1)
+    return {
+        "nproc": nproc, "world_size": world_size, "ip": str(config_dict["ip"]), "port": port,
+        "offset": offset,
+    }  # fmt: skip
+
+
+def _whole(keys: Mapping[str, Any], key: str, usual: int, least: int) -> int:
+    """Return a whole number of the keys that is not below `least`."""
+    value = keys.get(key)
+    if value is None:
+        return usual
+    if not str(value).isdecimal() or int(value) < least:
+        raise InputError(f"{key}: expected a whole number from {least}, not {value!r}")
+    return int(value)
+
+
 def run_on_several(run: Run, config_dict: Dict[str, Any]) -> Dict[str, Any]:
-    """Run on ``nproc`` processes, and return the result of the first one.
+    """Run on ``nproc`` processes of this machine, and return the result of its first one.
 
     Parameters
     ----------
     run : callable
         It can be pickled.
     config_dict : dict
-        Keys, ``nproc`` among them.
+        Keys, with those that `launched` reads.
 
     Raises
     ------
@@ -68,9 +119,11 @@ def run_on_several(run: Run, config_dict: Dict[str, Any]) -> Dict[str, Any]:
     RuntimeError
         With the traceback of a process that failed in another way.
     """
-    nproc = int(config_dict["nproc"])
-    launch = {"world_size": nproc, "ip": "localhost", "port": _free_port(), "offset": 0}
-    given = {**launch, **config_dict}
+    launch = launched(config_dict)
+    nproc = launch["nproc"]
+    if launch["port"] is None:
+        launch["port"] = _free_port()
+    given = {**config_dict, **launch}
     queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
     try:
         torch.multiprocessing.spawn(_worker, args=(queue, run, given), nprocs=nproc)

@@ -15,6 +15,7 @@ from recbole.trainer import Trainer
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.noise import Purpose, own_streams
+from recbole_poem.core.processes import place_of
 from recbole_poem.core.refusals import refusals_named
 from recbole_poem.core.run_log import say
 from recbole_poem.rerankers.chain import Chain, chain_of
@@ -97,7 +98,7 @@ class TrainingMixin(Trainer):
     ) -> Any:
         self._epoch = epoch_idx
         seed = self.config["seed"] * 1_000_003 + epoch_idx
-        seed_everything(seed * 1_009 + self.config["local_rank"], self.config["reproducibility"])
+        seed_everything(seed * 1_009 + place_of(self.config), self.config["reproducibility"])
         for loader in loaders_of(train_data):
             loader.generator.manual_seed(seed)
         set_epoch = getattr(train_data, "set_epoch", None)
@@ -213,7 +214,7 @@ class TrainingMixin(Trainer):
 
     def _write(self, epoch: int, finished: bool) -> None:
         """Write the best and the last epoch to `saved_model_file`, from the first process."""
-        if self.config["local_rank"] != 0 or self._best is None:
+        if place_of(self.config) != 0 or self._best is None:
             return
         state = {
             "keys": checkpoint.plain(self.config.given(), "keys"),

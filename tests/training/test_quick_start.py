@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -237,6 +238,53 @@ def test_two_processes_report_the_failure_and_not_its_echo(keys: Dict[str, Any])
 def test_two_processes_report_what_recboles_model_refuses(keys: Dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"^SASRec cannot be made: .*heads .3."):
         run_recbole_poem(model="SASRec", config_dict={**keys, "nproc": 2, "n_heads": 3})
+
+
+FOUR = {"world_size": 4, "ip": "localhost", "port": 29_500}
+
+
+@pytest.mark.parametrize("table", ["dense", "sharded"])
+def test_two_machines_train_what_two_processes_do(keys: Dict[str, Any], table: str) -> None:
+    keys = {**keys, "item_table": table, "epochs": 1, "hidden_dropout_prob": 0.0}
+    if table == "sharded":
+        more = {"losses": ["feedback"], "full_softmax_limit": 0, "ranking_reader": "none"}
+        keys = laid(keys, more)
+    expected = run_recbole_poem(config_dict={**keys, "nproc": 2})
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    machines = {**keys, "world_size": 2, "ip": "localhost", "port": port}
+    theirs = {**machines, "group_offset": 1}
+    code = f"from recbole_poem import run_recbole_poem\nrun_recbole_poem(config_dict={theirs!r})"
+    second = subprocess.Popen([sys.executable, "-c", code])
+    found = run_recbole_poem(config_dict={**machines, "group_offset": 0})
+    assert second.wait(timeout=60) == 0
+    assert found["test_result"] == expected["test_result"]
+    assert len(list(Path(keys["checkpoint_dir"]).glob("*.pth"))) == 2, "one of each run"
+    alone = load(found["model_file"])
+    assert found["test_result"] == pytest.approx(alone.evaluate("test"), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"world_size": 4}, "ip: world_size 4 is more than nproc 2, so there are other machines"),
+        ({"world_size": 1}, "world_size: expected a whole number from 2, not 1"),
+        (
+            {"world_size": 4, "ip": "a", "port": "x"},
+            "port: expected a whole number from 1, not 'x'",
+        ),
+        (
+            {"world_size": 4, "ip": "a", "port": 1, "group_offset": 3},
+            "group_offset: 3 processes on",
+        ),
+    ],
+)
+def test_machines_that_do_not_fit_each_other_are_refused(
+    keys: Dict[str, Any], more: Dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        run_recbole_poem(config_dict={**keys, "nproc": 2, **more})
 
 
 @pytest.mark.parametrize("nproc", [0, -1, 1.5, "two"])
