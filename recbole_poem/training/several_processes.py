@@ -71,10 +71,8 @@ def launched(config_dict: Mapping[str, Any]) -> Dict[str, Any]:
     """
     nproc = _whole(config_dict, "nproc", 1, 1)
     world_size = _whole(config_dict, "world_size", nproc, nproc)
-    if world_size == nproc:
-        return {"nproc": nproc, "world_size": nproc, "ip": "localhost", "port": None, "offset": 0}
     missing = [key for key in ("ip", "port") if config_dict.get(key) is None]
-    if missing:
+    if world_size > nproc and missing:
         raise InputError(
             f"{missing[0]}: world_size {world_size} is more than nproc {nproc}, so there are other "
             "machines; give ip and port of the first one"
@@ -85,11 +83,9 @@ def launched(config_dict: Mapping[str, Any]) -> Dict[str, Any]:
             f"group_offset: {offset} processes on the machines before, and {nproc} on this one, "
             f"are more than world_size {world_size}"
         )
-    port = _whole(config_dict, "port", 0, 1)
-    return {
-        "nproc": nproc, "world_size": world_size, "ip": str(config_dict["ip"]), "port": port,
-        "offset": offset,
-    }  # fmt: skip
+    port = _whole(config_dict, "port", 0, 1) or _free_port()
+    ip = config_dict.get("ip") or "localhost"
+    return {"nproc": nproc, "world_size": world_size, "ip": ip, "port": port, "offset": offset}
 
 
 def _whole(keys: Mapping[str, Any], key: str, usual: int, least: int) -> int:
@@ -121,8 +117,6 @@ def run_on_several(run: Run, config_dict: Dict[str, Any]) -> Dict[str, Any]:
     """
     launch = launched(config_dict)
     nproc = launch["nproc"]
-    if launch["port"] is None:
-        launch["port"] = _free_port()
     given = {**config_dict, **launch}
     queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
     try:

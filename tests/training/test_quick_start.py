@@ -270,14 +270,9 @@ def test_two_machines_train_what_two_processes_do(keys: Dict[str, Any], table: s
     [
         ({"world_size": 4}, "ip: world_size 4 is more than nproc 2, so there are other machines"),
         ({"world_size": 1}, "world_size: expected a whole number from 2, not 1"),
-        (
-            {"world_size": 4, "ip": "a", "port": "x"},
-            "port: expected a whole number from 1, not 'x'",
-        ),
-        (
-            {"world_size": 4, "ip": "a", "port": 1, "group_offset": 3},
-            "group_offset: 3 processes on",
-        ),
+        ({"group_offset": 1}, "group_offset: 1 processes on the machines before, and 2 on this"),
+        ({**FOUR, "port": "x"}, "port: expected a whole number from 1, not 'x'"),
+        ({**FOUR, "group_offset": 3}, "group_offset: 3 processes on the machines before, and 2"),
     ],
 )
 def test_machines_that_do_not_fit_each_other_are_refused(
