@@ -1,11 +1,13 @@
 """Components by the words that a configuration has for them."""
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
+import torch
 
 from recbole_poem.core.stage import Choice
 from recbole_poem.core.stages import OBJECTIVES, TARGETS
+from recbole_poem.rankers.target_loss import averaged, row_losses
 from recbole_poem.retrieval.counts import Counts, Pairs, counted
 
 
@@ -34,3 +36,10 @@ def counts_of(similarity: Any, log: Any, rows: np.ndarray) -> Counts:
 def targets_of(given: Any) -> List[Any]:
     """Make the targets that the key ``targets`` says."""
     return [choice.make(name) for name, choice in TARGETS.choose(given, "targets").items()]
+
+
+def target_losses(
+    outputs: torch.Tensor, labels: torch.Tensor, targets: Sequence[Any]
+) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Return what outputs (B, M) lose by labels (B, M): the weighted parts, the means; (M,)."""
+    return averaged(row_losses(outputs, labels, targets), labels, targets)

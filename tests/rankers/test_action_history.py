@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from toy_components import targets_of
+from toy_components import target_losses, targets_of
 
 from recbole_poem.rankers.action_history import ActionHistory
 from recbole_poem.rankers.feature_fields import Field
 from recbole_poem.rankers.features import RankingFeatures, RankingRequests
 from recbole_poem.rankers.measures import auc
 from recbole_poem.rankers.networks.shared_bottom import SharedBottom
-from recbole_poem.rankers.target_loss import target_losses
 
 D = 6
 NAN = torch.nan

@@ -5,14 +5,13 @@ from typing import Any, Dict
 import numpy as np
 import pytest
 import torch
-from toy_components import targets_of
+from toy_components import target_losses, targets_of
 from toy_exposures import TARGETS, TINY, TINY_NETWORK, exposure_log, write_exposures
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import TASK_LABEL, UNEXPOSED_ITEM
 from recbole_poem.rankers.multi_task_ranker import table_fields
 from recbole_poem.rankers.ranking_requests import RankingRequests
-from recbole_poem.rankers.target_loss import target_losses
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import load, run_recbole_poem

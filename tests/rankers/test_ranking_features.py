@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_components import targets_of
+from toy_components import target_losses, targets_of
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.rankers.feature_fields import Field
@@ -20,7 +20,6 @@ from recbole_poem.rankers.features import (
 )
 from recbole_poem.rankers.measures import auc
 from recbole_poem.rankers.networks.mmoe import MixtureOfExperts
-from recbole_poem.rankers.target_loss import target_losses
 
 N_USERS, N_ITEMS = 4, 9
 D, E = 6, 5  # hidden and embedding sizes

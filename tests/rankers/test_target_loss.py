@@ -9,17 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss
-from toy_components import targets_of
+from toy_components import target_losses, targets_of
 
-from recbole_poem.rankers.target_loss import averaged, predictions, row_losses
+from recbole_poem.rankers.target_loss import predictions
 
 CLICK = {"feedback": {"is_click": "[1,1]"}}
 WATCH = {"target": "watch_time"}
 TWO_TARGETS = targets_of({"click": CLICK, "watch": WATCH})
-
-
-def target_losses(outputs: torch.Tensor, labels: torch.Tensor, targets: Any) -> Any:
-    return averaged(row_losses(outputs, labels, targets), labels, targets)
 
 
 def binary(**settings: Any) -> Any:
