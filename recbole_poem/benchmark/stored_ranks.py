@@ -89,9 +89,9 @@ def read_ranks(folder: Path) -> Ranks:
     rows_path = _rows_path(folder, digest)
     rows = _read(rows_path, ("user", "target"), f"{path} needs it: copy it along")
     if _digest(rows) != digest:
-        raise InputError(f"{rows_path}: damaged, it holds other test rows than its name says")
+        raise _damaged(rows_path, "it holds other test rows than its name says")
     if not len(masked) == len(gained) == len(rows["user"]):
-        raise InputError(f"{path}: damaged, its arrays speak of different numbers of test rows")
+        raise _damaged(path, "its arrays speak of different numbers of test rows")
     masked = masked.astype(np.int64)
     rank = {"masked": masked, "recbole": masked + gained}
     return Ranks(rows["user"], rows["target"], rank, rows.get("seen"), rows.get("n_before"))
@@ -166,8 +166,15 @@ def _read(path: Path, names: Tuple[str, ...], missing: str) -> Dict[str, np.ndar
         raise InputError(f"{path}: there is no such file; {missing}") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         words = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: damaged ({words})") from error
+        raise _damaged(path, words) from error
     lacking = [name for name in names if name not in arrays]
     if lacking:
-        raise InputError(f"{path}: damaged, it lacks {', '.join(lacking)}")
+        raise _damaged(path, f"it lacks {', '.join(lacking)}")
     return arrays
+
+
+def _damaged(path: Path, why: str) -> InputError:
+    return InputError(
+        f"{path}: damaged, {why}; take a copy of it, or remove the run's folder and run the "
+        "benchmark again"
+    )

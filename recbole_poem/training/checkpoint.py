@@ -14,6 +14,7 @@ loads, and the last one, which ``--resume`` continues:
 ``optimizer``             state of the optimizer after the last epoch
 ``epoch``                 the last epoch, from 0
 ``finished``              whether training had ended by itself
+``best_epoch``            whose weights ``state_dict`` are, from 0
 ``cur_step``              evaluations without a better score
 ``best_valid_score``      float
 ``best_valid_result``     dict of metric to float, or None
@@ -39,7 +40,7 @@ from torch import nn
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import whole_file
 
-FORMAT = "recbole_poem checkpoint 2"
+FORMAT = "recbole_poem checkpoint 3"
 #: in place of a path: the youngest checkpoint there is
 LATEST = "latest"
 _ANY_FORMAT = "recbole_poem checkpoint "
@@ -52,6 +53,7 @@ _CONTENT = {
     "last_state_dict": dict,
     "optimizer": dict,
     "epoch": int,
+    "best_epoch": int,
     "finished": bool,
     "cur_step": int,
     "best_valid_score": float,

@@ -1,5 +1,7 @@
 """One run on several processes, of this machine or of several."""
 
+import os
+import signal
 import socket
 from traceback import format_exc
 from typing import Any, Callable, Dict, List, Mapping
@@ -120,7 +122,7 @@ def run_on_several(run: Run, config_dict: Dict[str, Any]) -> Dict[str, Any]:
     given = {**config_dict, **launch}
     queue = torch.multiprocessing.get_context("spawn").SimpleQueue()
     try:
-        torch.multiprocessing.spawn(_worker, args=(queue, run, given), nprocs=nproc)
+        torch.multiprocessing.spawn(_worker, args=(queue, run, given, os.getpid()), nprocs=nproc)
     except torch.multiprocessing.ProcessRaisedException as error:
         if queue.empty():
             raise
@@ -129,7 +131,8 @@ def run_on_several(run: Run, config_dict: Dict[str, Any]) -> Dict[str, Any]:
     return result
 
 
-def _worker(rank: int, queue: Any, run: Run, config_dict: Dict[str, Any]) -> None:
+def _worker(rank: int, queue: Any, run: Run, config_dict: Dict[str, Any], parent: int) -> None:
+    _end_with_parent(parent)
     try:
         result = run({**config_dict, "local_rank": rank})
         if rank == 0:
@@ -144,6 +147,21 @@ def _worker(rank: int, queue: Any, run: Run, config_dict: Dict[str, Any]) -> Non
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+
+
+def _end_with_parent(parent: int) -> None:
+    """Heed the SIGINT by which torch tells that the parent is gone, in the background as well.
+
+    A shell starts what is to run in the background with SIGINT ignored, and processes inherit that.
+    Ctrl-C goes on meaning nothing there: the parent is alive then.
+    """
+
+    def heed(number: int, frame: Any) -> None:
+        if os.getppid() != parent:
+            raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, heed)
 
 
 def _free_port() -> str:

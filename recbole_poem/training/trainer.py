@@ -42,7 +42,8 @@ class TrainingMixin(Trainer):
     progress : Progress
         Who is told how a training gets on; nobody unless it is replaced.
     best_epoch : int
-        From 0, of the weights that are kept; -1 = none yet.
+        From 0, of the best score on the validation rows, or of the weights that are kept where
+        there are no such rows; -1 = none yet.
     """
 
     saved_model_file: str
@@ -162,10 +163,12 @@ class TrainingMixin(Trainer):
         self._data = data_of(training_split(train_data))
 
         def at_epoch_end(epoch: int, score: float) -> None:
+            if self.cur_step == 0:
+                self.best_epoch = epoch
             if saved:
                 self._write(epoch, finished=self.cur_step > self.stopping_step)
-            best, waited = float(self.best_valid_score), self.cur_step
-            self.progress.validated(float(score), best, epoch - waited * self.eval_step, waited)
+            best = float(self.best_valid_score)
+            self.progress.validated(float(score), best, self.best_epoch, self.cur_step)
             if callback_fn is not None:
                 callback_fn(epoch, score)
 
@@ -208,7 +211,8 @@ class TrainingMixin(Trainer):
                 for name, value in self.model.state_dict().items()
             }
         other = checkpoint.plain(self.model.other_parameter(), "other_parameter")
-        self._best, self.best_epoch = {"state_dict": state_dict, "other_parameter": other}, epoch
+        self._best = {"state_dict": state_dict, "other_parameter": other}
+        self.best_epoch = epoch
         if not self._validates:
             self._write(epoch, finished=epoch + 1 >= self.epochs)
 
@@ -223,6 +227,7 @@ class TrainingMixin(Trainer):
             "average": None if self._average is None else self._average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "epoch": epoch,
+            "best_epoch": self.best_epoch,
             "finished": finished or epoch + 1 >= self.epochs,
             "cur_step": self.cur_step,
             "best_valid_score": float(self.best_valid_score),
@@ -246,8 +251,7 @@ class TrainingMixin(Trainer):
         self.saved_model_file = str(resume_file)
         load_weights(self.model, state, resume_file)
         self._best = {key: state[key] for key in ("state_dict", "other_parameter")}
-        self.cur_step = state["cur_step"]
-        self.best_epoch = state["epoch"] - self.cur_step * self.eval_step
+        self.cur_step, self.best_epoch = state["cur_step"], state["best_epoch"]
         self.best_valid_score = state["best_valid_score"]
         self.best_valid_result = state["best_valid_result"]
         more_epochs = self.cur_step <= self.stopping_step and state["epoch"] + 1 < self.epochs

@@ -107,7 +107,7 @@ def test_damaged_ranks_are_named(tmp_path: Path) -> None:
     write_ranks(home, ranks_of(rank, rank))
     whole, arrays = path.read_bytes(), stored(path)
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"run/ranks.npz: damaged"):
+    with pytest.raises(InputError, match=r"run/ranks.npz: damaged, .*; take a copy of it"):
         read_ranks(home)
     np.savez_compressed(path, **{**arrays, "places_gained": rank[1:]})
     with pytest.raises(InputError, match=r"run/ranks.npz: .*different numbers of test rows"):

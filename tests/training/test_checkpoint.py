@@ -29,6 +29,7 @@ def state(value: float = 1.0) -> Dict[str, Any]:
         "last_state_dict": {"weight": torch.full((50, 50), value)},
         "optimizer": {"state": {}, "param_groups": []},
         "epoch": 3,
+        "best_epoch": 3,
         "finished": False,
         "cur_step": 0,
         "best_valid_score": 0.5,

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List, Optional
 
 import pytest
 import torch
@@ -80,6 +80,27 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     ours, theirs = (checkpoint.read(result["model_file"]) for result in (whole, resumed))
     for name, weight in ours["last_state_dict"].items():
         assert torch.equal(weight, theirs["last_state_dict"][name]), name
+
+
+def test_a_resumed_run_knows_its_best_epoch_whatever_its_steps(keys: Dict[str, Any]) -> None:
+    def trained(scores: List[float], resume: Optional[str] = None, **more: Any) -> Any:
+        config = Config(config_dict={**keys, **more})
+        experiment = assemble(config)
+        trainer = get_trainer(config)(config, experiment.model)
+        trainer._valid_epoch = lambda *_, **__: (scores.pop(0), {})
+        if resume is not None:
+            trainer.resume_checkpoint(resume)
+        trainer.fit(experiment.train_data, experiment.valid_data)
+        assert not scores
+        return trainer
+
+    first = trained([0.3, 0.2], epochs=4, eval_step=2)
+    assert first.best_epoch == 1
+    again = trained([0.2, 0.1], epochs=6, eval_step=1, resume=first.saved_model_file)
+    assert again.best_epoch == 1
+    assert checkpoint.read(again.saved_model_file)["best_epoch"] == 1
+    better = trained([0.4], epochs=7, eval_step=1, resume=again.saved_model_file)
+    assert better.best_epoch == 6
 
 
 @pytest.mark.parametrize(
