@@ -53,14 +53,16 @@ def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
     if not getattr(source.component, "trains_rankers", False):
         why = f"the ranking_source {source.name} trains no ranker, as time_blocks does"
         yield from ((key, why) for key in OF_RANKERS if key != "targets")  # data sets name those
+    stages = {stage.key for stage in config.stages()}
     encoder = config.component("history_encoder")
-    if encoder is not None and not getattr(encoder.component, "has_layers", True):
-        yield "n_layers", f"the history_encoder {encoder.name} has no layers to count"
+    reads = "ranking_reader" in stages and config.component("ranking_reader") is not None
+    for key in () if encoder is None else getattr(encoder.component, "unread_keys", ()):
+        if key == "n_layers" or not reads:  # the other sizes are those of the reader, too
+            yield key, f"the history_encoder {encoder.name} does not read it"
     losses = config.component("losses") or {}
     if losses and not any(_asks_softmax(term.component) for term in losses.values()):
         why = f"no loss asks for the softmax over the catalogue ({', '.join(losses)})"
         yield from dict.fromkeys(_OF_SOFTMAX, why).items()
-    stages = {stage.key for stage in config.stages()}
     if "ranking_reader" not in stages:
         yield "n_rankings", f"{config.model} reads one ranking"
         why = f"{config.model} orders candidates by their scores, and has no states of users"

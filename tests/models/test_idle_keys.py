@@ -46,11 +46,23 @@ def test_a_model_of_the_history_alone_has_no_use_for_rankings() -> None:
     assert idle(targets={"watch": {"target": "watch_time"}}) == []  # data sets name them
 
 
-@pytest.mark.parametrize("encoder", ["comirec", "gimirec"])
-def test_layers_of_an_encoder_that_has_none_are_told(encoder: str) -> None:
-    keys = {"n_layers": 3, "history_encoder": encoder}
-    assert idle(**keys) == [("n_layers", f"the history_encoder {encoder} has no layers to count")]
-    assert idle(**{**keys, "history_encoder": "hstu"}) == []
+@pytest.mark.parametrize(
+    ("encoder", "idle_ones"),
+    [
+        ("comirec", ["n_layers", "n_heads", "inner_size", "attn_dropout_prob"]),
+        ("gimirec", ["n_layers", "n_heads", "inner_size", "attn_dropout_prob"]),
+        ("hstu", ["inner_size"]),
+        ("ligr", []),
+    ],
+)
+def test_sizes_that_an_encoder_does_not_read_are_told(encoder: str, idle_ones: List[str]) -> None:
+    sizes = {"n_layers": 3, "n_heads": 1, "inner_size": 8, "attn_dropout_prob": 0.1}
+    why = f"the history_encoder {encoder} does not read it"
+    alone = {**sizes, "ranking_reader": "none"}
+    assert idle(**alone, history_encoder=encoder) == [(key, why) for key in idle_ones]
+    # a reader has layers of its own, and reads the others
+    of_history = [(key, why) for key in idle_ones if key == "n_layers"]
+    assert idle(**sizes, history_encoder=encoder) == of_history
 
 
 @pytest.mark.parametrize("key", ["sampled_negatives", "full_softmax_limit"])

@@ -1,6 +1,6 @@
 """History encoders: what makes states of a history, and says what they are scored with."""
 
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, Tuple, runtime_checkable
 
 import torch
 from scipy import sparse
@@ -19,12 +19,12 @@ class HistoryEncoder(Protocol):
     ----------
     n_interests : int
         K, states of a history; an item is scored by the one that has the largest product with it.
-    has_layers : bool
-        Of the class: whether the key ``n_layers`` says how many layers it has.
+    unread_keys : tuple of str
+        Of the class: the keys of sizes, such as ``n_layers``, that it has no use for.
     """
 
     n_interests: int
-    has_layers: ClassVar[bool]
+    unread_keys: ClassVar[Tuple[str, ...]]
 
     def __call__(self, items: torch.Tensor, rows: Rows) -> torch.Tensor:
         """Encode histories: the states at a place know the rows up to it.

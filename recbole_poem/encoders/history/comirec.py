@@ -36,7 +36,7 @@ class ComiRec(nn.Module):
         What rows know beside their items.
     """
 
-    has_layers = False
+    unread_keys = ("n_layers", "n_heads", "inner_size", "attn_dropout_prob")
 
     @dataclass(frozen=True)
     class Settings:

@@ -60,7 +60,7 @@ class GIMIRec(nn.Module):
         If gaps are to be read and the rows have no ``time``.
     """
 
-    has_layers = False
+    unread_keys = ("n_layers", "n_heads", "inner_size", "attn_dropout_prob")
 
     @dataclass(frozen=True)
     class Settings:

@@ -30,8 +30,10 @@ class HSTU(Transformer):
     Parameters
     ----------
     settings, sizes, features
-        See `Transformer`; ``inner_size`` is not read.
+        See `Transformer`.
     """
+
+    unread_keys = ("inner_size",)
 
     @dataclass(frozen=True)
     class Settings:

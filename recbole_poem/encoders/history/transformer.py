@@ -1,7 +1,7 @@
 """The history encoder that is a causal Transformer."""
 
 from dataclasses import dataclass
-from typing import Any, Mapping, cast
+from typing import Any, ClassVar, Mapping, Tuple, cast
 
 import torch
 from torch import nn
@@ -34,7 +34,7 @@ class Transformer(nn.Module):
 
     n_interests = 1
 
-    has_layers = True
+    unread_keys: ClassVar[Tuple[str, ...]] = ()
 
     @dataclass(frozen=True)
     class Settings:
