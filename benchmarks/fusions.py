@@ -192,7 +192,7 @@ def compared(user: np.ndarray, arms: Dict[str, List[Dict[str, np.ndarray]]]) -> 
         row: Dict[str, Any] = {"lists": int(there.sum())}
         for arm, of_seeds in arms.items():
             mine = np.stack([each[metric] for each in of_seeds])
-            found = difference(user[there], mine.mean(0)[there], usual.mean(0)[there])
+            found = difference(user[there], mine[:, there], usual[:, there])
             row[arm] = {
                 "mean": round(found.one_mean, 4),
                 "less_inverse_rank": round(found.difference, 4),

@@ -122,7 +122,7 @@ def summary(runs: Dict[str, List[Dict[str, Any]]]) -> Dict[str, Any]:
 
 def compared(one: np.ndarray, other: np.ndarray, user: np.ndarray) -> Dict[str, Any]:
     """Return a difference of means with its interval over users; (S, N) each."""
-    found = difference(user, one.mean(axis=0), other.mean(axis=0))
+    found = difference(user, one, other)
     return {"mean": found.difference, "interval": [found.low, found.high], "p": found.p}
 
 

@@ -24,7 +24,7 @@ import yaml
 from scipy import stats
 
 from recbole_poem.benchmark.significance import difference
-from recbole_poem.benchmark.statistics import holm, paired_test_with_seeds, standard_error
+from recbole_poem.benchmark.statistics import holm
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import trainer_of
@@ -104,10 +104,8 @@ def over_users(
     values, users = {name: mine[:, known] for name, mine in values.items()}, users[known]
     base, found = values.pop(reference), {}
     for name, mine in values.items():
-        gap = difference(users, mine.mean(axis=0), base.mean(axis=0))
-        error = standard_error((mine - base).mean(axis=0), users)
-        seeds = [list(map(float, side.mean(axis=1))) for side in (mine, base)]
-        p = paired_test_with_seeds(gap.difference, error, gap.n_users, *seeds)
+        gap = difference(users, mine, base)
+        p = gap.p_with_seeds
         found[name] = {"difference": gap.difference, "low": gap.low, "high": gap.high, "p": p}
     for each, p in zip(found.values(), holm(np.array([each["p"] for each in found.values()]))):
         each["p"] = float(p)

@@ -24,7 +24,7 @@ import measure
 import numpy as np
 
 from recbole_poem.benchmark.significance import difference
-from recbole_poem.benchmark.statistics import holm, paired_test_with_seeds, standard_error
+from recbole_poem.benchmark.statistics import holm
 from recbole_poem.log.watch_time import watched_part
 from recbole_poem.rankers.measures import auc, xauc
 from recbole_poem.rankers.targets.cwm import CWM
@@ -163,9 +163,8 @@ def tested(users: np.ndarray, one: np.ndarray, other: np.ndarray) -> Dict[str, A
     """Return a difference, its interval, and the p of its test; (seeds, E) of both sides."""
     known = ~np.isnan(one[0])
     one, other, users = one[:, known], other[:, known], users[known]
-    found = difference(users, one.mean(axis=0), other.mean(axis=0))
-    error = standard_error(one.mean(axis=0) - other.mean(axis=0), users)
-    p = paired_test_with_seeds(found.difference, error, found.n_users, by_seed(one), by_seed(other))
+    found = difference(users, one, other)
+    p = found.p_with_seeds
     return {"difference": found.difference, "low": found.low, "high": found.high, "p": p}
 
 

@@ -86,7 +86,7 @@ def by_length(
 
 def _on(pairs: Pairs, part: np.ndarray) -> Difference:
     """Test the difference of two rows on the test rows of a part, (R,) bool."""
-    return difference(pairs.user[part], pairs.one[part], pairs.other[part])
+    return difference(pairs.user[part], pairs.one[:, part], pairs.other[:, part])
 
 
 def _recorded(side: Side, column: Optional[np.ndarray]) -> np.ndarray:

@@ -28,8 +28,8 @@ class Pairs(NamedTuple):
     Attributes
     ----------
     user, target : (R,) str
-    one, other : (R,) float64
-        Values of the metric, means over the seeds.
+    one, other : (S, R) float64
+        Values of the metric, one row a seed of that side.
     seen : (R,) bool, optional
         Whether the user had dealt with the target before. None = no run says it.
     n_before : (R,) int64, optional
@@ -126,7 +126,7 @@ def paired_values(one: Side, other: Side, metric: str, protocol: str) -> Pairs:
         raise InputError(f"protocol: '{protocol}' is none of {', '.join(PROTOCOLS)}")
     reference = (str(one[0].folder), one[0].ranks())
     known = reference[1]
-    means: List[np.ndarray] = []
+    sides: List[np.ndarray] = []
     for runs in (one, other):
         values: List[np.ndarray] = []
         for run in runs:
@@ -134,8 +134,9 @@ def paired_values(one: Side, other: Side, metric: str, protocol: str) -> Pairs:
             order = pairing(reference, (str(run.folder), ranks))
             values.append(user_values(ranks.rank[protocol][order], metric))
             known = with_known(known, ranks, order)
-        means.append(np.mean(values, axis=0))
-    return Pairs(known.user, known.target, means[0], means[1], known.seen, known.n_before)
+        sides.append(np.stack(values))
+    one_values, other_values = sides
+    return Pairs(known.user, known.target, one_values, other_values, known.seen, known.n_before)
 
 
 def title_of(side: Side) -> str:

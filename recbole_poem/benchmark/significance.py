@@ -9,6 +9,7 @@ from recbole_poem.benchmark.statistics import (
     bootstrap_interval,
     detectable_difference,
     paired_test,
+    paired_test_with_seeds,
     standard_error,
 )
 
@@ -22,7 +23,8 @@ class Difference(NamedTuple):
     relative: float  # difference / other
     low: float  # of the 95 % bootstrap interval of the difference
     high: float
-    p: float  # two-sided paired t-test, not corrected
+    p: float  # two-sided paired t-test over users, not corrected
+    p_with_seeds: float  # with other trainings as chance too; NaN with one seed of a side
     detectable: float  # smallest true difference found with 80 % power
     n_users: int
     n_rows: int  # test rows, whose means these are; a user may have several
@@ -53,11 +55,22 @@ def compare(
 
 
 def difference(user: np.ndarray, one: np.ndarray, other: np.ndarray) -> Difference:
-    """Test the difference of two rows on the test rows of `user`, all (R,)."""
+    """Test the difference of the means of two rows over their seeds.
+
+    Parameters
+    ----------
+    user : (R,)
+        Of the test rows.
+    one, other : (S, R) float
+        Values of a metric, one row a seed of that side.
+    """
+    seeds = one.mean(axis=1), other.mean(axis=1)
+    one, other = one.mean(axis=0), other.mean(axis=0)
     by_row = one - other
     n_users = len(np.unique(user))
     one_mean, other_mean = float(one.mean()), float(other.mean())
     low, high = bootstrap_interval(by_row, user)
+    error = standard_error(by_row, user)
     return Difference(
         one_mean,
         other_mean,
@@ -66,7 +79,8 @@ def difference(user: np.ndarray, one: np.ndarray, other: np.ndarray) -> Differen
         low,
         high,
         paired_test(one, other, user),
-        detectable_difference(standard_error(by_row, user), n_users),
+        paired_test_with_seeds(one_mean - other_mean, error, n_users, *seeds),
+        detectable_difference(error, n_users),
         n_users,
         len(user),
     )

@@ -154,6 +154,18 @@ def _on_all_rows(
         f"95 % interval {signed(found.low)} to {signed(found.high)}",
         f"{p_equation(found.p)} (paired t-test); with 80 % power these users show a difference "
         f"of {number(found.detectable)}",
+        *_with_other_trainings(found.p_with_seeds),
+    ]
+
+
+def _with_other_trainings(p: float) -> List[str]:
+    """Say what p is with other trainings as chance, or that one training cannot tell."""
+    from recbole_poem.benchmark.report.document import p_equation
+
+    if p != p:
+        return ["One seed of a row: what another training would give is not known."]
+    return [
+        f"With other trainings as chance too: {p_equation(p)} (Welch's t-test, rather too large)"
     ]
 
 

@@ -9,7 +9,8 @@ from toy_results import in_another_order, toy_ranks, write_run
 
 from recbole_poem.benchmark.ranking import user_values
 from recbole_poem.benchmark.results import read_run
-from recbole_poem.benchmark.significance import compare
+from recbole_poem.benchmark.significance import compare, difference
+from recbole_poem.benchmark.statistics import paired_test_with_seeds, standard_error
 from recbole_poem.core.errors import InputError
 
 
@@ -27,8 +28,24 @@ def test_the_numbers_are_those_of_the_stored_ranks(tmp_path: Path) -> None:
     assert found.p == pytest.approx(stats.ttest_rel(pooled, values[2]).pvalue)
     assert found.low < found.difference < found.high
     assert found.n_users == found.n_rows == len(pooled)
+    assert np.isnan(found.p_with_seeds)  # one training of a row tells nothing of others
     back = compare(other, one, metric="MRR@50", protocol="recbole")
     assert (back.difference, back.p) == pytest.approx((-found.difference, found.p))
+
+
+def test_other_trainings_count_as_chance() -> None:
+    """Two trainings that are half a metric apart hide what the users alone would show."""
+    generator = np.random.default_rng(0)
+    user, noise = np.arange(400), generator.normal(0, 0.1, 400)
+    one = np.stack([0.9 + noise, 0.4 + noise])
+    other = np.stack([0.5 + noise, 0.5 + 0 * noise])
+    found = difference(user, one, other)
+    assert found.difference == pytest.approx(0.15, abs=0.01)
+    assert found.p < 1e-10
+    assert found.p_with_seeds > 0.5
+    error = standard_error(one.mean(0) - other.mean(0), user)
+    sides = one.mean(1), other.mean(1)
+    assert found.p_with_seeds == paired_test_with_seeds(found.difference, error, 400, *sides)
 
 
 def test_rows_of_one_user_count_as_one_draw(tmp_path: Path) -> None:
