@@ -1,20 +1,19 @@
 """A results folder: its plan, and the records of its runs.
 
 A run writes its record into its own folder, as ``record.json``. A report gathers the records of the
-plan in ``runs.jsonl``, one a line. That line speaks for a run which has not begun here: a copy of
-the folder needs no record of a run's own.
+plan in ``runs.jsonl``; see `recbole_poem.benchmark.gathered`. A line there speaks for a run which
+has not begun here: a copy of the folder needs no record of a run's own.
 """
 
-import json
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 import yaml
 
+from recbole_poem.benchmark.gathered import object_of, read_records, write_records
 from recbole_poem.benchmark.ranking import in_order
 from recbole_poem.benchmark.stored_ranks import Ranks, read_ranks
 from recbole_poem.core.errors import InputError
-from recbole_poem.core.files import whole_file, writing
 
 PROTOCOLS = ("masked", "recbole")
 
@@ -185,11 +184,9 @@ def rows_of(runs: List[Run], plan: Plan, dataset: str) -> Dict[str, List[Run]]:
 
 
 def write_jsonl(folder: Union[str, Path]) -> Path:
-    """Write ``runs.jsonl``, one record of the plan's a line, and return its path."""
-    lines = (json.dumps(run.record, sort_keys=True) for run in runs_of_plan(folder))
+    """Write ``runs.jsonl``, the records of the plan's runs, and return its path."""
     path = Path(folder, "runs.jsonl")
-    with writing(path), whole_file(path) as file:
-        file.write("".join(f"{line}\n" for line in lines).encode())
+    write_records(path, [run.record for run in runs_of_plan(folder)])
     return path
 
 
@@ -202,9 +199,7 @@ def _gathered(folder: Path) -> Dict[str, Tuple[str, Any]]:
     if not path.is_file():
         return {}
     found = {}
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        where = f"{path}, line {number}"
-        record = _as_record(where, line)
+    for where, record in read_records(path):
         if not isinstance(record.get("id"), str):
             raise InputError(f"{where}: damaged, 'id' is missing or of the wrong type")
         if not (folder / "runs" / record["id"] / "job.json").exists():
@@ -221,17 +216,7 @@ def _run_at(home: Path, gathered: Dict[str, Tuple[str, Any]]) -> Run:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; is this a run that is over?") from error
-    return Run(home, _checked(str(path), _as_record(str(path), content)))
-
-
-def _as_record(where: str, content: bytes) -> Dict[str, Any]:
-    try:
-        record = json.loads(content)
-    except ValueError as error:
-        raise InputError(f"{where}: damaged, no JSON ({_first_line(error)})") from error
-    if not isinstance(record, dict):
-        raise InputError(f"{where}: damaged, a record is one JSON object")
-    return record
+    return Run(home, _checked(str(path), object_of(str(path), content)))
 
 
 def _checked(where: str, record: Dict[str, Any]) -> Dict[str, Any]:

@@ -14,6 +14,7 @@ from scipy import stats
 from toy_results import NASTY, in_another_order, toy_ranks, write_plan, write_run, write_toy_results
 
 from recbole_poem.benchmark import ranking
+from recbole_poem.benchmark.gathered import read_records
 from recbole_poem.benchmark.report import markdown
 from recbole_poem.benchmark.report.document import DASH, Cell, Row, Table
 from recbole_poem.benchmark.report.markdown import escape
@@ -382,7 +383,7 @@ def test_the_same_folder_gives_the_same_bytes(folder: Path) -> None:
     before = {name: (folder / name).read_bytes() for name in ("report.md", "report.html")}
     assert write_report(folder).page == folder / "report.html"
     assert before == {name: (folder / name).read_bytes() for name in before}
-    assert len((folder / "runs.jsonl").read_text().splitlines()) == 15
+    assert len(read_records(folder / "runs.jsonl")) == 15
 
 
 def test_a_report_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Reading a results folder: order, pairing, and the words for what is damaged."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import yaml
 from toy_results import NASTY, toy_ranks, write_plan, write_run, write_toy_results
 
 from recbole_poem.benchmark import results
+from recbole_poem.benchmark.gathered import read_records
 from recbole_poem.core.errors import InputError
 
 
@@ -93,9 +93,9 @@ def test_a_folder_without_a_plan_is_no_benchmark(tmp_path: Path) -> None:
 
 def test_jsonl_holds_every_record_and_nothing_else_is_left(tmp_path: Path) -> None:
     write_toy_results(tmp_path)
-    lines = results.write_jsonl(tmp_path).read_text().splitlines()
+    written = read_records(results.write_jsonl(tmp_path))
     records = [run.record for run in results.read_runs(tmp_path)]
-    assert [json.loads(line) for line in lines] == records and len(records) == 15
+    assert [record for _, record in written] == records and len(records) == 15
     assert {path.name for path in tmp_path.iterdir()} == {"plan.yaml", "runs", "runs.jsonl"}
 
 
@@ -108,7 +108,7 @@ def test_runs_of_a_former_plan_are_not_looked_at(tmp_path: Path) -> None:
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump({**plan, "runs": [asked.name]}))
     (run,) = results.runs_of_plan(tmp_path)
     assert run.folder == asked
-    assert len(results.write_jsonl(tmp_path).read_text().splitlines()) == 1
+    assert len(read_records(results.write_jsonl(tmp_path))) == 1
 
 
 def without_records(folder: Path) -> None:
@@ -126,7 +126,7 @@ def test_gathered_records_stand_for_those_of_the_runs(tmp_path: Path) -> None:
     assert [results.read_run(run.folder) for run in before] == before
     (one,) = results.read_runs(tmp_path, [before[3].folder.name])
     assert one == before[3]
-    assert results.write_jsonl(tmp_path).read_text().count("\n") == len(before)
+    assert len(read_records(results.write_jsonl(tmp_path))) == len(before)
 
 
 def test_a_record_of_a_run_s_own_and_a_run_that_began_come_before_a_gathered_one(
@@ -158,7 +158,7 @@ def test_a_damaged_line_of_gathered_records_is_named(tmp_path: Path, line: str, 
     without_records(tmp_path)
     with (tmp_path / "runs.jsonl").open("a") as file:
         file.write(line + "\n")
-    with pytest.raises(InputError, match=rf"runs.jsonl, line 2: .*{words}"):
+    with pytest.raises(InputError, match=rf"runs.jsonl, line 3: .*{words}"):
         results.read_runs(tmp_path)
 
 
