@@ -84,7 +84,7 @@ def read_ranks(folder: Path) -> Ranks:
     """
     path = folder / "ranks.npz"
     names = ("rank_masked", "places_gained", "rows")
-    found = _read(path, names, "only finished runs have one")
+    found = _read(path, names, "restore it, or remove the run's folder and run the benchmark again")
     masked, gained, digest = found["rank_masked"], found["places_gained"], str(found["rows"])
     rows_path = _rows_path(folder, digest)
     rows = _read(rows_path, ("user", "target"), f"{path} needs it: copy it along")
@@ -92,8 +92,12 @@ def read_ranks(folder: Path) -> Ranks:
         raise _damaged(rows_path, "it holds other test rows than its name says")
     if not len(masked) == len(gained) == len(rows["user"]):
         raise _damaged(path, "its arrays speak of different numbers of test rows")
+    if not np.issubdtype(masked.dtype, np.integer) or not np.issubdtype(gained.dtype, np.integer):
+        raise _damaged(path, "its ranks are no whole numbers")
     masked = masked.astype(np.int64)
-    rank = {"masked": masked, "recbole": masked + gained}
+    rank = {"masked": masked, "recbole": masked + gained.astype(np.int64)}
+    if any((ranks < 1).any() for ranks in rank.values()):
+        raise _damaged(path, "a rank is below 1")
     return Ranks(rows["user"], rows["target"], rank, rows.get("seen"), rows.get("n_before"))
 
 
@@ -175,6 +179,6 @@ def _read(path: Path, names: Tuple[str, ...], missing: str) -> Dict[str, np.ndar
 
 def _damaged(path: Path, why: str) -> InputError:
     return InputError(
-        f"{path}: damaged, {why}; take a copy of it, or remove the run's folder and run the "
+        f"{path}: damaged, {why}; restore it, or remove the run's folder and run the "
         "benchmark again"
     )

@@ -4,7 +4,7 @@ import argparse
 import os
 import shlex
 import sys
-from typing import Any, Callable, Dict, List, Mapping, Tuple, Type
+from typing import Any, Callable, Dict, List, Mapping, NoReturn, Tuple, Type
 
 from recbole_poem.core import recbole_warnings, stack
 from recbole_poem.core.errors import InputError
@@ -46,6 +46,16 @@ class _Parser(argparse.ArgumentParser):
             return super().parse_known_args(*arguments, **settings)
         except argparse.ArgumentError as error:
             raise InputError(f"{error.argument_name}: {error.message}") from error
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse a command line.
+
+        Raises
+        ------
+        InputError
+            Always: for an option that is missing, and for one that is unknown.
+        """
+        raise InputError(f"{message}; {self.prog} --help shows the options")
 
 
 def _whole_number(text: str) -> int:

@@ -81,7 +81,7 @@ class Config(ChosenComponents, recbole.config.Config):
         config_file_list: Optional[List[str]] = None,
         config_dict: Optional[Dict[str, Any]] = None,
     ) -> None:
-        _check_arguments(model, config_file_list, config_dict)
+        check_arguments(model, config_file_list, config_dict)
         try:
             super().__init__(model, dataset, config_file_list, config_dict)
         except InputError:
@@ -140,7 +140,7 @@ class Config(ChosenComponents, recbole.config.Config):
 
     def _get_model_and_dataset(self, model: Any, dataset: Optional[str]) -> Tuple[Any, Any, Any]:
         model = self.external_config_dict.get("model") if model is None else model
-        _check_arguments(model, None, None)
+        check_arguments(model, None, None)
         if isinstance(model, str):
             model = get_model(model)
         names = super()._get_model_and_dataset(model, dataset)
@@ -263,8 +263,14 @@ class Config(ChosenComponents, recbole.config.Config):
             final["verbose"] = False
 
 
-def _check_arguments(model: Any, config_file_list: Any, config_dict: Any) -> None:
-    """Refuse what is no name of a model, no list of files, no mapping of keys."""
+def check_arguments(model: Any, config_file_list: Any, config_dict: Any) -> None:
+    """Refuse what is no name of a model, no list of files, no mapping of keys.
+
+    Raises
+    ------
+    InputError
+        Naming the argument.
+    """
     if model is not None and not isinstance(model, (str, type)):
         raise InputError(f"model: expected a name such as POEM, not {model!r}")
     if config_file_list is not None and not isinstance(config_file_list, (list, tuple)):

@@ -22,7 +22,7 @@ from recbole_poem.models.idle_keys import idle_keys
 from recbole_poem.training import checkpoint
 from recbole_poem.training.baselines import beside, judges_exposures
 from recbole_poem.training.checks.new_names import new_names
-from recbole_poem.training.config import Config
+from recbole_poem.training.config import Config, check_arguments
 from recbole_poem.training.experiment import Experiment, Preparation, assemble, prepare
 from recbole_poem.training.item_parts import check_goes_on, dense_keys
 from recbole_poem.training.loaders import training_split
@@ -118,6 +118,7 @@ def train(
     InputError
         For whatever is wrong with a file, a column, a key or a value.
     """
+    check_arguments(model, config_file_list, config_dict)
     given = dict(config_dict or {})
     if given.get("resume") is not None:
         named = {**given, "dataset": dataset} if dataset is not None else given
@@ -274,6 +275,7 @@ def load(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
     InputError
         If the file is missing, cut short or foreign, or does not fit its data set any more.
     """
+    check_arguments(None, None, config_dict)
     path = checkpoint.located(path, config_dict or {})
     state = checkpoint.read(path)
     given = {**laid(state["keys"], config_dict or {}), **dense_keys(state)}

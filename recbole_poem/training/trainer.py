@@ -213,7 +213,9 @@ class TrainingMixin(Trainer):
         other = checkpoint.plain(self.model.other_parameter(), "other_parameter")
         self._best = {"state_dict": state_dict, "other_parameter": other}
         self.best_epoch = epoch
-        if not self._validates:
+        if not self._validates:  # a resumed run may have scores, which are of other weights
+            self.cur_step, self.best_valid_result = 0, None
+            self.best_valid_score = -torch.inf if self.valid_metric_bigger else torch.inf
             self._write(epoch, finished=epoch + 1 >= self.epochs)
 
     def _write(self, epoch: int, finished: bool) -> None:

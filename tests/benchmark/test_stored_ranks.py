@@ -107,7 +107,7 @@ def test_damaged_ranks_are_named(tmp_path: Path) -> None:
     write_ranks(home, ranks_of(rank, rank))
     whole, arrays = path.read_bytes(), stored(path)
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"run/ranks.npz: damaged, .*; take a copy of it"):
+    with pytest.raises(InputError, match=r"run/ranks.npz: damaged, .*; restore it, or"):
         read_ranks(home)
     np.savez_compressed(path, **{**arrays, "places_gained": rank[1:]})
     with pytest.raises(InputError, match=r"run/ranks.npz: .*different numbers of test rows"):
@@ -119,7 +119,34 @@ def test_damaged_ranks_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"run/ranks.npz: damaged"):  # a pickle is not opened
         read_ranks(home)
     path.unlink()
-    with pytest.raises(InputError, match=r"ranks.npz: there is no such file; only finished runs"):
+    with pytest.raises(InputError, match=r"ranks.npz: there is no such file; restore it, or"):
+        read_ranks(home)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0, "a rank is below 1"),
+        (-3, "a rank is below 1"),
+        (np.nan, "its ranks are no whole numbers"),
+        (1.0, "its ranks are no whole numbers"),
+    ],
+)
+def test_ranks_are_whole_numbers_from_1(tmp_path: Path, number: float, words: str) -> None:
+    rank = np.arange(1, 41)
+    home, path = tmp_path / "run", tmp_path / "run" / "ranks.npz"
+    write_ranks(home, ranks_of(rank, rank))
+    np.savez_compressed(path, **{**stored(path), "rank_masked": np.array([number] * 40)})
+    with pytest.raises(InputError, match=f"run/ranks.npz: damaged, {words}; restore it"):
+        read_ranks(home)
+
+
+def test_a_place_gained_leaves_a_rank_from_1(tmp_path: Path) -> None:
+    rank = np.arange(1, 41)
+    home, path = tmp_path / "run", tmp_path / "run" / "ranks.npz"
+    write_ranks(home, ranks_of(rank, rank))
+    np.savez_compressed(path, **{**stored(path), "places_gained": -rank})
+    with pytest.raises(InputError, match="damaged, a rank is below 1"):
         read_ranks(home)
 
 

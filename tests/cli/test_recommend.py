@@ -212,7 +212,7 @@ def test_users_who_cannot_be_answered_are_named(
     for more in (["--users=u7", "--all_users"], ["--users=u7", "--input=a.csv"]):
         with pytest.raises(InputError, match="not allowed with argument --users"):
             parse([*arguments, *more])
-    with pytest.raises(SystemExit):
+    with pytest.raises(InputError, match=r"--input .* is required; recbole-poem recommend --help"):
         parse(arguments)
 
 

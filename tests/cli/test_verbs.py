@@ -32,6 +32,23 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
     assert len(said.splitlines()) > 3
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("doctor --x", "unrecognized arguments: --x; recbole-poem doctor --help"),
+        ("compare", "the following arguments are required: RESULTS; recbole-poem compare --help"),
+        ("serve --port=80", "the following arguments are required: --checkpoint; recbole-poem "),
+        ("simulate", "the following arguments are required: KIND; recbole-poem simulate --help"),
+    ],
+)
+def test_options_that_are_missing_or_unknown_are_told_in_one_line(
+    arguments: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments.split()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"recbole_poem: {words}") and said.count("\n") == 1
+
+
 @pytest.mark.parametrize("asked", ["--help", "-h"])
 def test_the_help_lists_the_verbs(asked: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([asked]) == 0

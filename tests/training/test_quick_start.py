@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
+import numpy as np
 import pytest
 import torch
 from conftest import random_log, successor_log
@@ -101,6 +102,30 @@ def test_a_resumed_run_knows_its_best_epoch_whatever_its_steps(keys: Dict[str, A
     assert checkpoint.read(again.saved_model_file)["best_epoch"] == 1
     better = trained([0.4], epochs=7, eval_step=1, resume=again.saved_model_file)
     assert better.best_epoch == 6
+
+
+def test_a_score_does_not_outlive_its_weights(keys: Dict[str, Any]) -> None:
+    """Epochs that no validation follows replace the weights that were the best."""
+    keys = {**keys, "train_batch_size": 64}
+    file = run_recbole_poem(config_dict={**keys, "epochs": 2})["model_file"]
+    assert checkpoint.read(file)["best_valid_result"] is not None
+    blind = run_recbole_poem(config_dict={"resume": file, "epochs": 3, "eval_step": 0})
+    assert blind["best_valid_result"] is None and blind["best_valid_score"] == -np.inf
+    state = checkpoint.read(file)
+    assert state["best_epoch"] == 2 and state["best_valid_score"] == -np.inf
+    seen = run_recbole_poem(config_dict={"resume": file, "epochs": 4, "eval_step": 1})
+    assert checkpoint.read(file)["best_epoch"] == 3
+    assert seen["best_valid_result"] == load(file).evaluate("valid")
+
+
+@pytest.mark.parametrize("given", [["epochs", 1], "epochs=1"])
+def test_keys_that_are_no_mapping_are_refused(keys: Dict[str, Any], given: Any) -> None:
+    file = run_recbole_poem(config_dict={**keys, "epochs": 1})["model_file"]
+    words = "^config_dict: expected keys and their values, not "
+    with pytest.raises(InputError, match=words):
+        run_recbole_poem("POEM", "toy", config_dict=given)
+    with pytest.raises(InputError, match=words):
+        load(file, given)
 
 
 @pytest.mark.parametrize(
