@@ -48,7 +48,7 @@ def read_records(path: Path) -> List[Tuple[str, Record]]:
     first, *rest = path.read_bytes().splitlines() or [b""]
     shared = object_of(f"{path}, line 1", first).get(_SHARED)
     if not isinstance(shared, dict) or not isinstance(shared.get(_KEYS, {}), dict):
-        raise InputError(f"{path}, line 1: damaged, it does not say what the records share")
+        raise damaged(f"{path}, line 1", "it does not say what the records share")
     of_all = {key: value for key, value in shared.items() if key != _KEYS}
     found = []
     for number, line in enumerate(rest, 2):
@@ -72,10 +72,17 @@ def object_of(where: str, content: bytes) -> Record:
         record = json.loads(content)
     except ValueError as error:
         words = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{where}: damaged, no JSON ({words})") from error
+        raise damaged(where, f"no JSON ({words})") from error
     if not isinstance(record, dict):
-        raise InputError(f"{where}: damaged, a record is one JSON object")
+        raise damaged(where, "a record is one JSON object")
     return record
+
+
+def damaged(where: str, why: str) -> InputError:
+    """Return the refusal of a record, with what can be done."""
+    return InputError(
+        f"{where}: damaged, {why}; restore it, or remove it and run the benchmark again"
+    )
 
 
 def _alike(records: Sequence[Record]) -> Record:

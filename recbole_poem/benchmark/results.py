@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 import yaml
 
-from recbole_poem.benchmark.gathered import object_of, read_records, write_records
+from recbole_poem.benchmark.gathered import damaged, object_of, read_records, write_records
 from recbole_poem.benchmark.ranking import in_order
 from recbole_poem.benchmark.stored_ranks import Ranks, read_ranks
 from recbole_poem.core.errors import InputError
@@ -201,7 +201,7 @@ def _gathered(folder: Path) -> Dict[str, Tuple[str, Any]]:
     found = {}
     for where, record in read_records(path):
         if not isinstance(record.get("id"), str):
-            raise InputError(f"{where}: damaged, 'id' is missing or of the wrong type")
+            raise damaged(where, "'id' is missing or of the wrong type")
         if not (folder / "runs" / record["id"] / "job.json").exists():
             found[record["id"]] = (where, record)
     return found
@@ -224,10 +224,10 @@ def _checked(where: str, record: Dict[str, Any]) -> Dict[str, Any]:
     finished_test = (record.get("status"), record.get("purpose")) == ("finished", "test")
     for key, kind in {**_RECORD, **(_FINISHED if finished_test else {})}.items():
         if not isinstance(record.get(key), kind):  # type: ignore[arg-type]
-            raise InputError(f"{where}: damaged, '{key}' is missing or of the wrong type")
+            raise damaged(where, f"'{key}' is missing or of the wrong type")
     for protocol in PROTOCOLS if finished_test else ():
         if "test" not in record["metrics"].get(protocol, {}):
-            raise InputError(f"{where}: damaged, 'metrics' lacks the test rows of '{protocol}'")
+            raise damaged(where, f"'metrics' lacks the test rows of '{protocol}'")
     return record
 
 

@@ -183,7 +183,7 @@ def check_sums(path: Path) -> None:
 
 def _damaged(path: Union[str, Path]) -> InputError:
     return InputError(
-        f"{path}: the checkpoint is cut short or damaged; take a copy of it, or train it again"
+        f"{path}: the checkpoint is cut short or damaged; restore it, or train it again"
     )
 
 

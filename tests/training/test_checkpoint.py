@@ -207,7 +207,7 @@ def test_damage_anywhere_ends_in_one_sentence_or_does_no_harm(data: Any) -> None
         assert torch.equal(back["state_dict"]["weight"], state()["state_dict"]["weight"])
 
 
-_DAMAGED = "the checkpoint is cut short or damaged; take a copy of it, or train it again"
+_DAMAGED = "the checkpoint is cut short or damaged; restore it, or train it again"
 
 
 @pytest.mark.parametrize("n_bytes", [1, 4000])
