@@ -103,6 +103,7 @@ def make(folder: Path, n_items: int, **more: Any) -> World:
         "epoch": 0,
         "finished": True,
         "cur_step": 0,
+        "best_epoch": 0,
         "best_valid_score": 0.0,
         "best_valid_result": None,
         **data_of(train),
