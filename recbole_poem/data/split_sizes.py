@@ -15,6 +15,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.plurals import counted
 from recbole_poem.core.times import span_in_words
 from recbole_poem.data.rows import in_parts
+from recbole_poem.data.split_by_time import NAME
 from recbole_poem.log.requests import ROWS_AT_ONCE
 
 _PARTS = ("training", "validation", "test")
@@ -71,6 +72,7 @@ def log_words(dataset: Any) -> str:
 _LEFT_OUT = {
     "valid_and_test": "the last row of each user to test, the one before it to validate",
     "test_only": "the last row of each user to test",
+    "valid_only": "the last row of each user to validate",
 }
 
 
@@ -78,14 +80,26 @@ def predicted_words(config: Any) -> str:
     """Say which rows a configuration predicts to validate and to test."""
     if config["benchmark_filename"] is not None:
         return f"as the files of benchmark_filename: {', '.join(config['benchmark_filename'])}"
-    kind, value = next(iter(config["eval_args"]["split"].items()))
-    words = _LEFT_OUT.get(value) if isinstance(value, str) else None
-    if words is None:
-        order = "in the order of time" if config["eval_args"]["order"] == "TO" else "at random"
-        words = f"by {kind} {value}" + ("" if kind == "split_by_time" else f", {order}")
+    words = _split_in_words(config["eval_args"])
     if config["positive_feedback"] is not None:
         words += f", of those with {config['positive_feedback']}"
     return words
+
+
+def _split_in_words(eval_args: Any) -> str:
+    """Say of checked ``eval_args`` which rows the parts of the split take."""
+    kind, value = next(iter(eval_args["split"].items()))
+    by_time = eval_args["order"] == "TO"
+    if kind == "LS":
+        return _LEFT_OUT[value] + ("" if by_time else ", in an order drawn at random")
+    if kind == NAME:
+        return f"by time, {', '.join(f'{part}: {which}' for part, which in value.items())}"
+    parts = " : ".join(map(str, value))
+    if kind == "TS":
+        return f"the parts {parts}, of which the last begins for all users at the same time"
+    of_user = str(eval_args["group_by"]).lower() == "user"
+    rows = "each user's rows" if of_user else "all rows"
+    return f"the parts {parts} of {rows}, {'in the order of time' if by_time else 'at random'}"
 
 
 def split_words(dataset: Any, splits: Sequence[Any]) -> str:

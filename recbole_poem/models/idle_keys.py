@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, Iterator, List, Tuple
 
+from recbole_poem.core.stage import Choice
 from recbole_poem.models.keys import OF_RANKERS, POEMKeys
 
 #: what a model without a ranking reader has no use for
@@ -56,9 +57,13 @@ def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
     stages = {stage.key for stage in config.stages()}
     encoder = config.component("history_encoder")
     reads = "ranking_reader" in stages and config.component("ranking_reader") is not None
-    for key in () if encoder is None else getattr(encoder.component, "unread_keys", ()):
-        if key == "n_layers" or not reads:  # the other sizes are those of the reader, too
+    reader = config.component("ranking_reader") if reads else None
+    for key in () if encoder is None else _unread(encoder):
+        if key == "n_layers" or reader is None:  # the other sizes are those of the reader, too
             yield key, f"the history_encoder {encoder.name} does not read it"
+        elif key in _unread(reader):
+            names = f"the history_encoder {encoder.name} nor the ranking_reader {reader.name}"
+            yield key, f"neither {names} reads it"
     losses = config.component("losses") or {}
     if losses and not any(_asks_softmax(term.component) for term in losses.values()):
         why = f"no loss asks for the softmax over the catalogue ({', '.join(losses)})"
@@ -76,6 +81,14 @@ def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
             yield "logit_terms", f"{_NO_READER}, and one of the terms reads rankings"
     elif config["ranking_training"] == "stacked":
         yield "request_weight", "it holds for ranking_training: joint"
+
+
+def _unread(choice: Choice) -> List[str]:
+    """Return the keys of sizes that a component says it does not read, nor one in its settings."""
+    keys = getattr(choice.component, "unread_keys", ())
+    inside = [part for part in vars(choice.settings).values() if isinstance(part, Choice)]
+    told = [_unread(part) for part in inside if hasattr(part.component, "unread_keys")]
+    return [key for key in keys if all(key in others for others in told)]
 
 
 def _asks_softmax(term: Any) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.preparation import data_preparation
+from recbole_poem.data.split_sizes import predicted_words
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble, create_dataset, prepare
 from recbole_poem.training.quick_start import load, run_recbole_poem
@@ -221,3 +222,34 @@ def test_every_row_is_in_a_part_or_told(write_dataset, caplog, model):
 def test_rows_that_are_no_targets_are_told(write_dataset, caplog):
     words = said(write_dataset(UNEVEN), "POEM", caplog, positive_feedback={"rating": "[4,inf)"})
     assert "; 2 rows are no targets and history alone; " in words
+
+
+@pytest.mark.parametrize(
+    ("eval_args", "words"),
+    [
+        ({"split": {"RS": [8, 1, 1]}}, "the parts 8 : 1 : 1 of each user's rows, at random"),
+        (
+            {"split": {"RS": [0.8, 0.1, 0.1]}, "order": "TO", "group_by": "none"},
+            "the parts 0.8 : 0.1 : 0.1 of all rows, in the order of time",
+        ),
+        (
+            {"split": {"TS": [8, 1, 1]}, "order": "TO"},
+            "the parts 8 : 1 : 1, of which the last begins for all users at the same time",
+        ),
+        (
+            {"split": {"LS": "test_only"}, "order": "TO"},
+            "the last row of each user to test",
+        ),
+        (
+            {"split": {"LS": "valid_only"}, "order": "RO"},
+            "the last row of each user to validate, in an order drawn at random",
+        ),
+        (
+            {"split": {"split_by_time": {"valid": "24 hours", "test": "last 24 hours"}}},
+            "by time, valid: 24 hours, test: last 24 hours",
+        ),
+    ],
+)
+def test_what_a_split_predicts_is_told_in_words(eval_args: Dict[str, Any], words: str) -> None:
+    config = Config("BPR", "ml-100k", config_dict={"eval_args": eval_args})
+    assert predicted_words(config) == words

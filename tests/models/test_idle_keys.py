@@ -65,6 +65,26 @@ def test_sizes_that_an_encoder_does_not_read_are_told(encoder: str, idle_ones: L
     assert idle(**sizes, history_encoder=encoder) == of_history
 
 
+@pytest.mark.parametrize(
+    ("reader", "idle_ones"),
+    [
+        ("ridge", ["n_heads", "attn_dropout_prob"]),
+        ("pooling", ["n_heads", "attn_dropout_prob"]),
+        ("partial_order", []),
+        ({"name": "sum", "first": "ridge", "second": "pooling"}, ["n_heads", "attn_dropout_prob"]),
+        ({"name": "sum", "first": "ridge", "second": "partial_order"}, []),
+    ],
+)
+def test_sizes_that_neither_encoder_nor_reader_reads_are_told(
+    reader: Any, idle_ones: List[str]
+) -> None:
+    sizes = {"n_heads": 1, "inner_size": 8, "attn_dropout_prob": 0.1}
+    name = reader if isinstance(reader, str) else reader["name"]
+    why = f"neither the history_encoder gimirec nor the ranking_reader {name} reads it"
+    found = idle(**sizes, history_encoder="gimirec", ranking_reader=reader)
+    assert found == [(key, why) for key in idle_ones]
+
+
 @pytest.mark.parametrize("key", ["sampled_negatives", "full_softmax_limit"])
 def test_a_sample_that_no_loss_reads_is_told(key: str) -> None:
     why = "no loss asks for the softmax over the catalogue (gbce, margin)"

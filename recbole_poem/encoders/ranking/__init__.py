@@ -1,6 +1,6 @@
 """Ranking readers: what makes the ranking state of a ranking."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol, Tuple
 
 import torch
 
@@ -12,7 +12,14 @@ class RankingReader(Protocol):
 
     It is made of its settings, the model's `Sizes`, the number F of features of a candidate, and a
     grouping (see `recbole_poem.fusion.groups`).
+
+    Attributes
+    ----------
+    unread_keys : tuple of str
+        Of the class: the keys of sizes, such as ``n_heads``, that it has no use for.
     """
+
+    unread_keys: ClassVar[Tuple[str, ...]]
 
     def __call__(
         self, embeddings: torch.Tensor, ranking: FusedRanking, draws: torch.Tensor

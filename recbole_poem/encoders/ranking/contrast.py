@@ -25,6 +25,8 @@ class Contrast(nn.Module):
         See `recbole_poem.encoders.ranking.ridge.Ridge`.
     """
 
+    unread_keys = ("n_heads", "attn_dropout_prob")
+
     @dataclass(frozen=True)
     class Settings:
         """Of what is known of a place."""

@@ -1,7 +1,7 @@
 """The ranking reader of POEM: a draw from ordered groups, read by a partial-order encoder."""
 
 from dataclasses import dataclass
-from typing import Any, Tuple
+from typing import Any, ClassVar, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,8 @@ class PartialOrder(nn.Module):
         F, of a candidate.
     grouping : Grouping
     """
+
+    unread_keys: ClassVar[Tuple[str, ...]] = ()
 
     @dataclass(frozen=True)
     class Settings:

@@ -27,6 +27,8 @@ class Pooling(nn.Module):
         See `recbole_poem.encoders.ranking.ridge.Ridge`.
     """
 
+    unread_keys = ("n_heads", "attn_dropout_prob")
+
     @dataclass(frozen=True)
     class Settings:
         """Of the attention."""

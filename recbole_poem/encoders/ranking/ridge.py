@@ -86,6 +86,8 @@ class Ridge(nn.Module):
     grouping : Grouping
     """
 
+    unread_keys = ("n_heads", "attn_dropout_prob")
+
     @dataclass(frozen=True)
     class Settings:
         """Of the regression."""
