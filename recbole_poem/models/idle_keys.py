@@ -36,12 +36,22 @@ def idle_keys(config: Any) -> List[Tuple[str, str]]:
     if getattr(config.model_class, "keys", None) is not POEMKeys:
         return []
     reasons = _reasons(config)
-    return [
-        (key, reasons[head])
-        for key in config.external_config_dict
-        for head in [key.partition(".")[0]]
-        if head in reasons and key not in config.keys_beside_data
-    ]
+    given = [key for key in config.external_config_dict if key not in config.keys_beside_data]
+    heads = [(key, key.partition(".")[0]) for key in given]
+    idle = [(key, reasons[head]) for key, head in heads if head in reasons]
+    return idle + list(_terms(config, given))
+
+
+def _terms(config: Any, given: List[str]) -> Iterator[Tuple[str, str]]:
+    """Return the logit terms of `given` keys that read rankings, where no reader reads any."""
+    stages = {stage.key for stage in config.stages()}
+    if "ranking_reader" not in stages or config.component("ranking_reader") is not None:
+        return
+    for name, term in config.component("logit_terms").items():
+        where = f"logit_terms.{name}"
+        for key in given if term.component.reads_ranking else ():
+            if key == "logit_terms" or f"{key}.".startswith(f"{where}."):
+                yield max(key, where, key=len), f"{_NO_READER}, and it reads rankings"
 
 
 def _reasons(config: Any) -> Dict[str, str]:
@@ -77,8 +87,6 @@ def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
         if not any(term.component.reads_rankings(term.settings) for term in losses.values()):
             why = f"{_NO_READER}, and no loss reads rankings"
             yield from dict.fromkeys(_OF_RANKINGS, why).items()
-        if any(term.component.reads_ranking for term in config.component("logit_terms").values()):
-            yield "logit_terms", f"{_NO_READER}, and one of the terms reads rankings"
     elif config["ranking_training"] == "stacked":
         yield "request_weight", "it holds for ranking_training: joint"
 

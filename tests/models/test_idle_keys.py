@@ -40,10 +40,23 @@ def test_a_model_of_the_history_alone_has_no_use_for_rankings() -> None:
     assert idle(**alone) == []
     assert idle(**alone, score_fusion="normal_scores") == [("score_fusion", why)]
     assert idle(**alone, score_fusion="normal_scores", losses=["feedback", "system"]) == []
-    why = "there is no ranking_reader, and one of the terms reads rankings"
-    assert idle(**alone, logit_terms="candidate_head") == [("logit_terms", why)]
+    why = "there is no ranking_reader, and it reads rankings"
+    told = [("logit_terms.candidate_head", why)]
+    assert idle(**alone, logit_terms="candidate_head") == told
+    assert idle(**alone, logit_terms=["repeat", "candidate_head"]) == told
     assert idle(**alone, logit_terms="repeat") == []
     assert idle(targets={"watch": {"target": "watch_time"}}) == []  # data sets name them
+
+
+def test_of_logit_terms_those_alone_that_read_rankings_are_told() -> None:
+    alone = {"ranking_reader": "none"}  # POEM's own terms are candidate_head and repeat
+    assert idle(**alone, **{"logit_terms.popularity_trend.weights": [0.5]}) == []
+    assert idle(**alone, **{"logit_terms.repeat": False}) == []
+    assert idle(**alone, **{"logit_terms.candidate_head": False}) == []
+    head = "logit_terms.candidate_head.hidden_size"
+    why = "there is no ranking_reader, and it reads rankings"
+    assert idle(**alone, **{head: 8}) == [(head, why)]
+    assert idle(**{head: 8}) == []
 
 
 @pytest.mark.parametrize(
