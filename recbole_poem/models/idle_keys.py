@@ -3,6 +3,7 @@
 from typing import Any, Dict, Iterator, List, Tuple
 
 from recbole_poem.core.stage import Choice
+from recbole_poem.encoders.ranking import reads_groups
 from recbole_poem.models.keys import OF_RANKERS, POEMKeys
 
 #: what a model without a ranking reader has no use for
@@ -64,6 +65,8 @@ def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
     if not getattr(source.component, "trains_rankers", False):
         why = f"the ranking_source {source.name} trains no ranker, as time_blocks does"
         yield from ((key, why) for key in OF_RANKERS if key != "targets")  # data sets name those
+    for key in _unread(source):
+        yield key, f"the ranking_source {source.name} does not read it"
     stages = {stage.key for stage in config.stages()}
     encoder = config.component("history_encoder")
     reads = "ranking_reader" in stages and config.component("ranking_reader") is not None
@@ -74,6 +77,8 @@ def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
         elif key in _unread(reader):
             names = f"the history_encoder {encoder.name} nor the ranking_reader {reader.name}"
             yield key, f"neither {names} reads it"
+    if reader is not None and not reads_groups(reader):
+        yield "grouping", f"the ranking_reader {reader.name} reads no groups as it is set"
     losses = config.component("losses") or {}
     if losses and not any(_asks_softmax(term.component) for term in losses.values()):
         why = f"no loss asks for the softmax over the catalogue ({', '.join(losses)})"
@@ -92,7 +97,7 @@ def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
 
 
 def _unread(choice: Choice) -> List[str]:
-    """Return the keys of sizes that a component says it does not read, nor one in its settings."""
+    """Return the keys that a component says it does not read, nor one in its settings."""
     keys = getattr(choice.component, "unread_keys", ())
     inside = [part for part in vars(choice.settings).values() if isinstance(part, Choice)]
     told = [_unread(part) for part in inside if hasattr(part.component, "unread_keys")]

@@ -60,6 +60,30 @@ def test_of_logit_terms_those_alone_that_read_rankings_are_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("reader", "reads"),
+    [
+        ("partial_order", True),
+        ("ridge", False),
+        ({"name": "contrast", "values": "features"}, False),
+        ({"name": "pooling", "values": "groups"}, True),
+        ({"name": "sum", "first": "ridge", "second": "partial_order"}, True),
+        ({"name": "sum", "first": "ridge", "second": "pooling"}, False),
+    ],
+)
+def test_a_grouping_that_no_reader_reads_is_told(reader: Any, reads: bool) -> None:
+    name = reader if isinstance(reader, str) else reader["name"]
+    told = [("grouping.n_groups", f"the ranking_reader {name} reads no groups as it is set")]
+    assert idle(ranking_reader=reader, **{"grouping.n_groups": 7}) == ([] if reads else told)
+
+
+def test_objectives_that_a_source_does_not_read_are_told() -> None:
+    key = "objectives.next.steps"
+    assert idle(**{key: 2}) == idle(**{key: 2}, ranking_source="time_blocks") == []
+    told = [(key, "the ranking_source logged does not read it")]
+    assert idle(**{key: 2}, ranking_source="logged") == told
+
+
+@pytest.mark.parametrize(
     ("encoder", "idle_ones"),
     [
         ("comirec", ["n_layers", "n_heads", "inner_size", "attn_dropout_prob"]),
