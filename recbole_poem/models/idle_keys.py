@@ -9,13 +9,10 @@ from recbole_poem.models.keys import OF_RANKERS, POEMKeys
 #: what a model without a ranking reader has no use for
 _OF_READERS = (
     "n_rankings", "request_lag", "ranking_training", "request_weight", "grouping", "state_fusion",
-    "shuffle_scores",
+    "shuffle_scores", "shuffle_rankings", "hide_target",
 )  # fmt: skip
 #: and what it has none for where no loss reads rankings either
-_OF_RANKINGS = (
-    "ranking_source", "objectives", "score_fusion", "requests_per_window", "shuffle_rankings",
-    "hide_target",
-)  # fmt: skip
+_OF_RANKINGS = ("ranking_source", "objectives", "score_fusion", "requests_per_window")
 #: and what it has none for where no loss asks for the softmax over the catalogue
 _OF_SOFTMAX = ("full_softmax_limit", "sampled_negatives", "negative_distribution")
 #: what the ranking stage alone has no use for, which has no states of users

@@ -26,6 +26,8 @@ def test_a_ranker_that_nothing_trains_is_told(key: str) -> None:
         ({"n_rankings": 3, "ranking_reader": "none"}, "there is no ranking_reader"),
         ({"state_fusion": "residual", "ranking_reader": "none"}, "there is no ranking_reader"),
         ({"shuffle_scores": True, "ranking_reader": "none"}, "there is no ranking_reader"),
+        ({"shuffle_rankings": True, "ranking_reader": "none"}, "there is no ranking_reader"),
+        ({"hide_target": True, "ranking_reader": "none"}, "there is no ranking_reader"),
         ({"request_weight": 2}, "it holds for ranking_training: joint"),
     ],
 )
