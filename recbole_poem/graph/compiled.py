@@ -20,7 +20,9 @@ ONE = np.uint64(1)
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function to machine code that runs without Python's lock, threads side by side.
 
-    The code is kept on disk for the next process, beside the file or in the user's cache.
+    The code is kept on disk for the next process, beside the file or in the user's cache. numba
+    makes it anew when that file changes, and not when a compiled function does that it calls in
+    another file: whoever changes one of those removes the kept code (``*.nbi`` and ``*.nbc``).
     """
     compiling = numba.njit(nogil=True, error_model="numpy")
     kept = numba.njit(nogil=True, error_model="numpy", cache=True)

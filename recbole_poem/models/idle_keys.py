@@ -3,18 +3,16 @@
 from typing import Any, Dict, Iterator, List, Tuple
 
 from recbole_poem.core.stage import Choice
+from recbole_poem.encoders.ranking import reads_groups
 from recbole_poem.models.keys import OF_RANKERS, POEMKeys
 
 #: what a model without a ranking reader has no use for
 _OF_READERS = (
     "n_rankings", "request_lag", "ranking_training", "request_weight", "grouping", "state_fusion",
-    "shuffle_scores",
+    "shuffle_scores", "shuffle_rankings", "hide_target",
 )  # fmt: skip
 #: and what it has none for where no loss reads rankings either
-_OF_RANKINGS = (
-    "ranking_source", "objectives", "score_fusion", "requests_per_window", "shuffle_rankings",
-    "hide_target",
-)  # fmt: skip
+_OF_RANKINGS = ("ranking_source", "objectives", "score_fusion", "requests_per_window")
 #: and what it has none for where no loss asks for the softmax over the catalogue
 _OF_SOFTMAX = ("full_softmax_limit", "sampled_negatives", "negative_distribution")
 #: what the ranking stage alone has no use for, which has no states of users
@@ -36,12 +34,22 @@ def idle_keys(config: Any) -> List[Tuple[str, str]]:
     if getattr(config.model_class, "keys", None) is not POEMKeys:
         return []
     reasons = _reasons(config)
-    return [
-        (key, reasons[head])
-        for key in config.external_config_dict
-        for head in [key.partition(".")[0]]
-        if head in reasons and key not in config.keys_beside_data
-    ]
+    given = [key for key in config.external_config_dict if key not in config.keys_beside_data]
+    heads = [(key, key.partition(".")[0]) for key in given]
+    idle = [(key, reasons[head]) for key, head in heads if head in reasons]
+    return idle + list(_terms(config, given))
+
+
+def _terms(config: Any, given: List[str]) -> Iterator[Tuple[str, str]]:
+    """Return the logit terms of `given` keys that read rankings, where no reader reads any."""
+    stages = {stage.key for stage in config.stages()}
+    if "ranking_reader" not in stages or config.component("ranking_reader") is not None:
+        return
+    for name, term in config.component("logit_terms").items():
+        where = f"logit_terms.{name}"
+        for key in given if term.component.reads_ranking else ():
+            if key == "logit_terms" or f"{key}.".startswith(f"{where}."):
+                yield max(key, where, key=len), f"{_NO_READER}, and it reads rankings"
 
 
 def _reasons(config: Any) -> Dict[str, str]:
@@ -54,6 +62,8 @@ def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
     if not getattr(source.component, "trains_rankers", False):
         why = f"the ranking_source {source.name} trains no ranker, as time_blocks does"
         yield from ((key, why) for key in OF_RANKERS if key != "targets")  # data sets name those
+    for key in _unread(source):
+        yield key, f"the ranking_source {source.name} does not read it"
     stages = {stage.key for stage in config.stages()}
     encoder = config.component("history_encoder")
     reads = "ranking_reader" in stages and config.component("ranking_reader") is not None
@@ -64,6 +74,8 @@ def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
         elif key in _unread(reader):
             names = f"the history_encoder {encoder.name} nor the ranking_reader {reader.name}"
             yield key, f"neither {names} reads it"
+    if reader is not None and not reads_groups(reader):
+        yield "grouping", f"the ranking_reader {reader.name} reads no groups as it is set"
     losses = config.component("losses") or {}
     if losses and not any(_asks_softmax(term.component) for term in losses.values()):
         why = f"no loss asks for the softmax over the catalogue ({', '.join(losses)})"
@@ -77,14 +89,12 @@ def _pairs(config: Any) -> Iterator[Tuple[str, str]]:
         if not any(term.component.reads_rankings(term.settings) for term in losses.values()):
             why = f"{_NO_READER}, and no loss reads rankings"
             yield from dict.fromkeys(_OF_RANKINGS, why).items()
-        if any(term.component.reads_ranking for term in config.component("logit_terms").values()):
-            yield "logit_terms", f"{_NO_READER}, and one of the terms reads rankings"
     elif config["ranking_training"] == "stacked":
         yield "request_weight", "it holds for ranking_training: joint"
 
 
 def _unread(choice: Choice) -> List[str]:
-    """Return the keys of sizes that a component says it does not read, nor one in its settings."""
+    """Return the keys that a component says it does not read, nor one in its settings."""
     keys = getattr(choice.component, "unread_keys", ())
     inside = [part for part in vars(choice.settings).values() if isinstance(part, Choice)]
     told = [_unread(part) for part in inside if hasattr(part.component, "unread_keys")]

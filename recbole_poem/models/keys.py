@@ -109,13 +109,11 @@ def check_poem(config: Any) -> None:
         )
     _check_fusion(config, losses or {})
     check_table(config)
-    if losses and config.component("ranking_reader"):
-        _check_reading_is_taught(losses)
-    if losses and stacked and not any(term.component.teaches_history for term in losses.values()):
-        raise InputError(
-            "losses: with ranking_training stacked the history learns from a loss of its own, such "
-            "as feedback, and none is among them; add it, or set ranking_training: joint"
-        )
+    acting = {name: term for name, term in (losses or {}).items() if _weighs(term)}
+    if acting and config.component("ranking_reader"):
+        _check_reading_is_taught(acting)
+    if acting and stacked:
+        _check_history_is_taught(acting)
 
 
 def _check_losses(losses: Optional[Mapping[str, Any]]) -> None:
@@ -130,8 +128,13 @@ def _check_losses(losses: Optional[Mapping[str, Any]]) -> None:
             f"losses: {' and '.join(losses)} goes beside a loss of the next item, and there is "
             "none; add feedback"
         )
-    if all(losses[name].settings.weight == 0 for name in telling):
+    if not any(_weighs(losses[name]) for name in telling):
         raise InputError(f"losses.{telling[0]}.weight: with 0 there is nothing to learn items from")
+
+
+def _weighs(term: Any) -> bool:
+    """Tell whether the weight of a chosen term is above 0; one from outside may have none."""
+    return bool(getattr(term.settings, "weight", 1))
 
 
 def _check_reading_is_taught(losses: Mapping[str, Any]) -> None:
@@ -141,6 +144,17 @@ def _check_reading_is_taught(losses: Mapping[str, Any]) -> None:
         raise InputError(
             f"losses: {' and '.join(losses)} acts on the history alone, and what reads rankings "
             "would learn nothing; add feedback, or set ranking_reader: none"
+        )
+
+
+def _check_history_is_taught(losses: Mapping[str, Any]) -> None:
+    """Refuse stacked training in which no term would teach the history to tell items."""
+    terms = [term.component for term in losses.values()]
+    if not any(term.teaches_history and term.stands_alone for term in terms):
+        raise InputError(
+            "losses: with ranking_training stacked the history learns from a loss of its own, such "
+            "as feedback, and none of a weight above 0 is among them; add it, or set "
+            "ranking_training: joint"
         )
 
 
@@ -164,6 +178,11 @@ def _check_fusion(config: Any, losses: Mapping[str, Any]) -> None:
         raise InputError(
             f"losses: the score_fusion {fusion.name} learns by the loss 'fusion', which is not "
             "among them; add losses.fusion: True"
+        )
+    if learned and not _weighs(losses["fusion"]):
+        raise InputError(
+            f"losses.fusion.weight: with 0 the score_fusion {fusion.name} learns nothing; give a "
+            "number above 0"
         )
     if learned and config["n_rankings"] > 1:
         raise InputError(

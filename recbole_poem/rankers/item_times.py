@@ -1,6 +1,6 @@
 """When items came: a column of the items, as times."""
 
-from typing import Any
+from typing import Any, List
 
 import numpy as np
 import pandas as pd
@@ -57,6 +57,17 @@ def item_times(dataset: Any, time_unit: str, utc_offset: int, column: str) -> np
     since = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy() - utc_offset
     found: np.ndarray = np.r_[np.nan, since][values]
     return found
+
+
+def times_read(config: Any, dataset: Any) -> List[np.ndarray]:
+    """Return the times that the inputs of a ranker read of items, (n_items,) float64 each.
+
+    A column of dates is known to a ranker by what the tokens say; their numbers do not tell it.
+    """
+    chosen = (config.component("ranker_input") or {}).values()
+    columns = [getattr(choice.settings, "uploaded", None) for choice in chosen]
+    clock = config["time_unit"], config["utc_offset"]
+    return [item_times(dataset, *clock, column) for column in columns if column is not None]
 
 
 def _check(column: str, times: np.ndarray, log: np.ndarray, unit: str) -> None:

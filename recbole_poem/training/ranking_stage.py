@@ -28,6 +28,7 @@ from recbole_poem.data.ranking_dataset import (
 )
 from recbole_poem.log.exposures import Exposures
 from recbole_poem.log.requests import RequestLog
+from recbole_poem.rankers.item_times import times_read
 from recbole_poem.rankers.multi_task_ranker import MultiTaskRanker, table_fields
 from recbole_poem.rankers.ranking_requests import RankingRequests
 from recbole_poem.rankers.request_columns import context_of
@@ -203,5 +204,7 @@ def table_digest(config: Config, dataset: Any) -> str:
         for field in table_fields(dataset, id_field, table):
             digest.update(json.dumps([field.name, field.kind, list(field.values.shape)]).encode())
             digest.update(field.values.numpy().tobytes())
+    for times in times_read(config, dataset):
+        digest.update(times.tobytes())
     digest.update(context_of(config, dataset.log).tobytes())
     return digest.hexdigest()

@@ -138,6 +138,19 @@ def test_what_has_a_say_gets_rankers_of_its_own_and_what_has_none_shares_them(
     assert len(rankers_of(keys)) == len(changes) + 2
 
 
+def test_dates_of_items_that_move_get_rankers_of_their_own(keys: Dict[str, Any]) -> None:
+    items = Path(keys["data_path"]) / "toy" / "toy.item"
+    header, *lines = items.read_text().splitlines()
+    keys = with_source(keys, epochs=0)
+    keys["load_col"] = {**keys["load_col"], "item": [*keys["load_col"]["item"], "came"]}
+    keys["ranker_input"] = {"item_statistics": {"uploaded": "came"}}
+    for number, year in enumerate((2019, 2020), 1):  # the numbers of these tokens stay the same
+        rows = [f"{line}\t{year}-01-{1 + day % 9}" for day, line in enumerate(lines)]
+        items.write_text("\n".join([f"{header}\tcame:token", *rows]) + "\n")
+        source_of(*prepared(keys)).estimate(map)
+        assert len(rankers_of(keys)) == number
+
+
 def test_a_stage_goes_on_from_the_one_before(keys: Dict[str, Any]) -> None:
     keys = with_source(keys, epochs=0)
     build(*prepared(keys))

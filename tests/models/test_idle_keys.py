@@ -26,6 +26,8 @@ def test_a_ranker_that_nothing_trains_is_told(key: str) -> None:
         ({"n_rankings": 3, "ranking_reader": "none"}, "there is no ranking_reader"),
         ({"state_fusion": "residual", "ranking_reader": "none"}, "there is no ranking_reader"),
         ({"shuffle_scores": True, "ranking_reader": "none"}, "there is no ranking_reader"),
+        ({"shuffle_rankings": True, "ranking_reader": "none"}, "there is no ranking_reader"),
+        ({"hide_target": True, "ranking_reader": "none"}, "there is no ranking_reader"),
         ({"request_weight": 2}, "it holds for ranking_training: joint"),
     ],
 )
@@ -40,10 +42,47 @@ def test_a_model_of_the_history_alone_has_no_use_for_rankings() -> None:
     assert idle(**alone) == []
     assert idle(**alone, score_fusion="normal_scores") == [("score_fusion", why)]
     assert idle(**alone, score_fusion="normal_scores", losses=["feedback", "system"]) == []
-    why = "there is no ranking_reader, and one of the terms reads rankings"
-    assert idle(**alone, logit_terms="candidate_head") == [("logit_terms", why)]
+    why = "there is no ranking_reader, and it reads rankings"
+    told = [("logit_terms.candidate_head", why)]
+    assert idle(**alone, logit_terms="candidate_head") == told
+    assert idle(**alone, logit_terms=["repeat", "candidate_head"]) == told
     assert idle(**alone, logit_terms="repeat") == []
     assert idle(targets={"watch": {"target": "watch_time"}}) == []  # data sets name them
+
+
+def test_of_logit_terms_those_alone_that_read_rankings_are_told() -> None:
+    alone = {"ranking_reader": "none"}  # POEM's own terms are candidate_head and repeat
+    assert idle(**alone, **{"logit_terms.popularity_trend.weights": [0.5]}) == []
+    assert idle(**alone, **{"logit_terms.repeat": False}) == []
+    assert idle(**alone, **{"logit_terms.candidate_head": False}) == []
+    head = "logit_terms.candidate_head.hidden_size"
+    why = "there is no ranking_reader, and it reads rankings"
+    assert idle(**alone, **{head: 8}) == [(head, why)]
+    assert idle(**{head: 8}) == []
+
+
+@pytest.mark.parametrize(
+    ("reader", "reads"),
+    [
+        ("partial_order", True),
+        ("ridge", False),
+        ({"name": "contrast", "values": "features"}, False),
+        ({"name": "pooling", "values": "groups"}, True),
+        ({"name": "sum", "first": "ridge", "second": "partial_order"}, True),
+        ({"name": "sum", "first": "ridge", "second": "pooling"}, False),
+    ],
+)
+def test_a_grouping_that_no_reader_reads_is_told(reader: Any, reads: bool) -> None:
+    name = reader if isinstance(reader, str) else reader["name"]
+    told = [("grouping.n_groups", f"the ranking_reader {name} reads no groups as it is set")]
+    assert idle(ranking_reader=reader, **{"grouping.n_groups": 7}) == ([] if reads else told)
+
+
+def test_objectives_that_a_source_does_not_read_are_told() -> None:
+    key = "objectives.next.steps"
+    assert idle(**{key: 2}) == idle(**{key: 2}, ranking_source="time_blocks") == []
+    told = [(key, "the ranking_source logged does not read it")]
+    assert idle(**{key: 2}, ranking_source="logged") == told
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,7 @@ def test_two_fusions_share_a_cache_whose_candidates_they_choose_alike(
     ("more", "words"),
     [
         ({"losses.fusion": False}, r"^losses: the score_fusion umre learns by the loss 'fusion'"),
+        ({"losses.fusion.weight": 0}, r"^losses\.fusion\.weight: with 0 the score_fusion umre le"),
         ({"n_rankings": 2}, r"^n_rankings: the score_fusion umre learns who asks"),
         ({"score_fusion": "reciprocal_rank"}, r"^losses\.fusion: with the score_fusion recip"),
         ({"ranking_reader": "none"}, r"^losses\.fusion: with no ranking_reader there is no fu"),

@@ -41,6 +41,28 @@ def test_it_is_refused(keys: Dict[str, Any], words: str, training: str) -> None:
         Config("POEM", "ml-100k", config_dict={**keys, "ranking_training": training})
 
 
+@pytest.mark.parametrize(
+    "losses",
+    [
+        {"feedback": {"weight": 0}, "system": {}},
+        {"history_length": {}, "system": {}},
+    ],
+)
+def test_stacked_training_needs_what_teaches_the_history_to_tell_items(losses: Any) -> None:
+    words = "^losses: with ranking_training stacked the history learns from a loss of its own"
+    with pytest.raises(InputError, match=words):
+        Config("POEM", "ml-100k", config_dict={"losses": losses})
+    keys = {"losses": losses, "ranking_training": "joint"}
+    assert set(Config("POEM", "ml-100k", config_dict=keys).component("losses")) == set(losses)
+
+
+def test_a_loss_of_weight_0_does_not_teach_to_read() -> None:
+    losses = {"feedback": {"weight": 0}, "next_item_contrast": {}}
+    words = "^losses: next_item_contrast acts on the history alone, and what reads rankings would"
+    with pytest.raises(InputError, match=words):
+        Config("POEM", "ml-100k", config_dict={"losses": losses, "ranking_training": "joint"})
+
+
 def test_a_history_alone_may_learn_by_what_acts_on_it_alone() -> None:
     keys = {"losses": "next_item_contrast", "ranking_reader": "none"}
     assert list(Config("POEM", "ml-100k", config_dict=keys).component("losses")) == [

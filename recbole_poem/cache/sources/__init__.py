@@ -4,6 +4,7 @@ A source is made as ``component(settings, context)``, and is a
 `recbole_poem.cache.rankings.Ranker`; one that learns first is an `EstimatingRanker`, whose
 ``estimate`` is handed the parallel map. Its own settings are part of what a cache depends on
 without its saying so. One whose rankings come of the stage ``ranker`` has ``trains_rankers``, True.
+One that has no use for the stage ``objectives`` names it in ``unread_keys``.
 """
 
 from dataclasses import dataclass

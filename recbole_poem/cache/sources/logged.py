@@ -226,6 +226,8 @@ class LoggedRanker:
 class Logged(LoggedRanker):
     """Rankings that a ranking stage logged, of ``<dataset>.cand`` beside the data set."""
 
+    unread_keys = ("objectives",)  # those are columns of the file
+
     @dataclass(frozen=True)
     class Settings(SourceSettings):
         """What is read of the file."""

@@ -13,7 +13,7 @@ import pandas as pd
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import writing_into
 from recbole_poem.core.times import span_in_words
-from recbole_poem.data.convert.reading import progress
+from recbole_poem.data.convert.reading import either, progress, some_names
 from recbole_poem.data.convert.table.csv_table import CsvTable
 from recbole_poem.data.convert.table.events import Events, events_of
 from recbole_poem.data.convert.table.naming import Named
@@ -77,13 +77,12 @@ def convert(source: Path, output: Path, time_unit: Optional[str] = None) -> str:
 
 
 def _path(source: Path, name: str, is_needed: bool = True) -> Any:
-    for end in (".csv", ".csv.gz"):
-        if (source / f"{name}{end}").is_file():
-            return source / f"{name}{end}"
-    if is_needed:
-        found = ", ".join(sorted(path.name for path in source.iterdir())[:8]) or "nothing"
-        raise InputError(f"{source}: there is no {name}.csv (or .gz) in it; it holds {found}")
-    return None
+    path = either(source, f"{name}.csv", f"{name}.csv.gz")
+    if path is None and is_needed:
+        raise InputError(
+            f"{source}: there is no {name}.csv (or .gz) in it; it holds {some_names(source)}"
+        )
+    return path
 
 
 def _events(

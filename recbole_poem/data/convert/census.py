@@ -15,7 +15,7 @@ import pandas as pd
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import writing_into
 from recbole_poem.data.convert.columns import as_text
-from recbole_poem.data.convert.reading import progress
+from recbole_poem.data.convert.reading import either, progress, some_names
 from recbole_poem.data.convert.table.csv_table import CsvTable
 from recbole_poem.data.convert.table.source import Reading
 from recbole_poem.data.convert.writing import AtomicFiles
@@ -87,11 +87,12 @@ def convert(source: Path, output: Path) -> str:
 
 
 def _path(source: Path, name: str) -> Path:
-    for end in ("", ".gz"):
-        if (source / f"{name}{end}").is_file():
-            return source / f"{name}{end}"
-    found = ", ".join(sorted(path.name for path in source.iterdir())[:8]) or "nothing"
-    raise InputError(f"{source}: there is no {name} (or .gz) in it; it holds {found}")
+    path = either(source, name, f"{name}.gz")
+    if path is None:
+        raise InputError(
+            f"{source}: there is no {name} (or .gz) in it; it holds {some_names(source)}"
+        )
+    return path
 
 
 def _persons(path: Path, bar: Any) -> pd.DataFrame:

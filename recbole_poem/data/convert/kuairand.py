@@ -15,7 +15,7 @@ from recbole_poem.data.convert.columns import CODE, COUNT, ID, Column
 from recbole_poem.data.convert.conversion import Source, convert_source
 from recbole_poem.data.convert.history import History, find_history
 from recbole_poem.data.convert.interactions import LogFormat, ratio
-from recbole_poem.data.convert.reading import data_folder, find, stem
+from recbole_poem.data.convert.reading import data_folder, find, some_names, stem
 from recbole_poem.data.convert.summary import Summary
 from recbole_poem.data.convert.users import UserTable
 from recbole_poem.data.convert.videos import VideoTable
@@ -108,10 +108,9 @@ def convert(
 def _logs(folder: Path, names: Optional[List[str]]) -> List[Path]:
     paths = find(folder, "log_standard_*") + find(folder, "log_random_*")
     if not paths:
-        found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
         raise InputError(
             f"{folder}: there is no log_standard_*.csv or log_random_*.csv (or .csv.gz) of "
-            f"KuaiRand in it; it holds {found}"
+            f"KuaiRand in it; it holds {some_names(folder)}"
         )
     if names is None:
         return paths

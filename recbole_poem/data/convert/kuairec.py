@@ -18,7 +18,7 @@ from recbole_poem.data.convert.columns import CODE, COUNT, ID, NUMBER, TEXT, Col
 from recbole_poem.data.convert.conversion import Source, convert_source
 from recbole_poem.data.convert.interactions import LogFormat
 from recbole_poem.data.convert.items import ItemTable
-from recbole_poem.data.convert.reading import data_folder, find, stem
+from recbole_poem.data.convert.reading import data_folder, find, some_names, stem
 from recbole_poem.data.convert.summary import Summary
 from recbole_poem.data.convert.users import UserTable
 
@@ -112,9 +112,9 @@ def convert(
 def _required(folder: Path, name: str) -> Path:
     path = _optional(folder, name)
     if path is None:
-        found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
         raise InputError(
-            f"{folder}: there is no {name}.csv (or .csv.gz) of KuaiRec in it; it holds {found}"
+            f"{folder}: there is no {name}.csv (or .csv.gz) of KuaiRec in it; it holds "
+            f"{some_names(folder)}"
         )
     return path
 

@@ -35,6 +35,25 @@ def find(folder: Path, pattern: str) -> List[Path]:
     return [names[name] for name in sorted(names)]
 
 
+def either(folder: Path, *names: str) -> Optional[Path]:
+    """Return the file of a folder that has one of some names; None where there is none.
+
+    Raises
+    ------
+    InputError
+        If two of them are there.
+    """
+    paths = [path for name in names if (path := folder / name).is_file()]
+    if len(paths) > 1:
+        raise InputError(f"{paths[0]} and {paths[1].name} are the same file; keep one of them")
+    return next(iter(paths), None)
+
+
+def some_names(folder: Path) -> str:
+    """Return the first names of what is in a folder, for messages."""
+    return ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
+
+
 def stem(path: Path) -> str:
     """Return the name of a file without ``.csv`` or ``.csv.gz``."""
     return path.name[: -len(".gz")][: -len(".csv")] if path.suffix == ".gz" else path.stem

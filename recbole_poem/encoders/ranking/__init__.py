@@ -1,9 +1,10 @@
 """Ranking readers: what makes the ranking state of a ranking."""
 
-from typing import ClassVar, Protocol, Tuple
+from typing import Any, ClassVar, Protocol, Tuple
 
 import torch
 
+from recbole_poem.core.stage import Choice
 from recbole_poem.fusion.fused_ranking import FusedRanking
 
 
@@ -20,6 +21,10 @@ class RankingReader(Protocol):
     """
 
     unread_keys: ClassVar[Tuple[str, ...]]
+
+    @staticmethod
+    def reads_groups(settings: Any) -> bool:
+        """Tell whether it asks the grouping, under these settings."""
 
     def __call__(
         self, embeddings: torch.Tensor, ranking: FusedRanking, draws: torch.Tensor
@@ -42,3 +47,9 @@ class RankingReader(Protocol):
 
     def reset_parameters(self, std: float) -> None:
         """Begin with weights of this standard deviation."""
+
+
+def reads_groups(reader: Choice) -> bool:
+    """Tell whether a reader asks the grouping; one from outside that does not say so may."""
+    told = getattr(reader.component, "reads_groups", None)
+    return told is None or bool(told(reader.settings))

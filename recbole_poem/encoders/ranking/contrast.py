@@ -33,6 +33,11 @@ class Contrast(nn.Module):
 
         values: str = values_setting()
 
+    @staticmethod
+    def reads_groups(settings: Any) -> bool:
+        """Tell whether groups are its values."""
+        return bool(settings.values == "groups")
+
     def __init__(self, settings: Any, sizes: Sizes, n_features: int, grouping: Grouping) -> None:
         super().__init__()
         self.values = Values(settings.values, n_features, grouping)

@@ -62,6 +62,11 @@ class PartialOrder(nn.Module):
                     f"or {where}.mask: all"
                 )
 
+    @staticmethod
+    def reads_groups(settings: Any) -> bool:
+        """Return True: items are drawn from groups."""
+        return True
+
     def __init__(self, settings: Any, sizes: Sizes, n_features: int, grouping: Grouping) -> None:
         super().__init__()
         self.seed, self.reads_features = sizes.seed, settings.features

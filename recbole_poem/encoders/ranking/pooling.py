@@ -36,6 +36,11 @@ class Pooling(nn.Module):
         values: str = values_setting()
         n_queries: int = setting(4, at_least(1), "weighted means that are read")
 
+    @staticmethod
+    def reads_groups(settings: Any) -> bool:
+        """Tell whether groups are its values."""
+        return bool(settings.values == "groups")
+
     def __init__(self, settings: Any, sizes: Sizes, n_features: int, grouping: Grouping) -> None:
         super().__init__()
         self.values = Values(settings.values, n_features, grouping)

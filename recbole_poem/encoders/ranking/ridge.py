@@ -97,6 +97,11 @@ class Ridge(nn.Module):
             0.5, _PENALTY, "where the learned penalty begins, against the mean variance"
         )
 
+    @staticmethod
+    def reads_groups(settings: Any) -> bool:
+        """Tell whether groups are its values."""
+        return bool(settings.values == "groups")
+
     def __init__(self, settings: Any, sizes: Sizes, n_features: int, grouping: Grouping) -> None:
         super().__init__()
         self.values, self.penalty = Values(settings.values, n_features, grouping), settings.penalty

@@ -10,6 +10,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.settings import setting_of
 from recbole_poem.core.stage import Choice
 from recbole_poem.core.stages import RANKING_READERS
+from recbole_poem.encoders.ranking import reads_groups
 from recbole_poem.encoders.sizes import Sizes, initialise
 from recbole_poem.fusion.fused_ranking import FusedRanking
 from recbole_poem.fusion.groups import Grouping
@@ -47,6 +48,11 @@ class Sum(nn.Module):
                     raise InputError(
                         f"{where}.{name}: a sum has two readers; take the other one alone instead"
                     )
+
+    @staticmethod
+    def reads_groups(settings: Any) -> bool:
+        """Tell whether one of the two asks the grouping."""
+        return any(map(reads_groups, (settings.first, settings.second)))
 
     def __init__(self, settings: Any, sizes: Sizes, n_features: int, grouping: Grouping) -> None:
         super().__init__()

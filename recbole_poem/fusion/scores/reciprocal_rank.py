@@ -76,9 +76,11 @@ def rank_weights(
 def rank_gains(n: int, kappa: float, power: float) -> np.ndarray:
     """Return ``(kappa + rank) ** -power`` of the ranks 1..n, relative to the first, (n,) float32.
 
-    Relative, so that a large power does not underflow all of them.
+    Relative, so that a large power does not underflow all of them. None becomes 0, which would
+    leave a candidate out: where float32 ends, the last ranks are worth the same.
     """
-    return (((kappa + np.arange(1, n + 1)) / (kappa + 1)) ** -power).astype(np.float32)
+    worth = ((kappa + np.arange(1, n + 1)) / (kappa + 1)) ** -power
+    return np.maximum(worth, np.finfo(np.float32).tiny).astype(np.float32)
 
 
 @SCORE_FUSIONS.register("reciprocal_rank")

@@ -89,6 +89,11 @@ def test_what_is_wrong_is_named(tmp_path, source):
     with pytest.raises(InputError, match="--source: there is no folder"):
         beliefs.convert(tmp_path / "nowhere", tmp_path / "mini")
     path = source / f"{beliefs.LISTS}.csv"
+    twice = path.with_name(f"{path.name}.gz")
+    twice.write_bytes(b"")
+    with pytest.raises(InputError, match=r"csv and user_\w+\.csv\.gz are the same file; keep one"):
+        beliefs.convert(source, tmp_path / "mini")
+    twice.unlink()
     path.write_text(path.read_text().replace("predictedRating", "score"))
     with pytest.raises(InputError, match=r"no column 'predictedRating' \(it has userId, tstamp"):
         beliefs.convert(source, tmp_path / "mini")

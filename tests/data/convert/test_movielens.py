@@ -263,6 +263,11 @@ def test_other_files_that_are_wrong_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=words):
         movielens.convert(tmp_path / "raw", out)
     (dat(tmp_path / "raw") / "movies.dat").unlink()
+    packed = tmp_path / "raw" / "ratings.dat.gz"
+    packed.write_bytes(b"")
+    with pytest.raises(InputError, match=r"ratings\.dat and ratings\.dat\.gz are the same file"):
+        movielens.convert(tmp_path / "raw", out)
+    packed.unlink()
     words = r"there is no movies\.dat beside ratings\.dat; it holds ratings\.dat, users\.dat$"
     with pytest.raises(InputError, match=words):
         movielens.convert(tmp_path / "raw", out)

@@ -169,6 +169,9 @@ def test_a_rank_gains_its_weight_relative_to_the_first():
     np.testing.assert_allclose(rank_gains(3, 0.0, 1.0), [1, 1 / 2, 1 / 3], rtol=1e-7)
     np.testing.assert_allclose(rank_gains(2, 60.0, 1.0), [1, 61 / 62], rtol=1e-7)
     assert (rank_gains(100, 60.0, 30.0) > 0).all()  # (60 + rank) ** -30 is 0 in float32
+    gains = rank_gains(100, 0.0, 30.0)  # rank ** -30 as well, from rank 32 on
+    assert (gains > 0).all()
+    assert (np.diff(gains) <= 0).all()
     by_objective = component(weights=[3, 1]).gains(3)
     np.testing.assert_allclose(by_objective, [[3 / 4, 3 / 8, 1 / 4], [1 / 4, 1 / 8, 1 / 12]])
 

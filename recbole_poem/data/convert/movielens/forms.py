@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.data.convert.reading import either, some_names
 
 
 class Form(NamedTuple):
@@ -87,24 +88,19 @@ def find(source: Path) -> Found:
         raise InputError(f"{source}: {one} and {other} are of different sets; keep one of them")
     if not found:
         names = ", ".join(f"{form.ratings} ({form.sets})" for form in FORMS)
-        raise InputError(f"{source}: there are no ratings in it, {names}; {_holds(source)}")
+        raise InputError(
+            f"{source}: there are no ratings in it, {names}; it holds {some_names(source)}"
+        )
     form, ratings = found[0]
     movies = _path(source, form.movies)
     if movies is None:
         raise InputError(
-            f"{source}: there is no {form.movies} beside {form.ratings}; {_holds(source)}"
+            f"{source}: there is no {form.movies} beside {form.ratings}; it holds "
+            f"{some_names(source)}"
         )
     users = None if form.users is None else _path(source, form.users)
     return Found(form, ratings, movies, users)
 
 
 def _path(source: Path, name: str) -> Optional[Path]:
-    paths = [path for end in ("", ".gz") if (path := source / f"{name}{end}").is_file()]
-    if len(paths) > 1:
-        raise InputError(f"{source}: {name} is there twice, packed as well; keep one of them")
-    return next(iter(paths), None)
-
-
-def _holds(source: Path) -> str:
-    found = ", ".join(sorted(path.name for path in source.iterdir())[:8]) or "nothing"
-    return f"it holds {found}"
+    return either(source, name, f"{name}.gz")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.data.convert.reading import some_names
 
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)\.feather")
 _FORM = "--days: expected a day or a range such as 2024-01-13..2024-02-03, not '{}'"
@@ -55,7 +56,7 @@ def find_days(source: Path, wanted: Optional[str]) -> Days:
     if not files:
         raise InputError(
             f"{folder}: there is no file of a day in it, such as 2024-01-13.feather of RecFlow's "
-            f"all_stage; it holds {_some_names(folder)}"
+            f"all_stage; it holds {some_names(folder)}"
         )
     first, last = _ends(wanted) if wanted is not None else (date.min, date.max)
     paths = {day: path for day, path in files.items() if first <= day <= last}
@@ -105,7 +106,3 @@ def _as_date(text: str, what: str) -> date:
 
 def _span(days: List[date]) -> str:
     return f"{min(days)} to {max(days)}" if len(days) > 1 else str(days[0])
-
-
-def _some_names(folder: Path) -> str:
-    return ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"

@@ -8,7 +8,7 @@ import pandas as pd
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.data.convert.columns import COUNT, TEXT, Column
-from recbole_poem.data.convert.reading import chunks, header_of
+from recbole_poem.data.convert.reading import chunks, header_of, some_names
 from recbole_poem.data.convert.request_times import apart
 
 COLUMNS: Dict[str, Column] = {
@@ -69,10 +69,9 @@ def find_files(source: Path) -> List[Path]:
     paths = sorted(path for path in source.iterdir() if path.name.endswith(ends))
     found = [path for path in paths if "impressions" in header_of(path, separator_of(path))]
     if not found:
-        names = ", ".join(sorted(path.name for path in source.iterdir())[:8]) or "nothing"
         raise InputError(
             f"{source}: there is no .csv or .tsv (or .gz) with a column 'impressions' in it; it "
-            f"holds {names}"
+            f"holds {some_names(source)}"
         )
     return found
 
