@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, Iterator, List, Tuple
 
+from recbole_poem.core.settings import defaults_of
 from recbole_poem.core.stage import Choice
 from recbole_poem.models.keys import OF_RANKERS, POEMKeys
 
@@ -27,7 +28,9 @@ _NO_READER = "there is no ranking_reader"
 
 
 def idle_keys(config: Any) -> List[Tuple[str, str]]:
-    """List the keys that the user gave in vain, each with the reason.
+    """List the keys that the user gave in vain, and settings of components, each with the reason.
+
+    A setting is told where it is not at its default, whoever changed it.
 
     Parameters
     ----------
@@ -36,12 +39,30 @@ def idle_keys(config: Any) -> List[Tuple[str, str]]:
     if getattr(config.model_class, "keys", None) is not POEMKeys:
         return []
     reasons = _reasons(config)
-    return [
+    keys = [
         (key, reasons[head])
         for key in config.external_config_dict
         for head in [key.partition(".")[0]]
         if head in reasons and key not in config.keys_beside_data
     ]
+    chosen = {s.key: config.component(s.key) for s in config.stages() if s.key not in reasons}
+    return keys + [idle for key, value in chosen.items() for idle in _idle_settings(key, value)]
+
+
+def _idle_settings(where: str, value: Any) -> Iterator[Tuple[str, str]]:
+    """Yield the settings that were changed in vain, of what was chosen and of what is inside."""
+    if isinstance(value, dict):
+        for name, inside in value.items():
+            yield from _idle_settings(f"{where}.{name}", inside)
+    if not isinstance(value, Choice):
+        return
+    settings = value.settings
+    idle = settings.idle() if hasattr(settings, "idle") else {}
+    for name, usual in defaults_of(type(settings)).items():
+        here, is_given = f"{where}.{name}", getattr(settings, name)
+        if name in idle and is_given != usual:
+            yield here, idle[name]
+        yield from _idle_settings(here, is_given)
 
 
 def _reasons(config: Any) -> Dict[str, str]:

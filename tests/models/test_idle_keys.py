@@ -85,6 +85,38 @@ def test_sizes_that_neither_encoder_nor_reader_reads_are_told(
     assert found == [(key, why) for key in idle_ones]
 
 
+GIMIREC_ALONE = {"name": "gimirec", "hops": 0, "gaps": 0}
+INTERPOS = {"name": "interpos", "gaps": "seconds", "n_days": 7}
+
+
+@pytest.mark.parametrize(
+    ("encoder", "expected"),
+    [
+        ({"name": "comirec", "n_iterations": 2}, {"n_iterations": "the routing self_attention"}),
+        (
+            {"name": "comirec", "routing": "dynamic", "hidden_factor": 2, "n_iterations": 2},
+            {"hidden_factor": "the routing dynamic does not read it"},
+        ),
+        (
+            {**GIMIREC_ALONE, "hours": 2, "longest": 2},
+            {"hours": "with hops: 0 no graph is read", "longest": "with gaps: 0 no gap is read"},
+        ),
+        ({"name": "gimirec", "hours": 2, "longest": 2}, {}),
+        (
+            {"name": "transformer", "position": INTERPOS},
+            {"position.n_days": "gaps are in seconds"},
+        ),
+        ({"name": "transformer", "position": {**INTERPOS, "gaps": "days"}}, {}),
+    ],
+)
+def test_settings_that_do_nothing_beside_others_are_told(encoder: Any, expected: Any) -> None:
+    found = idle(history_encoder=encoder, row_features=["time"])
+    assert [key for key, _ in found] == [f"history_encoder.{name}" for name in expected]
+    assert all(why.startswith(start) for (_, why), start in zip(found, expected.values()))
+    dotted = {f"history_encoder.{key}": value for key, value in encoder.items() if key != "name"}
+    assert idle(history_encoder=encoder["name"], row_features=["time"], **dotted) == found
+
+
 @pytest.mark.parametrize("key", ["sampled_negatives", "full_softmax_limit"])
 def test_a_sample_that_no_loss_reads_is_told(key: str) -> None:
     why = "no loss asks for the softmax over the catalogue (gbce, margin)"

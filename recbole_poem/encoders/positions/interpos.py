@@ -149,6 +149,10 @@ class InterPos(Silent):
         )
         n_days: int = setting(641, at_least(1), "days: longer gaps count as the longest of so many")
 
+        def idle(self) -> Dict[str, str]:
+            """Return the number of days, where gaps are not in days."""
+            return {} if self.gaps == "days" else {"n_days": f"gaps are in {self.gaps}"}
+
     def __init__(self, settings: Any, sizes: Sizes) -> None:
         super().__init__()
         self.gaps = GAPS[settings.gaps]
