@@ -28,9 +28,7 @@ _NO_READER = "there is no ranking_reader"
 
 
 def idle_keys(config: Any) -> List[Tuple[str, str]]:
-    """List the keys that the user gave in vain, and settings of components, each with the reason.
-
-    A setting is told where it is not at its default, whoever changed it.
+    """List the keys that the user gave in vain, each with the reason.
 
     Parameters
     ----------
@@ -39,14 +37,28 @@ def idle_keys(config: Any) -> List[Tuple[str, str]]:
     if getattr(config.model_class, "keys", None) is not POEMKeys:
         return []
     reasons = _reasons(config)
-    keys = [
+    return [
         (key, reasons[head])
         for key in config.external_config_dict
         for head in [key.partition(".")[0]]
         if head in reasons and key not in config.keys_beside_data
     ]
+
+
+def idle_settings(config: Any) -> List[Tuple[str, str]]:
+    """List the settings of components that are not at their defaults in vain, with the reasons.
+
+    Unlike a key of `idle_keys`, a setting may do something again where another setting is changed.
+
+    Parameters
+    ----------
+    config : Config
+    """
+    if getattr(config.model_class, "keys", None) is not POEMKeys:
+        return []
+    reasons = _reasons(config)
     chosen = {s.key: config.component(s.key) for s in config.stages() if s.key not in reasons}
-    return keys + [idle for key, value in chosen.items() for idle in _idle_settings(key, value)]
+    return [idle for key, value in chosen.items() for idle in _idle_settings(key, value)]
 
 
 def _idle_settings(where: str, value: Any) -> Iterator[Tuple[str, str]]:

@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Tuple
 
 import pytest
 
-from recbole_poem.models.idle_keys import idle_keys
+from recbole_poem.models.idle_keys import idle_keys, idle_settings
 from recbole_poem.training.config import Config
 
 
@@ -110,11 +110,20 @@ INTERPOS = {"name": "interpos", "gaps": "seconds", "n_days": 7}
     ],
 )
 def test_settings_that_do_nothing_beside_others_are_told(encoder: Any, expected: Any) -> None:
-    found = idle(history_encoder=encoder, row_features=["time"])
+    def told(**keys: Any) -> List[Tuple[str, str]]:
+        config = Config("POEM", "ml-100k", config_dict={**keys, "row_features": ["time"]})
+        assert idle_keys(config) == []  # a tuner leaves these out, whatever else it tries
+        return idle_settings(config)
+
+    found = told(history_encoder=encoder)
     assert [key for key, _ in found] == [f"history_encoder.{name}" for name in expected]
     assert all(why.startswith(start) for (_, why), start in zip(found, expected.values()))
     dotted = {f"history_encoder.{key}": value for key, value in encoder.items() if key != "name"}
-    assert idle(history_encoder=encoder["name"], row_features=["time"], **dotted) == found
+    assert told(history_encoder=encoder["name"], **dotted) == found
+
+
+def test_settings_of_other_models_are_not_asked_for() -> None:
+    assert idle_settings(Config("SASRec", "ml-100k", config_dict={})) == []
 
 
 @pytest.mark.parametrize("key", ["sampled_negatives", "full_softmax_limit"])
