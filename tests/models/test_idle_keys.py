@@ -3,7 +3,11 @@
 from typing import Any, Dict, List, Tuple
 
 import pytest
+from conftest import random_log
+from toy_poem import ALL_OFF, SMALL
 
+from recbole_poem import run_recbole_poem
+from recbole_poem.core.blocks import laid
 from recbole_poem.models.idle_keys import idle_keys, idle_settings
 from recbole_poem.training.config import Config
 
@@ -120,6 +124,17 @@ def test_settings_that_do_nothing_beside_others_are_told(encoder: Any, expected:
     assert all(why.startswith(start) for (_, why), start in zip(found, expected.values()))
     dotted = {f"history_encoder.{key}": value for key, value in encoder.items() if key != "name"}
     assert told(history_encoder=encoder["name"], **dotted) == found
+
+
+def test_a_run_tells_them(write_dataset: Any, caplog: pytest.LogCaptureFixture) -> None:
+    log = random_log(1, n_users=20, n_items=12, longest=8)
+    encoder = {"name": "comirec", "n_iterations": 2}
+    keys = laid(write_dataset(log), SMALL, ALL_OFF, {"history_encoder": encoder, "n_layers": 1})
+    run_recbole_poem(config_dict={**keys, "epochs": 1})
+    told = [words for words in caplog.messages if "does nothing" in words]
+    assert "'n_layers' does nothing: the history_encoder comirec does not read it" in told
+    words = "'history_encoder.n_iterations' does nothing: the routing self_attention does not read"
+    assert any(one.startswith(words) for one in told)
 
 
 def test_settings_of_other_models_are_not_asked_for() -> None:
