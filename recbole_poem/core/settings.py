@@ -7,6 +7,9 @@ A component's file holds a frozen dataclass ``Settings`` whose fields are made b
     class Settings:
         n_interests: int = setting(4, at_least(1), "vectors per user")
         position: Choice = setting_of(POSITIONS, "learned", "how places enter")
+
+It may have two methods. ``check(where)`` refuses values that do not go together. ``idle()`` returns
+the settings that do nothing beside the others, by their names, each with the reason.
 """
 
 import dataclasses

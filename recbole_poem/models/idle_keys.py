@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, Iterator, List, Tuple
 
+from recbole_poem.core.settings import defaults_of
 from recbole_poem.core.stage import Choice
 from recbole_poem.encoders.ranking import reads_groups
 from recbole_poem.models.keys import OF_RANKERS, POEMKeys
@@ -50,6 +51,38 @@ def _terms(config: Any, given: List[str]) -> Iterator[Tuple[str, str]]:
         for key in given if term.component.reads_ranking else ():
             if key == "logit_terms" or f"{key}.".startswith(f"{where}."):
                 yield max(key, where, key=len), f"{_NO_READER}, and it reads rankings"
+
+
+def idle_settings(config: Any) -> List[Tuple[str, str]]:
+    """List the settings of components that are not at their defaults in vain, with the reasons.
+
+    Unlike a key of `idle_keys`, a setting may do something again where another setting is changed.
+
+    Parameters
+    ----------
+    config : Config
+    """
+    if getattr(config.model_class, "keys", None) is not POEMKeys:
+        return []
+    reasons = _reasons(config)
+    chosen = {s.key: config.component(s.key) for s in config.stages() if s.key not in reasons}
+    return [idle for key, value in chosen.items() for idle in _idle_settings(key, value)]
+
+
+def _idle_settings(where: str, value: Any) -> Iterator[Tuple[str, str]]:
+    """Yield the settings that were changed in vain, of what was chosen and of what is inside."""
+    if isinstance(value, dict):
+        for name, inside in value.items():
+            yield from _idle_settings(f"{where}.{name}", inside)
+    if not isinstance(value, Choice):
+        return
+    settings = value.settings
+    idle = settings.idle() if hasattr(settings, "idle") else {}
+    for name, usual in defaults_of(type(settings)).items():
+        here, is_given = f"{where}.{name}", getattr(settings, name)
+        if name in idle and is_given != usual:
+            yield here, idle[name]
+        yield from _idle_settings(here, is_given)
 
 
 def _reasons(config: Any) -> Dict[str, str]:

@@ -18,7 +18,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.processes import place_of
 from recbole_poem.core.run_log import end_log, say, start_log
 from recbole_poem.data.known_tokens import KnownTokens
-from recbole_poem.models.idle_keys import idle_keys
+from recbole_poem.models.idle_keys import idle_keys, idle_settings
 from recbole_poem.training import checkpoint
 from recbole_poem.training.baselines import beside, judges_exposures
 from recbole_poem.training.checks.new_names import new_names
@@ -207,7 +207,7 @@ def begin(config: Config, preparation: Preparation = prepare) -> Experiment:
     for key, near in config.unknown_keys():
         hint = f"; the nearest known key is '{near}'" if near else ""
         logger.warning(f"'{key}' is not a key of {config.model} or RecBole, and does nothing{hint}")
-    for key, why in idle_keys(config):
+    for key, why in [*idle_keys(config), *idle_settings(config)]:
         logger.warning(f"'{key}' does nothing: {why}")
     for key, near in new_names(config):
         logger.warning(f"'{key}' is a new name; the nearest that there was already is '{near}'")

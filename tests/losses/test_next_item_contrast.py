@@ -92,6 +92,15 @@ def test_what_stands_behind_an_embedding_is_left_out() -> None:
     assert loss(STATES, [[1, 2, 3]], biased) == loss(STATES, [[1, 2, 3]], ORTHONORMAL)
 
 
+def test_mixed_precision_comes_close() -> None:
+    """Counts are of full precision, and products are not: RecBole's key is enable_amp."""
+    torch.manual_seed(0)
+    given = torch.randn(2, 4, 1, 5), [[1, 2, 2, 8], [2, 3, 0, 0]], torch.randn(9, 5)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = loss(*given)
+    assert found == pytest.approx(loss(*given), rel=0.02)
+
+
 def test_processes_share_their_negatives(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mean of what two processes compute of halves of a batch is what one does of the whole."""
     torch.manual_seed(1)

@@ -52,20 +52,45 @@ def test_sampled_softmax_over_every_item_is_the_full_softmax() -> None:
     assert (ours[~present] == 0).all()
 
 
-def test_log_q_corrects_a_skewed_sample() -> None:
-    """With many draws from any distribution the sampled loss tends to the full one."""
+def test_log_q_is_subtracted_from_the_positive_and_from_each_draw_but_the_positive() -> None:
     log_q = torch.tensor([0, 30.0, 20, 10, 10, 10, 10, 5, 5]).div(100).log()
-    drawn = torch.multinomial(
-        log_q.exp(), 60_000, replacement=True, generator=torch.Generator().manual_seed(0)
-    )
-    # a draw stands for 1 / (K q) items; the positive, kept out of the draws, for itself
-    log_count = log_q + torch.tensor(60_000.0).log()
-    row, state = POSITIVES[:1, :1], STATES[:1]
-    negatives = (state @ ITEMS[drawn].T - log_count[drawn]).masked_fill(drawn == row, -torch.inf)
-    positive = (state * ITEMS[row[0]]).sum(-1, keepdim=True)
-    corrected = torch.cat([positive, negatives], 1).log_softmax(-1)[0, 0]
-    full = full_log_probability(of_state(state.unsqueeze(1), NOW[:1]), CATALOGUE, row)[0, 0]
-    assert corrected == pytest.approx(float(full), abs=0.02)
+    drawn = torch.tensor([3, 1, 1, 8, 2])
+    found = sampled_log_probability(INTEREST, CATALOGUE, POSITIVES, drawn, log_q)
+    logits = STATES @ ITEMS.T - log_q
+    for row, positives in enumerate(POSITIVES.tolist()):
+        for column, positive in enumerate(positives):
+            beside = [positive, *(item for item in drawn.tolist() if item != positive)]
+            expected = logits[row, beside].log_softmax(0)[0] if positive else torch.tensor(0.0)
+            torch.testing.assert_close(found[row, column], expected)
+
+
+@pytest.mark.parametrize("is_corrected", [True, False])
+def test_learned_from_a_skewed_sample_scores_are_those_of_the_full_softmax(
+    is_corrected: bool,
+) -> None:
+    """Of one draw each target and negative are as probable as the other way round, but for q."""
+    probability = torch.tensor([0, 0.5, 0.3, 0.15, 0.05])
+    q = torch.tensor([0, 0.1, 0.2, 0.3, 0.4])
+    log_q = q.log() if is_corrected else torch.zeros(5)
+    score = torch.zeros(5, 1, requires_grad=True)
+    targets = torch.arange(1, 5).unsqueeze(1)
+    interest = of_state(torch.ones(4, 1, 1))
+    optimizer = torch.optim.LBFGS([score], max_iter=200, tolerance_grad=1e-9)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        each = [
+            sampled_log_probability(interest, Items(score), targets, drawn, log_q)[:, 0]
+            for drawn in torch.arange(1, 5).unsqueeze(1)
+        ]
+        loss = -(torch.stack(each) * q[1:].unsqueeze(1) * probability[1:]).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    found = score.detach()[1:, 0].softmax(0)
+    expected = probability[1:] if is_corrected else probability[1:] / q[1:]
+    torch.testing.assert_close(found, expected / expected.sum(), atol=1e-3, rtol=0)
 
 
 def test_gradient_of_the_sampled_softmax_leaves_other_items_alone() -> None:

@@ -19,6 +19,7 @@ from recbole_poem.core.fields import (
     REWARD,
     SESSION_END,
 )
+from recbole_poem.core.stages import LOSSES
 from recbole_poem.losses.terms.sac import SAC
 from recbole_poem.losses.terms.sqn import SQN
 
@@ -255,3 +256,14 @@ def test_the_length_of_the_history_is_learned_at_the_item_that_follows() -> None
     makers = type(loss).fields(None, Data())
     made = makers["history_length"](None, None, {NEXT_ROW: torch.tensor([[1, 3, -1]])})
     assert np.allclose(made, [[1 / 3, 1, 0]])
+
+
+def test_the_longest_history_is_that_of_training_rows() -> None:
+    """Rows that come later would make every share smaller."""
+
+    class Held(Data):
+        log = log_of([[1, 2, 3, 4, 5, 1], [2, 5]], n_items=6, training=[1] * 4 + [0, 0, 1, 1])
+
+    make = LOSSES.component("history_length", "losses").fields(None, Held())["history_length"]
+    made = make(None, None, {NEXT_ROW: torch.tensor([[1, 2, 3], [7, -1, -1]])})
+    assert np.allclose(made, [[1 / 3, 2 / 3, 1], [1 / 3, 0, 0]])

@@ -3,8 +3,12 @@
 from typing import Any, Dict, List, Tuple
 
 import pytest
+from conftest import random_log
+from toy_poem import ALL_OFF, SMALL
 
-from recbole_poem.models.idle_keys import idle_keys
+from recbole_poem import run_recbole_poem
+from recbole_poem.core.blocks import laid
+from recbole_poem.models.idle_keys import idle_keys, idle_settings
 from recbole_poem.training.config import Config
 
 
@@ -122,6 +126,58 @@ def test_sizes_that_neither_encoder_nor_reader_reads_are_told(
     why = f"neither the history_encoder gimirec nor the ranking_reader {name} reads it"
     found = idle(**sizes, history_encoder="gimirec", ranking_reader=reader)
     assert found == [(key, why) for key in idle_ones]
+
+
+GIMIREC_ALONE = {"name": "gimirec", "hops": 0, "gaps": 0}
+INTERPOS = {"name": "interpos", "gaps": "seconds", "n_days": 7}
+
+
+@pytest.mark.parametrize(
+    ("encoder", "expected"),
+    [
+        ({"name": "comirec", "n_iterations": 2}, {"n_iterations": "the routing self_attention"}),
+        (
+            {"name": "comirec", "routing": "dynamic", "hidden_factor": 2, "n_iterations": 2},
+            {"hidden_factor": "the routing dynamic does not read it"},
+        ),
+        (
+            {**GIMIREC_ALONE, "hours": 2, "longest": 2},
+            {"hours": "with hops: 0 no graph is read", "longest": "with gaps: 0 no gap is read"},
+        ),
+        ({"name": "gimirec", "hours": 2, "longest": 2}, {}),
+        (
+            {"name": "transformer", "position": INTERPOS},
+            {"position.n_days": "gaps are in seconds"},
+        ),
+        ({"name": "transformer", "position": {**INTERPOS, "gaps": "days"}}, {}),
+    ],
+)
+def test_settings_that_do_nothing_beside_others_are_told(encoder: Any, expected: Any) -> None:
+    def told(**keys: Any) -> List[Tuple[str, str]]:
+        config = Config("POEM", "ml-100k", config_dict={**keys, "row_features": ["time"]})
+        assert idle_keys(config) == []  # a tuner leaves these out, whatever else it tries
+        return idle_settings(config)
+
+    found = told(history_encoder=encoder)
+    assert [key for key, _ in found] == [f"history_encoder.{name}" for name in expected]
+    assert all(why.startswith(start) for (_, why), start in zip(found, expected.values()))
+    dotted = {f"history_encoder.{key}": value for key, value in encoder.items() if key != "name"}
+    assert told(history_encoder=encoder["name"], **dotted) == found
+
+
+def test_a_run_tells_them(write_dataset: Any, caplog: pytest.LogCaptureFixture) -> None:
+    log = random_log(1, n_users=20, n_items=12, longest=8)
+    encoder = {"name": "comirec", "n_iterations": 2}
+    keys = laid(write_dataset(log), SMALL, ALL_OFF, {"history_encoder": encoder, "n_layers": 1})
+    run_recbole_poem(config_dict={**keys, "epochs": 1})
+    told = [words for words in caplog.messages if "does nothing" in words]
+    assert "'n_layers' does nothing: the history_encoder comirec does not read it" in told
+    words = "'history_encoder.n_iterations' does nothing: the routing self_attention does not read"
+    assert any(one.startswith(words) for one in told)
+
+
+def test_settings_of_other_models_are_not_asked_for() -> None:
+    assert idle_settings(Config("SASRec", "ml-100k", config_dict={})) == []
 
 
 @pytest.mark.parametrize("key", ["sampled_negatives", "full_softmax_limit"])

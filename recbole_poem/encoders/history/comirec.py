@@ -7,7 +7,7 @@ diversity is none of the encoder.
 """
 
 from dataclasses import dataclass
-from typing import Any, Mapping, Union
+from typing import Any, Dict, Mapping, Union
 
 import torch
 from torch import nn
@@ -48,6 +48,11 @@ class ComiRec(nn.Module):
         n_interests: int = setting(4, at_least(1), "K, vectors of a user")
         hidden_factor: int = setting(4, at_least(1), "self_attention: width of W1 over d")
         n_iterations: int = setting(3, at_least(1), "dynamic: rounds of routing")
+
+        def idle(self) -> Dict[str, str]:
+            """Return the setting of the other routing."""
+            unread = {"self_attention": "n_iterations", "dynamic": "hidden_factor"}[self.routing]
+            return {unread: f"the routing {self.routing} does not read it"}
 
     def __init__(self, settings: Any, sizes: Sizes, features: Mapping[str, RowFeature]) -> None:
         super().__init__()

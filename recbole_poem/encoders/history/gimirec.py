@@ -9,7 +9,7 @@ without both it is ComiRec.
 
 import math
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any, Dict, Mapping
 
 import scipy.sparse as sp
 import torch
@@ -31,6 +31,7 @@ from recbole_poem.log.row_features import RowFeature
 
 _TIME = "time"
 _SECONDS = 86400.0  # of a day
+_OF_GRAPH = ("window", "hours", "per_user", "neighbours")
 
 
 @HISTORY_ENCODERS.register("gimirec")
@@ -75,6 +76,12 @@ class GIMIRec(nn.Module):
         neighbours: int = setting(50, at_least(1), "neighbours that an item keeps")
         gaps: int = setting(5, at_least(0), "rows before a row whose gaps to it are read; 0 = none")
         longest: float = setting(30, ABOVE_0, "days; longer gaps count as so long")
+
+        def idle(self) -> Dict[str, str]:
+            """Return the settings of the graph or of the gaps, where there is none of them."""
+            graph = {} if self.hops else dict.fromkeys(_OF_GRAPH, "with hops: 0 no graph is read")
+            gaps = {} if self.gaps else {"longest": "with gaps: 0 no gap is read"}
+            return {**graph, **gaps}
 
     def __init__(self, settings: Any, sizes: Sizes, features: Mapping[str, RowFeature]) -> None:
         super().__init__()

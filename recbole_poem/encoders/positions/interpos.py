@@ -126,9 +126,10 @@ GAPS: Dict[str, Gaps] = {
 class InterPos(Silent):
     """Adds to a token its place and how long after the row before it came (INTERPOS, 2025).
 
-    The place has a learned vector pi, the gap a learned vector rho, 0 where it is not known: of
-    the first row of a window, behind a row without a time, and where time runs backwards. ``add``
-    with ``seconds`` is `learned` beside the row feature ``gap``, which knows the first row's.
+    The place has a learned vector pi, the gap a learned vector rho. A gap is not known before the
+    first row of a window, behind a row without a time, and where time runs backwards; rho then
+    begins at 0, and learns as any. ``add`` with ``seconds`` is `learned` beside the row feature
+    ``gap``, but for what is not known: that feature adds nothing there, and knows the first row's.
 
     Parameters
     ----------
@@ -148,11 +149,16 @@ class InterPos(Silent):
         )
         n_days: int = setting(641, at_least(1), "days: longer gaps count as the longest of so many")
 
+        def idle(self) -> Dict[str, str]:
+            """Return the number of days, where gaps are not in days."""
+            return {} if self.gaps == "days" else {"n_days": f"gaps are in {self.gaps}"}
+
     def __init__(self, settings: Any, sizes: Sizes) -> None:
         super().__init__()
         self.gaps = GAPS[settings.gaps]
         self.n_slots = self.gaps.n_slots(settings)
         self.place = nn.Embedding(sizes.max_length, sizes.hidden_size)
+        # slot 0 begins at 0 by it, and learns all the same: `add` reads the whole weight
         self.rhythm = nn.Embedding(self.n_slots, sizes.hidden_size, padding_idx=0)
         self.combine = COMBINATIONS[settings.combine](sizes.hidden_size)
 

@@ -18,8 +18,8 @@ from recbole_poem.fusion.groups import Grouping
 class Pooling(nn.Module):
     """Attention over all candidates whose values are the item embeddings themselves (ours).
 
-    ``x_k = sum_i a_ki e_i`` with ``a_k = softmax_i(w_k . z_i + q_k . e_i)``, for each query k,
-    and z what is known of a candidate's place, standardised over the ranking.
+    ``x_k = sum_i a_ki (e_i - mean)`` with ``a_k = softmax_i(w_k . z_i + q_k . e_i)``, for each
+    query k, and z what is known of a candidate's place, standardised over the ranking.
 
     Parameters
     ----------

@@ -70,6 +70,8 @@ class NextItemContrast:
         # a negative counts as often as it is a target, the positive once
         often = count[item].to(state.dtype).log()
         logits = torch.addmm(often, state / self.temperature, embedding.T)  # (N, U)
-        logits = logits.scatter_add(1, place.unsqueeze(1), -often[place].unsqueeze(1))
+        # under automatic mixed precision the products are of half precision, and counts are not
+        less = -often[place].unsqueeze(1).to(logits.dtype)
+        logits = logits.scatter_add(1, place.unsqueeze(1), less)
         loss = F.cross_entropy(logits, place, reduction="none")
         return self.weight * weighted_mean(loss, torch.ones_like(loss), learnt.n_processes)

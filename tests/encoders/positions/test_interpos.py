@@ -98,7 +98,10 @@ def test_an_even_rhythm_is_a_place_alone(name: str, combine: str, gaps: str) -> 
     assert not torch.allclose(timed(items, rows), plain(items, {}), atol=1e-3)
 
 
-def test_rows_without_times_have_their_places_alone() -> None:
-    position, tokens = interpos(combine="add"), torch.randn(2, 7, 8)
+def test_rows_without_times_have_their_places_alone_until_they_learn() -> None:
+    position, tokens = interpos(combine="add").requires_grad_(True), torch.randn(2, 7, 8)
     found = position.add(tokens, {"time": torch.zeros(2, 7).double()})
     assert torch.equal(found, tokens + position.place.weight[:7])
+    found.sum().backward()
+    moved = position.rhythm.weight.grad.any(dim=1).nonzero().squeeze(1)
+    assert moved.tolist() == [0], "what is not known has a vector of its own"
