@@ -143,9 +143,15 @@ def _changed(stage: Stage, block: Any, path: List[str], value: Any, where: str) 
         return {**kept, name: value}
     component = stage.component(block.get(stage.word, stage.usual), where)
     fields = {field.name: field for field in dataclasses.fields(component.Settings)}
-    inner = fields[name].metadata.get("stage") if name in fields else None
+    if name not in fields:
+        raise InputError(f"{where}.{name}: there is no such setting{nearest(name, fields)}")
+    inner = fields[name].metadata.get("stage")
     if inner is None:
-        raise InputError(f"{where}.{name}: it has no settings of its own, such as '{rest[0]}'")
+        words = fields[name].metadata["range"].words
+        raise InputError(
+            f"{where}.{name}: it has no settings of its own, such as '{rest[0]}'; give it whole, "
+            f"as {words}"
+        )
     below = inner.blocks(block.get(name, default_of(fields[name])), f"{where}.{name}")
     return {**block, name: _changed(inner, below, rest, value, f"{where}.{name}")}
 

@@ -19,6 +19,8 @@ from recbole_poem.core.settings import made
 GROUP = "recbole_poem.components"
 #: the word that leaves an optional stage, or one of several components, out
 NONE = "none"
+#: components of a stage up to which an error lists them
+_N_LISTED = 20
 
 Component = TypeVar("Component", bound=Type[Any])
 
@@ -121,7 +123,8 @@ class Stage:
         """
         known = self.components()
         if not isinstance(name, str) or name not in known:
-            raise InputError(f"{where}: there is no '{name}'{nearest(name, known)}")
+            listed = nearest(name, known, n_listed=_N_LISTED)
+            raise InputError(f"{where}: there is no '{name}'{listed}")
         return known[name]
 
     # -- reading ---------------------------------------------------------------------------------

@@ -119,6 +119,9 @@ def _poem_train_loader(
     """Build the cache and the graph, let the `splits` read the cache, make the loader."""
     reads, labels = config.model_class.reads_rankings(config), reads_labels(config)
     terms = config.model_class.loss_terms(config).values()
+    for term in terms:
+        if hasattr(term.component, "check_columns"):
+            term.component.check_columns(term.settings, train.log)
     fields: Dict[str, FieldMaker] = {}
     with open_map(torch.get_num_threads(), config["ray"]) as parallel_map:
         if reads or labels:

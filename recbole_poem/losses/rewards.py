@@ -73,7 +73,9 @@ def _of_column(log: RequestLog, name: str, worth: Worth, key: str) -> np.ndarray
         rows = within(column, parse_intervals(interval, f"{key}.{name}"))
         if (rows & told).any():
             value = column[(rows & told).argmax()]
-            raise InputError(f"{key}.{name}: {value:g} lies in two intervals, of which one holds")
+            raise InputError(
+                f"{key}.{name}: {value:g} lies in two intervals; part them, as [1,4) and [4,5]"
+            )
         rewards[rows], told = reward, told | rows
     return rewards
 

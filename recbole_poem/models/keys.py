@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional
 
+import torch
+
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.number_types import is_whole_number
 from recbole_poem.core.settings import (
@@ -17,7 +19,9 @@ from recbole_poem.core.settings import (
     setting,
 )
 from recbole_poem.encoders.history.tokens import require_read
+from recbole_poem.encoders.sizes import Sizes
 from recbole_poem.fusion.learned import learns
+from recbole_poem.log.row_features import features_of
 from recbole_poem.models.table_fit import check_table
 
 #: stages of the rankers that a source of rankings may train
@@ -98,7 +102,7 @@ def check_poem(config: Any) -> None:
         raise InputError(f"hidden_size: {size} is no multiple of n_heads, {heads}")
     losses = config.component("losses")
     _check_losses(losses)
-    _check_row_features(config)
+    _check_encoders(config)
     fusion = config.component("state_fusion")
     stacked = config["ranking_training"] == "stacked" and config.component("ranking_reader")
     if fusion is not None and stacked and not fusion.component.is_on_top:
@@ -117,11 +121,17 @@ def check_poem(config: Any) -> None:
 
 
 def _check_losses(losses: Optional[Mapping[str, Any]]) -> None:
-    """Refuse terms of which none tells items from each other."""
+    """Refuse terms of which none tells items from each other, or one replaces another one."""
     if losses is None:  # the ranking alone has no such stage
         return
     if not losses:
         raise InputError("losses: there is nothing to learn from; name feedback at least")
+    for name, term in losses.items():
+        for other in getattr(term.component, "stands_in_place_of", ()):
+            if other in losses:
+                raise InputError(
+                    f"losses.{name}: it stands in the place of {other}; leave one of them out"
+                )
     telling = [name for name, term in losses.items() if term.component.stands_alone]
     if not telling:
         raise InputError(
@@ -158,16 +168,23 @@ def _check_history_is_taught(losses: Mapping[str, Any]) -> None:
         )
 
 
-def _check_row_features(config: Any) -> None:
-    """Refuse an encoder of histories whose row features are not there, before rankings are made."""
-    encoder = config.component("history_encoder")
+def _check_encoders(config: Any) -> None:
+    """Refuse encoders that cannot be made of the keys, before data are read and rankings made.
+
+    Each is made once and thrown away: so it has its say, whatever it refuses.
+    """
+    encoder, reader = (config.component(key) for key in ("history_encoder", "ranking_reader"))
     if encoder is None:
         return
     position = getattr(encoder.settings, "position", None)
-    if position is None:
-        return
-    there = config.component("row_features") or {}
-    require_read(position.name, position.component.reads, there)
+    if position is not None:
+        there = config.component("row_features") or {}
+        require_read(position.name, position.component.reads, there)
+    sizes = Sizes.of(config, config["MAX_ITEM_LIST_LENGTH"])
+    with torch.random.fork_rng(devices=[]):  # no later draw notices
+        encoder.make(sizes, features_of(config))
+        if reader is not None:
+            reader.make(sizes, 1, config.component("grouping").make())
 
 
 def _check_fusion(config: Any, losses: Mapping[str, Any]) -> None:

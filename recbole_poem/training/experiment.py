@@ -122,7 +122,10 @@ def prepare(config: Config, known: Optional[KnownTokens] = None) -> Prepared:
     dataset = create_dataset(config, known)
     say("data", log_words(dataset))
     if max(config["topk"]) >= dataset.item_num:
-        raise InputError(f"topk: {config['topk']} asks for more than {dataset.item_num - 1} items")
+        raise InputError(
+            f"topk: {config['topk']} asks for more than {dataset.item_num - 1} items, which are "
+            "all that the data set has; lower it"
+        )
     require_sampled(config, dataset.item_num)
     check_columns(config, dataset)
     chain_of(config, dataset)  # what it lacks is said before there is any work

@@ -31,8 +31,8 @@ def space_file(model: str, reader: Optional[str] = None) -> Path:
     ----------
     model : str
     reader : str, optional
-        Name of its ranking reader; one that has other settings than the default's has a file of
-        its own.
+        Name of its ranking reader, or ``none``; one that has other settings than the default's has
+        a file of its own.
     """
     names = (f"{model}-{reader}", model, "default")
     files = (PROPERTIES / "tune" / f"{name}.hyper" for name in names)

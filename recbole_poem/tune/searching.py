@@ -11,7 +11,7 @@ from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import alone, writing
 from recbole_poem.core.renamed import RENAMED
 from recbole_poem.core.run_log import end_log
-from recbole_poem.core.stage import Choice, Form
+from recbole_poem.core.stage import NONE, Choice, Form
 from recbole_poem.core.stages import STAGES
 from recbole_poem.core.workers import environment, ray_session
 from recbole_poem.training.config import Config
@@ -134,10 +134,10 @@ class Search:
             raise InputError(f"{where}'{key}' is not a key of {self.config.model}{hint}")
         check_storable(self.config.given())
 
-    def _reader(self) -> Optional[str]:
-        """Return the name of the ranking reader, where there is one for all trials."""
+    def _reader(self) -> str:
+        """Return the name of the ranking reader of all trials; ``none`` where there is none."""
         reader = self.config.component("ranking_reader")
-        return None if reader is None else str(reader.name)
+        return NONE if reader is None else str(reader.name)
 
     def _check_setting(self, key: str, path: str) -> None:
         """Refuse to tune what a component has not that is chosen for all trials."""

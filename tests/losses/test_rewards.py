@@ -37,7 +37,7 @@ def test_intervals_have_rewards_of_their_own() -> None:
 
 
 def test_intervals_that_overlap_are_refused() -> None:
-    with pytest.raises(InputError, match=r"rewards\.rating: 4 lies in two intervals, of which one"):
+    with pytest.raises(InputError, match=r"rewards\.rating: 4 lies in two intervals; part them"):
         earned({"rating": {"[4,inf)": 1, "[3,4]": 0.5}})
     assert earned({"rating": {"[6,inf)": 1, "[6,7]": 0.5}}) == [0] * 5  # of no row
 

@@ -1,8 +1,12 @@
 """Components that do not fit each other are refused before any work."""
 
+from pathlib import Path
 from typing import Any, Dict
 
 import pytest
+import torch
+from conftest import random_log
+from toy_poem import SMALL, make
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.stages import LOSSES
@@ -34,6 +38,37 @@ from recbole_poem.training.config import Config
             {"history_encoder": {"name": "transformer", "position": "rote"}},
             "history_encoder.position: rote reads the row feature 'time', which is not there",
         ),
+        (
+            {"history_encoder": "gimirec"},
+            "history_encoder.gaps: the gaps are those of the row feature 'time', which is not",
+        ),
+        (
+            {"history_encoder": "comirec", "row_features": ["gap", "time"]},
+            "row_features.time: nothing in the history encoder reads it; leave it out, or choose",
+        ),
+        (
+            {"history_encoder.attention": "focused", "n_heads": 1},
+            "n_heads: the attention focused takes heads by twos, and 1 is odd; set n_heads: 2",
+        ),
+        (
+            {"ranking_reader.attention": "focused", "n_heads": 1},
+            "n_heads: the attention focused takes heads by twos, and 1 is odd; set n_heads: 2",
+        ),
+        (
+            {"history_encoder.position": "rote", "row_features": "time", "hidden_size": 6},
+            "hidden_size: rote turns pairs of numbers, and a head has 3; make hidden_size an even",
+        ),
+        (
+            {
+                "history_encoder.position": {"name": "rote", "combine": "heads"},
+                "row_features": "time",
+            },
+            "history_encoder.position.combine: 3 levels need as many heads, and n_heads is 2",
+        ),
+        (
+            {"losses": ["sqn", "sac"]},
+            "losses.sac: it stands in the place of sqn; leave one of them out",
+        ),
     ],
 )
 def test_it_is_refused(keys: Dict[str, Any], words: str, training: str) -> None:
@@ -61,6 +96,22 @@ def test_a_loss_of_weight_0_does_not_teach_to_read() -> None:
     words = "^losses: next_item_contrast acts on the history alone, and what reads rankings would"
     with pytest.raises(InputError, match=words):
         Config("POEM", "ml-100k", config_dict={"losses": losses, "ranking_training": "joint"})
+
+
+def test_no_later_draw_notices_that_encoders_were_made() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(5)
+    torch.manual_seed(3)
+    Config("POEM", "ml-100k", config_dict={})
+    assert torch.equal(torch.rand(5), expected)
+
+
+def test_a_column_of_rewards_is_missed_before_rankings_are_made(write_dataset: Any) -> None:
+    keys = {**write_dataset(random_log(1)), **SMALL, "losses.sqn.rewards": {"purchase": 1.0}}
+    words = r"^losses\.sqn\.rewards: the .inter file has no float column 'purchase' among those"
+    with pytest.raises(InputError, match=words):
+        make(keys)
+    assert not (Path(keys["checkpoint_dir"]) / "request_cache").exists()
 
 
 def test_a_history_alone_may_learn_by_what_acts_on_it_alone() -> None:

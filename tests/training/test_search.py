@@ -120,6 +120,8 @@ def test_a_model_without_a_file_gets_the_default() -> None:
 
 def test_a_reader_with_settings_of_its_own_has_a_file_of_its_own() -> None:
     assert space_file("POEM", "ridge").name == "POEM-ridge.hyper"
+    assert space_file("POEM", "none").name == "POEM-none.hyper"
+    assert space_file("SASRec", "none").name == "SASRec.hyper"
     assert space_file("POEM", "partial_order").name == space_file("POEM").name == "POEM.hyper"
 
 

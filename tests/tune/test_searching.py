@@ -17,6 +17,7 @@ from recbole_poem import run_recbole_poem
 from recbole_poem.cli.verbs import main
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import alone
+from recbole_poem.training.search_space import read_space, space_file
 from recbole_poem.tune.searching import Search, TrialObjective
 
 pytest.importorskip("hyperopt", reason="the extra 'tune' is not installed")
@@ -167,7 +168,13 @@ def test_a_setting_of_what_a_preset_leaves_out_is_not_tuned() -> None:
     with pytest.raises(
         InputError, match=r"^ranking_reader\.group_samples: tuned in .*POEM.hyper, a"
     ):
-        Search({"model": "POEM", "dataset": "ml-100k", "preset": "comirec"}, [])
+        keys = {"model": "POEM", "dataset": "ml-100k", "preset": "comirec"}
+        Search(keys, [], str(space_file("POEM")))
+
+
+def test_a_preset_without_a_ranking_reader_has_a_file_of_its_own() -> None:
+    search = Search({"model": "POEM", "dataset": "ml-100k", "preset": "comirec"}, [])
+    assert search.space.keys() == read_space(str(space_file("POEM", "none"))).keys()
 
 
 def test_a_former_key_is_named_with_the_new_one() -> None:

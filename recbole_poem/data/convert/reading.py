@@ -101,7 +101,12 @@ def header_of(path: Path, separator: str = ",") -> List[str]:
         line = stream.readline().decode("utf-8-sig", "replace").rstrip("\r\n")
     if not line:
         raise InputError(f"{path}: the file is empty")
-    return next(csv.reader([line], delimiter=separator))
+    try:
+        return next(csv.reader([line], delimiter=separator))
+    except csv.Error as error:  # lines that end by \r alone, or what is no text
+        raise InputError(
+            f"{path}, line 1: it names no columns ({error}); let lines end by \\n"
+        ) from error
 
 
 def chunks(

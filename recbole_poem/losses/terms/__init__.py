@@ -18,6 +18,7 @@ from torch import nn
 from recbole_poem.encoders.history import HistoryEncoder
 from recbole_poem.encoders.positions import Rows
 from recbole_poem.fusion.scores import LearnedFusion
+from recbole_poem.log.requests import RequestLog
 from recbole_poem.logits.scoring import Interest, Items
 
 #: from request ids (B, R), draw ids (B, R) and the batch so far to a field of the batch; the batch
@@ -148,6 +149,20 @@ class LossTerm(Protocol):
 
     def __call__(self, learnt: Learnt, log_probability: torch.Tensor) -> torch.Tensor:
         """Return the weighted part of the loss, of the log probabilities (Q, P) asked for."""
+
+
+@runtime_checkable
+class ReadsColumns(Protocol):
+    """A loss term that reads columns of the log, which its settings name."""
+
+    @staticmethod
+    def check_columns(settings: Any, log: RequestLog) -> None:
+        """Refuse columns that a log does not have, before rankings are made.
+
+        Raises
+        ------
+        InputError
+        """
 
 
 @runtime_checkable

@@ -6,17 +6,16 @@ another optimizer behind the warm-up; here one goes on.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Dict, Optional
+from typing import Any, ClassVar, Optional
 
 import torch
 from recbole.data.interaction import Interaction
 
-from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import BATCH_NUMBER
+from recbole_poem.core.plurals import counted
 from recbole_poem.core.settings import at_least, setting
 from recbole_poem.core.stages import LOSSES
 from recbole_poem.losses.parts import Parts
-from recbole_poem.losses.terms import FieldMaker
 from recbole_poem.losses.terms.sqn import SQN
 
 
@@ -33,6 +32,7 @@ class SAC(SQN):
     """
 
     key: ClassVar[str] = "losses.sac"
+    stands_in_place_of = ("sqn",)
 
     @dataclass(frozen=True)
     class Settings(SQN.Settings):
@@ -46,19 +46,6 @@ class SAC(SQN):
         super().__init__(settings, parts)
         self.warm_up_steps = settings.warm_up_steps
 
-    @classmethod
-    def fields(cls, settings: Any, data: Any) -> Dict[str, FieldMaker]:
-        """Return what makes the fields of SQN.
-
-        Raises
-        ------
-        InputError
-            Where ``sqn`` learns as well, or a column of the rewards is not there.
-        """
-        if "sqn" in data.config.component("losses"):
-            raise InputError("losses.sac: it stands in the place of sqn; leave one of them out")
-        return super().fields(settings, data)
-
     def gain(self, values: torch.Tensor, batch: Interaction) -> torch.Tensor:
         """Return the values (P,) themselves, once the warm-up is over."""
         warms_up = int(batch[BATCH_NUMBER]) < self.warm_up_steps
@@ -68,7 +55,8 @@ class SAC(SQN):
         """Say that what was kept is a model of SQN, where the warm-up was not over."""
         if n_batches > self.warm_up_steps:
             return None
+        batches = counted(n_batches, "batch", "batches")
         return (
-            f"losses.sac.warm_up_steps: the weights that are kept come of {n_batches:,} batches, "
+            f"losses.sac.warm_up_steps: the weights that are kept come of {batches}, "
             f"and in the first {self.warm_up_steps:,} sac is sqn; train longer, or lower it"
         )

@@ -42,6 +42,8 @@ from recbole_poem.core.settings import (
 )
 from recbole_poem.core.stages import LOSSES
 from recbole_poem.core.times import PER_SECOND
+from recbole_poem.log.feedback import check_column
+from recbole_poem.log.requests import RequestLog
 from recbole_poem.logits.scoring import of_state
 from recbole_poem.losses.parts import Parts
 from recbole_poem.losses.q_values import Critic, QHead, aims, best_values
@@ -96,6 +98,17 @@ class SQN(nn.Module):
         self.second = SecondNetwork(parts)
         of_head = parts.n_items, parts.sizes.hidden_size, parts.initial_std
         self.first_head, self.second_head = QHead(*of_head), QHead(*of_head)
+
+    @classmethod
+    def check_columns(cls, settings: Any, log: RequestLog) -> None:
+        """Refuse rewards of columns that the log does not have.
+
+        Raises
+        ------
+        InputError
+        """
+        for name in settings.rewards or {}:
+            check_column(log, name, f"{cls.key}.rewards")
 
     @classmethod
     def fields(cls, settings: Any, data: Any) -> Dict[str, FieldMaker]:

@@ -289,6 +289,43 @@ def test_other_files_that_are_wrong_are_named(tmp_path: Path) -> None:
     assert list(out.iterdir()) == []
 
 
+def test_a_header_in_another_order_is_refused_for_rows_are_read_by_place(tmp_path: Path) -> None:
+    raw = csv_files(tmp_path / "raw")
+    swapped = b"movieId,userId,rating,timestamp\n10,1,3.5,1112486027\n"
+    (raw / "ratings.csv.gz").write_bytes(gzip.compress(swapped))
+    words = (
+        r"ratings\.csv\.gz, line 1: the columns are movieId, userId, rating, timestamp; expected "
+        "the order userId, movieId, rating, timestamp$"
+    )
+    with pytest.raises(InputError, match=words):
+        movielens.convert(raw, tmp_path / "mini")
+
+
+def test_lines_that_end_by_a_carriage_return_alone_are_refused(tmp_path: Path) -> None:
+    raw = csv_files(tmp_path / "raw")
+    ended = b"userId,movieId,rating,timestamp\r1,10,3.5,1112486027\r"
+    (raw / "ratings.csv.gz").write_bytes(gzip.compress(ended))
+    with pytest.raises(InputError, match=r"ratings\.csv\.gz, line 1: it names no columns \(new-l"):
+        movielens.convert(raw, tmp_path / "mini")
+
+
+def test_movies_of_csv_may_be_latin_1_as_all_others(tmp_path: Path) -> None:
+    raw = csv_files(tmp_path / "raw")
+    lines = "movieId,title,genres\n10,Café (1995),Drama\n"
+    (raw / "movies.csv").write_text(lines, encoding="latin-1")
+    movielens.convert(raw, tmp_path / "mini")
+    assert files(tmp_path / "mini")["item"][1:] == [["10", "Café", "1995", "Drama"]]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_rating(tmp_path: Path) -> None:
+    raw = dat(tmp_path / "raw")
+    plain = movielens.convert(raw, tmp_path / "plain" / "mini")
+    path = raw / "ratings.dat"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert movielens.convert(raw, tmp_path / "marked" / "mini") == plain
+    assert files(tmp_path / "marked" / "mini") == files(tmp_path / "plain" / "mini")
+
+
 def test_the_genres_of_u_item_are_flags(tmp_path: Path) -> None:
     (tmp_path / "u.data").write_text(f"1\t1\t3\t{TIME}\n")
     flags = ["0"] * len(GENRES)

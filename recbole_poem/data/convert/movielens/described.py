@@ -103,10 +103,7 @@ def _without_year(title: str) -> str:
 def _of_lines(path: Path, separator: str, n_fields: int, what: str, bar: Any) -> _Rows:
     with opened(path, bar) as stream:
         content: bytes = stream.read()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
+    text = content.decode(_encoding(content))
     rows = _Rows(path, [], [])
     for line, found in enumerate(re.split("\r?\n", text), 1):
         if not found.strip():
@@ -125,8 +122,19 @@ def _of_lines(path: Path, separator: str, n_fields: int, what: str, bar: Any) ->
     return rows
 
 
+def _encoding(content: bytes) -> str:
+    """Return the encoding of a file: UTF-8 where all of it is, else latin-1."""
+    try:
+        content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8-sig"
+
+
 def _of_csv(path: Path, form: Form, bar: Any) -> _Rows:
-    table = CsvTable(path, Reading(","))
+    with opened(path, None) as stream:
+        encoding = _encoding(stream.read())
+    table = CsvTable(path, Reading(",", encoding))
     check_header(path, table.columns, _MOVIE, f"a file of movies of {form.sets}")
     values = table.read(_MOVIE, bar)
     wrong = np.flatnonzero(~_are_ids(values["movieId"]))

@@ -1,9 +1,10 @@
 """Ratings of MovieLens, part by part: four numbers a line, with one of three separators."""
 
+import codecs
 import csv
 import io
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, List
 
 import numpy as np
 import pandas as pd
@@ -80,16 +81,29 @@ def ratings(path: Path, form: Form, bar: Any = None) -> Iterator[pd.DataFrame]:
     """
     first = 1
     if form.header is not None:
-        check_header(path, header_of(path), form.header, f"a file of ratings of {form.sets}")
+        _check_columns(path, form, form.header)
         first = 2
     with opened(path, bar) as stream:
         for _ in range(1, first):
             stream.readline()
         for lines in _whole_lines(stream):
+            if first == 1:  # a header is read without it
+                lines = lines.removeprefix(codecs.BOM_UTF8)
             tabbed = lines.replace(form.separator.encode(), b"\t")
             _check_fields(path, tabbed, first)
             yield _checked(path, tabbed, first)
             first += tabbed.count(b"\n")
+
+
+def _check_columns(path: Path, form: Form, expected: List[str]) -> None:
+    """Refuse a header of other columns, or of the same in another order: rows are read by place."""
+    header = header_of(path)
+    check_header(path, header, expected, f"a file of ratings of {form.sets}")
+    if header != expected:
+        raise InputError(
+            f"{path}, line 1: the columns are {', '.join(header)}; expected the order "
+            f"{', '.join(expected)}"
+        )
 
 
 def _whole_lines(stream: Any) -> Iterator[bytes]:
