@@ -87,8 +87,9 @@ def test_a_raw_feature_is_in_windows_as_it_is_and_all_features_are_missed_togeth
 ) -> None:
     """Moments need double precision; a window without times is without any of them."""
     log = random_log(3, n_users=60, n_items=25, longest=20, ties=False)
-    keys = {**write_dataset(log), **SMALL, "row_features": ["gap", "time"]}
-    config = Config(config_dict=keys)
+    encoder = {"name": "transformer", "position": "interpos"}
+    features = {"row_features": ["gap", "time"], "history_encoder": encoder}
+    config = Config(config_dict={**write_dataset(log), **SMALL, **features})
     train, _, test = create_dataset(config).build()
     batch = test[torch.arange(len(test.inter_feat))]
     assert batch["row_time"].dtype == torch.float64
