@@ -50,6 +50,8 @@ class Chain:
         Whether one of them learns from what came of its lists.
     slot_hours : float
         The longest time until an evaluation tells what came of lists; 0 where none observes.
+    n_shown : int
+        S, places of a list that count as shown; 0 where none observes.
     """
 
     def __init__(self, rerankers: Sequence[Reranker]) -> None:
@@ -61,7 +63,7 @@ class Chain:
         self.reads_states = any(each.reads_states for each in self._rerankers)
         self.observes = bool(self._observers)
         self.slot_hours = max((each.slot_hours for each in self._observers), default=0.0)
-        self._n_shown = max((each.n_shown for each in self._observers), default=0)
+        self.n_shown = max((each.n_shown for each in self._observers), default=0)
 
     def __bool__(self) -> bool:
         return bool(self._rerankers)
@@ -96,14 +98,23 @@ class Chain:
             )
         return column
 
-    def shown(self, placed: torch.Tensor) -> torch.Tensor:
-        """Return the part of lists (B, P) that counts as shown."""
-        return placed[:, : self._n_shown]
+    def shown(self, placed: torch.Tensor, score: torch.Tensor) -> torch.Tensor:
+        """Return the part of lists that counts as shown, (B, S) int64.
+
+        Parameters
+        ----------
+        placed : (B, P) int64
+            Items in the order of the list.
+        score : (B, P)
+            As they are handed out to them; -inf = not to be recommended, which nobody is shown: 0.
+        """
+        return placed.masked_fill(score == -torch.inf, 0)[:, : self.n_shown]
 
     def observe(self, feedback: Feedback) -> None:
-        """Let those that observe learn what came of lists."""
+        """Let those that observe learn what came of lists, each of the items that it places."""
         for each in self._observers:
-            each.observe(feedback)
+            item, score = feedback.item[:, : each.pool], feedback.score[:, : each.pool]
+            each.observe(feedback._replace(item=item, score=score))
 
     def forget(self) -> None:
         """Let those that observe know nothing any more."""

@@ -89,7 +89,7 @@ class Lists:
     ) -> torch.Tensor:
         head = self._chain.head(context, scores)
         taken = target.to(scores.device).unsqueeze(1)
-        shown = self._chain.shown(head.placed)
+        shown = self._chain.shown(head.placed, head.score)
         self._waiting.append(Feedback(context, head.item, head.score, shown, taken))
         return head.over(scores)
 

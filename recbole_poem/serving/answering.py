@@ -1,5 +1,6 @@
 """Queries and their answers: what a service asks of a checkpoint, some requests at a time."""
 
+from math import isnan
 from pathlib import Path
 from typing import List, Optional, Sequence
 
@@ -104,7 +105,7 @@ class Answerer:
         requests = self._reader.of_queries(queries)
         self._unread.tell(
             rankings=any(each is not None for query in queries for each in query.rankings),
-            item_times=any(query.times is not None for query in queries),
+            item_times=any(_tells_times(query) for query in queries),
         )
         unknown = [
             n_unknown([*(query.allow or ()), *query.deny], self._vocabulary) + of_request
@@ -128,6 +129,11 @@ class Answerer:
     def observes(self) -> bool:
         """Whether a re-ranker learns from what came of answers."""
         return self._learns is not None
+
+    @property
+    def n_shown(self) -> int:
+        """Places of a list that count as shown where nobody says what was; 0 if none learns."""
+        return 0 if self._learns is None else self._learns.n_shown
 
     def observe(self, queries: Sequence[Query], outcomes: Sequence[Outcome]) -> None:
         """Let the re-rankers learn what came of queries; until then they know nothing.
@@ -164,3 +170,8 @@ class Answerer:
         given = scores > -np.inf
         tokens = self._vocabulary.tokens[items[given]]
         return Answer(tokens.tolist(), scores[given].tolist(), unknown, known)
+
+
+def _tells_times(query: Query) -> bool:
+    """Tell whether a query knows when an item of its history was dealt with."""
+    return query.times is not None and not all(map(isnan, query.times))

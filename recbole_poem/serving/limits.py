@@ -60,7 +60,7 @@ def same_for_all(
 def of_each(queries: Sequence[Query], histories: FlatHistories, vocabulary: Vocabulary) -> Limits:
     """Return what each query says."""
     row, item = _seen(histories)
-    filtered = np.array([query.filter_seen for query in queries])[row]
+    filtered = np.array([query.filter_seen for query in queries], dtype=bool)[row]
     rows, items = [row[filtered]], [item[filtered]]
     for place, query in enumerate(queries):
         if query.deny:

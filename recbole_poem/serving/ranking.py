@@ -161,7 +161,7 @@ class Ranking:
             return cls(tuple(items), tuple(objectives), table, *map(tuple, stages))
         except DamagedRankingError:
             raise
-        except (struct.error, ValueError, TypeError) as error:
+        except (struct.error, ValueError, TypeError, RecursionError) as error:
             raise DamagedRankingError(f"no ranking: {error}") from error
 
 

@@ -84,6 +84,11 @@ class RerankedRanker:
             items[told, : order.shape[1]] = np.take_along_axis(head[0], order, axis=1)
         return items[:, :k], scores[:, :k]
 
+    @property
+    def n_shown(self) -> int:
+        """Places of a list that count as shown."""
+        return self._chain.n_shown
+
     @torch.inference_mode()
     def observe(
         self, requests: Requests, limits: Limits, taken: np.ndarray, shown: np.ndarray
@@ -104,7 +109,8 @@ class RerankedRanker:
         context = self._context(requests)
         found = self._ranker.best(requests, limits, self._chain.pool)
         item, score = map(torch.from_numpy, found)
-        head = self._chain.shown(item.gather(1, self._chain.placed(context, item, score)))
+        placed = item.gather(1, self._chain.placed(context, item, score))
+        head = self._chain.shown(placed, score)
         given = torch.from_numpy(shown[told])
         width = max(head.shape[1], given.shape[1])
         head, given = (F.pad(of, (0, width - of.shape[1])) for of in (head, given))

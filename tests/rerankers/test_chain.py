@@ -9,7 +9,7 @@ from conftest import random_log
 
 from recbole_poem.core.settings import at_least, setting
 from recbole_poem.core.stages import RERANKERS
-from recbole_poem.rerankers import Context, Placed
+from recbole_poem.rerankers import Context, Feedback, Placed
 from recbole_poem.rerankers.chain import Chain, chain_of
 from recbole_poem.training.config import Config
 from recbole_poem.training.experiment import assemble
@@ -63,6 +63,25 @@ def test_each_reads_the_list_that_the_one_before_it_made() -> None:
 def test_the_head_gets_its_scores_anew_and_the_rest_keeps_its_place() -> None:
     found = Chain([backwards(3)]).head(Context(), SCORES).over(SCORES)
     assert found[:, 1:].tolist() == [[3, 4, 5, 2, 1], [1, 2, 5, 4, 3]]
+
+
+class Listener(Backwards):
+    """Keeps what it is told."""
+
+    n_shown, slot_hours = 2, 1.0
+
+    def observe(self, feedback: Feedback) -> None:
+        self.told = feedback
+
+
+def test_who_learns_is_told_of_the_items_that_it_changes_alone() -> None:
+    """Of others it predicts nothing: the pool of another re-ranker is not its own."""
+    listener = Listener(Backwards.Settings(2), None, None)
+    item, score = torch.tensor([[1, 2, 3, 4]]), torch.tensor([[5.0, 4.0, 3.0, 2.0]])
+    none = torch.zeros(1, 0, dtype=torch.int64)
+    Chain([listener, backwards(4)]).observe(Feedback(Context(), item, score, none, none))
+    assert listener.told.item.tolist() == [[1, 2]]
+    assert listener.told.score.tolist() == [[5.0, 4.0]]
 
 
 def test_no_reranker_is_no_chain() -> None:

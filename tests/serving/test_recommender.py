@@ -457,5 +457,9 @@ def test_what_cannot_answer_is_named(
     assert recommender.recommend([["i1"]], rankings=[ranking], item_times=[[DAY]]).equals(plain)
     for kind in ("rankings", "item_times"):
         assert f"{kind}: SASRec reads none, so they change nothing" in caplog.text
+    caplog.clear()
+    nothing = Query(["i1"], times=[np.nan])  # as a service says that no time is known
+    assert Recommender.load(path).answer([nothing])[0].items
+    assert not caplog.records
     with pytest.raises(InputError, match="similar_items: the item graph is POEM's"):
         Recommender.load(path).similar_items("i1")

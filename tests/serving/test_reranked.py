@@ -80,6 +80,24 @@ def test_what_was_shown_may_be_said(path: str) -> None:
     assert after[1:11] == [before[1], *before[3:12]]  # not shown, not judged
 
 
+def test_what_may_not_be_recommended_was_not_shown(path: str) -> None:
+    recommender = Recommender.load(path)
+    query = Query(HISTORY, k=20)
+    before = items(recommender, query)
+    allowed = [before[5], before[6]]
+    recommender.observe([query._replace(allow=allowed)], [Outcome(allowed[:1])])
+    after = items(recommender, query)
+    assert after[0] == allowed[0] and after[11] == allowed[1]
+    assert after[1:11] == [item for item in before[:12] if item not in allowed]  # not judged
+
+
+def test_nothing_that_came_of_nothing_teaches_nothing(path: str) -> None:
+    recommender = Recommender.load(path)
+    before = items(recommender, Query(HISTORY))
+    recommender.observe([], [])
+    assert items(recommender, Query(HISTORY)) == before
+
+
 def test_an_empty_history_teaches_nothing(path: str) -> None:
     recommender = Recommender.load(path)
     queries = [Query([], k=9), Query(HISTORY, k=9)]

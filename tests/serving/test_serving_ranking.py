@@ -1,5 +1,7 @@
 """Rankings: what they hold, and their binary form against damage of every kind."""
 
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -44,6 +46,13 @@ def test_whatever_is_changed_or_cut_is_refused(data: st.DataObject) -> None:
 def test_foreign_bytes_are_refused(content: bytes) -> None:
     with pytest.raises(DamagedRankingError):
         Ranking.from_bytes(content)
+
+
+def test_a_head_that_is_too_deep_is_refused_though_its_checksum_is_right() -> None:
+    head = b"[" * 100_000
+    body = struct.pack("<I", len(head)) + head
+    with pytest.raises(DamagedRankingError, match="no ranking: "):
+        Ranking.from_bytes(struct.pack("<4sBI", b"POEM", 1, zlib.crc32(body)) + body)
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ class Feedback(_Body):
     shown: Annotated[List[Token], Field(max_length=1000)] = Field(
         [],
         description="what was shown at the user's last request, for re-rankers that learn; "
-        "none = the head of the answer",
+        "none = the head of the answer, as far as the re-ranker's n_shown says",
     )
 
 

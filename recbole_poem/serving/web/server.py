@@ -29,7 +29,7 @@ from recbole_poem.serving.web.http import make_app
 from recbole_poem.serving.web.metrics import Metrics
 from recbole_poem.serving.web.rate_limit import RateLimit
 from recbole_poem.serving.web.service import Bounds, Service
-from recbole_poem.serving.web.watch import Watcher
+from recbole_poem.serving.web.watch import Watcher, look
 
 _KEPT = 200  # items of a history that are kept at least, for they are not recommended again
 _AT_LEISURE = 100  # times as long as usual it may take before the first question
@@ -78,7 +78,7 @@ def serve(
         options.max_users,
         options.seconds_to_live,
     )
-    path = str(options.checkpoint)
+    path, seen = str(options.checkpoint), look(options.checkpoint)
     recommender = _warm(Recommender.load(path, keys, options.approximate), options.threads)
     read = recommender.config["MAX_ITEM_LIST_LENGTH"]
     stores = _stores(options, read, recommender.needs.n_rankings)
@@ -103,7 +103,7 @@ def serve(
 
     sys.setswitchinterval(_SWITCH_INTERVAL)
     _settle()
-    watcher = Watcher(options.checkpoint, take, metrics.swapped)
+    watcher = Watcher(options.checkpoint, seen, take, metrics.swapped)
     host, port = listener.getsockname()[:2]
     print(f"{recommender.checkpoint} answers at http://{host}:{port} (see /docs)", flush=True)
     try:
@@ -167,12 +167,19 @@ def _stores(options: Namespace, read: int, n_rankings: int = 1, patience: float 
 
 
 def _tell_if_few(recommender: Recommender, stores: _Stores) -> None:
-    """Warn of a checkpoint that reads more rankings of a user than the stores keep."""
+    """Warn of a checkpoint that reads more of a user than the stores keep."""
     asked = recommender.needs.n_rankings
     if asked > stores.n_rankings:
         logging.getLogger().warning(
             f"n_rankings: the new checkpoint reads {asked} rankings of a user, and the store keeps "
             f"{stores.n_rankings}; start the service anew to keep them all"
+        )
+    read = recommender.config["MAX_ITEM_LIST_LENGTH"]
+    if read >= stores.length:
+        logging.getLogger().warning(
+            f"MAX_ITEM_LIST_LENGTH: the new checkpoint reads {read} items of a history and the "
+            f"time before them, and the store keeps {stores.length}; start the service anew to "
+            "keep them all"
         )
 
 

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from logging import getLogger
 from typing import List, NamedTuple, Optional, Sequence, Tuple
+from weakref import ReferenceType, ref
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.serving.bounds import above_zero
@@ -57,13 +58,13 @@ class Asked(NamedTuple):
         With what the stores have completed.
     items : list of str
         The answer.
-    recommender : Recommender
-        Whose answer it is.
+    recommender : reference to a Recommender
+        Whose answer it is; of one that was replaced, no more memory is held.
     """
 
     query: Query
     items: List[str]
-    recommender: Recommender
+    recommender: "ReferenceType[Recommender]"
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,7 @@ class Service:
         if recommender.observes:
             for question, (query, _), answer in zip(questions, completed, answers):
                 if question.user is not None:
-                    self._remember(question.user, Asked(query, answer.items, recommender))
+                    self._remember(question.user, Asked(query, answer.items, ref(recommender)))
         return replies
 
     def _remember(self, user: str, asked: Optional[Asked]) -> None:
@@ -229,10 +230,10 @@ class Service:
 
     def _observe(self, user: str, outcome: Outcome) -> bool:
         asked, recommender = self._asked.read(user), self._recommender
-        if asked is None or asked.recommender is not recommender:
+        if asked is None or asked.recommender() is not recommender:
             return False
         self._remember(user, None)  # what comes later is not what came of this question
-        shown = outcome.shown or asked.items
+        shown = outcome.shown or asked.items[: recommender.n_shown]
         recommender.observe([asked.query], [outcome._replace(shown=shown)])
         return True
 

@@ -7,7 +7,8 @@ from typing import Callable, Tuple
 
 from recbole_poem.core.errors import InputError
 
-_Look = Tuple[int, int, int]
+#: what tells a file from one that was in its place before
+Look = Tuple[int, int, int]
 
 
 class Watcher:
@@ -17,6 +18,8 @@ class Watcher:
     ----------
     path : Path
         Whose writer replaces it as a whole, as training does.
+    seen : Look
+        From `look`, before the file was read: one that came since is taken, too.
     take : function
         Called when the file is another one; what it raises is logged, an `InputError` as a
         sentence, and the watch goes on.
@@ -29,12 +32,13 @@ class Watcher:
     def __init__(
         self,
         path: Path,
+        seen: Look,
         take: Callable[[], None],
         tell: Callable[[bool], None],
         seconds: float = 1.0,
     ) -> None:
         self._path, self._take, self._tell, self._seconds = path, take, tell, seconds
-        self._seen = self._look()
+        self._seen = seen
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._thread.start()
@@ -46,7 +50,7 @@ class Watcher:
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._seconds):
-            seen = self._look()
+            seen = look(self._path)
             if seen in (self._seen, _MISSING):
                 continue
             self._seen = seen  # a bad one is not tried again until it changes
@@ -62,12 +66,14 @@ class Watcher:
                 getLogger().info(f"{self._path} answers from now on")
                 self._tell(True)
 
-    def _look(self) -> _Look:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return _MISSING  # being replaced, or taken away: the one in memory stays
-        return found.st_mtime_ns, found.st_ino, found.st_size
+
+_MISSING: Look = (0, 0, 0)
 
 
-_MISSING: _Look = (0, 0, 0)
+def look(path: Path) -> Look:
+    """Return what tells the file at a path from others."""
+    try:
+        found = path.stat()
+    except OSError:
+        return _MISSING  # being replaced, or taken away: the one in memory stays
+    return found.st_mtime_ns, found.st_ino, found.st_size

@@ -1,8 +1,10 @@
 """The endpoints: the loop of recommending, ranking and feedback, and what is refused."""
 
 import asyncio
+import gc
 import json
 import math
+import weakref
 from typing import Any, Dict, List
 
 import pytest
@@ -125,6 +127,26 @@ def test_a_successor_learns_nothing_from_answers_that_were_not_its_own(world: Wo
     world.service.swap(other)
     assert world.post("/feedback", json={"user": "u", "items": ["b"]}).json() == KEPT
     assert not other.observed
+
+
+def test_the_head_of_an_answer_counts_as_shown_and_not_all_of_it(world: World) -> None:
+    """A client that asks for a ranking stage's candidates shows a few of them."""
+    world.recommender.observes, world.recommender.n_shown = True, 2
+    world.post("/recommend", json={"user": "u", "history": ["a", "b", "c", "d"]})
+    assert world.post("/feedback", json={"user": "u", "items": ["d"]}).json()["observed"]
+    assert world.recommender.observed.pop()[1] == (["d"], ["a", "b"])
+
+
+def test_a_replaced_model_is_let_go_though_its_answers_are_waited_for(world: World) -> None:
+    former: Any = Echo("echo 2")
+    former.observes = True
+    world.service.swap(former)
+    world.post("/recommend", json={"user": "u", "history": ["a"]})
+    world.service.swap(world.recommender)  # type: ignore[arg-type]
+    there = weakref.ref(former)
+    del former
+    gc.collect()
+    assert there() is None
 
 
 def test_what_was_shown_is_refused_where_nobody_learns_from_it(world: World) -> None:

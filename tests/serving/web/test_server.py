@@ -36,6 +36,23 @@ def test_a_checkpoint_that_reads_more_than_is_kept_is_told(
     )
 
 
+def test_a_checkpoint_that_reads_longer_histories_than_are_kept_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stores = _stores(Namespace(store="memory", max_users=10, seconds_to_live=60.0), 50)
+    successor: Any = Echo()
+    successor.config = {"MAX_ITEM_LIST_LENGTH": 199}  # and the time before them
+    _tell_if_few(successor, stores)
+    assert not caplog.records
+    successor.config = {"MAX_ITEM_LIST_LENGTH": 200}
+    _tell_if_few(successor, stores)
+    (record,) = caplog.records
+    assert record.message == (
+        "MAX_ITEM_LIST_LENGTH: the new checkpoint reads 200 items of a history and the time before "
+        "them, and the store keeps 200; start the service anew to keep them all"
+    )
+
+
 @pytest.mark.parametrize(("read", "kept"), [(50, 200), (200, 201), (300, 301)])
 def test_a_history_is_kept_with_the_row_before_those_that_are_read(read: int, kept: int) -> None:
     """From it the first row that is read is told in time."""

@@ -8,7 +8,7 @@ from typing import List
 import pytest
 
 from recbole_poem.core.errors import InputError
-from recbole_poem.serving.web.watch import Watcher
+from recbole_poem.serving.web.watch import Watcher, look
 
 
 def test_a_new_file_is_taken_once_and_a_bad_one_is_told(
@@ -36,7 +36,7 @@ def test_a_new_file_is_taken_once_and_a_bad_one_is_told(
         (tmp_path / "new").replace(path)
         assert happened.wait(5)
 
-    watcher = Watcher(path, take, tell, seconds=0.02)
+    watcher = Watcher(path, look(path), take, tell, seconds=0.02)
     with caplog.at_level(logging.INFO):
         replace("second")
         replace("bad")
@@ -51,3 +51,15 @@ def test_a_new_file_is_taken_once_and_a_bad_one_is_told(
     before: List[str] = list(taken)
     path.write_text("nobody looks any more")
     assert taken == before
+
+
+def test_a_file_that_was_replaced_before_the_watch_began_is_taken(tmp_path: Path) -> None:
+    """To read a checkpoint, and to begin warm, takes minutes."""
+    path, taken = tmp_path / "model.pth", threading.Event()
+    path.write_text("first")
+    seen = look(path)
+    (tmp_path / "new").write_text("second")
+    (tmp_path / "new").replace(path)
+    watcher = Watcher(path, seen, taken.set, lambda was_taken: None, seconds=0.02)
+    assert taken.wait(5)
+    watcher.stop()
