@@ -164,7 +164,8 @@ class Answerer:
         requests = self._reader.of_queries(queries)
         limits = of_each(queries, requests.histories, self._vocabulary)
         ids = self._vocabulary.padded
-        self._learns.observe(requests, limits, ids(taken), ids(shown))
+        says = np.array([len(one) > 0 for one in shown], dtype=bool)
+        self._learns.observe(requests, limits, ids(taken), ids(shown), says)
 
     def _answer(self, items: np.ndarray, scores: np.ndarray, unknown: int, known: int) -> Answer:
         given = scores > -np.inf

@@ -91,7 +91,12 @@ class RerankedRanker:
 
     @torch.inference_mode()
     def observe(
-        self, requests: Requests, limits: Limits, taken: np.ndarray, shown: np.ndarray
+        self,
+        requests: Requests,
+        limits: Limits,
+        taken: np.ndarray,
+        shown: np.ndarray,
+        says: np.ndarray,
     ) -> None:
         """Let the chain learn what came of requests; of those without a history it learns nothing.
 
@@ -100,7 +105,10 @@ class RerankedRanker:
         requests : Requests
         limits : Limits
         taken, shown : (B, T) and (B, S) int64
-            Items, 0 = none. Where a row of `shown` names none, it is the head of the list.
+            Items, 0 = none.
+        says : (B,) bool
+            Whether `shown` says what was shown, though it may be nothing that the model knows; else
+            it was the head of the list.
         """
         told = np.flatnonzero(requests.histories.length > 0)
         if not len(told):
@@ -114,5 +122,5 @@ class RerankedRanker:
         given = torch.from_numpy(shown[told])
         width = max(head.shape[1], given.shape[1])
         head, given = (F.pad(of, (0, width - of.shape[1])) for of in (head, given))
-        listed = torch.where((given > 0).any(dim=1, keepdim=True), given, head)
+        listed = torch.where(torch.from_numpy(says[told]).unsqueeze(1), given, head)
         self._chain.observe(Feedback(context, item, score, listed, torch.from_numpy(taken[told])))

@@ -91,6 +91,14 @@ def test_what_may_not_be_recommended_was_not_shown(path: str) -> None:
     assert after[1:11] == [item for item in before[:12] if item not in allowed]  # not judged
 
 
+def test_items_that_the_model_does_not_know_were_shown_in_place_of_the_head(path: str) -> None:
+    recommender = Recommender.load(path)
+    query = Query(HISTORY, k=20)
+    before = items(recommender, query)
+    recommender.observe([query], [Outcome([before[7]], ["new", "newer"])])
+    assert items(recommender, query) == [before[7], *before[:7], *before[8:]]  # the head stays
+
+
 def test_nothing_that_came_of_nothing_teaches_nothing(path: str) -> None:
     recommender = Recommender.load(path)
     before = items(recommender, Query(HISTORY))
