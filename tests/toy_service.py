@@ -22,7 +22,8 @@ class Echo:
     def __init__(self, checkpoint: str = "echo 1") -> None:
         self.model, self.checkpoint = self, checkpoint
         self.objectives, self.reads_stages, self.n_items = ["click"], False, 9
-        self.n_rankings, self.config = 1, {"MAX_ITEM_LIST_LENGTH": 50}
+        self.n_rankings = 1
+        self.config = {"MAX_ITEM_LIST_LENGTH": 50, "request_lag": 1}
         self.log_times = LogTimes(0.0, 9.0, "s")  # steps
         self.batches: List[List[Query]] = []
         self.observes, self.n_shown = False, 3

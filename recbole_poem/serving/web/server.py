@@ -85,6 +85,7 @@ def serve(
     if options.warm_start:
         print(_warm_start(recommender, options, stores), flush=True)
     logging.getLogger().setLevel(logging.INFO)  # RecBole set it to what the training was told
+    _warn_of_misfits(recommender, stores)
     metrics = Metrics()
     service = Service(recommender, stores.rankings, stores.histories, metrics, bounds)
     rules = Rules(token=token, max_bytes=options.max_bytes, rate_limit=limit)
@@ -97,7 +98,7 @@ def serve(
 
     def take() -> None:
         successor = service.recommender.successor(path, keys)
-        _tell_if_few(successor, stores)
+        _warn_of_misfits(successor, stores)
         service.swap(_warm(successor, options.threads))
         _settle()
 
@@ -166,8 +167,15 @@ def _stores(options: Namespace, read: int, n_rankings: int = 1, patience: float 
     )
 
 
-def _tell_if_few(recommender: Recommender, stores: _Stores) -> None:
-    """Warn of a checkpoint that reads more of a user than the stores keep."""
+def _warn_of_misfits(recommender: Recommender, stores: _Stores) -> None:
+    """Warn of a checkpoint that reads more of a user than the stores keep, or something else."""
+    lag = recommender.config["request_lag"] if recommender.objectives else 1
+    if lag != 1:
+        logging.getLogger().warning(
+            f"request_lag: the checkpoint learned from rankings that are {lag} requests old, and "
+            "the service gives those of the previous request; train with request_lag: 1, or say "
+            "--request_lag=1 to serve it all the same"
+        )
     asked = recommender.needs.n_rankings
     if asked > stores.n_rankings:
         logging.getLogger().warning(
