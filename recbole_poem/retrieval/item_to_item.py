@@ -75,7 +75,7 @@ class ItemToItemRanker:
         max_users_per_item: Optional[int] = None,
     ) -> None:
         self.objectives = list(objectives)
-        self._log = replace(log, values={})  # the workers need no more of it
+        self._log = replace(log, values={}, tokens={})  # the workers need no more of it
         self._choices = dict(objectives)
         n_found = min(n_candidates, log.n_items - 1)
         self._gains = fusion.gains(n_found)

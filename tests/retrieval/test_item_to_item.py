@@ -1,6 +1,7 @@
 """The embedded ranking stage: its equation, and that no request is ranked with its own answer."""
 
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -85,6 +86,14 @@ def slow_scores(log, objectives, fold, top_k):
             if log.user[row] == log.user[request]:
                 scores[request, log.item[row]] = 0
     return scores
+
+
+def test_columns_that_no_equation_reads_do_not_travel_to_workers():
+    log = random_log(3)
+    size = len(pickle.dumps(ranker_of(log).estimate(map)))
+    many = {f"column {n}": np.arange(len(log)) for n in range(9)}
+    wide = replace(log, tokens=many, values={**log.values, **many})
+    assert len(pickle.dumps(ranker_of(wide).estimate(map))) == size
 
 
 @pytest.mark.parametrize("seed", range(4))
