@@ -130,7 +130,8 @@ def continuation_rates(log: RequestLog, session: float, prior: float) -> np.ndar
     """Return how often users went on after each item, by the training rows, (n_items,) float64.
 
     The last training row of a user counts where its session is over before the last training row of
-    the log; else nobody knows.
+    the log. Else nobody knows, and neither where a row was held out before that moment, as
+    leave-one-out does: whether it was of the session is not told.
 
     Parameters
     ----------
@@ -146,7 +147,9 @@ def continuation_rates(log: RequestLog, session: float, prior: float) -> np.ndar
     user, time = log.user[rows], log.time[rows]
     has_next = np.append(user[1:] == user[:-1], False)
     gap = np.where(has_next, np.append(time[1:], np.nan) - time, np.inf)
-    known = has_next | (time + session <= time.max())
+    behind = np.minimum(rows + 1, len(log) - 1)
+    held_out = (log.user[behind] == user) & ~log.training[behind] & (log.time[behind] <= time.max())
+    known = has_next | (~held_out & (time + session <= time.max()))
     goes_on = (gap <= session)[known]
     item = log.item[rows][known]
     number = np.bincount(item, minlength=log.n_items)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import random_log
+from toy_logs import log_of
 
 from recbole_poem import Recommender, load, run_recbole_poem
 from recbole_poem.core.errors import InputError
@@ -62,6 +63,18 @@ def test_rates_are_those_of_the_training_rows(toy: Any) -> None:
     later[~log.training] = 1  # what is not of training tells nothing
     changed = type(log)(**{**log.__dict__, "item": later})
     assert np.array_equal(continuation_rates(changed, 1800.0, 1e-9), rates)
+
+
+def test_a_session_that_goes_on_in_rows_that_are_held_out_did_not_end() -> None:
+    """Leave-one-out takes two rows of each user; a split by time takes what comes behind it."""
+    items, n_users = [1, 2, 3, 4, 5, 6], 9
+    times = [9_000 * user + 60 * item for user in range(n_users) for item in items]
+    log = log_of([items] * n_users, 7, times=times)
+    one_out = log.with_training(log.item < 5)
+    assert continuation_rates(one_out, 1800.0, 1e-9) == pytest.approx(1)  # nobody is seen to go
+    by_time = log.with_training(log.user < n_users)
+    rates = continuation_rates(by_time, 1800.0, 1e-9)
+    assert rates[items].tolist() == pytest.approx([1, 1, 1, 1, 1, 0], abs=1e-9)
 
 
 def test_a_prior_draws_to_the_usual_rate(toy: Any) -> None:
