@@ -136,7 +136,7 @@ def test_a_model_of_the_world_is_trained_and_comes_back_as_its_retrieval(
     _is_an_arm(world, str(checkpoint), str(data))
     _reads_only_scores_that_there_are(recommender)
     _answers_only_videos_that_there_are(recommender)
-    _reads_the_last_ranking_alone(recommender, monkeypatch)
+    _reads_the_previous_ranking_alone(recommender, monkeypatch)
 
 
 def _is_an_arm(world: World, checkpoint: str, data: str) -> None:
@@ -157,9 +157,13 @@ def _reads_only_scores_that_there_are(recommender: Recommender) -> None:
         CheckpointRetrieval(recommender, world, WorldRanker(world), 5)
 
 
-def _reads_the_last_ranking_alone(recommender: Recommender, patched: pytest.MonkeyPatch) -> None:
-    patched.setattr(recommender.model.ranking_side, "n_rankings", 2)
-    with pytest.raises(InputError, match=r"n_rankings is 2, and a world keeps the last ranking"):
+def _reads_the_previous_ranking_alone(recommender: Recommender, patched: pytest.MonkeyPatch) -> None:
+    with patched.context() as changed:
+        changed.setattr(recommender.model.ranking_side, "n_rankings", 2)
+        with pytest.raises(InputError, match=r"n_rankings is 2, and a world keeps the last ranking"):
+            CheckpointRetrieval(recommender, small_world(), WorldRanker(small_world()), 5)
+    patched.setitem(recommender.config.final_config_dict, "request_lag", 2)
+    with pytest.raises(InputError, match=r"request_lag is 2, and a world hands on the ranking of t"):
         CheckpointRetrieval(recommender, small_world(), WorldRanker(small_world()), 5)
 
 

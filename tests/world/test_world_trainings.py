@@ -156,6 +156,8 @@ def test_of_two_processes_one_trains(data: Path, monkeypatch: pytest.MonkeyPatch
          "c.yaml: retrieval.model: Upstream reads no history; name a sequential model"),
         ({"retrieval": {"model": "POEM", "n_rankings": 2, **LITTLE}},
          "c.yaml: retrieval.n_rankings is 2, and a world keeps the last ranking of a user alone"),
+        ({"retrieval": {"model": "POEM", "request_lag": 0, **LITTLE}},
+         "c.yaml: retrieval.request_lag is 0, and a world hands on the ranking of the previous re"),
         ({"retrieval": "own", "ranker": {**RANKER, "ranker_input": CONTEXT}},
          "c.yaml: ranker.ranker_input: live requests of this world have no columns for"),
         ({"retrieval": "own", "score_fusion": {"model": "Upstream", **LITTLE}},
