@@ -109,10 +109,20 @@ def test_where_everything_has_been_shown_a_test_says_so(
         "was gone; give the world more videos (simulate data --items)."
     )
     assert "at the end a user had seen 100 % of all videos" in caplog.text
+    write_report(tmp_path / "ab", report)  # shares of no exposures are no numbers, and JSON has none
+    written = (tmp_path / "ab" / "result.json").read_text()
+    shares = json.loads(written)["metrics"]["pass-through, share of exposures sent by the arm"]
+    assert set(shares.values()) == {None} and "NaN" not in written
     # who is shown the same for another reason is told so
     write_dataset(small_world(), 2, tmp_path / "v", show_progress=False)
     other = duel(tmp_path / "v", "own", "own", 1, 10, False)
     assert verdict(other).startswith("B (own) has the same watch time as A (own): +0.00 s")
+
+
+def test_too_few_users_for_two_halves_are_refused(tmp_path: Path) -> None:
+    write_dataset(small_world(people__users=3), 2, tmp_path / "w", show_progress=False)
+    with pytest.raises(InputError, match=r"has 3 users, and a test compares two halves of at least"):
+        duel(tmp_path / "w", "own", "best", 1, 10, False)
 
 
 def test_a_world_is_read_as_it_was_written(tmp_path: Path) -> None:
