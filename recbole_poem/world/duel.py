@@ -56,8 +56,8 @@ def duel(
     world, before = read_world(data)
     if world.n_users < _FEWEST:
         raise InputError(
-            f"--data: the world of {data} has {counted(world.n_users, 'user')}, and a test compares "
-            f"two halves of at least two; write one of {_FEWEST} or more (simulate data --users)"
+            f"--data: the world of {data} has {counted(world.n_users, 'user')}, and a test compares"
+            f" two halves of at least two; write one of {_FEWEST} or more (simulate data --users)"
         )
     arms: Dict[str, Arm] = {CEILING: WORDS[CEILING], FLOOR: WORDS[FLOOR]}
     names, cascades = {}, {}

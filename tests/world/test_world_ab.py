@@ -109,7 +109,7 @@ def test_where_everything_has_been_shown_a_test_says_so(
         "was gone; give the world more videos (simulate data --items)."
     )
     assert "at the end a user had seen 100 % of all videos" in caplog.text
-    write_report(tmp_path / "ab", report)  # shares of no exposures are no numbers, and JSON has none
+    write_report(tmp_path / "ab", report)  # shares of no exposures are NaN, which JSON has not
     written = (tmp_path / "ab" / "result.json").read_text()
     shares = json.loads(written)["metrics"]["pass-through, share of exposures sent by the arm"]
     assert set(shares.values()) == {None} and "NaN" not in written
@@ -121,7 +121,7 @@ def test_where_everything_has_been_shown_a_test_says_so(
 
 def test_too_few_users_for_two_halves_are_refused(tmp_path: Path) -> None:
     write_dataset(small_world(people__users=3), 2, tmp_path / "w", show_progress=False)
-    with pytest.raises(InputError, match=r"has 3 users, and a test compares two halves of at least"):
+    with pytest.raises(InputError, match=r"has 3 users, and a test compares two halves of at"):
         duel(tmp_path / "w", "own", "best", 1, 10, False)
 
 
