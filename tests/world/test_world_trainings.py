@@ -130,6 +130,22 @@ def test_of_two_processes_one_trains(data: Path, monkeypatch: pytest.MonkeyPatch
     assert Path(other.checkpoint()).name == "theirs.pth"
 
 
+def test_what_is_left_beside_a_checkpoint_that_was_removed_is_no_obstacle(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Training.of("ranker", RANKER, str(data), "saved", "c")
+    training.folder.mkdir(parents=True)
+    (training.folder / "old.pth.md").write_text("the card of a checkpoint that is gone")
+
+    def train(model: str, dataset: str, config_dict: Dict[str, Any]) -> None:
+        Path(config_dict["checkpoint_dir"]).mkdir()
+        Path(config_dict["checkpoint_dir"], "new.pth").write_text("trained")
+
+    monkeypatch.setattr(trainings, "run_recbole_poem", train)
+    assert training.checkpoint() == str(training.folder / "new.pth")
+    assert [file.name for file in training.folder.iterdir()] == ["new.pth"]
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
