@@ -6,7 +6,7 @@ from typing import Sequence
 
 import numpy as np
 import pytest
-from toy_world import small_world
+from toy_world import life_in, small_world
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.world.ab import run_test
@@ -15,6 +15,7 @@ from recbole_poem.world.arms import WORDS, CascadeOf, arm_of
 from recbole_poem.world.comparison import compare, curves
 from recbole_poem.world.dataset import write_dataset
 from recbole_poem.world.duel import duel, read_world
+from recbole_poem.world.loop import Lives, Until
 from recbole_poem.world.retrieval import Beside, Everything
 from recbole_poem.world.world import World
 
@@ -74,6 +75,19 @@ def test_metrics_are_those_of_a_slow_count() -> None:
     assert lines["category entropy, bits"].a == pytest.approx(np.mean(bits))
     assert lines["back on day 7"].a == one.back.mean()
     assert lines["back on day 1"].a == (one.by_day("requests")[:, 1] > 0).mean()
+
+
+def test_what_was_watched_on_a_day_before_is_that_of_the_log() -> None:
+    world = small_world()
+    life = life_in(world, 5)
+    lives = Lives(world, np.arange(40))
+    start = lives.clock.copy()
+    list(lives.go(world.usual_retrieval(), Until(requests=5)))
+    days = np.maximum((lives.clock - start) / 86_400, 1)
+    assert days.min() == 1 < days.max()
+    watched = np.bincount(life.user, life.seconds, minlength=40)
+    found = run_test(world, {"A": WORDS["own"]}, before=5, days=1)
+    assert found.before == pytest.approx(watched / days)
 
 
 def test_the_day_behind_the_last_is_that_of_a_longer_test() -> None:
