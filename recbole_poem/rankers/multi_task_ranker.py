@@ -39,7 +39,7 @@ from recbole_poem.rankers.networks import KnowsTargets, OwnLosses, RowLosses
 from recbole_poem.rankers.ranking_requests import RankingRequests
 from recbole_poem.rankers.request_columns import request_fields
 from recbole_poem.rankers.target_loss import LabelLosses, averaged, predictions
-from recbole_poem.rankers.targets import targets_of
+from recbole_poem.rankers.targets import came_to_something, targets_of
 from recbole_poem.rankers.targets.binary import actions_of
 
 
@@ -106,7 +106,7 @@ class MultiTaskRanker(SequentialRecommender):
         known = Known(
             log,
             seconds_of(log, config["time_unit"]),
-            labels[0] > 0,
+            came_to_something(self.targets[0], labels[0]),
             np.stack(labels, axis=1)[:, actions_of(self.targets)],
             table_fields(dataset, self.USER_ID, dataset.user_feat)[1:],
             request_fields(config, log),

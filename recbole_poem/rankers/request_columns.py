@@ -89,9 +89,10 @@ def _outcomes(config: Any) -> Dict[str, str]:
     conditions = [("positive_feedback", config["positive_feedback"])]
     for key in ("objectives", "targets"):
         for name, choice in (config.component(key) or {}).items():
-            feedback = getattr(choice.settings, "feedback", None)
-            listed = feedback if isinstance(feedback, list) else [feedback]
-            conditions += [(f"{key}.{name}", condition) for condition in listed]
+            for setting_name in ("feedback", "other"):  # of some targets the answer gives way
+                feedback = getattr(choice.settings, setting_name, None)
+                listed = feedback if isinstance(feedback, list) else [feedback]
+                conditions += [(f"{key}.{name}", condition) for condition in listed]
     columns = {column: key for key, condition in conditions for column in condition or {}}
     watch_time = config["watch_time"] or {}
     watched = [watch_time[name] for name in ("play", "duration") if name in watch_time]

@@ -98,7 +98,7 @@ def write_report(folder: Path, report: Report) -> None:
     title = "A/B test in a closed loop"
     for path, text in (
         (folder / "report.html", page.render(title, _blocks(title, report))),
-        (folder / "result.json", json.dumps(_record(report), indent=1) + "\n"),
+        (folder / "result.json", json.dumps(_record(report), indent=1, allow_nan=False) + "\n"),
     ):
         with writing(path), whole_file(path) as file:
             file.write(text.encode())
@@ -107,11 +107,11 @@ def write_report(folder: Path, report: Report) -> None:
 def _record(report: Report) -> Dict[str, Any]:
     lines = {
         line.name: {
-            "a": line.found.a, "b": line.found.b, "difference": line.found.difference,
-            "low": _known(line.found.low), "high": _known(line.found.high),
+            name: _known(getattr(line.found, name))
+            for name in ("a", "b", "difference", "low", "high")
         }
         for line in report.lines
-    }  # fmt: skip
+    }
     found = report.curves
     return {
         **report.about,
@@ -124,7 +124,7 @@ def _record(report: Report) -> Dict[str, Any]:
 
 
 def _known(value: float) -> Any:
-    """Return a value as JSON can have it."""
+    """Return a value as JSON can have it: None in place of NaN."""
     return None if value != value else value
 
 

@@ -201,7 +201,8 @@ def best_by(by: np.ndarray, items: np.ndarray, n: int) -> Tuple[np.ndarray, np.n
 def best_places(by: np.ndarray, items: np.ndarray, n: int) -> np.ndarray:
     """Return the places of the `n` highest values of each row, highest first.
 
-    Of equal values the smaller id is first, wherever it stood.
+    Of equal values that are among them the smaller id is first, wherever it stood. Which of those
+    that are equal to the last one are among them may depend on where they stood.
 
     Parameters
     ----------

@@ -43,8 +43,8 @@ class CheckpointRetrieval:
     Raises
     ------
     InputError
-        If the model reads scores that the ranking stage does not give, several previous rankings,
-        or by a score fusion that learned from another ranker.
+        If the model reads scores that the ranking stage does not give, another ranking than the
+        previous one alone, or by a score fusion that learned from another ranker.
     """
 
     def __init__(
@@ -64,6 +64,12 @@ class CheckpointRetrieval:
         self._columns = columns_of(self._objectives, ranker.objectives, recommender.checkpoint)
         if self._objectives and learns(recommender.config.component("score_fusion").component):
             require_own_ranker(recommender.checkpoint, ranker)
+        lag = recommender.config["request_lag"]
+        if self._objectives and lag != 1:
+            raise InputError(
+                f"{recommender.checkpoint}: request_lag is {lag}, and a world hands on the ranking "
+                "of the previous request; train with request_lag: 1"
+            )
         if recommender.needs.n_rankings > 1:
             raise InputError(
                 f"{recommender.checkpoint}: n_rankings is {recommender.needs.n_rankings}, and a "

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import ORACLE
 from recbole_poem.core.workers import Map
 from recbole_poem.data.convert.writing import AtomicFiles
@@ -71,7 +72,7 @@ def write_dataset(
     Raises
     ------
     InputError
-        If the folder holds files of something else.
+        If the folder holds files of something else, and for a name that two columns would have.
     """
     columns = _columns(world)
     parts = blocks(world)
@@ -118,7 +119,7 @@ def write_life(world: World, life: Life, output: Path) -> None:
     Raises
     ------
     InputError
-        If the folder holds files of something else.
+        As `write_dataset`.
     """
     with AtomicFiles(output, _columns(world)) as files:
         files.write("item", _items(world))
@@ -162,6 +163,16 @@ def _clues(world: World) -> List[str]:
 
 
 def _columns(world: World) -> Dict[str, Dict[str, str]]:
+    """Return the columns of each file and their types.
+
+    Raises
+    ------
+    InputError
+        Naming the dial, for a name that another column has.
+    """
+    others = world.settings.reactions.others
+    _refuse("reactions.others", others, (*_ROW, *_WATCHED, *_clues(world)))
+    _refuse("ranking_stage.objectives", world.objectives, _ROW)
     return {
         "inter": {
             **_ROW, **dict.fromkeys((*_WATCHED, *world.reactions), "float"),
@@ -174,6 +185,13 @@ def _columns(world: World) -> Dict[str, Dict[str, str]]:
             **dict.fromkeys(world.objectives, "float"),
         },
     }  # fmt: skip
+
+
+def _refuse(dial: str, names: Iterable[str], taken: Collection[str]) -> None:
+    """Refuse names of a dial that the data set has another column for."""
+    for name in names:
+        if name in taken:
+            raise InputError(f"{dial}: the data set has a column '{name}' already; rename it")
 
 
 def _items(world: World) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any, Dict, Tuple
 from recbole_poem.core.config_files import read_yaml
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.fields import ORACLE
+from recbole_poem.core.plurals import counted
 from recbole_poem.core.workers import Map
 from recbole_poem.world.ab import Arm, Tested, run_test
 from recbole_poem.world.ab_report import Report
@@ -17,6 +18,7 @@ from recbole_poem.world.settings import world_settings
 from recbole_poem.world.world import World
 
 _MUCH = 0.5  # of the catalogue
+_FEWEST = 4  # users, so that each half has two
 
 
 def duel(
@@ -49,9 +51,14 @@ def duel(
     Raises
     ------
     InputError
-        If the folder holds no world, or an arm is none.
+        If the folder holds no world, or one of fewer than four users, or an arm is none.
     """
     world, before = read_world(data)
+    if world.n_users < _FEWEST:
+        raise InputError(
+            f"--data: the world of {data} has {counted(world.n_users, 'user')}, and a test compares"
+            f" two halves of at least two; write one of {_FEWEST} or more (simulate data --users)"
+        )
     arms: Dict[str, Arm] = {CEILING: WORDS[CEILING], FLOOR: WORDS[FLOOR]}
     names, cascades = {}, {}
     for side, name in (("a", a), ("b", b)):

@@ -8,6 +8,7 @@ from recbole_poem.core.settings import FROM_0, at_least, default_of, made, one_o
 from recbole_poem.world.catalogue import CatalogueSettings
 from recbole_poem.world.clock import ClockSettings
 from recbole_poem.world.clues import CluesSettings
+from recbole_poem.world.history import LABELS
 from recbole_poem.world.people import PeopleSettings
 from recbole_poem.world.ranking_stage import RankingStageSettings
 from recbole_poem.world.reactions import ReactionSettings
@@ -140,4 +141,10 @@ def _fitting(settings: WorldSettings) -> WorldSettings:
         raise InputError(f"list.candidates: {candidates} cannot be ranked of {items} videos")
     if categories > items:
         raise InputError(f"catalogue.categories: {items} videos cannot fill {categories}")
+    for name in LABELS:
+        if name in settings.reactions.others:
+            raise InputError(
+                f"reactions.others: '{name}' follows from the watch time in every world; leave it "
+                "out, or give it another name"
+            )
     return settings

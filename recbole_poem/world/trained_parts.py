@@ -16,7 +16,8 @@ def check_retrieval(config: Config, where: str) -> None:
     Raises
     ------
     InputError
-        For a model that reads no history, and one that reads several previous rankings.
+        For a model that reads no history, and one that reads another ranking than the previous one
+        alone.
     """
     kind, name = config.model_class, config.model_class.__name__
     if not issubclass(kind, SequentialRecommender) or issubclass(kind, Upstream):
@@ -25,6 +26,11 @@ def check_retrieval(config: Config, where: str) -> None:
         raise InputError(
             f"{where}.n_rankings is {number}, and a world keeps the last ranking of a user alone; "
             "set it to 1"
+        )
+    if (lag := config["request_lag"]) not in (None, 1):  # RecBole's models have no such key
+        raise InputError(
+            f"{where}.request_lag is {lag}, and a world hands on the ranking of the previous "
+            "request; set it to 1"
         )
 
 

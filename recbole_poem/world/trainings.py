@@ -123,6 +123,7 @@ class Training:
         except InputError as error:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise InputError(f"{self.where}: {error}") from error
+        shutil.rmtree(self.folder, ignore_errors=True)  # of a checkpoint that somebody removed
         unfinished.rename(self.folder)
         found = next(iter(sorted(self.folder.glob("*.pth"))))
         getLogger().info(f"{self.where}: kept as [{found}]")

@@ -118,6 +118,18 @@ def test_it_reads_training_rows_that_came_to_something_for_the_first_target(
     assert pairs.tolist() == np.stack([log.user, log.item], axis=1)[clicked].tolist()
 
 
+def test_what_was_watched_to_the_end_was_liked(keys: Dict[str, Any]) -> None:
+    """Labels of ``cwm`` are below 0 there, and a yes is what the target says it is."""
+    experiment = assemble(Config(config_dict={**keys, "targets": {"unending": {"target": "cwm"}}}))
+    log, alike = experiment.dataset.log, experiment.model.features.inputs["rar"].look_alikes
+    play = log.values["play"]
+    long = np.quantile(np.minimum(play, 5000)[log.training & (play >= 0)], 0.7)
+    liked = log.training & ((play >= 5000) | (play > long))
+    assert 0 < liked.sum() < (log.training & (play >= 0)).sum()
+    pairs = torch.stack([alike.users, alike.items], dim=1)[alike.items > 0]
+    assert pairs.tolist() == np.stack([log.user, log.item], axis=1)[liked].tolist()
+
+
 def test_what_it_finds_lies_before_the_request_and_is_of_others(keys: Dict[str, Any]) -> None:
     experiment = assemble(Config(config_dict=keys))
     log, requests = experiment.dataset.log, requests_of(next(iter(experiment.train_data)))

@@ -21,6 +21,7 @@ from recbole_poem.training.experiment import assemble
 from recbole_poem.training.quick_start import load, run_recbole_poem
 
 CONTEXT = {"request_context": {"columns": ["tab", "battery"]}}
+GIVES_WAY = {"target": "stcrank", "feedback": {"click": "[1,1]"}, "other": {"battery": "[1,9]"}}
 NAN = float("nan")
 
 
@@ -153,6 +154,7 @@ def test_it_tells_who_clicks_what_now(write_dataset: Any) -> None:
         (["tab", "click", "follow"], {}, r"click, follow \(see targets\.click, targets\.like\) "),
         (["play"], {}, r"play \(see watch_time\) says what came of a row"),
         (["duration"], {}, r"duration \(see watch_time\) says what came of a row"),
+        (["battery"], {"targets.gives_way": GIVES_WAY}, r"battery \(see targets\.gives_way\) says"),
         (["battery"], {"positive_feedback": {"battery": "[1,90]"}}, r"battery \(see positive_feed"),
         (["tabs"], {}, r"the .inter file has no token or float column 'tabs' .* nearest is 'tab'"),
         (["user_id"], {}, r"the .inter file has no token or float column 'user_id' among"),

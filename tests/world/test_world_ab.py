@@ -6,7 +6,7 @@ from typing import Sequence
 
 import numpy as np
 import pytest
-from toy_world import small_world
+from toy_world import life_in, small_world
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.world.ab import run_test
@@ -15,6 +15,7 @@ from recbole_poem.world.arms import WORDS, CascadeOf, arm_of
 from recbole_poem.world.comparison import compare, curves
 from recbole_poem.world.dataset import write_dataset
 from recbole_poem.world.duel import duel, read_world
+from recbole_poem.world.loop import Lives, Until
 from recbole_poem.world.retrieval import Beside, Everything
 from recbole_poem.world.world import World
 
@@ -76,6 +77,19 @@ def test_metrics_are_those_of_a_slow_count() -> None:
     assert lines["back on day 1"].a == (one.by_day("requests")[:, 1] > 0).mean()
 
 
+def test_what_was_watched_on_a_day_before_is_that_of_the_log() -> None:
+    world = small_world()
+    life = life_in(world, 5)
+    lives = Lives(world, np.arange(40))
+    start = lives.clock.copy()
+    list(lives.go(world.usual_retrieval(), Until(requests=5)))
+    days = np.maximum((lives.clock - start) / 86_400, 1)
+    assert days.min() == 1 < days.max()
+    watched = np.bincount(life.user, life.seconds, minlength=40)
+    found = run_test(world, {"A": WORDS["own"]}, before=5, days=1)
+    assert found.before == pytest.approx(watched / days)
+
+
 def test_the_day_behind_the_last_is_that_of_a_longer_test() -> None:
     world, arms = small_world(), {"A": WORDS["own"]}
     short, long = (run_test(world, arms, 2, days).outcomes["A"] for days in (3, 4))
@@ -109,10 +123,20 @@ def test_where_everything_has_been_shown_a_test_says_so(
         "was gone; give the world more videos (simulate data --items)."
     )
     assert "at the end a user had seen 100 % of all videos" in caplog.text
+    write_report(tmp_path / "ab", report)  # shares of no exposures are NaN, which JSON has not
+    written = (tmp_path / "ab" / "result.json").read_text()
+    shares = json.loads(written)["metrics"]["pass-through, share of exposures sent by the arm"]
+    assert set(shares.values()) == {None} and "NaN" not in written
     # who is shown the same for another reason is told so
     write_dataset(small_world(), 2, tmp_path / "v", show_progress=False)
     other = duel(tmp_path / "v", "own", "own", 1, 10, False)
     assert verdict(other).startswith("B (own) has the same watch time as A (own): +0.00 s")
+
+
+def test_too_few_users_for_two_halves_are_refused(tmp_path: Path) -> None:
+    write_dataset(small_world(people__users=3), 2, tmp_path / "w", show_progress=False)
+    with pytest.raises(InputError, match=r"has 3 users, and a test compares two halves of at"):
+        duel(tmp_path / "w", "own", "best", 1, 10, False)
 
 
 def test_a_world_is_read_as_it_was_written(tmp_path: Path) -> None:

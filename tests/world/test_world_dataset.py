@@ -30,6 +30,7 @@ TINY: Dict[str, Any] = {
     "MAX_ITEM_LIST_LENGTH": 10, "hidden_size": 8, "epochs": 1, "show_progress": False,
     "use_gpu": False, "threads": 1, "train_batch_size": 256,
 }  # fmt: skip
+LIKE = {"base": -3.0, "utility": 0.3, "long_view": 1.0}
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_a_model_of_the_world_is_trained_and_comes_back_as_its_retrieval(
     _is_an_arm(world, str(checkpoint), str(data))
     _reads_only_scores_that_there_are(recommender)
     _answers_only_videos_that_there_are(recommender)
-    _reads_the_last_ranking_alone(recommender, monkeypatch)
+    _reads_the_previous_ranking(recommender, monkeypatch)
 
 
 def _is_an_arm(world: World, checkpoint: str, data: str) -> None:
@@ -150,6 +151,27 @@ def _is_an_arm(world: World, checkpoint: str, data: str) -> None:
     assert 0 < one.outcomes["B"].sent.sum() < exposures
 
 
+@pytest.mark.parametrize(
+    ("dials", "words"),
+    [
+        ({"reactions__others": {"click": LIKE}},
+         r"^reactions\.others: 'click' follows from the watch time in every world; leave it out"),
+        ({"reactions__others": {"like": LIKE, "timestamp": LIKE}},
+         r"^reactions\.others: the data set has a column 'timestamp' already; rename it$"),
+        ({"reactions__others": {"clue_1": LIKE}, "clues__n": 2},
+         r"^reactions\.others: the data set has a column 'clue_1' already; rename it$"),
+        ({"ranking_stage__objectives": {"item_id": {"utility": 1.0, "duration": 0.0}}},
+         r"^ranking_stage\.objectives: the data set has a column 'item_id' already; rename it$"),
+    ],
+)  # fmt: skip
+def test_a_name_that_something_else_has_is_refused(
+    dials: Dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=words):
+        write_dataset(small_world(**dials), 3, tmp_path / "w", show_progress=False)
+    assert not (tmp_path / "w").exists()
+
+
 def _reads_only_scores_that_there_are(recommender: Recommender) -> None:
     world = small_world(ranking_stage__objectives={"clicks": {"utility": 1.0, "duration": 0.0}})
     words = "the model reads the score 'click', which the ranking stage does not give; the "
@@ -157,9 +179,13 @@ def _reads_only_scores_that_there_are(recommender: Recommender) -> None:
         CheckpointRetrieval(recommender, world, WorldRanker(world), 5)
 
 
-def _reads_the_last_ranking_alone(recommender: Recommender, patched: pytest.MonkeyPatch) -> None:
-    patched.setattr(recommender.model.ranking_side, "n_rankings", 2)
-    with pytest.raises(InputError, match=r"n_rankings is 2, and a world keeps the last ranking"):
+def _reads_the_previous_ranking(recommender: Recommender, patched: pytest.MonkeyPatch) -> None:
+    with patched.context() as changed:
+        changed.setattr(recommender.model.ranking_side, "n_rankings", 2)
+        with pytest.raises(InputError, match=r"n_rankings is 2, and a world keeps the last rank"):
+            CheckpointRetrieval(recommender, small_world(), WorldRanker(small_world()), 5)
+    patched.setitem(recommender.config.final_config_dict, "request_lag", 2)
+    with pytest.raises(InputError, match=r"request_lag is 2, and a world hands on the ran"):
         CheckpointRetrieval(recommender, small_world(), WorldRanker(small_world()), 5)
 
 

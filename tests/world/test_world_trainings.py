@@ -130,6 +130,22 @@ def test_of_two_processes_one_trains(data: Path, monkeypatch: pytest.MonkeyPatch
     assert Path(other.checkpoint()).name == "theirs.pth"
 
 
+def test_what_is_left_beside_a_checkpoint_that_was_removed_is_no_obstacle(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Training.of("ranker", RANKER, str(data), "saved", "c")
+    training.folder.mkdir(parents=True)
+    (training.folder / "old.pth.md").write_text("the card of a checkpoint that is gone")
+
+    def train(model: str, dataset: str, config_dict: Dict[str, Any]) -> None:
+        Path(config_dict["checkpoint_dir"]).mkdir()
+        Path(config_dict["checkpoint_dir"], "new.pth").write_text("trained")
+
+    monkeypatch.setattr(trainings, "run_recbole_poem", train)
+    assert training.checkpoint() == str(training.folder / "new.pth")
+    assert [file.name for file in training.folder.iterdir()] == ["new.pth"]
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -156,6 +172,8 @@ def test_of_two_processes_one_trains(data: Path, monkeypatch: pytest.MonkeyPatch
          "c.yaml: retrieval.model: Upstream reads no history; name a sequential model"),
         ({"retrieval": {"model": "POEM", "n_rankings": 2, **LITTLE}},
          "c.yaml: retrieval.n_rankings is 2, and a world keeps the last ranking of a user alone"),
+        ({"retrieval": {"model": "POEM", "request_lag": 0, **LITTLE}},
+         "c.yaml: retrieval.request_lag is 0, and a world hands on the ranking of the previous re"),
         ({"retrieval": "own", "ranker": {**RANKER, "ranker_input": CONTEXT}},
          "c.yaml: ranker.ranker_input: live requests of this world have no columns for"),
         ({"retrieval": "own", "score_fusion": {"model": "Upstream", **LITTLE}},

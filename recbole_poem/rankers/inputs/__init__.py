@@ -25,7 +25,7 @@ class Known(NamedTuple):
     seconds : (R,) int64
         Time of each row since 1970.
     liked : (R,) bool
-        Rows that came to something for the first target.
+        Rows that came to something for the first target; see `targets.came_to_something`.
     answers : (R, T) float
         What the targets that are yes/no answers say of each row: 1, 0, or NaN = not known.
     user_columns : sequence of Field

@@ -20,7 +20,8 @@ C is what users alike recall, not a list of the request cache. A ranker that fil
 (``time_blocks``) comes before it, and one that is trained alone has none. The supervision of the
 recalled items is left out, since the labels that it takes are not known to us.
 
-A user likes a row that came to something for the first target: a label above 0.
+A user likes a row that came to something for the first target: a yes, or a label above 0 where it
+has no yes.
 """
 
 from dataclasses import dataclass

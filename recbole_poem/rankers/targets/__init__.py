@@ -96,6 +96,23 @@ def targets_of(config: Any, log: RequestLog) -> List[Target]:
     return made
 
 
+def came_to_something(target: Target, labels: np.ndarray) -> np.ndarray:
+    """Tell which rows came to something for a target, (R,) bool.
+
+    These are its yeses. For a target without answers, such as a watch time, they are the rows with
+    a label above 0.
+
+    Parameters
+    ----------
+    target : Target
+    labels : (R,)
+        Of the target; NaN where the log does not tell.
+    """
+    answers = target.answers(labels)
+    something: np.ndarray = (labels if answers is None else answers) > 0
+    return something
+
+
 def watch_time_of(log: RequestLog, name: str) -> WatchTime:
     """Return which columns of a log tell the watch time that a target is about.
 
