@@ -94,6 +94,11 @@ def test_a_row_is_a_name_or_a_mapping():
             "rows: 'SASRec': threads has to be the same",
         ),
         ({"tune_time_limit": 0}, "tune_time_limit: expected a number of seconds"),
+        ({"keys": {"nproc": 2}}, "^keys: nproc: each run begins anew, in one process; leave it out"),
+        (
+            {"rows": [{"model": "POEM", "keys": {"resume": "latest"}}]},
+            "^rows: POEM: resume: each run begins anew",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(arguments, words):
