@@ -7,6 +7,7 @@ from recbole.evaluator import Collector
 from recbole.utils import EvaluatorType
 
 from recbole_poem.rerankers.lists import Lists
+from recbole_poem.training.not_a_number import refuse_nan
 
 #: what has one line for each row, or each user, that is ranked
 _RANKED = ("rec.items", "rec.topk", "rec.meanrank")
@@ -31,8 +32,17 @@ class PlainCollector(Collector):
         positive_u: torch.Tensor,
         positive_i: torch.Tensor,
     ) -> None:
-        """Collect what RecBole does; where it ranks items, after the re-rankers have seen them."""
+        """Collect what RecBole does; where it ranks items, after the re-rankers have seen them.
+
+        Raises
+        ------
+        InputError
+            If a target is scored NaN, which sorting takes for the best score.
+        """
         ranks = self.config["eval_type"] == EvaluatorType.RANKING
+        if ranks:
+            of_targets = scores_tensor[positive_u, positive_i]
+            refuse_nan(of_targets, "the score of a target", self.config["learning_rate"])
         if ranks and self.lists:
             scores_tensor = self.lists.reordered(scores_tensor, interaction, positive_i)
         super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)

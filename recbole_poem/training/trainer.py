@@ -24,6 +24,7 @@ from recbole_poem.training import checkpoint
 from recbole_poem.training.collector import PlainCollector
 from recbole_poem.training.epoch_losses import epoch_line, mean_over_processes, named_losses
 from recbole_poem.training.loaders import loaders_of, training_split
+from recbole_poem.training.not_a_number import refuse_nan
 from recbole_poem.training.progress import Progress, Quiet
 from recbole_poem.training.restoring import check_ids, data_of, load_optimizer, load_weights
 from recbole_poem.training.seeding import seed_everything
@@ -137,11 +138,7 @@ class TrainingMixin(Trainer):
         return epoch_line(epoch_idx, e_time - s_time, parts, self.config["loss_decimal_place"] or 4)
 
     def _check_nan(self, loss: torch.Tensor) -> None:
-        if bool(torch.isnan(loss)):
-            raise InputError(
-                f"learning_rate: the training loss is not a number any more; {self.learning_rate} "
-                "may be too large, or a column holds values that are far from all others"
-            )
+        refuse_nan(loss, "the training loss", self.learning_rate)
 
     def fit(
         self,
