@@ -37,15 +37,7 @@ _BAR = "{desc}: {n_fmt}/{total_fmt} |{bar:8}| [{elapsed}<{remaining}{postfix}]"
 
 
 class Trial(NamedTuple):
-    """A configuration that is tried for a row.
-
-    Attributes
-    ----------
-    row : Row
-    tried : dict
-        The keys that were drawn, without the row's own.
-    job : Job
-    """
+    """A run that tries some keys for a row; `tried` are those alone, without the row's own."""
 
     row: Row
     tried: Dict[str, Any]
@@ -226,7 +218,10 @@ def _configurations(plan: Plan, row: Row) -> List[Dict[str, Any]]:
             "preset do not set; it is run once, as it is"
         )
         return [{}]
-    return [{}, *sample(space, plan.trials - 1, seed=0)]
+    try:
+        return [{}, *sample(space, plan.trials - 1, seed=0)]
+    except InputError as error:
+        raise InputError(f"tune: {row.name}, beside its defaults: {error}") from error
 
 
 def _idle(plan: Plan, row: Row, space: Space) -> Set[str]:
