@@ -126,13 +126,13 @@ def test_keys_of_a_file_hold_over_those_of_the_checkpoint(keys: Dict[str, Any]) 
     run_recbole_poem(config_file_list=["more.yaml"], config_dict={"resume": file, "epochs": 3})
     assert checkpoint.read(file)["epoch"] == 2
     Path("more.yaml").write_text("resume: latest\ncheckpoint_dir: elsewhere\n")
-    with pytest.raises(InputError, match="^checkpoint: none lies in elsewhere; train one first"):
+    with pytest.raises(InputError, match=r"^checkpoint: none lies in elsewhere; train one"):
         run_recbole_poem(config_file_list=["more.yaml"])
 
 
 def test_the_number_of_processes_may_stand_in_a_file(keys: Dict[str, Any]) -> None:
     Path("two.yaml").write_text("nproc: 2\nworld_size: 1\n")
-    with pytest.raises(InputError, match="^world_size: expected a whole number from 2, not 1"):
+    with pytest.raises(InputError, match=r"^world_size: expected a whole number from 2"):
         run_recbole_poem(config_file_list=["two.yaml"], config_dict=keys)
 
 
