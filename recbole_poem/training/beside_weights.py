@@ -1,4 +1,4 @@
-"""What one of RecBole's models changes beside its weights while it trains.
+"""What a model of RecBole or of somebody else changes beside its weights while it trains.
 
 MultiVAE counts the steps of its annealing, DiffRec notes the losses of its steps, NCL its clusters.
 None of it is in a state dict. A training that goes on without it is another one, or fails.
@@ -68,5 +68,5 @@ def _mark(value: Any) -> Any:
     if torch.is_tensor(value):
         return value._version
     if isinstance(value, np.ndarray) and value.dtype != object:
-        return crc32(np.ascontiguousarray(value))
+        return crc32(value.tobytes())
     return value if is_number_type(type(value)) else None

@@ -56,8 +56,8 @@ class TrainingMixin(Trainer):
         self._spared = Spared(model) if spares else None
         self._optimizers: List[torch.optim.Optimizer] = []
         super().__init__(config, model)
-        is_stock = type(model).__module__.startswith("recbole.")
-        self._beside = BesideWeights(model) if is_stock else None
+        is_ours = hasattr(model, "keys")  # whose state dict has all
+        self._beside = None if is_ours else BesideWeights(model)
         if self._average is not None:
             self._average.start()  # processes have the weights of the first one by now
         self.eval_collector = PlainCollector(config)
