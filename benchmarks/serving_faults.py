@@ -178,7 +178,7 @@ def said(command: str, *arguments: str, max_bytes: int = -1) -> Dict[str, Any]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
 
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", f"recbole_poem.{command}", *arguments],
+        [sys.executable, "-W", "ignore", "-m", "recbole_poem", command, *arguments],
         capture_output=True, text=True, check=False, preexec_fn=limit,
     )  # fmt: skip
     lines = [line for line in done.stderr.splitlines() if line.strip()]

@@ -1,8 +1,10 @@
 """What a plan may be asked for: each check ends in one sentence that names the argument."""
 
-from typing import Any, Sequence, Tuple
+from typing import Any, Dict, Sequence, Tuple
 
 from recbole_poem.core.errors import InputError
+from recbole_poem.training.search_space import check_storable
+from recbole_poem.training.several_processes import KEYS
 
 
 def refuse_twice(name: str, values: Sequence[Any], remedy: str = "") -> None:
@@ -51,3 +53,17 @@ def check_mapping(name: str, keys: Any) -> None:
     """
     if not isinstance(keys, dict):
         raise InputError(f"{name}: expected a mapping of keys to values, not {keys!r}")
+
+
+def check_keys(name: str, keys: Dict[str, Any]) -> None:
+    """Refuse keys that a run of a benchmark does not read, and values that JSON cannot hold.
+
+    Raises
+    ------
+    InputError
+        For the first of them.
+    """
+    for key in ("resume", *KEYS):
+        if key in keys:
+            raise InputError(f"{name}: {key}: each run begins anew, in one process; leave it out")
+    check_storable(keys, f"{name}: ")

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 import yaml
 
-from recbole_poem.benchmark.asked import check_list, check_mapping, refuse_twice
+from recbole_poem.benchmark.asked import check_keys, check_list, check_mapping, refuse_twice
 from recbole_poem.benchmark.extras import with_extras
 from recbole_poem.benchmark.rows import (
     Row,
@@ -22,7 +22,6 @@ from recbole_poem.core.blocks import laid
 from recbole_poem.core.config_files import read_config_file, read_yaml
 from recbole_poem.core.errors import InputError
 from recbole_poem.training.properties import preset_keys
-from recbole_poem.training.search_space import check_storable
 
 FIRST_SEED = 2020  # RecBole's
 
@@ -179,7 +178,7 @@ def make_plan(
     contents = list(map(read_config_file, config_files))
     named = {"keys": keys or {}, **{f"rows: {row.name}": row.keys for row in listed}}
     for name, values in [*named.items(), *zip(config_files, contents)]:
-        check_storable(values, f"{name}: ")
+        check_keys(name, values)
     if ablate:
         place = next((n for n, row in enumerate(listed, 1) if row.model == "POEM"), None)
         if place is None:

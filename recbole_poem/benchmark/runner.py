@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from logging import getLogger
 from pathlib import Path
-from typing import Any, Dict, List, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Set, Tuple
 
 from tqdm import tqdm
 
@@ -36,6 +36,14 @@ LOOK_SECONDS_IN_FILE = 60.0
 _BAR = "{desc}: {n_fmt}/{total_fmt} |{bar:8}| [{elapsed}<{remaining}{postfix}]"
 
 
+class Trial(NamedTuple):
+    """A run that tries some keys for a row; `tried` are those alone, without the row's own."""
+
+    row: Row
+    tried: Dict[str, Any]
+    job: Job
+
+
 def carry_out(plan: Plan, folder: Path, at_once: int = 1, show_progress: bool = True) -> None:
     """Tune and run all rows of a plan; a failure is kept as such and stops nothing.
 
@@ -56,13 +64,13 @@ def carry_out(plan: Plan, folder: Path, at_once: int = 1, show_progress: bool = 
     tried: List[Job] = []
     if plan.trials:
         trials = [
-            (dataset, row, plans.trial_job(plan, row, dataset, keys))
+            Trial(row, keys, plans.trial_job(plan, row, dataset, keys))
             for dataset in plan.datasets
             for row in plan.rows
             if row.tuned_as == row.name and row.is_on(dataset)
             for keys in _configurations(plan, row)
         ]
-        tried = [job for _, _, job in trials]
+        tried = [trial.job for trial in trials]
         # a report after an interruption keeps the tests of the trials so far
         _write_plan(plan, [*tried, *plans.test_jobs(plan, _best(trials, folder))], folder)
         run_all(tried, folder, at_once, "tuning", show_progress)
@@ -210,7 +218,10 @@ def _configurations(plan: Plan, row: Row) -> List[Dict[str, Any]]:
             "preset do not set; it is run once, as it is"
         )
         return [{}]
-    return [{}, *sample(space, plan.trials - 1, seed=0)]
+    try:
+        return [{}, *sample(space, plan.trials - 1, seed=0)]
+    except InputError as error:
+        raise InputError(f"tune: {row.name}, beside its defaults: {error}") from error
 
 
 def _idle(plan: Plan, row: Row, space: Space) -> Set[str]:
@@ -225,21 +236,19 @@ def _idle(plan: Plan, row: Row, space: Space) -> Set[str]:
     return {key for key, _ in idle_keys(config)}
 
 
-def _best(
-    trials: List[Tuple[str, Row, Job]], folder: Path
-) -> Dict[Tuple[str, str], Dict[str, Any]]:
-    """Return for each data set and row the keys of the trial with the best validation score."""
+def _best(trials: List[Trial], folder: Path) -> Dict[Tuple[str, str], Dict[str, Any]]:
+    """Return what was tried for each data set and row where the validation score was best."""
     best: Dict[Tuple[str, str], Tuple[float, Dict[str, Any]]] = {}
-    finished = _finished(folder, [job for _, _, job in trials])
-    for dataset, row, job in trials:
+    finished = _finished(folder, [trial.job for trial in trials])
+    for row, tried, job in trials:
         if job.id not in finished:
             continue
         record = finished[job.id]
         sign = 1 if record["config"]["valid_metric_bigger"] else -1
-        score, where = sign * record["best_valid_score"], (dataset, row.name)
+        score, where = sign * record["best_valid_score"], (job.dataset, row.name)
         if where not in best or score > best[where][0]:
-            best[where] = (score, job.given)
-    return {where: given for where, (_, given) in best.items()}
+            best[where] = (score, tried)
+    return {where: tried for where, (_, tried) in best.items()}
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:

@@ -185,7 +185,7 @@ def paired_test(one: np.ndarray, other: np.ndarray, user: np.ndarray) -> float:
     -------
     float
         In [0, 1]; 1 if no row differs. NaN, because the test is not defined, for fewer than two
-        users and where all rows differ by one and the same amount, which leaves no spread to
+        users and where the users do not differ among each other, which leaves no spread to
         compare the difference with.
     """
     difference = np.asarray(one) - np.asarray(other)
@@ -194,9 +194,10 @@ def paired_test(one: np.ndarray, other: np.ndarray, user: np.ndarray) -> float:
         return float("nan")
     if not difference.any():
         return 1.0
-    if np.ptp(difference) <= 1e-12 * np.abs(difference).max():
+    error = standard_error(difference, user)
+    if error <= 1e-12 * np.abs(difference).max():
         return float("nan")
-    t = difference.mean() / standard_error(difference, user)
+    t = difference.mean() / error
     return float(2 * stats.t.sf(abs(t), n_users - 1))
 
 

@@ -29,7 +29,7 @@ def parse(arguments: List[str]) -> Tuple[argparse.Namespace, Dict[str, Any]]:
     add("--model", "-m", help="name of the model (default, where no file names one: POEM)")
     add("--dataset", "-d", help="name of the data set (default, where no file names one: ml-100k)")
     add("--config_files", help="YAML files, separated by blanks")
-    add("--nproc", type=int, default=1, help="processes to train on")
+    add("--nproc", type=int, help="processes to train on (default: 1)")
     add(
         "--resume",
         metavar="CHECKPOINT",
@@ -49,7 +49,7 @@ def run(arguments: List[str]) -> int:
     options, keys = parse(arguments)
     stack.require()
     greet(options)
-    if options.nproc != 1:
+    if options.nproc is not None:
         keys["nproc"] = options.nproc
     if options.resume == "":
         raise InputError("--resume names no checkpoint")
@@ -90,7 +90,7 @@ def _names(options: argparse.Namespace) -> Tuple[Optional[str], Optional[str]]:
 def _usual(options: argparse.Namespace, named: Set[str]) -> Tuple[Optional[str], Optional[str]]:
     """Return what is given, or the usual; None of what a checkpoint or a file has `named`."""
     model, dataset = options.model, options.dataset
-    if options.resume is None:
+    if options.resume is None and "resume" not in named:
         model = "POEM" if model is None and "model" not in named else model
         dataset = "ml-100k" if dataset is None and "dataset" not in named else dataset
     return model, dataset

@@ -32,8 +32,6 @@ def idle_keys(config: Any) -> List[Tuple[str, str]]:
     ----------
     config : Config
     """
-    if getattr(config.model_class, "keys", None) is not POEMKeys:
-        return []
     reasons = _reasons(config)
     given = [key for key in config.external_config_dict if key not in config.keys_beside_data]
     heads = [(key, key.partition(".")[0]) for key in given]
@@ -62,8 +60,6 @@ def idle_settings(config: Any) -> List[Tuple[str, str]]:
     ----------
     config : Config
     """
-    if getattr(config.model_class, "keys", None) is not POEMKeys:
-        return []
     reasons = _reasons(config)
     chosen = {s.key: config.component(s.key) for s in config.stages() if s.key not in reasons}
     return [idle for key, value in chosen.items() for idle in _idle_settings(key, value)]
@@ -86,8 +82,9 @@ def _idle_settings(where: str, value: Any) -> Iterator[Tuple[str, str]]:
 
 
 def _reasons(config: Any) -> Dict[str, str]:
-    """Return why keys do nothing, by the keys."""
-    return dict(_pairs(config))
+    """Return why keys do nothing, by the keys; only POEM and its ranking stage have such."""
+    is_poem = getattr(config.model_class, "keys", None) is POEMKeys
+    return dict(_pairs(config)) if is_poem else {}
 
 
 def _pairs(config: Any) -> Iterator[Tuple[str, str]]:

@@ -104,8 +104,8 @@ class _Read(NamedTuple):
 
 def _read(path: str, config_dict: Optional[Dict[str, Any]]) -> _Read:
     state, digest = checkpoint.read(path), _digest(path)
-    given = laid({**state["keys"], "hide_target": False}, config_dict or {})
-    given = {**given, **dense_keys(state)}
+    given = {**state["keys"], "hide_target": False}
+    given = laid(given, config_dict or {}, dense_keys(state))
     given = {key: value for key, value in given.items() if key != "nproc"}
     name = given.pop("model")
     config = Config(name, given.pop("dataset"), config_dict=given)

@@ -11,7 +11,9 @@ loads, and the last one, which ``--resume`` continues:
 ``other_parameter``       what RecBole's models keep beside their weights, of the best epoch
 ``last_state_dict``       weights of the last epoch
 ``average``               `WeightAverage.state_dict` after the last epoch, or None
+``beside_weights``        what else RecBole's models have changed since their first step, or None
 ``optimizer``             state of the optimizer after the last epoch
+``more_optimizers``       of trainers that have several, the states of the others
 ``epoch``                 the last epoch, from 0
 ``finished``              whether training had ended by itself
 ``best_epoch``            whose weights ``state_dict`` are, from 0
@@ -121,8 +123,13 @@ def read(path: Union[str, Path]) -> Dict[str, Any]:
         raise InputError(f"expected the path of a checkpoint, not {path!r}")
     _check_file(Path(path))
     check_sums(Path(path))
+    return _opened(Path(path), in_place=False)
+
+
+def _opened(path: Path, in_place: bool) -> Dict[str, Any]:
+    """Return what a file holds; `in_place` leaves its tensors there until they are looked at."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=in_place)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: refused, and nothing in it executed: it holds more than tensors and plain "
@@ -226,12 +233,14 @@ def newest(folder: Union[str, Path], dataset: Optional[str] = None) -> Path:
     others = set()
     for _, path in _youngest_first(Path(folder)):
         try:
-            found = read(path)["keys"].get("dataset")
+            _check_file(path)
+            found = _opened(path, in_place=True)["keys"].get("dataset")
+            if dataset in (None, found):
+                check_sums(path)
+                return path
         except InputError as error:
             getLogger().warning(f"passed over: {error}")
             continue
-        if dataset in (None, found):
-            return path
         others.add(str(found))
     if dataset is None:
         raise InputError(

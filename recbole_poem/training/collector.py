@@ -3,10 +3,13 @@
 from typing import Any, Optional
 
 import torch
+from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.evaluator import Collector
 from recbole.utils import EvaluatorType
 
-from recbole_poem.rerankers.lists import Lists
+from recbole_poem.rerankers.chain import Chain, chain_of
+from recbole_poem.rerankers.lists import Lists, in_time_order
+from recbole_poem.training.not_a_number import refuse_nan
 
 #: what has one line for each row, or each user, that is ranked
 _RANKED = ("rec.items", "rec.topk", "rec.meanrank")
@@ -19,10 +22,19 @@ class PlainCollector(Collector):
     and counters included, so ItemCoverage, GiniIndex and the like fail.
     """
 
+    _chain: Optional[Chain] = None
     #: what makes the lists of scores
-    lists: Optional[Lists] = None
+    _lists: Optional[Lists] = None
     #: rows that are evaluated, of all processes
-    n_rows: int = 0
+    _n_rows: int = 0
+
+    def begun(self, model: Any, data: AbstractDataLoader) -> Any:
+        """Begin the lists of an evaluation; return its loader, in whose order they are made."""
+        if self._chain is None:  # else its files have been read
+            self._chain = chain_of(self.config, data._dataset)
+        self._lists = Lists(self._chain, model, data._dataset)
+        self._n_rows = data.sample_size
+        return in_time_order(data) if self._chain.observes else data
 
     def eval_batch_collect(
         self,
@@ -31,10 +43,19 @@ class PlainCollector(Collector):
         positive_u: torch.Tensor,
         positive_i: torch.Tensor,
     ) -> None:
-        """Collect what RecBole does; where it ranks items, after the re-rankers have seen them."""
+        """Collect what RecBole does; where it ranks items, after the re-rankers have seen them.
+
+        Raises
+        ------
+        InputError
+            If a target is scored NaN, which sorting takes for the best score.
+        """
         ranks = self.config["eval_type"] == EvaluatorType.RANKING
-        if ranks and self.lists:
-            scores_tensor = self.lists.reordered(scores_tensor, interaction, positive_i)
+        if ranks:
+            of_targets = scores_tensor[positive_u, positive_i]
+            refuse_nan(of_targets, "the score of a target", self.config["learning_rate"])
+        if ranks and self._lists:
+            scores_tensor = self._lists.reordered(scores_tensor, interaction, positive_i)
         super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
 
     def get_data_struct(self) -> Any:
@@ -42,7 +63,7 @@ class PlainCollector(Collector):
         collected = self.data_struct._data_dict
         if not self.config["single_spec"]:
             for key in filter(collected.__contains__, _RANKED):  # all processes in one order
-                collected[key] = _each_once(collected[key], self.n_rows)
+                collected[key] = _each_once(collected[key], self._n_rows)
         aside = {k: v for k, v in collected.items() if not isinstance(v, torch.Tensor)}
         for key in aside:
             del collected[key]

@@ -20,6 +20,7 @@ from recbole_poem.core.run_log import end_log, say, start_log
 from recbole_poem.data.known_tokens import KnownTokens
 from recbole_poem.models.idle_keys import idle_keys, idle_settings
 from recbole_poem.training import checkpoint
+from recbole_poem.training.asked import asked_keys
 from recbole_poem.training.baselines import beside, judges_exposures
 from recbole_poem.training.checks.new_names import new_names
 from recbole_poem.training.config import Config, check_arguments
@@ -119,11 +120,7 @@ def train(
         For whatever is wrong with a file, a column, a key or a value.
     """
     check_arguments(model, config_file_list, config_dict)
-    given = dict(config_dict or {})
-    if given.get("resume") is not None:
-        named = {**given, "dataset": dataset} if dataset is not None else given
-        given["resume"] = checkpoint.located(given["resume"], named)
-        given = laid(checkpoint.read(given["resume"])["keys"], given)
+    given = asked_keys(config_file_list or [], config_dict or {}, dataset)
     model = given.pop("model", None) if model is None else model
     dataset = given.pop("dataset", None) if dataset is None else dataset
     if launched(given)["world_size"] > 1:
@@ -278,7 +275,7 @@ def load(path: str, config_dict: Optional[Dict[str, Any]] = None) -> Experiment:
     check_arguments(None, None, config_dict)
     path = checkpoint.located(path, config_dict or {})
     state = checkpoint.read(path)
-    given = {**laid(state["keys"], config_dict or {}), **dense_keys(state)}
+    given = laid(state["keys"], config_dict or {}, dense_keys(state))
     model, dataset = given.pop("model"), given.pop("dataset")
     given.pop("nproc", None)
     known = KnownTokens(str(path), state["tokens"])

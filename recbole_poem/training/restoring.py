@@ -8,7 +8,7 @@ weights (`load_weights`). A training that goes on wants the very same data (`che
 import hashlib
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, Dict, Mapping, Union
+from typing import Any, Dict, Mapping, Sequence, Union
 
 import numpy as np
 
@@ -145,12 +145,16 @@ def load_weights(
     model.load_other_parameter(other)
 
 
-def load_optimizer(optimizer: Any, state: Dict[str, Any], path: Union[str, Path]) -> None:
-    """Give an optimizer its state after the last epoch.
+def load_optimizers(
+    optimizers: Sequence[Any], state: Dict[str, Any], path: Union[str, Path]
+) -> None:
+    """Give the optimizers of a trainer their states after the last epoch.
+
+    Learning rate and weight decay stay those of this run, whose keys may be new ones.
 
     Parameters
     ----------
-    optimizer : torch.optim.Optimizer
+    optimizers : sequence of torch.optim.Optimizer
     state : dict
         Of the checkpoint.
     path : str or Path
@@ -159,15 +163,23 @@ def load_optimizer(optimizer: Any, state: Dict[str, Any], path: Union[str, Path]
     Raises
     ------
     InputError
-        If it is of another kind, which has other settings.
+        If they are of another kind, which has other settings, or not as many.
     """
-    then, now = (of["param_groups"] for of in (state["optimizer"], optimizer.state_dict()))
-    if [*map(set, then)] != [*map(set, now)]:
+    then = [state["optimizer"], *state.get("more_optimizers", [])]
+    settings = [
+        [set(group) for group in of["param_groups"]]
+        for of in (*then, *(each.state_dict() for each in optimizers))
+    ]
+    if settings[: len(then)] != settings[len(then) :]:
         raise InputError(
             f"{path}: resume goes on with the optimizer of the training, and this is another kind; "
             "give the same learner and ranker_optimizer, or train again"
         )
-    optimizer.load_state_dict(state["optimizer"])
+    for optimizer, of_then in zip(optimizers, then):
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict(of_then)
+        for group, now in zip(optimizer.param_groups, groups):
+            group.update({name: now[name] for name in ("lr", "weight_decay") if name in now})
 
 
 def _without_weights(

@@ -96,8 +96,8 @@ def sample(space: Space, number: int, seed: int) -> List[Dict[str, Any]]:
         found.setdefault(canonical(params), params)
         if repeats > _REPEATS:
             raise InputError(
-                f"params_file: the space of {', '.join(space)} has {len(found)} configurations, "
-                f"and {number} are asked for"
+                f"the search space of {', '.join(space)} has {len(found)} configurations, and "
+                f"{number} are asked for; ask for fewer"
             )
     return list(found.values())
 

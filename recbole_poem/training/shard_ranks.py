@@ -23,11 +23,14 @@ class Found(NamedTuple):
     ----------
     rank : (B,) int64
         Of the target, from 1.
+    score : (B,)
+        Of the target; NaN has no rank, whatever `rank` says.
     top : (B, k) int64 or None
         The k best items, the best first.
     """
 
     rank: torch.Tensor
+    score: torch.Tensor
     top: Optional[torch.Tensor]
 
 
@@ -83,7 +86,8 @@ def ranked(
         ahead += (higher & (ids != wanted)).sum(dim=1)
     if table.n_processes > 1:
         torch.distributed.all_reduce(ahead)
-    return Found(1 + ahead[asked.own], best.merged(table.n_processes, asked.own))
+    of_own, score = asked.own, score.squeeze(1)
+    return Found(1 + ahead[of_own], score[of_own], best.merged(table.n_processes, of_own))
 
 
 def _scores(model: Any, table: Sharded, asked: Asked, place: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,7 @@ from recbole_poem.encoders.tables.sharded import Sharded
 from recbole_poem.training import checkpoint, item_parts
 from recbole_poem.training.collector import PlainCollector
 from recbole_poem.training.item_parts import Parts
+from recbole_poem.training.not_a_number import refuse_nan
 from recbole_poem.training.shard_ranks import Found, ranked
 from recbole_poem.training.trainer import TrainingMixin
 
@@ -114,6 +115,7 @@ class ShardCollector(PlainCollector):
         if not isinstance(scores_tensor, Found):
             super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
             return
+        refuse_nan(scores_tensor.score, "the score of a target", self.config["learning_rate"])
         if self.register.need("rec.items"):
             self.data_struct.update_tensor("rec.items", scores_tensor.top)
         if self.register.need("rec.topk"):

@@ -6,7 +6,7 @@ function of the seed and the epoch, so a resumed run repeats what an uninterrupt
 
 from contextlib import nullcontext
 from logging import getLogger
-from typing import Any, Callable, ContextManager, Dict, Optional, Tuple
+from typing import Any, Callable, ContextManager, Dict, List, Optional, Tuple
 from uuid import uuid4
 
 import torch
@@ -18,15 +18,15 @@ from recbole_poem.core.noise import Purpose, own_streams
 from recbole_poem.core.processes import place_of
 from recbole_poem.core.refusals import refusals_named
 from recbole_poem.core.run_log import say
-from recbole_poem.rerankers.chain import Chain, chain_of
-from recbole_poem.rerankers.lists import Lists, in_time_order
 from recbole_poem.training import checkpoint
+from recbole_poem.training.beside_weights import BesideWeights
 from recbole_poem.training.collector import PlainCollector
 from recbole_poem.training.epoch_losses import epoch_line, mean_over_processes, named_losses
-from recbole_poem.training.loaders import loaders_of, training_split
+from recbole_poem.training.loaders import training_split
+from recbole_poem.training.not_a_number import refuse_nan
 from recbole_poem.training.progress import Progress, Quiet
-from recbole_poem.training.restoring import check_ids, data_of, load_optimizer, load_weights
-from recbole_poem.training.seeding import seed_everything
+from recbole_poem.training.restoring import check_ids, data_of, load_optimizers, load_weights
+from recbole_poem.training.seeding import seed_epoch
 from recbole_poem.training.spared import Spared
 from recbole_poem.training.weight_average import WeightAverage
 
@@ -54,7 +54,10 @@ class TrainingMixin(Trainer):
         self._average = WeightAverage(model, decay) if decay else None
         spares = getattr(model, "spares_weights", False) and not config["single_spec"]
         self._spared = Spared(model) if spares else None
+        self._optimizers: List[torch.optim.Optimizer] = []
         super().__init__(config, model)
+        is_ours = hasattr(model, "keys")  # whose state dict has all
+        self._beside = None if is_ours else BesideWeights(model)
         if self._average is not None:
             self._average.start()  # processes have the weights of the first one by now
         self.eval_collector = PlainCollector(config)
@@ -66,10 +69,10 @@ class TrainingMixin(Trainer):
             self.saved_model_file = name[0]
         self._best: Optional[Dict[str, Any]] = None
         self.best_epoch, self._epoch, self._validates = -1, -1, False
-        self._chain: Optional[Chain] = None
 
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
         optimizer = super()._build_optimizer(**kwargs)
+        self._optimizers.append(optimizer)  # some of RecBole's trainers have several
         if self._average is not None:
             self._average.follow(optimizer)
         if self._spared is not None:
@@ -98,10 +101,7 @@ class TrainingMixin(Trainer):
         show_progress: bool = False,
     ) -> Any:
         self._epoch = epoch_idx
-        seed = self.config["seed"] * 1_000_003 + epoch_idx
-        seed_everything(seed * 1_009 + place_of(self.config), self.config["reproducibility"])
-        for loader in loaders_of(train_data):
-            loader.generator.manual_seed(seed)
+        seed_epoch(self.config, train_data, epoch_idx)
         set_epoch = getattr(train_data, "set_epoch", None)
         if set_epoch is not None:
             set_epoch(epoch_idx)
@@ -137,11 +137,7 @@ class TrainingMixin(Trainer):
         return epoch_line(epoch_idx, e_time - s_time, parts, self.config["loss_decimal_place"] or 4)
 
     def _check_nan(self, loss: torch.Tensor) -> None:
-        if bool(torch.isnan(loss)):
-            raise InputError(
-                f"learning_rate: the training loss is not a number any more; {self.learning_rate} "
-                "may be too large, or a column holds values that are far from all others"
-            )
+        refuse_nan(loss, "the training loss", self.learning_rate)
 
     def fit(
         self,
@@ -212,9 +208,8 @@ class TrainingMixin(Trainer):
             }
         other = checkpoint.plain(self.model.other_parameter(), "other_parameter")
         self._best = {"state_dict": state_dict, "other_parameter": other}
-        self.best_epoch = epoch
         if not self._validates:  # a resumed run may have scores, which are of other weights
-            self.cur_step, self.best_valid_result = 0, None
+            self.best_epoch, self.cur_step, self.best_valid_result = epoch, 0, None
             self.best_valid_score = -torch.inf if self.valid_metric_bigger else torch.inf
             self._write(epoch, finished=epoch + 1 >= self.epochs)
 
@@ -227,7 +222,9 @@ class TrainingMixin(Trainer):
             **self._best,
             "last_state_dict": dict(self.model.state_dict()),
             "average": None if self._average is None else self._average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "beside_weights": None if self._beside is None else self._beside.state_dict(),
+            "optimizer": self._optimizers[0].state_dict(),
+            "more_optimizers": [each.state_dict() for each in self._optimizers[1:]],
             "epoch": epoch,
             "best_epoch": self.best_epoch,
             "finished": finished or epoch + 1 >= self.epochs,
@@ -260,9 +257,9 @@ class TrainingMixin(Trainer):
         self.start_epoch = state["epoch"] + 1 if more_epochs else self.epochs
         if more_epochs:
             self.model.load_state_dict(state["last_state_dict"])
-            load_optimizer(self.optimizer, state, resume_file)
-            for group in self.optimizer.param_groups:  # the keys of this run hold, new ones too
-                group["lr"], group["weight_decay"] = self.learning_rate, self.weight_decay
+            load_optimizers(self._optimizers, state, resume_file)
+            if self._beside is not None:
+                self._beside.load_state_dict(state.get("beside_weights") or {})
         if self._average is not None:
             self._average.start()
             if more_epochs and state.get("average") is not None:
@@ -295,12 +292,7 @@ class TrainingMixin(Trainer):
             load_weights(self.model, state, path)
             self.logger.info(f"Loading model structure and parameters from {path}")
         if eval_data:
-            if self._chain is None:  # else its files have been read
-                self._chain = chain_of(self.config, eval_data._dataset)
-            self.eval_collector.lists = Lists(self._chain, self.model, eval_data._dataset)
-            self.eval_collector.n_rows = eval_data.sample_size
-            if self._chain.observes:
-                eval_data = in_time_order(eval_data)
+            eval_data = self.eval_collector.begun(self.model, eval_data)
         streams = own_streams(self.config["seed"], Purpose.EVALUATION)
         with streams as start, refusals_named(self.config, "cannot be evaluated"):
             if eval_data:

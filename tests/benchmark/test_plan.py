@@ -94,6 +94,11 @@ def test_a_row_is_a_name_or_a_mapping():
             "rows: 'SASRec': threads has to be the same",
         ),
         ({"tune_time_limit": 0}, "tune_time_limit: expected a number of seconds"),
+        ({"keys": {"nproc": 2}}, "^keys: nproc: each run begins anew, in one process; leave it o"),
+        (
+            {"rows": [{"model": "POEM", "keys": {"resume": "latest"}}]},
+            "^rows: POEM: resume: each run begins anew",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(arguments, words):
@@ -347,6 +352,16 @@ def test_what_does_nothing_in_a_row_is_not_tuned_in_it(caplog):
     assert {key for tried in fair for key in tried} == {"learning_rate", "hidden_dropout_prob"}
     assert esasrec == [{}]  # it sets the rest, and reads no groups
     assert "esasrec: of the search space of POEM nothing is left that its keys" in caplog.text
+
+
+def test_more_trials_than_there_are_configurations_are_refused():
+    fixed = {"learning_rate": 0.001, "hidden_dropout_prob": 0.1, "ranking_reader": "none"}
+    row = {"row": "few", "model": "POEM", "keys": {**fixed, "losses.margin": "none"}}
+    words = "^tune: few, beside its defaults: the search space of losses.system.weight has 4 conf"
+    plan = make_plan([row], ["ml-100k"], tune=6)
+    with pytest.raises(InputError, match=words):
+        _configurations(plan, plan.rows[0])
+    assert len(_configurations(plan._replace(trials=5), plan.rows[0])) == 5
 
 
 def test_what_a_preset_changes_in_any_data_set_is_not_tuned_either():

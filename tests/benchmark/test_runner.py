@@ -192,6 +192,26 @@ def test_tuning_tries_the_defaults_and_draws_and_keeps_the_best(
         assert one.given.get("learning_rate", 0.001) == chosen.get(one.row, 0.001)
 
 
+def test_a_variant_takes_what_tuning_found_and_not_the_keys_of_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tuned or not, it has its own keys, or it would not lack what its row was given."""
+    ran: List[Job] = []
+
+    def run(self: Any, given: Job) -> None:
+        ran.append(given)
+        _write_record(tmp_path, given, "finished", given.given.get("learning_rate", 0.0), True)
+
+    monkeypatch.setattr(runner._Processes, "run", run)
+    base = {"row": "base", "model": "POEM", "keys": {"hidden_size": 8}}
+    bare = {"row": "bare", "model": "POEM", "tuned_as": "base", "keys": {"n_layers": 1}}
+    runner.carry_out(make_plan([base, bare], ["d"], tune=3), tmp_path, show_progress=False)
+    of_row = {one.row: one.given for one in ran if one.purpose == "test"}
+    assert of_row["base"]["hidden_size"] == 8
+    assert "hidden_size" not in of_row["bare"]
+    assert of_row["bare"]["learning_rate"] == of_row["base"]["learning_rate"] > 0
+
+
 def test_tuning_that_goes_on_and_is_interrupted_keeps_what_was_tested(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,9 @@ def test_where_no_test_is_possible_none_is_claimed() -> None:
     values = np.array([0.1, 0.2, 0.7])
     assert statistics.paired_test(values, values, USERS[:3]) == 1.0
     assert np.isnan(statistics.paired_test(values + 0.1, values, USERS[:3]))  # no spread
+    for alike in ([0.2, 0.0, 0.2, 0.0], [0.3, -0.3, 0.3, -0.3]):  # rows differ, users do not
+        found = statistics.paired_test(np.array(alike), np.zeros(4), np.array([1, 1, 2, 2]))
+        assert np.isnan(found)
     one_user = np.zeros(3, dtype=int)
     assert np.isnan(statistics.paired_test(values, np.zeros(3), one_user))
     assert np.isnan(statistics.bootstrap_interval(values, one_user)).all()

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import numpy as np
 import pytest
@@ -87,6 +87,27 @@ def test_the_word_latest_stands_for_the_youngest_checkpoint(tmp_path: Path) -> N
     elsewhere = {"checkpoint_dir": str(tmp_path / "empty")}
     with pytest.raises(InputError, match=r"none lies in .*empty; train one first"):
         checkpoint.located("latest", elsewhere)
+
+
+def test_the_youngest_is_found_by_its_keys_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of those that are passed over no weight is read; the one that is meant has to be whole."""
+    for name, dataset, written in (("a", "toy", 300), ("b", "toy", 400), ("c", "other", 500)):
+        path = tmp_path / f"{name}.pth"
+        checkpoint.write(path, {**state(), "keys": {"model": "POEM", "dataset": dataset}})
+        os.utime(path, (written, written))
+    content = (tmp_path / "b.pth").read_bytes()
+    weights = torch.full((50, 50), 1.0).numpy().tobytes()
+    (tmp_path / "b.pth").write_bytes(content.replace(weights, weights[1:] + weights[:1], 1))
+    os.utime(tmp_path / "b.pth", (400, 400))
+    whole: List[str] = []
+    check = checkpoint.check_sums
+    monkeypatch.setattr(
+        checkpoint, "check_sums", lambda path: whole.append(path.name) or check(path)
+    )
+    assert checkpoint.newest(tmp_path, "toy") == tmp_path / "a.pth"
+    assert whole == ["b.pth", "a.pth"]
 
 
 class _Hostile:

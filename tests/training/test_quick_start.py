@@ -118,6 +118,24 @@ def test_a_score_does_not_outlive_its_weights(keys: Dict[str, Any]) -> None:
     assert seen["best_valid_result"] == load(file).evaluate("valid")
 
 
+def test_keys_of_a_file_hold_over_those_of_the_checkpoint(keys: Dict[str, Any]) -> None:
+    file = run_recbole_poem(config_dict={**keys, "epochs": 1})["model_file"]
+    Path("more.yaml").write_text(f"epochs: 2\nresume: {file}\n")
+    run_recbole_poem(config_file_list=["more.yaml"])
+    assert checkpoint.read(file)["epoch"] == 1
+    run_recbole_poem(config_file_list=["more.yaml"], config_dict={"resume": file, "epochs": 3})
+    assert checkpoint.read(file)["epoch"] == 2
+    Path("more.yaml").write_text("resume: latest\ncheckpoint_dir: elsewhere\n")
+    with pytest.raises(InputError, match=r"^checkpoint: none lies in elsewhere; train one"):
+        run_recbole_poem(config_file_list=["more.yaml"])
+
+
+def test_the_number_of_processes_may_stand_in_a_file(keys: Dict[str, Any]) -> None:
+    Path("two.yaml").write_text("nproc: 2\nworld_size: 1\n")
+    with pytest.raises(InputError, match=r"^world_size: expected a whole number from 2"):
+        run_recbole_poem(config_file_list=["two.yaml"], config_dict=keys)
+
+
 @pytest.mark.parametrize("given", [["epochs", 1], "epochs=1"])
 def test_keys_that_are_no_mapping_are_refused(keys: Dict[str, Any], given: Any) -> None:
     file = run_recbole_poem(config_dict={**keys, "epochs": 1})["model_file"]

@@ -93,6 +93,14 @@ def test_without_lists_none_is_made() -> None:
     assert ranked(Scored(1, 40), *asked(9, 5, seed=1), 0).top is None
 
 
+def test_a_target_that_is_not_a_number_is_told_by_its_score() -> None:
+    """Nothing is ahead of it, so its rank alone would be the first."""
+    model, part = Scored(1, 40), asked(9, 5, seed=1)
+    model.item_embedding.rows[part[1][3]] = float("nan")
+    is_broken = part[1] == part[1][3]
+    assert torch.equal(ranked(model, *part, 0).score.isnan(), is_broken)
+
+
 def test_of_equal_scores_the_lower_id_is_ahead() -> None:
     model = Scored(1, 40)
     model.item_embedding.rows[:] = 1.0

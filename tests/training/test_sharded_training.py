@@ -149,8 +149,10 @@ def test_two_processes_learn_what_one_does_and_one_goes_on(keys: Dict[str, Any])
     assert on[0]["test_result"] == pytest.approx(dict(on[1]["test_result"]), abs=1e-6)
 
 
-def test_a_checkpoint_answers_with_all_its_rows(keys: Dict[str, Any]) -> None:
-    file = run_recbole_poem(config_dict={**keys, "epochs": 1})["model_file"]
+@pytest.mark.parametrize("more", [{}, {"item_table.scores_at_once": 100}])
+def test_a_checkpoint_answers_with_all_its_rows(keys: Dict[str, Any], more: Any) -> None:
+    """Whatever was set of the table that it was trained with."""
+    file = run_recbole_poem(config_dict={**keys, "epochs": 1, **more})["model_file"]
     found = Recommender.load(file).recommend([["i1", "i2"]], k=3, filter_seen=False)
     experiment = load(file)
     assert found["item"].nunique() == 3

@@ -92,6 +92,7 @@ def test_model_and_data_may_stand_in_a_file_whose_tuned_keys_are_replaced(
         (["--learning_rate=0.1"], "learning_rate: given for all trials, and tuned in space.hyper"),
         (["--hidden_sise=3"], "hidden_sise: there is no such key of SASRec or RecBole; the nea"),
         (["--resume=a.pth"], "resume: a search continues by itself"),
+        (["--nproc=2"], "nproc: a trial runs in one process; leave this key out"),
         (["--seed"], "cannot read the argument '--seed'; write --key=value"),
         (["--n_heads=3", "--output=o"], "all 4 trials failed, the first: SASRec cannot be made"),
     ],
