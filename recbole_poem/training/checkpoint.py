@@ -15,7 +15,6 @@ loads, and the last one, which ``--resume`` continues:
 ``optimizer``             state of the optimizer after the last epoch
 ``more_optimizers``       of trainers that have several, the states of the others
 ``epoch``                 the last epoch, from 0
-``finished``              whether training had ended by itself
 ``best_epoch``            whose weights ``state_dict`` are, from 0
 ``cur_step``              evaluations without a better score
 ``best_valid_score``      float
@@ -56,7 +55,6 @@ _CONTENT = {
     "optimizer": dict,
     "epoch": int,
     "best_epoch": int,
-    "finished": bool,
     "cur_step": int,
     "best_valid_score": float,
     "tokens": dict,

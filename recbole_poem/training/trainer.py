@@ -162,7 +162,7 @@ class TrainingMixin(Trainer):
             if self.cur_step == 0:
                 self.best_epoch = epoch
             if saved:
-                self._write(epoch, finished=self.cur_step > self.stopping_step)
+                self._write(epoch)
             best = float(self.best_valid_score)
             self.progress.validated(float(score), best, self.best_epoch, self.cur_step)
             if callback_fn is not None:
@@ -211,9 +211,9 @@ class TrainingMixin(Trainer):
         if not self._validates:  # a resumed run may have scores, which are of other weights
             self.best_epoch, self.cur_step, self.best_valid_result = epoch, 0, None
             self.best_valid_score = -torch.inf if self.valid_metric_bigger else torch.inf
-            self._write(epoch, finished=epoch + 1 >= self.epochs)
+            self._write(epoch)
 
-    def _write(self, epoch: int, finished: bool) -> None:
+    def _write(self, epoch: int) -> None:
         """Write the best and the last epoch to `saved_model_file`, from the first process."""
         if place_of(self.config) != 0 or self._best is None:
             return
@@ -227,7 +227,6 @@ class TrainingMixin(Trainer):
             "more_optimizers": [each.state_dict() for each in self._optimizers[1:]],
             "epoch": epoch,
             "best_epoch": self.best_epoch,
-            "finished": finished or epoch + 1 >= self.epochs,
             "cur_step": self.cur_step,
             "best_valid_score": float(self.best_valid_score),
             "best_valid_result": checkpoint.plain(self.best_valid_result, "best_valid_result"),
@@ -239,7 +238,7 @@ class TrainingMixin(Trainer):
         """Write the weights of a pre-training stage (RecBole's S3Rec and RaCT call this)."""
         self.saved_model_file = saved_model_file
         self._save_checkpoint(epoch)
-        self._write(epoch, finished=False)
+        self._write(epoch)
 
     def resume_checkpoint(self, resume_file: str) -> None:
         """Continue the run whose checkpoint this is: its last epoch, its best epoch, its file.

@@ -30,7 +30,6 @@ def state(value: float = 1.0) -> Dict[str, Any]:
         "optimizer": {"state": {}, "param_groups": []},
         "epoch": 3,
         "best_epoch": 3,
-        "finished": False,
         "cur_step": 0,
         "best_valid_score": 0.5,
         "best_valid_result": {"ndcg@10": 0.5},
