@@ -73,7 +73,7 @@ class ShardedTrainingMixin(TrainingMixin):
         self._best_parts = [parts]
         super()._save_checkpoint(epoch, verbose, **kwargs)
 
-    def _write(self, epoch: int, finished: bool) -> None:
+    def _write(self, epoch: int) -> None:
         if self._best is None:
             return
         parts = item_parts.begun("last", epoch, self._table.n_processes)
@@ -81,7 +81,7 @@ class ShardedTrainingMixin(TrainingMixin):
         self._wait()
         kept = [*self._best_parts, parts]
         self._data["item_table"] = item_parts.told(kept)
-        super()._write(epoch, finished)
+        super()._write(epoch)
         if self._table.rank == 0:
             item_parts.tidy(self.saved_model_file, kept)
         self._wait()

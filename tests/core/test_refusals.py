@@ -78,7 +78,7 @@ def test_a_defect_of_the_plugin_under_recboles_models_passes(
         raise ValueError("ours")
 
     experiment = assemble(Config("BPR", config_dict=keys))
-    monkeypatch.setattr("recbole_poem.training.trainer.chain_of", fail)
+    monkeypatch.setattr("recbole_poem.training.collector.chain_of", fail)
     with pytest.raises(ValueError, match="ours"), refusals_named(experiment.config, "cannot"):
         experiment.evaluate()
 
