@@ -20,21 +20,25 @@ from recbole_poem.core.errors import InputError
 
 
 @pytest.mark.parametrize(
-    ("code", "words"),
+    ("code", "spare_seconds", "words"),
     [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "was killed, by the system"),
-        ("import sys; sys.exit(3)", "ended with exit status 3"),
-        ("import time; time.sleep(60)", "was not over after 2 s"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 600.0, "was killed, by the"),
+        ("import sys; sys.exit(3)", 600.0, "ended with exit status 3"),
+        ("import time; time.sleep(600)", 1.0, "was not over after 2 s"),
     ],
 )
 def test_a_process_that_leaves_no_record_gets_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, words: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    spare_seconds: float,
+    words: str,
 ) -> None:
     package = tmp_path / "stand_in.py"
     package.write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(runner, "RUN", "stand_in")
-    monkeypatch.setattr(runner, "SPARE_SECONDS", 1.0)
+    monkeypatch.setattr(runner, "SPARE_SECONDS", spare_seconds)
     one, other = job(tmp_path), job(tmp_path, seed=2)
     runner.run_all([one, other], tmp_path, at_once=2, title="runs", show_progress=False)
     for which in (one, other):
