@@ -4,7 +4,7 @@ from typing import Any, Dict, Sequence, Tuple
 
 from recbole_poem.core.errors import InputError
 from recbole_poem.training.search_space import check_storable
-from recbole_poem.training.several_processes import KEYS
+from recbole_poem.training.several_processes import PROCESS_KEYS
 
 
 def refuse_twice(name: str, values: Sequence[Any], remedy: str = "") -> None:
@@ -63,7 +63,7 @@ def check_keys(name: str, keys: Dict[str, Any]) -> None:
     InputError
         For the first of them.
     """
-    for key in ("resume", *KEYS):
+    for key in ("resume", *PROCESS_KEYS):
         if key in keys:
             raise InputError(f"{name}: {key}: each run begins anew, in one process; leave it out")
     check_storable(keys, f"{name}: ")

@@ -5,7 +5,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence
 from recbole_poem.core.blocks import laid
 from recbole_poem.core.config_files import read_config_file
 from recbole_poem.training import checkpoint
-from recbole_poem.training.several_processes import KEYS
+from recbole_poem.training.several_processes import PROCESS_KEYS
 
 
 def asked_keys(
@@ -31,7 +31,7 @@ def asked_keys(
         If a file or the checkpoint cannot be read.
     """
     in_files = laid(*map(read_config_file, files))
-    given = {**{key: in_files[key] for key in KEYS if key in in_files}, **keys}
+    given = {**{key: in_files[key] for key in PROCESS_KEYS if key in in_files}, **keys}
     known = laid(in_files, keys)
     if known.get("resume") is None:
         return given

@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from recbole_poem.core.errors import InputError
 
 #: keys that say how many processes there are, and how they find each other
-KEYS = ("nproc", "world_size", "ip", "port", "group_offset")
+PROCESS_KEYS = ("nproc", "world_size", "ip", "port", "group_offset")
 #: from the keys of a process to its result
 Run = Callable[[Dict[str, Any]], Dict[str, Any]]
 

@@ -17,7 +17,7 @@ from recbole_poem.core.workers import environment, ray_session
 from recbole_poem.training.config import Config
 from recbole_poem.training.quick_start import begin, trainer_of
 from recbole_poem.training.search_space import check_storable, describe, read_space, space_file
-from recbole_poem.training.several_processes import KEYS
+from recbole_poem.training.several_processes import PROCESS_KEYS
 from recbole_poem.tune.plot import write_plot
 from recbole_poem.tune.sharing import SharedPreparation
 from recbole_poem.tune.trials import Record, TrialStore
@@ -110,7 +110,7 @@ class Search:
         self.config = Config(config_file_list=files, config_dict=keys)
         if self.config["resume"] is not None:
             raise InputError("resume: a search continues by itself; leave this key out")
-        for key in filter(self.config.is_given, KEYS):
+        for key in filter(self.config.is_given, PROCESS_KEYS):
             raise InputError(f"{key}: a trial runs in one process; leave this key out")
         path = params_file or str(space_file(self.config.model, self._reader()))
         self.space = read_space(path)
