@@ -58,6 +58,16 @@ def test_without_a_target_there_is_no_loss() -> None:
     assert not states.grad.any()
 
 
+def test_a_state_without_a_direction_is_left_out() -> None:
+    states = torch.tensor([[[[1.0, 0], [0, 2]], [[1, 1], [1, 0]]]])
+    others = torch.tensor([[[[0.0, 0], [0, 9]], [[-2, -2], [1, 0]]]], requires_grad=True)
+    loss = choice(weight=1).make()(learnt(states, others, [[8, 9]]), torch.zeros(0))
+    loss.backward()
+    assert loss.item() == pytest.approx(1)  # (2 + 0) / 2, of the second position
+    assert others.grad is not None
+    assert not others.grad[0, 0].any()
+
+
 def test_shares_of_the_items_are_masked_and_replaced_and_padding_stays() -> None:
     items = torch.full((500, 40), 7)
     items[:, 30:] = 0

@@ -63,3 +63,17 @@ def test_without_perturbation_and_dropout_it_is_0_and_else_it_teaches_the_histor
     assert some.item() > 1e-4
     assert model.item_embedding.weight.grad.abs().sum() > 0
     assert not model.item_embedding.weight.grad[0].any()
+
+
+@pytest.mark.parametrize("encoder", ["transformer", "mixture", "comirec", "hstu"])
+def test_histories_of_masked_items_alone_move_nothing_far(
+    keys: Dict[str, Any], encoder: str
+) -> None:
+    experiment = make(keys, **{"history_encoder": encoder, "losses.noise_robustness.masked": 0.5})
+    batch = next(iter(experiment.train_data))
+    has_nothing_left = (batch[PERTURBED_ITEM][:, 0] == 0) & (batch[ITEMS][:, 0] > 0)
+    assert has_nothing_left.any()
+    experiment.model.calculate_loss(batch)[1].backward()
+    weights = experiment.model.named_parameters()
+    longest = {name: one.grad.norm().item() for name, one in weights if one.grad is not None}
+    assert max(longest.values()) < 100, longest  # of hstu it was 1e18

@@ -22,7 +22,8 @@ class NoiseRobustness:
 
     The paper wants stable states when items are masked or replaced at random. Our reading: the
     cosine, the shares, and gradients by both sides. A masked item has the embedding 0, and its
-    place stays. Each row of the log is drawn for anew in each epoch.
+    place stays. Each row of the log is drawn for anew in each epoch. A state of length 0 has no
+    direction, and its position is left out: some encoders have such where all items are masked.
     """
 
     teaches_history = True
@@ -83,9 +84,12 @@ class NoiseRobustness:
         return learnt.target.new_zeros(len(learnt.target), 0)
 
     def __call__(self, learnt: Learnt, log_probability: torch.Tensor) -> torch.Tensor:
-        """Average over the positions that have a target."""
+        """Average over the positions that have a target, and states with a direction."""
         encode = cast(Callable[[torch.Tensor], torch.Tensor], learnt.encode)
         states = cast(torch.Tensor, learnt.history)  # (B, W, K, d)
-        likeness = F.cosine_similarity(states, encode(learnt.batch[PERTURBED_ITEM]), dim=3)
-        there = learnt.batch[TARGET_ID] > 0
+        perturbed = encode(learnt.batch[PERTURBED_ITEM])
+        likeness = F.cosine_similarity(states, perturbed, dim=3)
+        # at 0 its gradient is that of a division by next to nothing, which no optimizer forgets
+        directed = (perturbed != 0).any(dim=3).all(dim=2)
+        there = (learnt.batch[TARGET_ID] > 0) & directed
         return self.weight * weighted_mean(1 - likeness.mean(dim=2), there, learnt.n_processes)
