@@ -97,9 +97,6 @@ def check_poem(config: Any) -> None:
     InputError
         Naming one of them.
     """
-    size, heads = config["hidden_size"], config["n_heads"]
-    if size % heads:
-        raise InputError(f"hidden_size: {size} is no multiple of n_heads, {heads}")
     losses = config.component("losses")
     _check_losses(losses)
     _check_encoders(config)
@@ -176,6 +173,9 @@ def _check_encoders(config: Any) -> None:
     encoder, reader = (config.component(key) for key in ("history_encoder", "ranking_reader"))
     if encoder is None:
         return
+    size, heads = config["hidden_size"], config["n_heads"]
+    if size % heads and any(map(_has_heads, (encoder, reader))):
+        raise InputError(f"hidden_size: {size} is no multiple of n_heads, {heads}")
     position = getattr(encoder.settings, "position", None)
     if position is not None:
         there = config.component("row_features") or {}
@@ -185,6 +185,11 @@ def _check_encoders(config: Any) -> None:
         encoder.make(sizes, features_of(config))
         if reader is not None:
             reader.make(sizes, 1, config.component("grouping").make())
+
+
+def _has_heads(encoder: Any) -> bool:
+    """Tell whether a history encoder or a ranking reader, None if there is none, reads n_heads."""
+    return encoder is not None and "n_heads" not in getattr(encoder.component, "unread_keys", ())
 
 
 def _check_fusion(config: Any, losses: Mapping[str, Any]) -> None:
