@@ -172,6 +172,16 @@ def test_settings_that_do_nothing_beside_others_are_told(encoder: Any, expected:
     assert told(history_encoder=encoder["name"], **dotted) == found
 
 
+@pytest.mark.parametrize("name", ["sqn", "sac"])
+def test_what_q_values_are_made_of_is_told_where_they_have_no_weight(name: str) -> None:
+    keys = {"losses": {name: {"q_weight": 0, "discount": 0.9, "session_gap": 60}}}
+    why = "with q_weight: 0 no Q value is learned"
+    found = idle_settings(Config("POEM", "ml-100k", config_dict=keys))
+    assert found == [(f"losses.{name}.{key}", why) for key in ("discount", "session_gap")]
+    keys = {"losses": {name: {"q_weight": 0.1, "discount": 0.9, "session_gap": 60}}}
+    assert idle_settings(Config("POEM", "ml-100k", config_dict=keys)) == []
+
+
 def test_a_run_tells_them(write_dataset: Any, caplog: pytest.LogCaptureFixture) -> None:
     log = random_log(1, n_users=20, n_items=12, longest=8)
     encoder = {"name": "comirec", "n_iterations": 2}

@@ -1,5 +1,6 @@
 """Components that do not fit each other are refused before any work."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Dict
 
@@ -69,6 +70,14 @@ from recbole_poem.training.config import Config
             {"losses": ["sqn", "sac"]},
             "losses.sac: it stands in the place of sqn; leave one of them out",
         ),
+        (
+            {"losses.sqn": True},
+            "losses.sqn: it stands in the place of feedback; leave one of them out",
+        ),
+        (
+            {"losses": ["sac", "feedback"]},
+            "losses.sac: it stands in the place of feedback; leave one of them out",
+        ),
     ],
 )
 def test_it_is_refused(keys: Dict[str, Any], words: str, training: str) -> None:
@@ -98,6 +107,24 @@ def test_a_loss_of_weight_0_does_not_teach_to_read() -> None:
         Config("POEM", "ml-100k", config_dict={"losses": losses, "ranking_training": "joint"})
 
 
+@pytest.mark.parametrize(
+    ("encoder", "reader", "is_refused"),
+    [
+        ("comirec", "none", False),
+        ("comirec", "pooling", False),
+        ("comirec", "partial_order", True),
+        ("transformer", "none", True),
+    ],
+)
+def test_sizes_are_multiples_of_heads_where_something_has_heads(
+    encoder: str, reader: str, is_refused: bool
+) -> None:
+    keys = {"history_encoder": encoder, "ranking_reader": reader, "row_features": "gap"}
+    words = "^hidden_size: 9 is no multiple of n_heads, 2$"
+    with pytest.raises(InputError, match=words) if is_refused else nullcontext():
+        Config("POEM", "ml-100k", config_dict={**keys, "hidden_size": 9})
+
+
 def test_no_later_draw_notices_that_encoders_were_made() -> None:
     torch.manual_seed(3)
     expected = torch.rand(5)
@@ -107,7 +134,8 @@ def test_no_later_draw_notices_that_encoders_were_made() -> None:
 
 
 def test_a_column_of_rewards_is_missed_before_rankings_are_made(write_dataset: Any) -> None:
-    keys = {**write_dataset(random_log(1)), **SMALL, "losses.sqn.rewards": {"purchase": 1.0}}
+    losses = {"losses": {"sqn": {"rewards": {"purchase": 1.0}}, "system": {}}}
+    keys = {**write_dataset(random_log(1)), **SMALL, **losses}
     words = r"^losses\.sqn\.rewards: the .inter file has no float column 'purchase' among those"
     with pytest.raises(InputError, match=words):
         make(keys)

@@ -227,7 +227,7 @@ def test_rows_count_as_parameters(keys: Dict[str, Any]) -> None:
             "history_encoder: gimirec mixes the rows of all items",
         ),
         ({"logit_terms": ["item_bias"]}, "logit_terms.item_bias: it has a weight for each item"),
-        ({"losses": ["feedback", "sqn"]}, "losses.sqn: it reads more of items than the rows"),
+        ({"losses": "sqn"}, "losses.sqn: it reads more of items than the rows"),
         ({"losses": ["sampled_softmax"]}, "losses.sampled_softmax: it reads more of items than"),
         ({"losses": ["next_item_contrast"]}, "losses.next_item_contrast: it reads more of items"),
         ({"losses": ["feedback", "preference"]}, "losses.preference: it reads more of items than"),

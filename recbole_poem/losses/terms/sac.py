@@ -32,7 +32,7 @@ class SAC(SQN):
     """
 
     key: ClassVar[str] = "losses.sac"
-    stands_in_place_of = ("sqn",)
+    stands_in_place_of = ("feedback", "sqn")
 
     @dataclass(frozen=True)
     class Settings(SQN.Settings):

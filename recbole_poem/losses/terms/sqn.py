@@ -52,6 +52,9 @@ from recbole_poem.losses.second_network import SecondNetwork
 from recbole_poem.losses.terms import FieldMaker, Learnt, Places
 from recbole_poem.losses.terms.feedback import errors
 
+#: settings of what Q values are to be
+_OF_Q = ("discount", "rewards", "session_gap", "max_actions")
+
 
 @LOSSES.register("sqn")
 class SQN(nn.Module):
@@ -70,6 +73,8 @@ class SQN(nn.Module):
     teaches_state = True
     stands_alone = True
     asks_softmax = True
+    #: losses that may not stand beside it: it has their cross-entropy already
+    stands_in_place_of: ClassVar[Tuple[str, ...]] = ("feedback",)
     #: the key of its settings, for the words of errors
     key: ClassVar[str] = "losses.sqn"
 
@@ -91,6 +96,11 @@ class SQN(nn.Module):
         max_actions: int = setting(
             10000, at_least(1), "items up to which the best next one is found; above, of a draw"
         )
+
+        def idle(self) -> Dict[str, str]:
+            """Return the settings of Q-learning, where it has no weight."""
+            why = "with q_weight: 0 no Q value is learned"
+            return {} if self.q_weight else dict.fromkeys(_OF_Q, why)
 
     def __init__(self, settings: Any, parts: Parts) -> None:
         super().__init__()
