@@ -26,6 +26,8 @@ def item_graph_of(config: Any, log: RequestLog) -> Optional[sparse.csr_matrix]:
     if not hasattr(getattr(encoder, "component", None), "graph_of"):
         return None
     graph = encoder.component.graph_of(encoder.settings, log, Clock.of(config))
+    if graph is None:
+        return None
     edges = graph.nnz - int((graph.diagonal() != 0).sum())
     say("graph", f"{edges // 2:,} pairs of items, of {len(graph.indptr) - 2:,} items")
     return graph

@@ -170,3 +170,11 @@ def test_a_resumed_training_goes_on_as_one_that_was_not_interrupted(keys: Dict[s
     first = run_recbole_poem(config_dict={**keys, "epochs": 1})
     more = {**keys, "epochs": 2, "resume": first["model_file"]}
     assert run_recbole_poem(config_dict=more)["test_result"] == whole["test_result"]
+
+
+def test_without_hops_no_graph_is_made(keys: Dict[str, Any]) -> None:
+    keys = {**keys, "history_encoder.hops": 0, "epochs": 1}
+    assert make(keys).train_data._dataset.item_graph is None
+    result = run_recbole_poem(config_dict=keys)
+    history = ["i3", "i7"]
+    assert len(Recommender.load(result["model_file"]).recommend([history], k=4)) == 4

@@ -1,6 +1,6 @@
 """History encoders: what makes states of a history, and says what they are scored with."""
 
-from typing import Any, ClassVar, Protocol, Tuple, runtime_checkable
+from typing import Any, ClassVar, Optional, Protocol, Tuple, runtime_checkable
 
 import torch
 from scipy import sparse
@@ -58,10 +58,10 @@ class KnowsItemGraph(Protocol):
     """
 
     @staticmethod
-    def graph_of(settings: Any, log: RequestLog, clock: Clock) -> sparse.csr_matrix:
+    def graph_of(settings: Any, log: RequestLog, clock: Clock) -> Optional[sparse.csr_matrix]:
         """Return a graph (n_items, n_items) of a log's training rows, by the settings.
 
-        It may not depend on other rows.
+        It may not depend on other rows. None where none is read.
         """
 
     def know(self, graph: sparse.csr_matrix) -> None:

@@ -9,7 +9,7 @@ without both it is ComiRec.
 
 import math
 from dataclasses import dataclass
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Optional
 
 import scipy.sparse as sp
 import torch
@@ -100,8 +100,10 @@ class GIMIRec(nn.Module):
         self.attention = SelfAttention(settings, sizes, features)
 
     @staticmethod
-    def graph_of(settings: Any, log: RequestLog, clock: Clock) -> sp.csr_matrix:
+    def graph_of(settings: Any, log: RequestLog, clock: Clock) -> Optional[sp.csr_matrix]:
         """Return A of a log's training rows; see `recbole_poem.encoders.history.KnowsItemGraph`."""
+        if not settings.hops:
+            return None
         # its room loads DGL, which takes seconds and is not needed to answer
         from recbole_poem.graph.co_occurrence import co_occurrences, with_loops
 
