@@ -205,7 +205,9 @@ def _begin(folder: Path, job: Job) -> None:
 def _configurations(plan: Plan, row: Row) -> List[Dict[str, Any]]:
     """Return what is tried for a row: its defaults, then random draws from its search space.
 
-    What is fixed for the row is not tuned, nor what does nothing in it.
+    All rows of a model have one space, whatever their ranking reader: what differs between two rows
+    is no difference of what was tuned. What is fixed for the row is not tuned, nor what does
+    nothing in it.
     """
     fixed = plans.fixed_keys(plan, row)
     space = read_space(str(space_file(row.model)))

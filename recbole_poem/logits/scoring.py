@@ -220,7 +220,23 @@ def with_trends(
     chosen : (T, P) int64, optional
     """
     for calendar, step in zip(calendars, steps):
+        if chosen is None:
+            # in place, of which autograd needs no former value: it spares a matrix (T, n_items)
+            logits = _trends_of_all(calendar, step).add_(logits)
+            continue
         for weight, trend in zip(calendar.weight, calendar.trend):
-            here = trend[step] if chosen is None else trend[step.unsqueeze(1), chosen]
-            logits = logits + weight * here
+            logits = logits + weight * trend[step.unsqueeze(1), chosen]
     return logits
+
+
+def _trends_of_all(calendar: Calendar, step: torch.Tensor) -> torch.Tensor:
+    """Return the weighted trends of all items, (T, n_items), new.
+
+    Many requests are of one step. So trends are weighted once a step, and not once a request.
+    """
+    distinct, place = step.unique(return_inverse=True)
+    kinds = zip(calendar.weight, calendar.trend)
+    weighted = sum(
+        (weight * trend[distinct] for weight, trend in kinds), calendar.trend.new_zeros(())
+    )
+    return weighted.index_select(0, place)

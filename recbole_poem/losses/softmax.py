@@ -3,8 +3,11 @@
 L = CE(feedback) + beta * CE(system) + lambda * mean max(0, delta - x(u, i+) + x(u, i-))
 """
 
+from typing import Any, Tuple
+
 import torch
 import torch.nn.functional as F
+from torch.autograd.function import once_differentiable
 
 from recbole_poem.core.averages import weighted_mean
 from recbole_poem.logits.scoring import Interest, Items, all_logits, logits_of, shared_logits
@@ -26,9 +29,31 @@ def full_log_probability(interest: Interest, items: Items, positives: torch.Tens
     -------
     (T, P); meaningless where there is no positive.
     """
-    logits = all_logits(interest, items)
-    logits[:, 0] = -torch.inf
-    return logits.log_softmax(dim=-1).gather(1, positives)
+    return _LogProbability.apply(all_logits(interest, items), positives)
+
+
+class _LogProbability(torch.autograd.Function):
+    """Log softmax at positives (T, P) of logits (T, n_items), whose item 0 is overwritten.
+
+    Autograd's own way back makes three matrices (T, n_items): of zeros, of the softmax's gradient,
+    and of that without item 0. Here it makes one.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: torch.Tensor, positives: torch.Tensor) -> torch.Tensor:
+        logits[:, 0] = -torch.inf
+        log_probability = logits.log_softmax(dim=-1)
+        ctx.save_for_backward(log_probability, positives)
+        return log_probability.gather(1, positives)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[torch.Tensor, None]:
+        log_probability, positives = ctx.saved_tensors
+        of_logits = log_probability.exp().mul_(-gradient.sum(dim=1, keepdim=True))
+        of_logits.scatter_add_(1, positives, gradient)
+        of_logits[:, 0] = 0
+        return of_logits, None
 
 
 def sampled_log_probability(

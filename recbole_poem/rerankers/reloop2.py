@@ -80,8 +80,8 @@ class ReLoop2:
         return Placed(order, new)
 
     def observe(self, feedback: Feedback) -> None:
-        """Remember what was shown and what was taken, beside what was predicted."""
-        shown, taken = feedback.shown, feedback.taken
+        """Remember what was shown and what was taken, beside what was predicted; each item once."""
+        shown, taken = _each_once(feedback.shown), _each_once(feedback.taken)
         same = (shown.unsqueeze(2) == taken.unsqueeze(1)) & (shown > 0).unsqueeze(2)  # (B, S, T)
         beside = taken * ~same.any(dim=1)
         item = torch.cat([shown, beside], dim=1)
@@ -93,6 +93,12 @@ class ReLoop2:
     def forget(self) -> None:
         """Empty the memory."""
         self._memory.clear()
+
+
+def _each_once(item: torch.Tensor) -> torch.Tensor:
+    """Return items (B, N) with 0 in place of those that stand before in their row."""
+    before = (item.unsqueeze(2) == item.unsqueeze(1)).tril(-1).any(dim=2)
+    return item.masked_fill(before, 0)
 
 
 def _predicted(score: torch.Tensor) -> torch.Tensor:

@@ -41,7 +41,7 @@ from torch import nn
 from recbole_poem.core.errors import InputError
 from recbole_poem.core.files import whole_file
 
-FORMAT = "recbole_poem checkpoint 3"
+FORMAT = "recbole_poem checkpoint 4"
 #: in place of a path: the youngest checkpoint there is
 LATEST = "latest"
 _ANY_FORMAT = "recbole_poem checkpoint "
@@ -53,6 +53,7 @@ _CONTENT = {
     "other_parameter": dict,
     "last_state_dict": dict,
     "optimizer": dict,
+    "more_optimizers": list,
     "epoch": int,
     "best_epoch": int,
     "cur_step": int,

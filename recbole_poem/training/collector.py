@@ -3,6 +3,7 @@
 from typing import Any, Optional
 
 import torch
+import torch.nn.functional as F
 from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
 from recbole.evaluator import Collector
 from recbole.utils import EvaluatorType
@@ -13,6 +14,8 @@ from recbole_poem.training.not_a_number import refuse_nan
 
 #: what has one line for each row, or each user, that is ranked
 _RANKED = ("rec.items", "rec.topk", "rec.meanrank")
+#: what needs the scores of all items, or the labels of rows
+_OF_ALL = ("rec.meanrank", "rec.score", "data.label")
 
 
 class PlainCollector(Collector):
@@ -56,7 +59,34 @@ class PlainCollector(Collector):
             refuse_nan(of_targets, "the score of a target", self.config["learning_rate"])
         if ranks and self._lists:
             scores_tensor = self._lists.reordered(scores_tensor, interaction, positive_i)
-        super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
+        if not ranks or not self._lists_suffice(positive_u, len(scores_tensor)):
+            super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
+            return
+        best = scores_tensor.topk(max(self.topk), dim=1).indices
+        self.collect_lists(best, best == positive_i.to(best.device).unsqueeze(1))
+
+    def _lists_suffice(self, positive_u: torch.Tensor, n_rows: int) -> bool:
+        """Tell whether each row has one target, and the lists are all that is asked for."""
+        is_one_each = torch.equal(positive_u, torch.arange(n_rows, device=positive_u.device))
+        return is_one_each and not any(map(self.register.need, _OF_ALL))
+
+    def collect_lists(self, best: Optional[torch.Tensor], hits: torch.Tensor) -> None:
+        """Collect the lists of B rows that have one target each, of length k as RecBole's are.
+
+        RecBole marks the targets in a matrix as large as the scores (evaluator/collector.py:166).
+
+        Parameters
+        ----------
+        best : (B, k) int64
+            Items, best first; None where no metric asks for them.
+        hits : (B, k) bool
+            Which of these places the target has, if any.
+        """
+        if self.register.need("rec.items"):
+            self.data_struct.update_tensor("rec.items", best)
+        if self.register.need("rec.topk"):
+            marks = F.pad(hits.long(), (0, 1), value=1)
+            self.data_struct.update_tensor("rec.topk", marks)
 
     def get_data_struct(self) -> Any:
         """Return what was collected, as RecBole does; where items are ranked, of all processes."""

@@ -165,7 +165,7 @@ def load_optimizers(
     InputError
         If they are of another kind, which has other settings, or not as many.
     """
-    then = [state["optimizer"], *state.get("more_optimizers", [])]
+    then = [state["optimizer"], *state["more_optimizers"]]
     settings = [
         [set(group) for group in of["param_groups"]]
         for of in (*then, *(each.state_dict() for each in optimizers))

@@ -116,10 +116,5 @@ class ShardCollector(PlainCollector):
             super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
             return
         refuse_nan(scores_tensor.score, "the score of a target", self.config["learning_rate"])
-        if self.register.need("rec.items"):
-            self.data_struct.update_tensor("rec.items", scores_tensor.top)
-        if self.register.need("rec.topk"):
-            place = torch.arange(1, max(self.topk) + 1, device=scores_tensor.rank.device)
-            hits = (scores_tensor.rank.unsqueeze(1) == place).int()
-            hits = torch.cat([hits, torch.ones_like(hits[:, :1])], dim=1)
-            self.data_struct.update_tensor("rec.topk", hits)
+        place = torch.arange(1, max(self.topk) + 1, device=scores_tensor.rank.device)
+        self.collect_lists(scores_tensor.top, scores_tensor.rank.unsqueeze(1) == place)

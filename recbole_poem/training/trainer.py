@@ -258,10 +258,10 @@ class TrainingMixin(Trainer):
             self.model.load_state_dict(state["last_state_dict"])
             load_optimizers(self._optimizers, state, resume_file)
             if self._beside is not None:
-                self._beside.load_state_dict(state.get("beside_weights") or {})
+                self._beside.load_state_dict(state["beside_weights"])
         if self._average is not None:
             self._average.start()
-            if more_epochs and state.get("average") is not None:
+            if more_epochs and state["average"] is not None:
                 self._average.load_state_dict(state["average"])
         say("resume", f"{resume_file} after epoch {state['epoch'] + 1}")
 

@@ -14,6 +14,7 @@ from recbole_poem.logits.scoring import (
     of_state,
     plus,
     shared_logits,
+    with_trends,
 )
 
 
@@ -69,6 +70,28 @@ def test_from_now_on_the_score_is_one_product() -> None:
     over = of_state(interest.state, torch.tensor([[0, 4], [0, 0], [0, 1]]))
     product = (over.continued(items.calendars) @ items.from_now_on().T).amax(1)
     assert not torch.allclose(product, all_logits(over, items))
+
+
+def test_trends_learn_of_all_requests_of_a_step_what_each_teaches_alone() -> None:
+    interest, items = interest_of(torch.Generator().manual_seed(3), 7, 0)
+    interest = of_state(interest.state, torch.tensor([[2, 4], [2, 1], [0, 4]]))
+    gradients = []
+    for requests in ([[0, 1, 2]], [[0], [1], [2]]):
+        state = interest.state.clone().requires_grad_()
+        weight = [each.weight.clone().requires_grad_() for each in items.calendars]
+        learnt = tuple(each._replace(weight=w) for each, w in zip(items.calendars, weight))
+        for rows in requests:
+            asked = of_state(state[rows], interest.step[rows])
+            all_logits(asked, Items(items.embedding, learnt)).square().sum().backward()
+        gradients.append([state.grad, *(each.grad for each in weight)])
+    torch.testing.assert_close(*gradients)
+
+
+def test_trends_change_none_of_the_logits_that_they_are_added_to() -> None:
+    _, items = interest_of(torch.Generator().manual_seed(4), 7, 0)
+    logits = torch.ones(3, 7)
+    with_trends(logits, items.calendars, torch.tensor([[2, 2, 1], [4, 4, 4]]))
+    assert (logits == 1).all()
 
 
 def test_without_trends_the_catalogue_is_not_copied() -> None:

@@ -25,6 +25,26 @@ def test_full_log_probability_equals_cross_entropy_without_padding() -> None:
     assert torch.allclose(-ours[:, 0], reference)
 
 
+def test_full_log_probability_teaches_what_cross_entropy_does() -> None:
+    """Of all that scores an item; where there is no positive, nothing is learned of it."""
+    present = POSITIVES > 0
+    weight = torch.linspace(0.5, 2, 12).view(6, 2)
+    item, logit = torch.tensor([[8, 3], [2, 2], [1, 8], [2, 4], [5, 6], [7, 1]]), torch.ones(6, 2)
+    gradients = []
+    for ours in (True, False):
+        state, items, added = (each.clone().requires_grad_() for each in (STATES, ITEMS, logit))
+        if ours:
+            named = plus(of_state(state.unsqueeze(1), NOW), item, added)
+            found = full_log_probability(named, Items(items), POSITIVES)
+        else:
+            logits = (state @ items.T).scatter_add(1, item, added)[:, 1:]
+            found = logits.log_softmax(-1).gather(1, (POSITIVES - 1).clamp_min(0))
+        (found.masked_fill(~present, 0) * weight).sum().backward()
+        gradients.append([state.grad, items.grad, added.grad])
+    torch.testing.assert_close(*gradients)
+    assert (gradients[0][1][0] == 0).all()
+
+
 def test_added_logits_enter_both_softmaxes() -> None:
     item = torch.tensor([[8, 3, 0], [0, 0, 0], [1, 8, 8], [2, 4, 6], [5, 5, 5], [7, 1, 6]])
     logit = torch.linspace(-1, 1, 18).view(6, 3) * (item > 0)

@@ -94,6 +94,9 @@ def test_two_processes_learn_by_the_losses_of_fair_what_one_does(keys: Dict[str,
         for nproc in (1, 2)
     )
     weights = [checkpoint.read(each["model_file"])["last_state_dict"] for each in (one, two)]
+    for state in weights:  # the keys' bias moves no attention: all that it learns of is rounding
+        for name in (name for name in state if name.endswith("query_key_value.bias")):
+            state[name].view(3, -1)[1] = 0
     for name, weight in weights[0].items():
         torch.testing.assert_close(weight, weights[1][name], atol=1e-4, rtol=0, msg=name)
 

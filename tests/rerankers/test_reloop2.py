@@ -102,6 +102,19 @@ def test_what_was_shown_and_not_taken_goes_down() -> None:
     assert found.order.tolist() == [[1, 0, 2]]
 
 
+def test_an_item_that_is_named_twice_is_remembered_once() -> None:
+    """Taken again beside the list, or shown twice: as one that was named once."""
+    cells = []
+    for shown, taken in (([1, 2], [3]), ([1, 2, 1], [3, 3])):
+        component = reloop2()
+        lists = {"shown": torch.tensor([shown]), "taken": torch.tensor([taken])}
+        component.observe(feedback(ONE, ITEM, SCORE, **lists))
+        sketch = component._memory._sketch
+        assert sketch is not None
+        cells.append(sketch.cell)
+    assert torch.equal(*cells) and cells[0][:, 0].sum() == 3 * component._memory._n_arrays
+
+
 def test_the_error_of_neighbours_alone_is_what_they_were_mispredicted_by() -> None:
     component = reloop2(weight=1.0, gamma=0.0)
     component.observe(feedback(ONE, ITEM, SCORE, shown=torch.tensor([[2]])))

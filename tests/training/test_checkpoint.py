@@ -28,6 +28,7 @@ def state(value: float = 1.0) -> Dict[str, Any]:
         "other_parameter": {},
         "last_state_dict": {"weight": torch.full((50, 50), value)},
         "optimizer": {"state": {}, "param_groups": []},
+        "more_optimizers": [],
         "epoch": 3,
         "best_epoch": 3,
         "cur_step": 0,
@@ -198,7 +199,9 @@ def test_the_loader_of_recbole_names_ours(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1] == f"KeyError: '{word}'"
 
 
-@pytest.mark.parametrize("key", ["keys", "state_dict", "optimizer", "epoch", "best_valid_score"])
+@pytest.mark.parametrize(
+    "key", ["keys", "state_dict", "more_optimizers", "epoch", "best_valid_score"]
+)
 def test_a_missing_part_is_named(tmp_path: Path, key: str) -> None:
     checkpoint.write(tmp_path / "a.pth", {k: v for k, v in state().items() if k != key})
     with pytest.raises(InputError, match=f"'{key}' is missing"):
