@@ -111,7 +111,8 @@ def _check_loss(
     if "loss_type" not in defaults:
         is_known = model.__module__.split(".")[0] in ("recbole", "recbole_poem")
         if "loss_type" in given and is_known and hasattr(model, "input_type"):
-            raise InputError(f"loss_type: {name} has one loss and does not read this key; leave it")
+            instead = "give the key losses instead" if "losses" in defaults else "leave it out"
+            raise InputError(f"loss_type: {name} does not read this key; {instead}")
         return
     losses = _LOSSES.get(name, ("BPR", "CE"))
     if loss not in losses:

@@ -26,7 +26,8 @@ NEGATIVES = {"distribution": "uniform", "sample_num": 1}
         ("GRU4Rec", {"loss_type": None}, "loss_type: expected BPR or CE, not None"),
         ("CORE", {"loss_type": "BPR"}, "loss_type: expected CE, not 'BPR'"),
         ("CDAE", {"loss_type": "CE"}, "loss_type: expected MSE or BCE, not 'CE'"),
-        ("BPR", {"loss_type": "CE"}, "loss_type: BPR has one loss and does not read this key"),
+        ("BPR", {"loss_type": "CE"}, "loss_type: BPR does not read this key; leave it out$"),
+        ("POEM", {"loss_type": "CE"}, "POEM does not read this key; give the key losses inst"),
         (
             "SASRec",
             {"train_neg_sample_args": NEGATIVES},
