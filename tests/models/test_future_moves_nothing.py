@@ -65,6 +65,7 @@ BESIDE: Dict[str, Dict[str, Any]] = {
     "gimirec": {"row_features": ["gap", "time"]},
     "fusion": {"score_fusion": "umre", **RAW},
     **{name: {"losses.fusion": True, **RAW} for name in ("umre", "harmonrank")},
+    **{name: {"losses.feedback": "none"} for name in ("sqn", "sac")},
 }
 
 
