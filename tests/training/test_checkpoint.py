@@ -200,7 +200,8 @@ def test_the_loader_of_recbole_names_ours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["keys", "state_dict", "more_optimizers", "epoch", "best_valid_score"]
+    "key",
+    ["keys", "state_dict", "optimizer", "more_optimizers", "epoch", "best_valid_score"],
 )
 def test_a_missing_part_is_named(tmp_path: Path, key: str) -> None:
     checkpoint.write(tmp_path / "a.pth", {k: v for k, v in state().items() if k != key})
